@@ -1,0 +1,1 @@
+"""The team's actors as plain classes; runtime.py alone imports Ray."""

@@ -1,0 +1,1 @@
+"""Running an agent's program: shim, process, prompt."""

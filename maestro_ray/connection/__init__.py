@@ -1,0 +1,1 @@
+"""The client side of Studio: HTTP, WebSocket, tokens."""

@@ -1,0 +1,293 @@
+"""Every error maestro raises, in one tree; the branch says who is at fault.
+
+MaestroError
+├── UserError                    the person's: bad flags, files, repositories (exit 2 when it is usage)
+│   ├── UsageError
+│   │   ├── PlanFileError            a plan file, with line and column
+│   │   ├── ConfigError              a configuration file, with line and column
+│   │   ├── UnknownRole, NoWorkers, BadProvider, GoalNeedsAgent
+│   ├── NotARepository, EmptyRepository, BareRepository, GitFailed, NotWritable
+│   ├── NotFound                     a team, plan, task, decision that does not exist
+│   └── Conflict                     a request the present state does not allow
+├── AgentError                   the agent's program
+│   ├── ProviderMissing
+│   └── AgentFailed
+├── PeerError                    the other end of a wire
+│   ├── StudioUnavailable, StudioRefused, BadFrame
+│   └── StaleEpoch                   a report from a run that has been handed to somebody else
+├── Reported                  another process said so (kind, message, hint and exit code travel with it)
+└── Fault                        ours
+    ├── DaemonUnavailable, DaemonRunning, RayMissing, StartFailed, PortTaken
+    ├── IllegalEvent                 a state machine has no such arrow
+    ├── Unauthenticated
+    └── JournalBroken
+
+Arguments are positional and the text is made in `__str__`, so every error survives pickling across actors.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+
+class MaestroError(Exception):
+    """Base of the tree. `template` and `hint_template` are filled with the positional arguments."""
+
+    template: ClassVar[str] = "{0}"
+    hint_template: ClassVar[str] = ""
+    exit_code: ClassVar[int] = 1
+
+    @property
+    def kind(self) -> str:
+        """The stable name of this error in JSON, for example `not_a_repository`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", type(self).__name__).lower()
+
+    @property
+    def hint(self) -> str:
+        """What the reader can do about it, or an empty string."""
+        return self.hint_template.format(*self.args)
+
+    def __str__(self) -> str:
+        return self.template.format(*self.args)
+
+
+class UserError(MaestroError):
+    """The person asked for something that cannot be."""
+
+
+class UsageError(UserError):
+    """The words of the command are wrong: `UsageError(message, hint)`."""
+
+    exit_code = 2
+
+    @property
+    def hint(self) -> str:
+        return str(self.args[1]) if len(self.args) > 1 else ""
+
+
+class PlanFileError(UsageError):
+    """`PlanFileError(path, line, column, message)`; line and column count from 1."""
+
+    template = "{0}:{1}:{2}: {3}"
+
+    @property
+    def hint(self) -> str:
+        return "the format is described in docs/reference/plan-file.md"
+
+
+class ConfigError(UsageError):
+    """`ConfigError(path, line, column, message)`; line and column count from 1."""
+
+    template = "{0}:{1}:{2}: {3}"
+
+    @property
+    def hint(self) -> str:
+        return "the file was not changed; correct it and try again"
+
+
+class UnknownRole(UsageError):
+    """`UnknownRole(role, known)`: a `--<role> N` that neither maestro nor the configuration defines."""
+
+    template = "there is no worker role {0!r}"
+
+    @property
+    def hint(self) -> str:
+        return f"known roles: {self.args[1]}; define others as [roles.NAME] in config.toml"
+
+
+class NoWorkers(UsageError):
+    """A team of nobody."""
+
+    template = "a team needs at least one worker"
+
+    @property
+    def hint(self) -> str:
+        return "for example: maestro team --dev 2 --review 1 --test 1"
+
+
+class BadProvider(UsageError):
+    """`BadProvider(text, reason)`."""
+
+    template = "--provider {0}: {1}"
+
+    @property
+    def hint(self) -> str:
+        return "the form is ROLE=NAME[:ARG], for example dev=command:'aider --message {prompt}'"
+
+
+class GoalNeedsAgent(UsageError):
+    """A goal in words needs a lead agent that can plan."""
+
+    template = "a goal in words needs a planning agent, which is not available yet"
+
+    @property
+    def hint(self) -> str:
+        return "give the work as --plan FILE or --task TEXT"
+
+
+class NotARepository(UserError):
+    """`NotARepository(path)`."""
+
+    template = "{0} is not inside a git repository"
+    hint_template = "run `git init` there, or name a repository with -C"
+
+
+class EmptyRepository(UserError):
+    """`EmptyRepository(path)`."""
+
+    template = "{0} has no commits yet"
+    hint_template = "workers start from a commit: make a first one with `git commit`"
+
+
+class BareRepository(UserError):
+    """`BareRepository(path)`."""
+
+    template = "{0} is a bare repository"
+    hint_template = "clone it and run maestro in the clone"
+
+
+class GitFailed(UserError):
+    """`GitFailed(arguments, exit_code, stderr)`."""
+
+    template = "git {0} failed with exit code {1}: {2}"
+
+
+class NotWritable(UserError):
+    """`NotWritable(path, reason)`."""
+
+    template = "cannot write to {0}: {1}"
+    hint_template = "check its owner and permissions, or set MAESTRO_HOME to a directory of yours"
+
+
+class NotFound(UserError):
+    """`NotFound(what, name, hint)`."""
+
+    template = "there is no {0} {1!r}"
+
+    @property
+    def hint(self) -> str:
+        return str(self.args[2]) if len(self.args) > 2 else ""
+
+
+class Conflict(UserError):
+    """`Conflict(message, hint)`: the present state does not allow it."""
+
+    @property
+    def hint(self) -> str:
+        return str(self.args[1]) if len(self.args) > 1 else ""
+
+
+class AgentError(MaestroError):
+    """The agent's program is at fault."""
+
+
+class ProviderMissing(AgentError):
+    """`ProviderMissing(role, program)`."""
+
+    template = "the provider of role {0} needs the program {1!r}, which is not on PATH"
+    hint_template = "install {1}, or choose another with --provider {0}=NAME"
+
+
+class AgentFailed(AgentError):
+    """`AgentFailed(reason)`."""
+
+
+class PeerError(MaestroError):
+    """The other end of a wire is at fault or away."""
+
+
+class StudioUnavailable(PeerError):
+    """`StudioUnavailable(url, reason)`: nothing is known about whether the request took effect."""
+
+    template = "Studio at {0} does not answer: {1}"
+    hint_template = "see `maestro studio info` and `maestro daemon logs`"
+
+
+class StudioRefused(PeerError):
+    """`StudioRefused(status, code, detail)`: the request changed nothing."""
+
+    template = "Studio refused ({0} {1}): {2}"
+
+
+class BadFrame(PeerError):
+    """`BadFrame(reason)`: bytes that are not what the protocol allows."""
+
+    template = "bad frame: {0}"
+
+
+class StaleEpoch(PeerError):
+    """`StaleEpoch(run, given, current)`: the run belongs to somebody else now; nothing was changed."""
+
+    template = "run {0} is at epoch {2}; a report of epoch {1} is out of date"
+
+
+class Fault(MaestroError):
+    """Ours."""
+
+
+class DaemonUnavailable(Fault):
+    """`DaemonUnavailable(reason)`."""
+
+    template = "the maestro daemon is not available: {0}"
+    hint_template = "see `maestro daemon logs`, then `maestro daemon start`"
+
+
+class DaemonRunning(Fault):
+    """`DaemonRunning(pid)`: another daemon owns this state directory."""
+
+    template = "a maestro daemon is already running for this state directory (pid {0})"
+    hint_template = "use it as it is, or stop it with `maestro daemon stop`"
+
+
+class RayMissing(Fault):
+    """`RayMissing(reason)`."""
+
+    template = "Ray cannot be used: {0}"
+    hint_template = "install it beside maestro with: python -m pip install 'ray==2.60.0'"
+
+
+class StartFailed(Fault):
+    """`StartFailed(what, reason)`."""
+
+    template = "{0} did not start: {1}"
+    hint_template = "the whole log: maestro daemon logs"
+
+
+class PortTaken(Fault):
+    """`PortTaken(port)`."""
+
+    template = "port {0} on 127.0.0.1 is in use by another program"
+    hint_template = "stop that program, or choose another port: [studio] port = N in config.toml"
+
+
+class IllegalEvent(Fault):
+    """`IllegalEvent(machine, state, event)`: there is no such arrow; nothing was changed."""
+
+    template = "{0}: {2} is not possible in state {1}"
+
+
+class Unauthenticated(Fault):
+    """`Unauthenticated(reason)`."""
+
+    template = "not signed in: {0}"
+
+
+class JournalBroken(Fault):
+    """`JournalBroken(path, reason)`."""
+
+    template = "journal {0} cannot be used: {1}"
+
+
+class Reported(MaestroError):
+    """An error that came over a wire: `Reported(kind, message, hint, exit_code)`."""
+
+    template = "{1}"
+
+    @property
+    def kind(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def hint(self) -> str:
+        return str(self.args[2])

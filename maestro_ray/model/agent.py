@@ -1,0 +1,97 @@
+"""What an agent does while it works, as values: the only language a provider speaks to a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Said:
+    """A piece of the agent's text for people to read. Soft: it may be dropped under pressure."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class ToolCalled:
+    """The agent began to use a tool; `detail` is one line for a person."""
+
+    tool: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ToolReturned:
+    """The tool's result came back."""
+
+    tool: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class UsageCounted:
+    """Tokens and money spent since the last such event; `cost` in US dollars."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True)
+class SessionNamed:
+    """The agent's own session id, with which its provider can resume it."""
+
+    session: str
+
+
+@dataclass(frozen=True)
+class RateLimited:
+    """The account is at its limit; `retry_after` seconds from now. A pause, never a failure."""
+
+    retry_after: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class DirectiveTaken:
+    """A steering directive is now in the agent's input."""
+
+    directive: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Bytes the worker must write to the agent's standard input now."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The terminal event of a turn that worked; `text` is the agent's closing words, `exit_code` a command's."""
+
+    text: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The terminal event of a turn that did not work; `retryable` is False when trying again cannot help."""
+
+    reason: str
+    retryable: bool = True
+
+
+AgentEvent = (
+    Said
+    | ToolCalled
+    | ToolReturned
+    | UsageCounted
+    | SessionNamed
+    | RateLimited
+    | DirectiveTaken
+    | Reply
+    | Finished
+    | Failed
+)

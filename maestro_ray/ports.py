@@ -1,0 +1,103 @@
+"""What the inside asks of the outside: small Protocols and the values that pass through them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from maestro_ray.model.agent import AgentEvent
+
+
+@dataclass(frozen=True)
+class ProviderSpec:
+    """One role's provider as asked for: `--provider ROLE=NAME[:ARG]` joined with its `[providers.NAME]` table.
+
+    `kind` names the adapter, `arg` is the text after the colon, `argv` the template of the table (empty when
+    there is none), `env` the names of further environment variables the agent may see, and `verdict` says
+    whether a reviewer's judgement is its VERDICT line or its exit code.
+    """
+
+    kind: str
+    arg: str = ""
+    argv: tuple[str, ...] = ()
+    env: tuple[str, ...] = ()
+    verdict: Literal["line", "exit-code"] = "line"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One turn of work for an agent. Paths are absolute; commits are full hashes.
+
+    `key` is the task's key in its plan file, `revision` counts rejections so far, `base` is the commit the
+    change is judged against, `commit` the one the worktree starts at, `test` the command that must pass,
+    and `scratch` a private directory outside the worktree that lives as long as the run.
+    """
+
+    run: str
+    purpose: str
+    task: str
+    key: str
+    title: str
+    prompt: str
+    worktree: Path
+    scratch: Path
+    base: str
+    commit: str
+    branch: str = ""
+    test: str = ""
+    revision: int = 0
+    attempt: int = 1
+    evidence: Path | None = None
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to start the agent's program. `stdin` is written at once; `keep_stdin` leaves it open for more.
+
+    `env` is added to the allow-listed environment of the worker. With `merge_stderr` both streams arrive as one.
+    """
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    keep_stdin: bool = False
+    merge_stderr: bool = False
+
+
+class Conversation(Protocol):
+    """One running agent as its provider sees it: bytes in, events out, no I/O of its own."""
+
+    @property
+    def launch(self) -> Launch:
+        """The program to start for this turn."""
+        ...
+
+    def feed(self, data: bytes) -> Sequence[AgentEvent]:
+        """Take a piece of standard output, split anywhere; never raises on any bytes."""
+        ...
+
+    def exited(self, code: int | None, stderr: str) -> Sequence[AgentEvent]:
+        """The program is gone (`None` when a signal ended it); the last event is always terminal, and only one ever is."""
+        ...
+
+    def steer(self, directive: str, text: str) -> bytes | None:
+        """Bytes that put a directive into the running turn, or None when this agent takes none."""
+        ...
+
+
+class Provider(Protocol):
+    """An adapter to one kind of agent."""
+
+    def check(self, path: str) -> None:
+        """Raise `ProviderMissing` or `BadProvider` when it cannot work with this PATH."""
+        ...
+
+    def environment(self) -> Sequence[str]:
+        """Names of environment variables this agent needs beside the allow-list, for example its own key."""
+        ...
+
+    def open(self, job: Job) -> Conversation:
+        """Begin one turn."""
+        ...

@@ -1,0 +1,1 @@
+"""Sans-I/O wire protocols: text in, events out."""

@@ -1,0 +1,1 @@
+"""Adapters to kinds of agents: one page each."""
