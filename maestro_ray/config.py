@@ -77,7 +77,15 @@ class Home:
     def prepare(self) -> None:
         """Create the directories, private to this user. Raises `NotWritable`."""
         try:
-            for path in (self.root, self.run.parent, self.run, self.journal, self.logs, self.worktrees, self.studio):
+            for path in (
+                self.root,
+                self.run.parent,
+                self.run,
+                self.journal,
+                self.logs,
+                self.worktrees,
+                self.studio,
+            ):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in (self.root, self.run):
                 _make_private(path)
@@ -188,7 +196,12 @@ def _merge(config: Config, text: str, path: str) -> Config:
                 roles[key] = _table(RoleTable, value, path, text, f"roles.{key}")
             elif (name := _KEYS.get(f"{table}.{key}")) is None:
                 known = [*_KEYS, "providers", "roles"]
-                raise _error(path, text, f"{table}.{key}", f"unknown key {table}.{key}{_did_you_mean(f'{table}.{key}', known)}")
+                raise _error(
+                    path,
+                    text,
+                    f"{table}.{key}",
+                    f"unknown key {table}.{key}{_did_you_mean(f'{table}.{key}', known)}",
+                )
             else:
                 changes[name] = _typed(value, types[name], path, text, f"{table}.{key}")
     return replace(config, **changes, providers=providers, roles=roles)
@@ -200,7 +213,9 @@ def _table(cls: type[Any], value: Any, path: str, text: str, at: str) -> Any:
     known = {f.name: type(f.default) for f in fields(cls)}
     for key, item in value.items():
         if key not in known:
-            raise _error(path, text, f"{at}.{key}", f"unknown key {at}.{key}{_did_you_mean(key, list(known))}")
+            raise _error(
+                path, text, f"{at}.{key}", f"unknown key {at}.{key}{_did_you_mean(key, list(known))}"
+            )
         _typed(item, known[key], path, text, f"{at}.{key}")
     if value.get("verdict", "line") not in ("line", "exit-code"):
         raise _error(path, text, f"{at}.verdict", 'verdict is "line" or "exit-code"')

@@ -6,11 +6,14 @@ MaestroError
 │   │   ├── PlanFileError            a plan file, with line and column
 │   │   ├── ConfigError              a configuration file, with line and column
 │   │   ├── UnknownRole, NoWorkers, BadProvider, GoalNeedsAgent
-│   ├── NotARepository, EmptyRepository, BareRepository, GitFailed, NotWritable
+│   ├── NotARepository, EmptyRepository, BareRepository, GitFailed, GitMissing, NotWritable
+│   ├── BadRemote                    an address of `origin` that names no project
+│   ├── BranchInUse, RefMoved        somebody else works on a branch; nothing was changed
 │   ├── NotFound                     a team, plan, task, decision that does not exist
 │   └── Conflict                     a request the present state does not allow
 ├── AgentError                   the agent's program
 │   ├── ProviderMissing
+│   ├── HeadMoved                    its worktree is no longer built on the commit it was given
 │   └── AgentFailed
 ├── PeerError                    the other end of a wire
 │   ├── StudioUnavailable, StudioRefused, BadFrame
@@ -153,6 +156,35 @@ class GitFailed(UserError):
     template = "git {0} failed with exit code {1}: {2}"
 
 
+class GitMissing(UserError):
+    """There is no `git` on PATH."""
+
+    template = "the program git is not on PATH"
+    hint_template = "install git 2.39 or newer"
+
+
+class BadRemote(UserError):
+    """`BadRemote(reason)`; the address is left out, it may hold a password."""
+
+    template = "the address of the remote 'origin' cannot be read: {0}"
+    hint_template = "see `git remote get-url origin`; change it with `git remote set-url origin URL`"
+
+
+class BranchInUse(UserError):
+    """`BranchInUse(branch, path)`: moving it would corrupt the checkout at `path`; nothing was changed."""
+
+    template = "the branch {0} is checked out in {1}"
+    hint_template = "switch to another branch there: git -C '{1}' switch --detach"
+
+
+class RefMoved(UserError):
+    """`RefMoved(ref, expected, actual)`: a compare-and-swap lost; an empty hash says there is no such ref."""
+
+    def __str__(self) -> str:
+        ref, expected, actual = self.args
+        return f"{ref} is {actual or 'missing'}, expected {expected or 'no such ref'}; it was not changed"
+
+
 class NotWritable(UserError):
     """`NotWritable(path, reason)`."""
 
@@ -187,6 +219,12 @@ class ProviderMissing(AgentError):
 
     template = "the provider of role {0} needs the program {1!r}, which is not on PATH"
     hint_template = "install {1}, or choose another with --provider {0}=NAME"
+
+
+class HeadMoved(AgentError):
+    """`HeadMoved(head, start)`: the worktree's HEAD does not descend from the commit the work began at."""
+
+    template = "the worktree is at {0}, which is not built on its start commit {1}"
 
 
 class AgentFailed(AgentError):
@@ -291,3 +329,7 @@ class Reported(MaestroError):
     @property
     def hint(self) -> str:
         return str(self.args[2])
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]  # elsewhere a constant of the class
+        return int(self.args[3])

@@ -57,6 +57,8 @@ class Launch:
     """How to start the agent's program. `stdin` is written at once; `keep_stdin` leaves it open for more.
 
     `env` is added to the allow-listed environment of the worker. With `merge_stderr` both streams arrive as one.
+    `files` are written by the worker, readable by their owner only, before the program starts: absolute paths
+    inside the job's scratch directory.
     """
 
     argv: tuple[str, ...]
@@ -64,6 +66,7 @@ class Launch:
     stdin: bytes = b""
     keep_stdin: bool = False
     merge_stderr: bool = False
+    files: Mapping[Path, bytes] = field(default_factory=dict)
 
 
 class Conversation(Protocol):
@@ -90,8 +93,8 @@ class Conversation(Protocol):
 class Provider(Protocol):
     """An adapter to one kind of agent."""
 
-    def check(self, path: str) -> None:
-        """Raise `ProviderMissing` or `BadProvider` when it cannot work with this PATH."""
+    def check(self, path: str, role: str) -> None:
+        """Raise `ProviderMissing` or `BadProvider` when it cannot work for this role with this PATH."""
         ...
 
     def environment(self) -> Sequence[str]:

@@ -1,1 +1,1 @@
-"""The git side: remotes, repositories, worktrees, merges."""
+"""A project's git repository: worktrees for agents, merges and releases beside the checkout."""

@@ -1,0 +1,214 @@
+"""What actors tell each other: frozen values, harmless when repeated.
+
+Hard ones (assignments, reports, posts, directives, receipts) are sent until they are answered; `Text` is soft.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from maestro_ray.journal import Entry
+from maestro_ray.ports import ProviderSpec
+
+# ── what a slot becomes ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class TeamSpec:
+    """What every member of a team must know about it. Paths are absolute strings; `env` is the agents' environment.
+
+    `instance` marks the processes of this state directory; `slots` maps `lead`, `channel` and worker names to slots.
+    """
+
+    id: str
+    name: str
+    channel: str
+    bot: str
+    repo: str
+    worktrees: str
+    journal: str
+    logs: str
+    instance: str
+    slots: Mapping[str, str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    ping: float = 1.0
+    lease: float = 4.0
+    stop_grace: float = 2.0
+
+
+@dataclass(frozen=True)
+class BeLead:
+    """`members` are `(worker name, role, session)`."""
+
+    team: TeamSpec
+    session: str
+    members: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class BeWorker:
+    team: TeamSpec
+    name: str
+    role: str
+    session: str
+    provider: ProviderSpec
+
+
+@dataclass(frozen=True)
+class BeChannel:
+    """`readers` are the slots and actors that get every message."""
+
+    team: TeamSpec
+    readers: Sequence[str]
+
+
+Part = BeLead | BeWorker | BeChannel
+
+
+# ── to Connections ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class WhoAmI:
+    """A slot that was started again asks for its part; the answer is a `Part` or None."""
+
+    slot: str
+    pid: int
+    node: str
+
+
+@dataclass(frozen=True)
+class Ping:
+    """A slot shows that it lives. `run` is what it works on, or empty."""
+
+    slot: str
+    pid: int
+    node: str
+    run: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a run; `action` is `complete`, `fail`, `pause` or `resume` of Studio's REST."""
+
+    run: str
+    epoch: int
+    action: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Messages of a team's channel for a reader, in order, and soft text with the number that were dropped before it."""
+
+    team: str
+    entries: Sequence[Entry] = ()
+    texts: Sequence[Text] = ()
+    dropped: int = 0
+
+
+# ── to a lead or a worker ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Assign:
+    """A claimed run, as Studio gave it, for the session it names."""
+
+    assignment: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    """The run is no longer this session's; stop it and report nothing."""
+
+    run: str
+
+
+@dataclass(frozen=True)
+class Directive:
+    """An active steering directive for this member."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class DirectivesCleared:
+    pass
+
+
+@dataclass(frozen=True)
+class WorkerEvent:
+    """A worker tells its lead that it began or ended a run."""
+
+    worker: str
+    run: str
+    began: bool
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A further worker of the team."""
+
+    name: str
+    role: str
+    session: str
+    slot: str
+
+
+@dataclass(frozen=True)
+class Quit:
+    """The team is over: stop what runs, leave nothing, become blank. The reply comes when that is so."""
+
+
+# ── to the channel ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Post:
+    """A message for the team; the reply is its number, once it is durable."""
+
+    sender: str
+    kind: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Steer:
+    """The operator's directive; `id` makes it harmless when repeated. The reply is its number."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ClearSteering:
+    pass
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A directive is in this worker's agent's input; `how` is a `model.steering.How`."""
+
+    worker: str
+    directive: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Text:
+    """What an agent says while it works. Soft."""
+
+    worker: str
+    run: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Members:
+    """Which workers directives must reach: name to slot. Sent again when it changes."""
+
+    slots: Mapping[str, str]

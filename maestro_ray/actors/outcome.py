@@ -1,0 +1,29 @@
+"""What became of a run, ready to be reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`action` is `complete` or `fail` with the body of that REST call; `resume_after` (seconds) makes it a pause."""
+
+    action: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+    summary: str = ""
+    resume_after: float | None = None
+
+    @classmethod
+    def completed(cls, summary: str, **result: Any) -> Self:
+        return cls("complete", {"result": result}, summary)
+
+    @classmethod
+    def failed(cls, reason: str, *, retryable: bool = True, hold: bool = False) -> Self:
+        return cls("fail", {"reason": reason, "retryable": retryable, "hold": hold}, reason)
+
+    @classmethod
+    def limited(cls, seconds: float, reason: str) -> Self:
+        return cls("pause", {}, reason, seconds)

@@ -1,0 +1,120 @@
+"""One turn of one agent: its program under the shim, its provider's events, and the operator's directives in between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from maestro_ray.actors.messages import BeWorker
+from maestro_ray.agent.environment import allowed
+from maestro_ray.agent.process import AgentProcess
+from maestro_ray.model.agent import (
+    AgentEvent,
+    DirectiveTaken,
+    Failed,
+    Finished,
+    RateLimited,
+    Reply,
+    Said,
+    ToolCalled,
+)
+from maestro_ray.ports import Job
+from maestro_ray.providers.registry import build
+
+# text is sent on when this much has come or this long has passed since the last time
+TEXT_BYTES = 4096
+TEXT_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The turn's terminal event, and the rate limit it met, if any."""
+
+    event: Finished | Failed
+    limited: RateLimited | None = None
+
+
+class Turn:
+    """Begin, then finish; `steer` at any time in between; `stop` always, which leaves no process."""
+
+    def __init__(
+        self, part: BeWorker, job: Job, say: Callable[[str], None], delivered: Callable[[str], None]
+    ) -> None:
+        self._part = part
+        self._job = job
+        self._say = say
+        self._delivered = delivered
+        self._provider = build(part.provider)
+        self._talk = self._provider.open(job)
+        self._process: AgentProcess | None = None
+        self._text: list[str] = []
+        self._said_at = 0.0
+        self._limited: RateLimited | None = None
+        self._terminal: Finished | Failed | None = None
+
+    async def begin(self) -> bool:
+        """Start the program with its prompt. Raises `AgentFailed`."""
+        launch = self._talk.launch
+        for path, content in launch.files.items():
+            path.write_bytes(content)
+        team = self._part.team
+        env = allowed(team.env, [*self._provider.environment(), *self._part.provider.env])
+        self._process = await AgentProcess.start(
+            launch.argv,
+            cwd=self._job.worktree,
+            env={**env, **launch.env},
+            mark=f"{team.instance}:{team.id}:{self._job.run}",
+            grace=team.stop_grace,
+            merge_stderr=launch.merge_stderr,
+        )
+        await self._process.write(launch.stdin)
+        if not launch.keep_stdin:
+            await self._process.close_stdin()
+        return True
+
+    async def finish(self) -> Ended:
+        """Follow the agent to its end."""
+        assert self._process is not None
+        while piece := await self._process.read():
+            await self._take(self._talk.feed(piece))
+            self._flush(force=False)
+        ended = await self._process.wait()
+        await self._take(self._talk.exited(ended.code, self._process.stderr_tail()))
+        self._flush(force=True)
+        return Ended(self._terminal or Failed("the agent ended without an outcome"), self._limited)
+
+    async def steer(self, identifier: str, text: str) -> None:
+        """Put a directive into the running turn, when this agent takes any."""
+        data = self._talk.steer(identifier, text)
+        if data is not None and self._process is not None:
+            await self._process.write(data)
+
+    async def stop(self) -> None:
+        """End the agent and everything it started. Harmless when repeated."""
+        if self._process is not None:
+            await asyncio.shield(self._process.stop())
+
+    async def _take(self, events: Sequence[AgentEvent]) -> None:
+        for event in events:
+            match event:
+                case Said(text):
+                    self._text.append(text)
+                case ToolCalled(tool, detail):
+                    self._text.append(f"[{tool}] {detail}\n")
+                case Reply(data) if self._process is not None:
+                    await self._process.write(data)
+                case DirectiveTaken(identifier):
+                    self._delivered(identifier)
+                case RateLimited():
+                    self._limited = event
+                case Finished() | Failed():
+                    self._terminal = self._terminal or event
+
+    def _flush(self, *, force: bool) -> None:
+        now = time.monotonic()
+        if self._text and (force or now - self._said_at >= TEXT_SECONDS or sum(map(len, self._text)) >= TEXT_BYTES):
+            self._say("".join(self._text))
+            self._text.clear()
+            self._said_at = now

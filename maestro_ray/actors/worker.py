@@ -1,0 +1,184 @@
+"""A worker: takes one run at a time, lets an agent do it in a worktree of its own, and reports what became of it.
+
+It knows its lead, its channel and its own run. A run's outcome is the agent's terminal event and the worktree's
+difference, never an exit code alone; maestro commits, not the agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from maestro_ray.actors.mail import Courier
+from maestro_ray.actors.messages import (
+    Assign,
+    BeWorker,
+    Delivered,
+    Directive,
+    DirectivesCleared,
+    Post,
+    Report,
+    Text,
+    Withdraw,
+    WorkerEvent,
+)
+from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.slot import CONNECTIONS
+from maestro_ray.actors.turn import Turn
+from maestro_ray.actors.workbench import Workbench
+from maestro_ray.clock import Clock
+from maestro_ray.errors import IllegalEvent, MaestroError
+from maestro_ray.model.steering import How
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One worker of one team. Public methods are called from one event loop."""
+
+    def __init__(self, part: BeWorker, courier: Courier, clock: Clock) -> None:
+        self.run = ""
+        self._part = part
+        self._courier = courier
+        self._clock = clock
+        self._bench = Workbench(part)
+        self._directives: dict[str, str] = {}
+        self._undelivered: set[str] = set()
+        self._working: asyncio.Task[None] | None = None
+        self._turn: Turn | None = None
+        self._taken: tuple[str, int] | None = None
+
+    def start(self) -> None:
+        """Nothing to do before the first run: the worktree is made when it is needed."""
+
+    async def quit(self) -> None:
+        """Stop what runs and leave no agent and no worktree."""
+        await self._stop()
+        await self._bench.clear()
+
+    def handle(self, sender: str, message: Any) -> Any:
+        """Decide about one message at once; what comes back may be awaited for the answer."""
+        match message:
+            case Assign(assignment):
+                return self._assign(assignment)
+            case Withdraw(run):
+                return self._stop() if run == self.run else None
+            case Directive(identifier, text):
+                return self._direct(identifier, text)
+            case DirectivesCleared():
+                self._directives.clear()
+                self._undelivered.clear()
+                return None
+            case _:
+                raise IllegalEvent("worker", "any", f"{type(message).__name__} of {sender}")
+
+    # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _assign(self, assignment: Mapping[str, Any]) -> None:
+        handover = (assignment["id"], assignment["epoch"])
+        if handover == self._taken:
+            return
+        before, self._taken, self.run = self._working, handover, assignment["id"]
+        self._working = asyncio.get_running_loop().create_task(self._work(assignment, before))
+
+    async def _work(self, assignment: Mapping[str, Any], before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            before.cancel()
+            await asyncio.gather(before, return_exceptions=True)
+        purpose, title = assignment["purpose"], assignment["task"]["title"]
+        self._tell_lead(assignment, began=True)
+        self._post("run.started", run=assignment["id"], purpose=purpose, task=assignment["task"]["id"], title=title)
+        try:
+            outcome = await self._until_done(assignment)
+        except MaestroError as error:
+            outcome = Outcome.failed(str(error))
+        except Exception as error:
+            log.exception("run %s", assignment["id"])
+            outcome = Outcome.failed(f"maestro's own fault: {error!r}")
+        await self._report(assignment, outcome.action, outcome.body)
+        self._post(
+            "run.ended", run=assignment["id"], purpose=purpose, task=assignment["task"]["id"], title=title,
+            action=outcome.action, summary=outcome.summary,
+        )  # fmt: skip
+        self.run = ""
+        self._tell_lead(assignment, began=False, summary=outcome.summary)
+
+    async def _until_done(self, assignment: Mapping[str, Any]) -> Outcome:
+        """Turns until one ends with an outcome; a rate limit is a pause between two."""
+        await self._bench.prepare(assignment)
+        try:
+            while True:
+                outcome = await self._one_turn(assignment)
+                if outcome.resume_after is None:
+                    return outcome
+                await self._pause(assignment, outcome.resume_after, outcome.summary)
+        finally:
+            await self._bench.finish(assignment)
+
+    async def _one_turn(self, assignment: Mapping[str, Any]) -> Outcome:
+        directives = dict(self._directives)
+        job = self._bench.job(assignment, list(directives.values()))
+        self._turn = Turn(self._part, job, self._say, self._delivered_in_turn)
+        try:
+            began = await self._turn.begin()
+            if began:
+                for identifier in directives:
+                    self._delivered(identifier, How.NEXT_TURN)
+            ended = await self._turn.finish()
+        finally:
+            turn, self._turn = self._turn, None
+            await turn.stop()
+        return await self._bench.outcome(assignment, ended)
+
+    async def _pause(self, assignment: Mapping[str, Any], seconds: float, reason: str) -> None:
+        resume_at = self._clock.wall() + seconds
+        self._post("run.paused", run=assignment["id"], resume_at=resume_at, reason=reason)
+        await self._report(assignment, "pause", {"resume_at": resume_at})
+        await asyncio.sleep(seconds)
+        await self._report(assignment, "resume", {})
+
+    async def _stop(self) -> None:
+        working, self._working, self.run = self._working, None, ""
+        if working is not None:
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _direct(self, identifier: str, text: str) -> None:
+        if identifier in self._directives:
+            return
+        self._directives[identifier] = text
+        self._undelivered.add(identifier)
+        if self._turn is not None:
+            await self._turn.steer(identifier, text)
+
+    def _delivered_in_turn(self, identifier: str) -> None:
+        self._delivered(identifier, How.IN_TURN)
+
+    def _delivered(self, identifier: str, how: How) -> None:
+        if identifier in self._undelivered:
+            self._undelivered.discard(identifier)
+            self._tell_channel(Delivered(self._part.name, identifier, how.value))
+
+    # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _report(self, assignment: Mapping[str, Any], action: str, body: Mapping[str, Any]) -> None:
+        """Returns when the report is in the outbox: from then on it cannot be lost."""
+        report = Report(assignment["id"], assignment["epoch"], action, body)
+        await self._courier.tell(CONNECTIONS, report)
+
+    def _post(self, kind: str, **body: Any) -> None:
+        self._tell_channel(Post(self._part.name, kind, body))
+
+    def _say(self, text: str) -> None:
+        self._tell_channel(Text(self._part.name, self.run, text))
+
+    def _tell_channel(self, message: Any) -> None:
+        self._courier.tell(self._part.team.slots["channel"], message)
+
+    def _tell_lead(self, assignment: Mapping[str, Any], *, began: bool, summary: str = "") -> None:
+        event = WorkerEvent(self._part.name, assignment["id"], began, summary)
+        self._courier.tell(self._part.team.slots["lead"], event)

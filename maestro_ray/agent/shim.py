@@ -1,0 +1,346 @@
+"""Stands between a worker and its agent, and dies only when the agent's whole process tree is gone.
+
+Run as `python -I -S shim.py CONTROL REPORT LAUNCH`; the three are inherited descriptors, 0 to 2 are the agent's.
+Nobody imports this file and it imports nothing of ours: it starts once per agent, so its milliseconds count.
+
+LAUNCH is a file of fields that each end in NUL, which no argument, path or variable can contain: grace in
+seconds, directory, number of arguments, the arguments, then NAME=VALUE for the whole environment.
+
+CONTROL is read: `T` or the end of it stops everything, `I` interrupts the agent. Only the worker holds the other
+end, so its death, however sudden, is the end of CONTROL. SIGTERM to the shim means the same as `T`.
+
+REPORT is written, one JSON object a line, one line a write: `started` or `failed`, then `exited` when the agent
+itself ended, then `gone` when no descendant is left. A REPORT that nobody reads changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+
+import _ctypes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal  # `signal` builds its enums at import: 8 ms
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+ORPHAN_GRACE = 0.5  # seconds from SIGTERM to SIGKILL when the worker died: all must be gone within two
+LEFTOVER_GRACE = 0.5  # the same for what the agent left behind
+FOREVER = float("inf")
+
+Launch = tuple[float, bytes, list[bytes], dict[bytes, bytes]]
+
+
+def main() -> None:
+    # Ray SIGKILLs the direct children of a worker before anything else: the first process leaves at once.
+    if os.fork():
+        os._exit(0)
+    control, report, launch = (int(word) for word in sys.argv[1:4])
+    for fd in (control, report, launch):
+        os.set_inheritable(fd, False)
+    wake = settle()
+    try:
+        grace, directory, argv, env = described(launch)
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
+        agent = start(directory, argv, env)
+    except OSError as error:
+        say(report, b'{"failed":"%s"}' % str(error.strerror).encode())
+        return
+    let_go_of_stdio()
+    fields = (agent, start_time(agent), os.getpid(), start_time(os.getpid()))
+    say(report, b'{"started":{"pid":%d,"start":%d,"shim":%d,"shim_start":%d}}' % fields)
+    Watch(agent, grace, control, report, wake).run()
+
+
+def settle() -> int:
+    """Undo what Ray's processes hand down, and return a descriptor that gives a byte for every signal."""
+    os.setsid()
+    reset_signals()
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    wake, wakened = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(wakened, False)
+    signal.set_wakeup_fd(wakened, warn_on_full_buffer=False)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+    except OSError:
+        pass  # only root may become less nice
+    try:
+        with open("/proc/self/oom_score_adj", "wb", 0) as file:
+            file.write(b"0")
+    except OSError:
+        pass
+    return wake
+
+
+def reset_signals() -> None:
+    for number in range(1, signal.NSIG):
+        try:
+            signal.signal(number, signal.SIG_DFL)
+        except (OSError, ValueError):
+            pass  # SIGKILL, SIGSTOP and the two glibc keeps for itself
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def prctl(option: int, argument: int) -> None:
+    # The module `ctypes` around this call costs 5 ms.
+    function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")
+    if _ctypes.call_function(function, (option, argument, 0, 0, 0)):
+        raise OSError(1, "the kernel refuses prctl")
+
+
+def described(fd: int) -> Launch:
+    with open(fd, "rb", 0) as file:
+        grace, directory, count, *rest = file.read().split(b"\0")[:-1]
+    argv, env = rest[: int(count)], rest[int(count) :]
+    return float(grace), directory, argv, dict(entry.split(b"=", 1) for entry in env)
+
+
+def start(directory: bytes, argv: list[bytes], env: dict[bytes, bytes]) -> int:
+    """The pid of the agent once its program has been executed. Raises `OSError` when it cannot be."""
+    shim = os.getpid()
+    reason, excuse = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            become(shim, excuse, directory, argv, env)
+        except OSError as error:
+            os.write(excuse, str(error.strerror).encode())
+        finally:
+            os._exit(127)
+    os.close(excuse)
+    failure = os.read(reason, 4096)
+    os.close(reason)
+    if failure:
+        os.waitpid(pid, 0)
+        raise OSError(1, failure.decode())
+    return pid
+
+
+def become(shim: int, excuse: int, directory: bytes, argv: list[bytes], env: dict[bytes, bytes]) -> None:
+    """Turn this child into the agent. `excuse` closes itself when that works."""
+    os.setsid()
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != shim:
+        os._exit(127)  # the shim died before the line above: no signal will come
+    signal.set_wakeup_fd(-1)
+    reset_signals()
+    os.dup2(excuse, 3, inheritable=False)
+    os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot enter its directory: {error.strerror}") from error
+    try:
+        execute(argv, env)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot be executed: {error.strerror}") from error
+
+
+def execute(argv: list[bytes], env: dict[bytes, bytes]) -> None:
+    """`execvpe` without its import of `warnings`, and with no empty PATH entry standing for the worktree."""
+    if b"/" in argv[0]:
+        os.execve(argv[0], argv, env)
+    failure: OSError = FileNotFoundError(2, "No such file or directory")
+    for directory in env.get(b"PATH", b"/bin:/usr/bin").split(b":"):
+        try:
+            if directory:
+                os.execve(directory + b"/" + argv[0], argv, env)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+def let_go_of_stdio() -> None:
+    """The agent's pipes end with the agent, so we must not hold them."""
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for fd in range(3):
+        os.dup2(nothing, fd)
+    os.close(nothing)
+
+
+def say(report: int, line: bytes) -> None:
+    try:
+        os.write(report, line + b"\n")
+    except OSError:
+        pass  # nobody listens any more: the work is the same
+
+
+class Watch:
+    """The agent's tree from its start to its last process."""
+
+    def __init__(self, agent: int, grace: float, control: int, report: int, wake: int) -> None:
+        self.agent, self.grace = agent, grace
+        self.control, self.report, self.wake = control, report, wake
+        self.ending = False
+        self.exited = False
+        self.deadline = FOREVER
+        self.pause = 0.001
+        self.swept: set[int] = set()
+        self.poll = select.poll()
+        self.poll.register(control, select.POLLIN)
+        self.poll.register(wake, select.POLLIN)
+
+    def run(self) -> None:
+        while self.reap():
+            if self.exited:
+                self.end(LEFTOVER_GRACE)
+            if time.monotonic() >= self.deadline:
+                self.kill_all()
+            self.wait()
+        say(self.report, b'{"gone":{"swept":%d}}' % len(self.swept))
+
+    def reap(self) -> bool:
+        """Collect the dead; False when there is no descendant left, for every orphan becomes our child."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self.agent:
+                self.exited = True
+                self.say_exited(status)
+
+    def say_exited(self, status: int) -> None:
+        if os.WIFSIGNALED(status):
+            say(self.report, b'{"exited":{"code":null,"signal":%d}}' % os.WTERMSIG(status))
+        else:
+            say(self.report, b'{"exited":{"code":%d,"signal":null}}' % os.WEXITSTATUS(status))
+
+    def end(self, grace: float) -> None:
+        """SIGTERM to the whole tree, once; SIGKILL follows after the shortest grace that was asked for."""
+        if not self.ending:
+            self.ending = True
+            self.signal_all(signal.SIGTERM)
+        self.deadline = min(self.deadline, time.monotonic() + grace)
+
+    def kill_all(self) -> None:
+        """One sweep: our children as they are seen, then what is below them; more sweeps follow until none is left.
+
+        A chain of processes that fork and leave is always a child of ours, and only a quick hand catches it.
+        """
+        for pid in newest_first():
+            fields = stat(pid)
+            if fields and fields[0] != b"Z" and int(fields[1]) == os.getpid():
+                self.signal(pid, signal.SIGKILL)
+        self.signal_all(signal.SIGKILL)
+
+    def signal_all(self, number: int) -> None:
+        # The whole tree is listed before the first signal: what a death makes of it cannot hide anybody.
+        for pid, begun in descendants():
+            if start_time(pid) == begun:
+                self.signal(pid, number)
+
+    def signal(self, pid: int, number: int) -> None:
+        try:
+            os.kill(pid, number)
+            if number == signal.SIGTERM:
+                os.kill(pid, signal.SIGCONT)  # one that is stopped takes its SIGTERM only then
+        except OSError:
+            return
+        if pid != self.agent:
+            self.swept.add(pid)
+
+    def wait(self) -> None:
+        for fd, _ in self.poll.poll(self.patience()):
+            if fd == self.wake:
+                self.heed_signals()
+            else:
+                self.obey()
+
+    def patience(self) -> float | None:
+        """Milliseconds until there is something to do without being told; the sweeps grow rarer."""
+        if self.deadline == FOREVER:
+            return None
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            left = self.pause = min(self.pause * 2, 0.1)
+        return left * 1000 + 1
+
+    def heed_signals(self) -> None:
+        numbers = os.read(self.wake, 65536)
+        if any(number in numbers for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)):
+            self.end(self.grace)
+
+    def obey(self) -> None:
+        words = os.read(self.control, 4096)
+        if not words:
+            self.poll.unregister(self.control)
+            self.end(min(self.grace, ORPHAN_GRACE))
+        if b"T" in words:
+            self.end(self.grace)
+        if b"I" in words and not self.exited:
+            self.interrupt()
+
+    def interrupt(self) -> None:
+        try:
+            os.killpg(self.agent, signal.SIGINT)
+        except OSError:
+            pass  # it belongs to somebody else now, as after sudo
+
+
+def descendants() -> list[tuple[int, int]]:
+    """(pid, start time) of every living process below us."""
+    seen: dict[int, tuple[int, int]] = {}
+    for pid in newest_first():
+        if (fields := stat(pid)) and fields[0] not in (b"Z", b"X"):
+            seen[pid] = int(fields[1]), int(fields[19])
+    ours: dict[int, bool] = {os.getpid(): True, 0: False}
+    return [(pid, begun) for pid, (_, begun) in seen.items() if pid != os.getpid() and below(pid, seen, ours)]
+
+
+def newest_first() -> list[int]:
+    """Every pid of the machine."""
+    try:
+        return sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True)
+    except OSError:
+        return []  # the machine is out of descriptors: the next sweep will see
+
+
+def below(pid: int, seen: dict[int, tuple[int, int]], ours: dict[int, bool]) -> bool:
+    """Whether the line of parents of `pid` leads to us; `ours` remembers what is known."""
+    path = []
+    while pid not in ours:
+        ours[pid] = False  # until it is known, so that a circle of reused pids ends
+        path.append(pid)
+        pid = seen[pid][0] if pid in seen else 0
+    ours.update(dict.fromkeys(path, ours[pid]))
+    return ours[pid]
+
+
+def stat(pid: int) -> list[bytes]:
+    """/proc/PID/stat from the third field on, empty when there is no such process."""
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
+    except OSError:
+        return []
+    try:
+        # The name in the second field may hold spaces and parentheses; nothing behind it does.
+        return os.read(fd, 4096).rpartition(b")")[2].split()
+    except OSError:
+        return []
+    finally:
+        os.close(fd)
+
+
+def start_time(pid: int) -> int:
+    """Clock ticks from boot to the start of the process (field 22), 0 when there is no such process."""
+    fields = stat(pid)
+    return int(fields[19]) if fields else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Studio's REST as a client sees it: one call, its answer or the error that says who is at fault."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from maestro_ray.connection.tokens import TokenFile
+from maestro_ray.errors import MaestroError, StaleEpoch, StudioRefused, StudioUnavailable
+
+
+class StudioClient:
+    """Calls below `/api/v1`, authenticated. A token that was refused is renewed once per call."""
+
+    def __init__(self, url: str, tokens: TokenFile, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.url = url
+        self._tokens = tokens
+        # a proxy of the shell is for the world, not for a server on this machine
+        self._http = httpx.AsyncClient(base_url=f"{url}/api/v1/", timeout=30.0, transport=transport, trust_env=False)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def get(self, path: str, **params: str) -> Any:
+        return await self.call("GET", path, params=params)
+
+    async def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str = "") -> Any:
+        """`key` is the Idempotency-Key that makes a repeat harmless."""
+        return await self.call("POST", path, body={} if body is None else body, key=key)
+
+    async def delete(self, path: str) -> Any:
+        return await self.call("DELETE", path)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        key: str = "",
+    ) -> Any:
+        """The decoded answer. Raises `StudioUnavailable` (it may have taken effect), `StudioRefused` or `StaleEpoch`
+        (it did not), `Unauthenticated`."""
+        token = await asyncio.to_thread(self._tokens.access_token)
+        answer = await self._try(method, path, token, body, params, key)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            token = await asyncio.to_thread(self._tokens.renew, token)
+            answer = await self._try(method, path, token, body, params, key)
+        if answer.is_success:
+            return answer.json() if answer.content else None
+        raise refusal(answer.status_code, answer.text, path)
+
+    async def authorise(self, socket_id: str, channel: str) -> str:
+        """Pusher's signature for a private channel."""
+        body = {"socket_id": socket_id, "channel_name": channel}
+        return str((await self.call("POST", f"{self.url}/broadcasting/auth", body=body))["auth"])
+
+    async def _try(
+        self,
+        method: str,
+        path: str,
+        token: str,
+        body: Mapping[str, Any] | None,
+        params: Mapping[str, str] | None,
+        key: str,
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
+        try:
+            return await self._http.request(method, path, json=body, params=params, headers=headers)
+        except httpx.HTTPError as error:
+            raise StudioUnavailable(self.url, str(error) or type(error).__name__) from error
+
+
+def refusal(status: int, text: str, path: str) -> MaestroError:
+    """The error for an answer that is not a success; `text` is a problem document, or whatever a proxy wrote."""
+    try:
+        document = httpx.Response(status, text=text).json()
+        code, detail = str(document.get("code", "")), str(document.get("detail", ""))
+    except (ValueError, AttributeError):
+        code, detail = "", text[:200]
+    if code == "stale_epoch":
+        return StaleEpoch(path, "?", "?")
+    if status >= 500 and not code:
+        return StudioUnavailable(path, f"HTTP {status}")
+    return StudioRefused(status, code or "http_error", detail)

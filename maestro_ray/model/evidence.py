@@ -1,0 +1,23 @@
+"""Evidence: what a test run found at one commit."""
+
+from __future__ import annotations
+
+import re
+
+_COUNT = re.compile(r"(?<![\w.])(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnings?|deselected)\b")
+_CLOSING = re.compile(r"^=*\s*\d+ (?:passed|failed|errors?|skipped)\b.*$", re.MULTILINE)
+
+
+def counts(output: str) -> dict[str, int]:
+    """The numbers of a test runner's closing line, such as `3 failed, 12 passed`; empty when there is none."""
+    closing = _CLOSING.findall(output)
+    if not closing:
+        return {}
+    return {word.rstrip("s") if word != "passed" else word: int(number) for number, word in _COUNT.findall(closing[-1])}
+
+
+def summary(evidence: dict[str, object]) -> str:
+    """One line for a person."""
+    found = evidence.get("counts")
+    numbers = ", ".join(f"{n} {word}" for word, n in found.items()) if isinstance(found, dict) else ""
+    return f"`{evidence.get('command', '')}` exited with {evidence.get('exit_code')}" + (f": {numbers}" if numbers else "")

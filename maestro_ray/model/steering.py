@@ -1,0 +1,116 @@
+"""Steering: the operator's directives, active → cleared, and per worker a receipt accepted → delivered → superseded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from maestro_ray.errors import IllegalEvent
+from maestro_ray.model.table import arrow
+
+
+class DirectiveState(StrEnum):
+    ACTIVE = "active"
+    CLEARED = "cleared"
+
+
+class ReceiptState(StrEnum):
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    SUPERSEDED = "superseded"
+
+
+class How(StrEnum):
+    """How a directive reached an agent."""
+
+    IN_TURN = "in-turn"
+    NEXT_TURN = "next-turn"
+    RESTART = "restart-with-resume"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """`at` is Unix seconds of the last change; `how` is empty until delivered."""
+
+    state: ReceiptState
+    at: float
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class Directive:
+    """One operator sentence and where it stands with each worker (by worker name)."""
+
+    id: str
+    text: str
+    at: float
+    state: DirectiveState = DirectiveState.ACTIVE
+    receipts: Mapping[str, Receipt] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The journal holds it for this worker."""
+
+    worker: str
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """It is in the worker's agent's input."""
+
+    worker: str
+    how: How
+
+
+@dataclass(frozen=True)
+class Cleared:
+    pass
+
+
+Event = Accepted | Delivered | Cleared
+
+ARROWS: dict[tuple[DirectiveState, type], DirectiveState] = {
+    (DirectiveState.ACTIVE, Accepted): DirectiveState.ACTIVE,
+    (DirectiveState.ACTIVE, Delivered): DirectiveState.ACTIVE,
+    (DirectiveState.ACTIVE, Cleared): DirectiveState.CLEARED,
+    # a delivery already on its way when the operator cleared it did happen, and is told
+    (DirectiveState.CLEARED, Delivered): DirectiveState.CLEARED,
+}
+
+RECEIPT_ARROWS: dict[tuple[ReceiptState, type], ReceiptState] = {
+    (ReceiptState.ACCEPTED, Delivered): ReceiptState.DELIVERED,
+    (ReceiptState.DELIVERED, Delivered): ReceiptState.DELIVERED,
+    (ReceiptState.SUPERSEDED, Delivered): ReceiptState.SUPERSEDED,
+    (ReceiptState.ACCEPTED, Cleared): ReceiptState.SUPERSEDED,
+    (ReceiptState.DELIVERED, Cleared): ReceiptState.SUPERSEDED,
+    (ReceiptState.SUPERSEDED, Cleared): ReceiptState.SUPERSEDED,
+}
+
+
+def apply(directive: Directive, event: Event, now: float) -> Directive:
+    """The directive after the event. Raises `IllegalEvent`, and then nothing has changed. Repeats are harmless."""
+    state = arrow("directive", ARROWS, directive.state, event)
+    match event:
+        case Accepted(worker):
+            fresh = {worker: Receipt(ReceiptState.ACCEPTED, now)}
+            return replace(directive, receipts={**fresh, **directive.receipts})
+        case Delivered(worker, how):
+            if worker not in directive.receipts:
+                raise IllegalEvent("receipt", "none", f"Delivered to {worker}")
+            receipt = _delivered(directive.receipts[worker], event, how, now)
+            return replace(directive, receipts={**directive.receipts, worker: receipt})
+        case Cleared():
+            over = {
+                worker: replace(receipt, state=arrow("receipt", RECEIPT_ARROWS, receipt.state, event), at=now)
+                for worker, receipt in directive.receipts.items()
+            }
+            return replace(directive, state=state, receipts=over)
+
+
+def _delivered(receipt: Receipt, event: Delivered, how: How, now: float) -> Receipt:
+    state = arrow("receipt", RECEIPT_ARROWS, receipt.state, event)
+    if state is receipt.state:
+        return receipt
+    return Receipt(state, now, how.value)

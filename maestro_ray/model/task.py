@@ -1,0 +1,337 @@
+"""A task and the review loop it goes through.
+
+draft → dispatched → in_progress → awaiting_review → merged → completed; pause: any active → waiting_for_resume → draft;
+abort: any open → cancelled. Review is not a status: it is what `head`, `judged` and `approved` say about commits.
+The loop is deterministic: work → test (when the team has a tester) → review → merge, or a revision of the same branch
+up to the cap. The agent only judges; which run comes next is decided here, and a merge only for an approved commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from maestro_ray.errors import IllegalEvent
+from maestro_ray.model.run import Purpose
+from maestro_ray.model.table import arrow
+from maestro_ray.model.verdict import Verdict
+
+
+class Status(StrEnum):
+    DRAFT = "draft"
+    DISPATCHED = "dispatched"
+    IN_PROGRESS = "in_progress"
+    AWAITING_REVIEW = "awaiting_review"
+    WAITING_FOR_RESUME = "waiting_for_resume"
+    MERGED = "merged"
+    COMPLETED = "completed"
+    APPROVED = "approved"
+    COMPLETED_BY_CLIENT = "completed_by_client"
+    CANCELLED = "cancelled"
+
+
+DONE = frozenset({Status.MERGED, Status.COMPLETED, Status.APPROVED, Status.COMPLETED_BY_CLIENT})
+TERMINAL = DONE | {Status.CANCELLED}
+ACTIVE = frozenset({Status.DISPATCHED, Status.IN_PROGRESS, Status.AWAITING_REVIEW})
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the team and the configuration allow: a tester or not, tries of one run, revisions of one task."""
+
+    tester: bool = True
+    attempts: int = 3
+    revision_cap: int = 3
+
+
+@dataclass(frozen=True)
+class Task:
+    """Commits are full hashes or empty. `head` is the work under review, `judged` the last commit a verdict was about,
+    `approved` the one an APPROVED verdict was about; times are Unix seconds."""
+
+    id: str
+    status: Status = Status.DRAFT
+    head: str = ""
+    judged: str = ""
+    approved: str = ""
+    merged: str = ""
+    attempts: int = 0
+    revision_count: int = 0
+    review_sent_at: float | None = None
+    review_approved_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Dispatched:
+    """A developer's run was queued."""
+
+
+@dataclass(frozen=True)
+class ReviewReopened:
+    """A resumed task goes on where its review stood."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The developer's session claimed the run."""
+
+
+@dataclass(frozen=True)
+class WorkDone:
+    """The developer's run ended with this commit."""
+
+    commit: str
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The tester's run on this commit ended; what it found is evidence for the reviewer."""
+
+    commit: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Merged:
+    """`commit` is in the epic; `merge` is the merge commit (or the tip that already held it)."""
+
+    commit: str
+    merge: str
+
+
+@dataclass(frozen=True)
+class Conflicted:
+    """The approved commit cannot be merged as it is."""
+
+    commit: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunFailed:
+    purpose: Purpose
+    reason: str
+    retryable: bool = True
+
+
+@dataclass(frozen=True)
+class RunInterrupted:
+    """The run lost its session and was queued again. That costs an attempt, unless the session left in order."""
+
+    purpose: Purpose
+    costs: bool = True
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """A task it depends on was cancelled."""
+
+    dependency: str
+
+
+@dataclass(frozen=True)
+class Paused:
+    pass
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The operator lets it go on; attempts and revisions are counted anew."""
+
+
+@dataclass(frozen=True)
+class Aborted:
+    pass
+
+
+@dataclass(frozen=True)
+class CompletedByClient:
+    """A person did the work and said so."""
+
+
+@dataclass(frozen=True)
+class Released:
+    """The epic that holds it is in the base branch."""
+
+
+@dataclass(frozen=True)
+class _GaveUp:
+    """Made here when a cap is reached."""
+
+
+Event = (
+    Dispatched | ReviewReopened | Started | WorkDone | Tested | Judged | Merged | Conflicted | RunFailed
+    | RunInterrupted | Blocked | Paused | Resumed | Aborted | CompletedByClient | Released
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StartRun:
+    """Queue a run of this purpose about this commit (empty: the epic's present tip)."""
+
+    purpose: Purpose
+    commit: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PostComment:
+    body: str
+
+
+@dataclass(frozen=True)
+class AskDecision:
+    """Put a card before the operator; every card of a task is answered with `retry` or `abort`."""
+
+    kind: str
+    question: str
+
+
+@dataclass(frozen=True)
+class CancelRuns:
+    """Take back every live run of the task."""
+
+
+@dataclass(frozen=True)
+class AnnounceConflict:
+    reason: str
+
+
+Effect = StartRun | PostComment | AskDecision | CancelRuns | AnnounceConflict
+
+_OPEN = tuple(state for state in Status if state not in TERMINAL)
+
+ARROWS: dict[tuple[Status, type], Status] = {
+    (Status.DRAFT, Dispatched): Status.DISPATCHED,
+    (Status.DRAFT, ReviewReopened): Status.AWAITING_REVIEW,
+    (Status.DRAFT, Blocked): Status.WAITING_FOR_RESUME,
+    (Status.DISPATCHED, Started): Status.IN_PROGRESS,
+    (Status.AWAITING_REVIEW, Started): Status.AWAITING_REVIEW,
+    (Status.IN_PROGRESS, WorkDone): Status.AWAITING_REVIEW,
+    (Status.AWAITING_REVIEW, WorkDone): Status.AWAITING_REVIEW,
+    (Status.AWAITING_REVIEW, Tested): Status.AWAITING_REVIEW,
+    (Status.AWAITING_REVIEW, Judged): Status.AWAITING_REVIEW,
+    (Status.AWAITING_REVIEW, Merged): Status.MERGED,
+    (Status.AWAITING_REVIEW, Conflicted): Status.AWAITING_REVIEW,
+    (Status.IN_PROGRESS, RunFailed): Status.DISPATCHED,
+    (Status.AWAITING_REVIEW, RunFailed): Status.AWAITING_REVIEW,
+    (Status.DISPATCHED, RunInterrupted): Status.DISPATCHED,
+    (Status.IN_PROGRESS, RunInterrupted): Status.DISPATCHED,
+    (Status.AWAITING_REVIEW, RunInterrupted): Status.AWAITING_REVIEW,
+    **{(state, _GaveUp): Status.WAITING_FOR_RESUME for state in ACTIVE},
+    **{(state, Paused): Status.WAITING_FOR_RESUME for state in ACTIVE},
+    (Status.WAITING_FOR_RESUME, Resumed): Status.DRAFT,
+    **{(state, Aborted): Status.CANCELLED for state in _OPEN},
+    **{(state, CompletedByClient): Status.COMPLETED_BY_CLIENT for state in _OPEN},
+    (Status.MERGED, Released): Status.COMPLETED,
+}
+
+Step = tuple[Task, list[Effect]]
+
+
+def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
+    """The task after the event and what must now be done. Raises `IllegalEvent`, and then nothing has changed."""
+    task = replace(task, status=arrow("task", ARROWS, task.status, event))
+    match event:
+        case WorkDone(commit):
+            return _work_done(task, commit, policy, now)
+        case Tested(commit):
+            _about(task.head, commit, event)
+            return task, [StartRun(Purpose.REVIEW, commit)]
+        case Judged(verdict):
+            _about(task.head, verdict.commit, event)
+            return _judged(task, verdict, policy, now)
+        case Merged(commit, merge):
+            _about(task.approved, commit, event)
+            return replace(task, merged=merge), []
+        case Conflicted(commit, reason):
+            _about(task.approved, commit, event)
+            return _revise(
+                replace(task, review_sent_at=None), f"{reason}", policy, [AnnounceConflict(reason)]
+            )
+        case RunFailed(purpose, reason, retryable):
+            return _again(task, purpose, reason, policy if retryable else replace(policy, attempts=0))
+        case RunInterrupted(purpose, costs):
+            return _interrupted(task, purpose, policy) if costs else (task, [])
+        case Blocked(dependency):
+            return task, [
+                AskDecision(
+                    "dependency", f"it depends on {dependency}, which was cancelled: go on without it?"
+                )
+            ]
+        case Resumed():
+            return replace(task, attempts=0, revision_count=0), []
+        case Paused() | Aborted() | CompletedByClient():
+            return task, [CancelRuns()]
+        case _:
+            return task, []
+
+
+def next_step(task: Task, policy: Policy) -> tuple[Event, StartRun]:
+    """What a draft whose dependencies are met does first: a resumed one goes on where its review stood."""
+    if task.head and task.approved == task.head:
+        return ReviewReopened(), StartRun(Purpose.MERGE, task.head)
+    if task.head and task.judged != task.head:
+        return ReviewReopened(), _send_to_review(task.head, policy)
+    return Dispatched(), StartRun(Purpose.EXECUTE, task.head)
+
+
+def _work_done(task: Task, commit: str, policy: Policy, now: float) -> Step:
+    if commit == task.head and task.judged == commit:
+        return _give_up(task, "no_progress", "the revision changed nothing: the same commit came back")
+    task = replace(task, head=commit, attempts=0, review_sent_at=now)
+    return task, [_send_to_review(commit, policy)]
+
+
+def _send_to_review(commit: str, policy: Policy) -> StartRun:
+    return StartRun(Purpose.TEST if policy.tester else Purpose.REVIEW, commit)
+
+
+def _judged(task: Task, verdict: Verdict, policy: Policy, now: float) -> Step:
+    task = replace(task, judged=verdict.commit, attempts=0)
+    if verdict.approved:
+        task = replace(task, approved=verdict.commit, review_approved_at=now)
+        return task, [StartRun(Purpose.MERGE, verdict.commit)]
+    return _revise(replace(task, approved="", review_approved_at=None), verdict.reason, policy, [])
+
+
+def _revise(task: Task, reason: str, policy: Policy, effects: list[Effect]) -> Step:
+    effects = [*effects, PostComment(reason)]
+    if task.revision_count >= policy.revision_cap:
+        task, card = _give_up(
+            task, "revision_cap", f"rejected after {task.revision_count} revisions: {reason}"
+        )
+        return task, [*effects, *card]
+    task = replace(task, revision_count=task.revision_count + 1)
+    return task, [*effects, StartRun(Purpose.EXECUTE, task.head, reason)]
+
+
+def _again(task: Task, purpose: Purpose, reason: str, policy: Policy) -> Step:
+    task = replace(task, attempts=task.attempts + 1)
+    if task.attempts >= policy.attempts:
+        return _give_up(task, "attempts", f"{purpose} failed (attempt {task.attempts}): {reason}")
+    return task, [StartRun(purpose, task.head, reason)]
+
+
+def _interrupted(task: Task, purpose: Purpose, policy: Policy) -> Step:
+    task = replace(task, attempts=task.attempts + 1)
+    if task.attempts >= policy.attempts:
+        return _give_up(task, "attempts", f"{purpose} was interrupted {task.attempts} times")
+    return task, []
+
+
+def _give_up(task: Task, kind: str, question: str) -> Step:
+    status = arrow("task", ARROWS, task.status, _GaveUp())
+    return replace(task, status=status), [CancelRuns(), AskDecision(kind, question)]
+
+
+def _about(pinned: str, commit: str, event: Event) -> None:
+    """Only the pinned commit counts: a result about any other is from another time."""
+    if not commit or commit != pinned:
+        raise IllegalEvent(
+            "task", f"about {pinned or 'no commit'}", f"{type(event).__name__} of {commit or 'no commit'}"
+        )

@@ -1,0 +1,158 @@
+"""The scripted provider: a real process that plays a TOML script, for the demo, the docs and the tests."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from maestro_ray.errors import BadProvider
+from maestro_ray.model.agent import (
+    AgentEvent,
+    DirectiveTaken,
+    Failed,
+    Finished,
+    RateLimited,
+    Said,
+    ToolCalled,
+    ToolReturned,
+    UsageCounted,
+)
+from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.providers.output import Bounded, Lines, clean, without_verdict
+from maestro_ray.providers.script import Step, parse_script
+from maestro_ray.providers.template import environment, prompt_file
+
+LONGEST_LINE = 1_024 * 1_024
+_AGENT = Path(__file__).with_name("scripted_agent.py")
+
+
+def located(spec: ProviderSpec, directory: Path) -> ProviderSpec:
+    """The same with an absolute path of the script."""
+    return replace(spec, arg=str(directory.absolute() / Path(spec.arg).expanduser())) if spec.arg else spec
+
+
+class Scripted:
+    """`spec.arg` is the script's path. Reads it at once: raises `BadProvider`, or `ConfigError` with line and column."""
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        if not spec.arg:
+            raise BadProvider("scripted", "it needs a script: scripted:FILE.toml")
+        self._spec = spec
+        try:
+            text = Path(spec.arg).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadProvider(f"scripted:{spec.arg}", f"the script cannot be read: {error}") from None
+        self._turns = parse_script(text, spec.arg)
+
+    def check(self, path: str, role: str) -> None:
+        """Nothing can be missing: it runs under this very Python."""
+
+    def environment(self) -> Sequence[str]:
+        return self._spec.env
+
+    def open(self, job: Job) -> ScriptedTurn:
+        """The first turn that matches; when none does, the turn fails and says so."""
+        for index, turn in enumerate(self._turns):
+            if turn.matches(job):
+                return ScriptedTurn(job, turn.steps, index)
+        reason = (
+            f"no turn of {self._spec.arg} is for task {job.key!r}, purpose {job.purpose!r}, "
+            f"revision {job.revision}, attempt {job.attempt}"
+        )
+        return ScriptedTurn(job, (Step("fail", reason, {"retryable": False}),), -1)
+
+
+class ScriptedTurn:
+    """One turn. Its closing text is what it said; the output of programs in it can hold no verdict.
+
+    A rate limit ends the turn as it ends a real agent's: `RateLimited`, then `Failed`. The same run and attempt
+    opened again with the same scratch directory goes on after it.
+    """
+
+    def __init__(self, job: Job, steps: tuple[Step, ...], index: int) -> None:
+        self._lines = Lines(LONGEST_LINE)
+        self._whole = Bounded()
+        self._end: Finished | Failed | None = None
+        turn = {
+            "worktree": str(job.worktree),
+            "memory": str(job.scratch / "scripted.json"),
+            "turn": f"{index}/{job.run}/{job.revision}/{job.attempt}",
+            "steps": [(step.do, step.value, dict(step.options)) for step in steps],
+        }
+        self._launch = Launch(
+            (sys.executable, "-I", "-S", str(_AGENT)),
+            env=environment(job),
+            stdin=_line(turn),
+            keep_stdin=True,
+            files={prompt_file(job): job.prompt.encode(errors="replace")},
+        )
+
+    @property
+    def launch(self) -> Launch:
+        return self._launch
+
+    def feed(self, data: bytes) -> list[AgentEvent]:
+        return [event for text, _ in self._lines.feed(data) for event in self._read(text)]
+
+    def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
+        events = [event for text, _ in self._lines.close() for event in self._read(text)]
+        if isinstance(self._end, Finished):
+            return [*events, replace(self._end, text=self._whole.text())]
+        how = "was ended by a signal" if code is None else f"ended with code {code}"
+        last = clean(stderr).strip().rpartition("\n")[2]
+        return [*events, self._end or Failed(f"the scripted agent {how}{last and ': '}{last}")]
+
+    def steer(self, directive: str, text: str) -> bytes:
+        return _line({"directive": directive, "text": text})
+
+    def _read(self, line: str) -> list[AgentEvent]:
+        try:
+            return self._events(json.loads(line))
+        except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
+            # what our own program did not write is text for people
+            return [Said(line)] if line.strip() else []
+
+    def _events(self, message: object) -> list[AgentEvent]:
+        match message:
+            case {"say": str(text)}:
+                return self._said(clean(text))
+            case {"output": str(text)}:
+                return self._said(without_verdict(clean(text)))
+            case {"tool": str(tool), "detail": str(detail)}:
+                return [ToolCalled(tool, clean(detail))]
+            case {"returned": str(tool), "ok": bool(ok), "detail": str(detail)}:
+                return [ToolReturned(tool, ok, clean(detail))]
+            case {"usage": {"input": int(spent), "output": int(made), "cost": cost}}:
+                return [UsageCounted(spent, made, _finite(cost))]
+            case {"rate_limit": seconds}:
+                return [RateLimited(_finite(seconds), "the script says so")]
+            case {"taken": str(directive)}:
+                return [DirectiveTaken(directive)]
+            case {"finished": int(code)}:
+                self._end = Finished(exit_code=code)
+            case {"failed": str(reason), "retryable": bool(retryable)}:
+                self._end = Failed(clean(reason), retryable)
+            case _:
+                raise ValueError(message)
+        return []
+
+    def _said(self, text: str) -> list[AgentEvent]:
+        for line in text.splitlines():
+            self._whole.add(line + "\n")
+        return [Said(text)] if text.strip() else []
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value).encode() + b"\n"

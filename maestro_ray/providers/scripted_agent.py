@@ -1,0 +1,195 @@
+"""The scripted agent's program: plays one turn, JSON lines out, steering lines in. Standard library only, quick to start."""
+
+# ruff: noqa: PTH - pathlib would add to the start-up time
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any, NoReturn
+
+POLL = 0.02
+
+_output = threading.Lock()
+
+
+class OverError(Exception):
+    """The turn ends here with this event."""
+
+    def __init__(self, **event: Any) -> None:
+        super().__init__()
+        self.event = event
+
+
+class Player:
+    """Takes the steps in order. `exit_code` is that of the last `run`."""
+
+    def __init__(self, worktree: str, memory: str, turn: str) -> None:
+        self.worktree = os.path.realpath(worktree)
+        self.memory = memory
+        self.turn = turn
+        self.index = 0
+        self.exit_code = 0
+
+    def play(self, steps: list[tuple[str, Any, dict[str, Any]]]) -> dict[str, Any]:
+        """The event that ends the turn."""
+        first = self.resumed_at()
+        for self.index, (do, value, options) in enumerate(steps[first:], first):
+            try:
+                getattr(self, do)(value, **options)
+            except OverError as over:
+                return over.event
+            except (OSError, UnicodeError) as error:
+                return {
+                    "failed": f"{do} {value}: {getattr(error, 'strerror', None) or error}",
+                    "retryable": True,
+                }
+        return {"finished": self.exit_code}
+
+    def resumed_at(self) -> int:
+        """The first step to take: after the rate limit that ended this same turn before, else 0."""
+        try:
+            with open(self.memory, encoding="utf-8") as file:
+                return int(json.load(file).get(self.turn, 0))
+        except FileNotFoundError:
+            return 0
+
+    def say(self, text: str) -> None:
+        emit(say=text)
+
+    def verdict(self, text: str) -> None:
+        emit(say=f"VERDICT: {text}")
+
+    def usage(self, usage: dict[str, float]) -> None:
+        emit(usage=usage)
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def until(self, path: str) -> None:
+        while not os.path.exists(os.path.join(self.worktree, path)):
+            time.sleep(POLL)
+
+    def fail(self, reason: str, retryable: bool) -> None:
+        raise OverError(failed=reason, retryable=retryable)
+
+    def rate_limit(self, seconds: float) -> None:
+        with open(self.memory, "w", encoding="utf-8") as file:
+            json.dump({self.turn: self.index + 1}, file)
+        emit(rate_limit=seconds)
+        raise OverError(failed=f"rate limited for {seconds:g} s", retryable=True)
+
+    def edit(self, path: str, **change: str) -> None:
+        emit(tool="edit", detail=path)
+        place = self.inside(path)
+        text = (
+            change["text"]
+            if "text" in change
+            else self.replaced(place, path, change["replace"], change["with"])
+        )
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with open(place, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        emit(returned="edit", ok=True, detail=path)
+
+    def replaced(self, place: str, path: str, old: str, new: str) -> str:
+        with open(place, encoding="utf-8", newline="") as file:
+            text = file.read()
+        if (times := text.count(old)) != 1:
+            raise OverError(
+                failed=f"edit {path}: the text to replace is there {times} times, not once", retryable=False
+            )
+        return text.replace(old, new)
+
+    def delete(self, path: str) -> None:
+        emit(tool="delete", detail=path)
+        # a link is deleted, not what it points to
+        os.unlink(os.path.join(self.inside(os.path.dirname(path)), os.path.basename(path)))
+        emit(returned="delete", ok=True, detail=path)
+
+    def inside(self, path: str) -> str:
+        """The real place of a path; the turn fails when a link leads out of the worktree or to git's own files."""
+        place = os.path.realpath(os.path.join(self.worktree, path))
+        first = os.path.relpath(place, self.worktree).split(os.sep)[0]
+        if first in (os.pardir, ".git"):
+            raise OverError(failed=f"{path} leads out of the worktree", retryable=False)
+        return place
+
+    def run(self, command: str, may_fail: bool) -> None:
+        import subprocess
+
+        emit(tool="run", detail=command)
+        last = ""
+        with subprocess.Popen(
+            ["sh", "-c", command],
+            cwd=self.worktree,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
+            assert process.stdout
+            while line := process.stdout.readline(4096):
+                text = line.decode(errors="replace").rstrip("\n")
+                last = text.strip() or last
+                emit(output=text)
+        self.exit_code = process.returncode
+        emit(returned="run", ok=self.exit_code == 0, detail=f"exit code {self.exit_code}")
+        if self.exit_code and not may_fail:
+            raise OverError(failed=f"`{command}` exited with code {self.exit_code}: {last}", retryable=True)
+
+
+def listen(rest: bytes) -> None:
+    """Take steering whenever it comes, also in the middle of a step."""
+    while (line := read_line(rest)) is not None:
+        found, rest = line
+        try:
+            directive, text = (json.loads(found)[key] for key in ("directive", "text"))
+        except (ValueError, KeyError, TypeError):
+            continue
+        emit(taken=directive)
+        emit(output=f"steered: {text}")
+
+
+def read_line(rest: bytes) -> tuple[bytes, bytes] | None:
+    """The next line of standard input and what came after it; None at the end.
+
+    Not through `sys.stdin`: its buffer's lock, held by a waiting thread, would block the interpreter's exit.
+    """
+    while b"\n" not in rest:
+        if not (data := os.read(0, 65_536)):
+            return None
+        rest += data
+    line, _, rest = rest.partition(b"\n")
+    return line, rest
+
+
+def emit(**event: Any) -> None:
+    with _output:
+        write(event)
+
+
+def write(event: dict[str, Any]) -> None:
+    data = json.dumps(event).encode() + b"\n"
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def main() -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    first = read_line(b"")
+    if first is None:
+        sys.exit("the first line of standard input must be the turn to play")
+    turn = json.loads(first[0])
+    threading.Thread(target=listen, args=(first[1],), daemon=True).start()
+    end = Player(turn["worktree"], turn["memory"], turn["turn"]).play(turn["steps"])
+    with _output:
+        write(end)
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Studio as a process of its own: `python -m maestro_ray.studio`, started and watched by the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from maestro_ray import __version__
+from maestro_ray.clock import SystemClock
+from maestro_ray.config import Config, Home
+from maestro_ray.errors import MaestroError, PortTaken
+from maestro_ray.studio import identity
+from maestro_ray.studio.app import Studio, create_app
+from maestro_ray.studio.routes import ROUTES
+from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.store import Store
+
+
+def main() -> None:
+    """Serve until a signal; the ready line on `--ready` says where, as JSON."""
+    parser = argparse.ArgumentParser(prog="maestro-studio")
+    parser.add_argument("--ready", type=int, default=1, help="a descriptor that gets one line of JSON")
+    ready = parser.parse_args().ready
+    home = Home.find()
+    home.prepare()
+    try:
+        asyncio.run(serve(home, Config.load(home), ready))
+    except MaestroError as error:
+        _tell(ready, {"error_kind": error.kind, "message": str(error), "hint": error.hint})
+        sys.exit(1)
+
+
+async def serve(home: Home, config: Config, ready: int) -> None:
+    """Bind first, so that a port in use is known before anything is opened."""
+    listener = bind(home, config.studio_port)
+    hub = Hub("", "")
+    clock = SystemClock()
+    store = await Store.open(home.studio / "studio.db", clock, hub.publish)
+    hub.key = await store.write(identity.setting, "app_key", 10)
+    hub.secret = await store.write(identity.setting, "app_secret")
+    jwt_secret = await store.write(identity.setting, "jwt_secret")
+    _write_private(home.run / "invite", await store.write(identity.invite))
+    app = create_app(Studio(store, hub, config, clock, jwt_secret), ROUTES)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=1024 * 1024,
+            server_header=False, timeout_graceful_shutdown=2,
+        )
+    )  # fmt: skip
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.005)
+    port = listener.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    info = {
+        "url": url,
+        "ws_url": f"ws://127.0.0.1:{port}/app/{hub.key}?protocol=7&client=maestro&version={__version__}",
+        "key": hub.key,
+        "auth_endpoint": f"{url}/broadcasting/auth",
+        "version": __version__,
+        "pid": os.getpid(),
+    }
+    _write_private(home.run / "studio.json", json.dumps(info))
+    _tell(ready, info)
+    await serving
+
+
+def bind(home: Home, port: int) -> socket.socket:
+    """A listening socket on loopback. A port that was chosen once is chosen again, as long as it is free.
+
+    Raises `PortTaken` when the configuration names a port that is in use.
+    """
+    kept = home.run / "studio.port"
+    wanted = port or (int(kept.read_text()) if kept.exists() else 0)
+    try:
+        listener = _listen(wanted)
+    except OSError as error:
+        if port:
+            raise PortTaken(port) from error
+        listener = _listen(0)
+    kept.write_text(str(listener.getsockname()[1]))
+    return listener
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    listener.setblocking(False)
+    return listener
+
+
+def _write_private(path: Path, text: str) -> None:
+    fresh = path.with_suffix(f".{os.getpid()}")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text + "\n")
+    fresh.rename(path)
+
+
+def _tell(ready: int, line: dict[str, object]) -> None:
+    os.write(ready, json.dumps(line).encode() + b"\n")
+    if ready > 2:
+        os.close(ready)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The JSON bodies Studio accepts: where bytes become values."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(max_length=200_000)]
+Skills = dict[Word, Annotated[int, Field(ge=1, le=5)]]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Redeem(Body):
+    token: Word
+    name: Word = "operator"
+
+
+class Refresh(Body):
+    refresh_token: Word
+
+
+class NewProject(Body):
+    key: Annotated[str, StringConstraints(min_length=3, max_length=500, pattern=r"^[^\s:]+:.+$")]
+    name: Word
+
+
+class NewSession(Body):
+    project_id: Word
+    role: Literal["lead", "worker"]
+    name: Word
+    worker_role: str = ""
+    team_id: Word | None = None
+    skills: Skills = {}
+
+
+class NewWorker(Body):
+    name: Word
+    role: Word
+    skills: Skills = {}
+
+
+class NewTeam(Body):
+    workers: list[NewWorker] = Field(max_length=1000)
+    workspace: Text = ""
+    serves_all: bool = False
+
+
+class Heartbeat(Body):
+    """The sessions that share the heartbeat of the one in the path."""
+
+    sessions: list[Word] = Field(default=[], max_length=1000)
+
+
+class Claim(Body):
+    run_id: Word
+
+
+class Complete(Body):
+    epoch: int
+    result: dict[str, Any] = {}
+
+
+class Fail(Body):
+    epoch: int
+    reason: Text
+    retryable: bool = True
+    hold: bool = False
+
+
+class Pause(Body):
+    epoch: int
+    resume_at: float | None = None
+
+
+class Epoch(Body):
+    epoch: int
+
+
+class NewPlan(Body):
+    """`draft` is a plan as `model.plan_file.to_json` writes it."""
+
+    project_id: Word
+    draft: dict[str, Any]
+    team_id: Word | None = None
+    workspace: Text = ""
+    base_branch: str = ""
+    attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    revision_cap: Annotated[int, Field(ge=0, le=100)] = 3
+
+
+class NewComment(Body):
+    body: Text
+
+
+class Answer(Body):
+    answer: Word
+
+
+class Mirrored(Body):
+    """A message of a team's channel, numbered by the channel."""
+
+    number: int
+    sender: Word
+    kind: Word
+    body: Any
+    at: float
+
+
+class NewMessages(Body):
+    messages: list[Mirrored] = Field(max_length=1000)

@@ -1,0 +1,193 @@
+"""The deterministic loop: events move tasks and plans, and what the machines ask for is carried out here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import sqlalchemy as sa
+
+from maestro_ray.errors import Conflict
+from maestro_ray.ids import short, slug
+from maestro_ray.model import plan as plan_machine
+from maestro_ray.model import task as task_machine
+from maestro_ray.model.run import Purpose
+from maestro_ray.model.task import (
+    AnnounceConflict,
+    AskDecision,
+    CancelRuns,
+    Effect,
+    Policy,
+    PostComment,
+    StartRun,
+)
+from maestro_ray.studio import channels, runs
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.store import Row, Transaction
+
+RETRY, ABORT = "retry", "abort"
+
+
+def task_event(tx: Transaction, task_id: str, event: task_machine.Event, **also: Any) -> None:
+    """Move a task. `also` are columns that change with it. Raises `IllegalEvent`; then nothing has changed."""
+    row = tx.get(t.tasks, task_id)
+    after, effects = task_machine.apply(as_task(row), event, policy(tx, row["plan_id"]), tx.now)
+    values: dict[str, Any] = {**asdict(after), **also}
+    if after.status in task_machine.TERMINAL and row["finished_at"] is None:
+        values["finished_at"] = tx.now
+    tx.update(t.tasks, task_id, **values)
+    _announce_task(tx, {**row, **values})
+    task_effects(tx, {**row, **values}, effects)
+
+
+def task_effects(tx: Transaction, row: Row, effects: Sequence[Effect]) -> None:
+    conflict = any(isinstance(effect, AnnounceConflict) for effect in effects)
+    for effect in effects:
+        match effect:
+            case StartRun():
+                start_task_run(tx, row, effect, onto=conflict)
+            case PostComment(body):
+                comment(tx, row["id"], "reviewer" if not conflict else "maestro", body)
+            case AskDecision(kind, question):
+                ask(tx, row["plan_id"], kind, f"{row['title']}: {question}", task_id=row["id"])
+            case CancelRuns():
+                runs.cancel(tx, t.runs.c.task_id == row["id"])
+            case AnnounceConflict(reason):
+                _publish(tx, row["plan_id"], "merge.conflict", task_id=row["id"], reason=reason)
+
+
+def start_task_run(tx: Transaction, row: Row, start: StartRun, *, onto: bool = False) -> None:
+    """Queue a run of a task; its first one pins the branch and the commit it forks from."""
+    plan = tx.get(t.plans, row["plan_id"])
+    base = row["base_commit"] or plan["epic_head"]
+    if not row["base_commit"]:
+        branch = row["branch_name"] or f"task/{slug(row['title'])}-{short(row['id'])[-6:]}"
+        tx.update(t.tasks, row["id"], base_commit=base, branch_name=branch)
+    runs.queue(
+        tx,
+        row["plan_id"],
+        start.purpose,
+        task_id=row["id"],
+        base=plan["epic_head"] if start.purpose is Purpose.MERGE else base,
+        commit=start.commit or base,
+        onto=plan["epic_head"] if onto else "",
+        note=start.note,
+    )
+
+
+def plan_event(tx: Transaction, plan_id: str, event: plan_machine.Event, **also: Any) -> None:
+    """Move a plan. Raises `IllegalEvent`; then nothing has changed."""
+    row = tx.get(t.plans, plan_id)
+    after, effects = plan_machine.apply(as_plan(row), event, task_states(tx, plan_id))
+    values: dict[str, Any] = {
+        "status": after.status,
+        "epic_start": after.epic,
+        "released": after.released,
+        "waiting": after.waiting,
+        **also,
+    }
+    if after.status in plan_machine.TERMINAL and row["completed_at"] is None:
+        values["completed_at"] = tx.now
+    tx.update(t.plans, plan_id, **values)
+    _publish(tx, plan_id, "plan.updated", plan={"id": plan_id, "title": row["title"], **values})
+    for effect in effects:
+        _plan_effect(tx, plan_id, effect)
+
+
+def _plan_effect(tx: Transaction, plan_id: str, effect: plan_machine.Effect) -> None:
+    match effect:
+        case StartRun(purpose):
+            runs.queue(tx, plan_id, purpose)
+        case AskDecision(kind, question):
+            ask(tx, plan_id, kind, question)
+        case CancelRuns():
+            for row in tx.all(sa.select(t.tasks).where(t.tasks.c.plan_id == plan_id)):
+                if task_machine.Status(row["status"]) not in task_machine.TERMINAL:
+                    task_event(tx, row["id"], task_machine.Aborted())
+            runs.cancel(tx, t.runs.c.plan_id == plan_id)
+        case plan_machine.ReleaseTasks():
+            merged = sa.select(t.tasks.c.id).where(t.tasks.c.plan_id == plan_id, t.tasks.c.status == "merged")
+            for row in tx.all(merged):
+                task_event(tx, row["id"], task_machine.Released())
+
+
+def comment(tx: Transaction, task_id: str, author: str, body: str) -> str:
+    return tx.insert(t.comments, task_id=task_id, author=author, body=body)
+
+
+def ask(tx: Transaction, plan_id: str, kind: str, question: str, task_id: str | None = None) -> str:
+    """Put a decision card before the operator."""
+    project = tx.get(t.plans, plan_id)["project_id"]
+    card = {"kind": kind, "question": question, "options": [RETRY, ABORT], "plan_id": plan_id, "task_id": task_id}
+    identifier = tx.insert(t.decisions, project_id=project, **card)
+    _publish(tx, plan_id, "decision.requested", decision={"id": identifier, "status": "open", **card})
+    return identifier
+
+
+def answer(tx: Transaction, decision_id: str, word: str) -> Row:
+    """The operator's answer to a card, once. Raises `Conflict` for an unknown word or a card that is closed."""
+    card = tx.get(t.decisions, decision_id)
+    if word not in card["options"]:
+        raise Conflict(f"{word!r} is not an answer to this card", f"answers: {', '.join(card['options'])}")
+    if card["status"] != "open":
+        raise Conflict(f"the card was already answered: {card['answer'] or card['status']}", "")
+    values = {"status": "answered", "answer": word, "answered_at": tx.now}
+    tx.update(t.decisions, decision_id, **values)
+    if card["task_id"]:
+        _answer_task(tx, card, word)
+    else:
+        event = plan_machine.Retried() if word == RETRY else plan_machine.Cancelled()
+        plan_event(tx, card["plan_id"], event, attempts=0)
+    _publish(tx, card["plan_id"], "decision.answered", decision={**card, **values})
+    return {**card, **values}
+
+
+def _answer_task(tx: Transaction, card: Row, word: str) -> None:
+    if word == ABORT:
+        task_event(tx, card["task_id"], task_machine.Aborted())
+    else:
+        also = {"dependencies_waived": True} if card["kind"] == "dependency" else {}
+        task_event(tx, card["task_id"], task_machine.Resumed(), **also)
+
+
+def policy(tx: Transaction, plan_id: str) -> Policy:
+    """What the loop allows in this plan: a tester when a live session of its project is one."""
+    plan = tx.get(t.plans, plan_id)
+    tester = tx.first(
+        sa.select(t.sessions.c.id).where(
+            t.sessions.c.project_id == plan["project_id"],
+            t.sessions.c.worker_role == "test",
+            t.sessions.c.status == "connected",
+        )
+    )
+    return Policy(tester=tester is not None, attempts=plan["attempt_cap"], revision_cap=plan["revision_cap"])
+
+
+def task_states(tx: Transaction, plan_id: str) -> list[task_machine.Status]:
+    rows = tx.all(sa.select(t.tasks.c.status).where(t.tasks.c.plan_id == plan_id))
+    return [task_machine.Status(row["status"]) for row in rows]
+
+
+def as_task(row: Row) -> task_machine.Task:
+    names = task_machine.Task.__dataclass_fields__
+    return task_machine.Task(**{**{name: row[name] for name in names}, "status": task_machine.Status(row["status"])})
+
+
+def as_plan(row: Row) -> plan_machine.Plan:
+    return plan_machine.Plan(
+        row["id"], plan_machine.Status(row["status"]), row["epic_start"], row["released"], row["waiting"]
+    )
+
+
+def _announce_task(tx: Transaction, row: Row) -> None:
+    shown = {key: row[key] for key in ("id", "plan_id", "key", "title", "status", "head", "approved", "revision_count")}
+    _publish(tx, row["plan_id"], "task.updated", task=shown)
+
+
+def _publish(tx: Transaction, plan_id: str, method: str, **params: Any) -> None:
+    tx.publish(project_channel(tx, plan_id), method, **params)
+
+
+def project_channel(tx: Transaction, plan_id: str) -> str:
+    return channels.project(tx.get(t.plans, plan_id)["project_id"])

@@ -1,0 +1,86 @@
+"""Plans as they come in, and what a person does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from maestro_ray.ids import slug, suffix
+from maestro_ray.model import plan as machine
+from maestro_ray.model.plan_file import PlanDraft, TaskDraft
+from maestro_ray.studio import loop
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.store import Row, Transaction
+
+
+def create(tx: Transaction, project_id: str, draft: PlanDraft, **values: Any) -> str:
+    """Store a draft as a plan with its tasks; its epic branch is named here, once and for all."""
+    tx.get(t.projects, project_id)
+    plan_id = tx.insert(
+        t.plans,
+        project_id=project_id,
+        title=draft.title,
+        description=draft.description,
+        test=draft.test,
+        epic_branch=f"epic/{slug(draft.title)}-{suffix()}",
+        **{"base_branch": draft.base, **values},
+    )
+    ids: dict[str, str] = {}
+    for number, phase in enumerate(draft.phases):
+        phase_id = tx.insert(t.phases, plan_id=plan_id, position=number, title=phase.title)
+        for task in phase.tasks:
+            ids[task.key] = _insert_task(tx, plan_id, phase_id, len(ids), task)
+    for phase in draft.phases:
+        for task in phase.tasks:
+            tx.update(t.tasks, ids[task.key], depends_on_task_ids=[ids[key] for key in task.depends])
+    return plan_id
+
+
+def _insert_task(tx: Transaction, plan_id: str, phase_id: str, position: int, task: TaskDraft) -> str:
+    return tx.insert(
+        t.tasks,
+        plan_id=plan_id,
+        phase_id=phase_id,
+        position=position,
+        key=task.key,
+        title=task.title,
+        description=task.description,
+        role=task.role,
+        skill=task.skill,
+        required_proficiency=task.proficiency,
+        test=task.test,
+        priority=task.priority,
+    )
+
+
+EVENTS: Mapping[str, type] = {
+    "activate": machine.Activated,
+    "pause": machine.Paused,
+    "resume": machine.Resumed,
+    "cancel": machine.Cancelled,
+}
+
+
+def act(tx: Transaction, plan_id: str, word: str) -> Row:
+    """`activate`, `pause`, `resume` or `cancel`."""
+    loop.plan_event(tx, plan_id, EVENTS[word]())
+    return view(tx, plan_id)
+
+
+def view(tx: Transaction, plan_id: str) -> dict[str, Any]:
+    """A plan with its tasks, their runs' counts, verdicts and open cards."""
+    plan = dict(tx.get(t.plans, plan_id))
+    tasks = tx.all(sa.select(t.tasks).where(t.tasks.c.plan_id == plan_id).order_by(t.tasks.c.position))
+    plan["tasks"] = [dict(row) for row in tasks]
+    plan["runs"] = [
+        {key: row[key] for key in ("id", "task_id", "session_id", "purpose", "state", "attempt", "commit", "reason",
+                                   "created_at", "started_at", "finished_at")}
+        for row in tx.all(sa.select(t.runs).where(t.runs.c.plan_id == plan_id).order_by(t.runs.c.id))
+    ]  # fmt: skip
+    ids = [row["id"] for row in tasks]
+    plan["verdicts"] = tx.all(sa.select(t.verdicts).where(t.verdicts.c.task_id.in_(ids)).order_by(t.verdicts.c.id))
+    cards = sa.select(t.decisions).where(t.decisions.c.plan_id == plan_id, t.decisions.c.status == "open")
+    plan["decisions"] = tx.all(cards.order_by(t.decisions.c.id))
+    return plan

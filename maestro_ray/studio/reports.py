@@ -1,0 +1,200 @@
+"""What sessions say about their runs: claim, complete, fail, pause, resume, interrupt. Each is refused with an old epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from maestro_ray.errors import Conflict
+from maestro_ray.model import plan as plan_machine
+from maestro_ray.model import run as machine
+from maestro_ray.model import task as task_machine
+from maestro_ray.model.run import Purpose
+from maestro_ray.model.verdict import read_verdict
+from maestro_ray.studio import loop, runs
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.store import Row, Transaction
+
+Result = Mapping[str, Any]
+
+# how much of a result is kept in the database; whole output is in the worker's log
+LONGEST_TEXT = 64_000
+
+
+def claim(tx: Transaction, session_id: str, run_id: str) -> dict[str, Any]:
+    """Hand the run to the session it was dispatched to, with a fresh epoch, and all it needs to know.
+
+    A repeated claim by the holder gets the same answer again: the first one's may have been lost.
+    """
+    row = tx.get(t.runs, run_id)
+    if row["state"] == machine.State.RUNNING and row["session_id"] == session_id:
+        return assignment(tx, row)
+    runs.step(tx, row, machine.Claimed(session_id), started_at=tx.now)
+    if row["purpose"] == Purpose.EXECUTE:
+        loop.task_event(tx, row["task_id"], task_machine.Started())
+    return assignment(tx, tx.get(t.runs, run_id))
+
+
+def assignment(tx: Transaction, row: Row) -> dict[str, Any]:
+    """A run as its session gets it."""
+    plan = tx.get(t.plans, row["plan_id"])
+    kept = ("id", "purpose", "state", "epoch", "attempt", "base", "commit", "onto", "note", "session_id")
+    answer: dict[str, Any] = {key: row[key] for key in kept}
+    answer["plan"] = {
+        key: plan[key]
+        for key in ("id", "title", "description", "base_branch", "epic_branch", "epic_head", "test", "status")
+    }
+    answer["task"] = answer["evidence"] = None
+    if row["task_id"]:
+        task = tx.get(t.tasks, row["task_id"])
+        shown = ("id", "key", "title", "description", "role", "skill", "test", "branch_name", "revision_count", "approved")
+        answer["task"] = {key: task[key] for key in shown}
+        answer["comments"] = _comments(tx, row["task_id"])
+        answer["evidence"] = evidence(tx, row["task_id"], row["commit"])
+    else:
+        branches = sa.select(t.tasks.c.branch_name).where(t.tasks.c.plan_id == plan["id"], t.tasks.c.branch_name != "")
+        answer["branches"] = [task["branch_name"] for task in tx.all(branches)]
+        answer["merged"] = _merged(tx, plan["id"])
+    return answer
+
+
+def evidence(tx: Transaction, task_id: str, commit: str) -> dict[str, Any] | None:
+    """What the last test run on this very commit found, or None."""
+    query = sa.select(t.runs.c.result).where(
+        t.runs.c.task_id == task_id, t.runs.c.purpose == Purpose.TEST, t.runs.c.commit == commit, t.runs.c.state == "succeeded"
+    )
+    row = tx.first(query.order_by(t.runs.c.id.desc()))
+    return row["result"] if row else None
+
+
+def complete(tx: Transaction, run_id: str, epoch: int, result: Result) -> None:
+    """The run did what it was for; what follows is the loop's decision."""
+    row = tx.get(t.runs, run_id)
+    kept = {key: value[-LONGEST_TEXT:] if isinstance(value, str) else value for key, value in result.items()}
+    runs.step(tx, row, machine.Succeeded(epoch), result=kept)
+    _OUTCOMES[Purpose(row["purpose"])](tx, row, result)
+
+
+def fail(tx: Transaction, run_id: str, epoch: int, reason: str, *, retryable: bool = True, hold: bool = False) -> None:
+    """The run did not do it. A merge that met a conflict says so at the beginning of its reason; `hold` asks the operator
+    instead of trying again."""
+    row = tx.get(t.runs, run_id)
+    runs.step(tx, row, machine.Failed(epoch), reason=reason)
+    purpose = Purpose(row["purpose"])
+    if row["task_id"] and purpose is Purpose.MERGE and reason.startswith("MERGE CONFLICT"):
+        loop.task_event(tx, row["task_id"], task_machine.Conflicted(row["commit"], reason))
+    elif row["task_id"]:
+        loop.task_event(tx, row["task_id"], task_machine.RunFailed(purpose, reason, retryable and not hold))
+    else:
+        _plan_run_failed(tx, row, purpose, reason, final=hold or not retryable)
+
+
+def pause(tx: Transaction, run_id: str, epoch: int, resume_at: float | None) -> None:
+    runs.step(tx, tx.get(t.runs, run_id), machine.Paused(epoch, resume_at))
+
+
+def resume(tx: Transaction, run_id: str, epoch: int) -> None:
+    runs.step(tx, tx.get(t.runs, run_id), machine.Resumed(epoch))
+
+
+def interrupt(tx: Transaction, run_id: str, epoch: int | None = None, *, costs: bool = True) -> None:
+    """The holder is gone; the run waits for another, within the attempt budget when it `costs` an attempt.
+
+    Harmless when the run is over or was handed on.
+    """
+    row = tx.get(t.runs, run_id)
+    if machine.State(row["state"]) not in machine.HELD or epoch not in (None, row["epoch"]):
+        return
+    runs.step(tx, row, machine.Interrupted())
+    runs.step(tx, tx.get(t.runs, run_id), machine.Requeued())
+    if row["task_id"]:
+        loop.task_event(tx, row["task_id"], task_machine.RunInterrupted(Purpose(row["purpose"]), costs))
+
+
+def _plan_run_failed(tx: Transaction, row: Row, purpose: Purpose, reason: str, *, final: bool) -> None:
+    plan = tx.get(t.plans, row["plan_id"])
+    attempts = plan["attempts"] + 1
+    tx.update(t.plans, plan["id"], attempts=attempts)
+    gone = final or attempts >= plan["attempt_cap"]
+    if purpose is Purpose.RELEASE_CLEANUP:
+        if not gone:
+            runs.queue(tx, plan["id"], purpose)
+    elif gone:
+        loop.plan_event(tx, plan["id"], plan_machine.Held(purpose, reason))
+    # otherwise dispatch sees that the plan still needs this run and queues it again
+
+
+def _work_done(tx: Transaction, row: Row, result: Result) -> None:
+    commit = _commit(result, "commit")
+    also = {"base_commit": row["onto"]} if row["onto"] else {}
+    loop.task_event(tx, row["task_id"], task_machine.WorkDone(commit), **also)
+
+
+def _tested(tx: Transaction, row: Row, _result: Result) -> None:
+    loop.task_event(tx, row["task_id"], task_machine.Tested(row["commit"]))
+
+
+def _reviewed(tx: Transaction, row: Row, result: Result) -> None:
+    verdict = read_verdict(str(result.get("output", "")), row["commit"])
+    identifier = tx.insert(
+        t.verdicts,
+        task_id=row["task_id"],
+        run_id=row["id"],
+        commit=verdict.commit,
+        verdict=verdict.judgement,
+        reason=verdict.reason,
+        evidence=evidence(tx, row["task_id"], verdict.commit),
+    )
+    project = loop.project_channel(tx, row["plan_id"])
+    shown = {"id": identifier, "task_id": row["task_id"], "commit": verdict.commit}
+    tx.publish(project, "verdict.given", verdict={**shown, "verdict": verdict.judgement, "reason": verdict.reason})
+    loop.task_event(tx, row["task_id"], task_machine.Judged(verdict))
+
+
+def _merged_one(tx: Transaction, row: Row, result: Result) -> None:
+    merge = _commit(result, "merge")
+    tx.update(t.plans, row["plan_id"], epic_head=merge)
+    loop.task_event(tx, row["task_id"], task_machine.Merged(row["commit"], merge))
+
+
+def _bootstrapped(tx: Transaction, row: Row, result: Result) -> None:
+    commit = _commit(result, "commit")
+    loop.plan_event(tx, row["plan_id"], plan_machine.EpicReady(commit), epic_head=commit, attempts=0)
+
+
+def _released(tx: Transaction, row: Row, result: Result) -> None:
+    loop.plan_event(tx, row["plan_id"], plan_machine.Released(str(result.get("commit", ""))), attempts=0)
+
+
+def _nothing_more(_tx: Transaction, _row: Row, _result: Result) -> None:
+    pass
+
+
+_OUTCOMES = {
+    Purpose.EXECUTE: _work_done,
+    Purpose.TEST: _tested,
+    Purpose.REVIEW: _reviewed,
+    Purpose.MERGE: _merged_one,
+    Purpose.BOOTSTRAP_EPIC: _bootstrapped,
+    Purpose.RELEASE: _released,
+    Purpose.RELEASE_CLEANUP: _nothing_more,
+}
+
+
+def _commit(result: Result, name: str) -> str:
+    value = str(result.get(name, ""))
+    if len(value) not in (40, 64) or not all(c in "0123456789abcdef" for c in value):
+        raise Conflict(f"a report of this purpose needs {name!r}, a full commit hash", "")
+    return value
+
+
+def _comments(tx: Transaction, task_id: str) -> list[dict[str, Any]]:
+    query = sa.select(t.comments).where(t.comments.c.task_id == task_id).order_by(t.comments.c.id)
+    return [{key: row[key] for key in ("author", "body", "created_at")} for row in tx.all(query)]
+
+
+def _merged(tx: Transaction, plan_id: str) -> int:
+    query = sa.select(sa.func.count()).where(t.tasks.c.plan_id == plan_id, t.tasks.c.merged != "")
+    return int(tx.execute(query).scalar_one())

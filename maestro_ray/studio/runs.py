@@ -1,0 +1,63 @@
+"""Runs in the database: queueing them, and moving them only along the arrows of `model.run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from maestro_ray.model import run as machine
+from maestro_ray.model.run import Purpose
+from maestro_ray.studio import channels
+from maestro_ray.studio.schema import plans, runs
+from maestro_ray.studio.store import Row, Transaction
+
+
+def queue(tx: Transaction, plan_id: str, purpose: Purpose, *, task_id: str | None = None, **values: Any) -> str:
+    """A new run that waits for a session."""
+    earlier = sa.select(sa.func.count()).where(
+        runs.c.plan_id == plan_id, runs.c.task_id == task_id, runs.c.purpose == purpose
+    )
+    attempt = int(tx.execute(earlier).scalar_one()) + 1
+    return tx.insert(runs, plan_id=plan_id, task_id=task_id, purpose=purpose, attempt=attempt, **values)
+
+
+def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machine.Run:
+    """Apply the event to a row of `runs`, store and announce it. Raises `StaleEpoch` or `IllegalEvent`."""
+    after = machine.apply(as_run(row), event)
+    if after.state in machine.OVER:
+        also.setdefault("finished_at", tx.now)
+    tx.update(
+        runs,
+        row["id"],
+        state=after.state,
+        session_id=after.session if after.state not in machine.OVER else row["session_id"],
+        epoch=after.epoch,
+        resume_at=after.resume_at,
+        **also,
+    )
+    announce(tx, {**row, "state": after.state, "epoch": after.epoch, "session_id": row["session_id"], **also})
+    return after
+
+
+def announce(tx: Transaction, row: Row) -> None:
+    """Tell the project what became of a run."""
+    project = tx.get(plans, row["plan_id"])["project_id"]
+    shown = {key: row[key] for key in ("id", "plan_id", "task_id", "session_id", "purpose", "state", "epoch", "reason")}
+    tx.publish(channels.project(project), "run.updated", run=shown)
+
+
+def live(tx: Transaction, *where: sa.ColumnElement[bool]) -> list[Row]:
+    """Runs that are queued or held, oldest first."""
+    return tx.all(sa.select(runs).where(runs.c.state.in_(machine.LIVE), *where).order_by(runs.c.id))
+
+
+def cancel(tx: Transaction, *where: sa.ColumnElement[bool]) -> None:
+    for row in live(tx, *where):
+        step(tx, row, machine.Cancelled())
+
+
+def as_run(row: Row) -> machine.Run:
+    return machine.Run(
+        row["id"], Purpose(row["purpose"]), machine.State(row["state"]), row["session_id"], row["epoch"], row["resume_at"]
+    )

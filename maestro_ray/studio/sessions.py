@@ -1,0 +1,136 @@
+"""Projects, teams and sessions: who is here, on what, and for how long they are believed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from maestro_ray.errors import Conflict
+from maestro_ray.ids import suffix
+from maestro_ray.model import run as run_machine
+from maestro_ray.studio import channels, reports, runs
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.store import Row, Transaction
+
+
+def find_project(tx: Transaction, key: str) -> Row | None:
+    return tx.first(sa.select(t.projects).where(t.projects.c.key == key))
+
+
+def create_project(tx: Transaction, key: str, name: str) -> Row:
+    """The project with this key, made when there is none: doing it twice is harmless."""
+    found = find_project(tx, key)
+    return found or tx.get(t.projects, tx.insert(t.projects, key=key, name=name))
+
+
+def register(tx: Transaction, project_id: str, *, role: str, name: str, lease: float, **values: Any) -> Row:
+    """A new session with a lease of `lease` seconds."""
+    tx.get(t.projects, project_id)
+    lease_until = tx.now + lease
+    identifier = tx.insert(t.sessions, project_id=project_id, role=role, name=name, lease_until=lease_until, **values)
+    row = tx.get(t.sessions, identifier)
+    _announce(tx, row)
+    return row
+
+
+def allocate_team(
+    tx: Transaction,
+    lead_id: str,
+    workers: Sequence[Mapping[str, Any]],
+    *,
+    workspace: str,
+    serves_all: bool,
+    lease: float,
+) -> dict[str, Any]:
+    """Give a lead its team: a channel, and one session for each worker `{name, role, skills}`."""
+    lead = tx.get(t.sessions, lead_id)
+    if lead["role"] != "lead" or lead["team_id"]:
+        raise Conflict("only a lead without a team can ask for one", "")
+    name = f"{lead['name']}-{suffix()}"
+    team_id = tx.insert(
+        t.teams, project_id=lead["project_id"], name=name, workspace=workspace, serves_all=serves_all, status="active"
+    )
+    tx.update(t.sessions, lead_id, team_id=team_id)
+    members = [add_worker(tx, team_id, worker, lease=lease) for worker in workers]
+    tx.publish(channels.project(lead["project_id"]), "team.allocated", team={"id": team_id, "name": name})
+    return {"id": team_id, "name": name, "channel": channels.team(name), "lead": lead_id, "members": members}
+
+
+def add_worker(tx: Transaction, team_id: str, worker: Mapping[str, Any], *, lease: float) -> Row:
+    team = tx.get(t.teams, team_id)
+    return register(
+        tx,
+        team["project_id"],
+        role="worker",
+        name=str(worker["name"]),
+        lease=lease,
+        team_id=team_id,
+        worker_role=str(worker["role"]),
+        skills=dict(worker.get("skills", {})),
+    )
+
+
+def heartbeat(tx: Transaction, session_ids: Sequence[str], lease: float) -> list[str]:
+    """Renew the leases of these sessions; the ids of those that are over come back."""
+    query = sa.select(t.sessions).where(t.sessions.c.id.in_(session_ids))
+    over = []
+    for row in tx.all(query):
+        if row["status"] == "ended":
+            over.append(row["id"])
+            continue
+        tx.update(t.sessions, row["id"], lease_until=tx.now + lease, status="connected")
+        if row["status"] != "connected":
+            _announce(tx, {**row, "status": "connected"})
+    return over
+
+
+def expire(tx: Transaction) -> int:
+    """Interrupt every session whose lease is over; its runs wait for others. Returns how many."""
+    late = sa.select(t.sessions).where(t.sessions.c.status == "connected", t.sessions.c.lease_until <= tx.now)
+    rows = tx.all(late)
+    for row in rows:
+        _leave(tx, row, "interrupted")
+    return len(rows)
+
+
+def end(tx: Transaction, session_id: str) -> None:
+    """The session says goodbye. A lead takes its team along."""
+    row = tx.get(t.sessions, session_id)
+    if row["status"] == "ended":
+        return
+    if row["role"] == "lead" and row["team_id"]:
+        end_team(tx, row["team_id"])
+    else:
+        _leave(tx, row, "ended")
+
+
+def end_team(tx: Transaction, team_id: str) -> None:
+    """Every session of the team is over; what they held waits for another team."""
+    team = tx.get(t.teams, team_id)
+    if team["status"] == "ended":
+        return
+    tx.update(t.teams, team_id, status="ended", ended_at=tx.now)
+    for row in tx.all(sa.select(t.sessions).where(t.sessions.c.team_id == team_id, t.sessions.c.status != "ended")):
+        _leave(tx, row, "ended")
+    tx.publish(channels.project(team["project_id"]), "team.ended", team={"id": team_id, "name": team["name"]})
+
+
+def spawn_queue(tx: Transaction, lead_id: str) -> list[Row]:
+    """Runs handed to the sessions of this lead's team and not over: what a lead that has just connected must take up."""
+    lead = tx.get(t.sessions, lead_id)
+    members = sa.select(t.sessions.c.id).where(t.sessions.c.team_id == lead["team_id"])
+    return runs.live(tx, t.runs.c.state.in_(run_machine.HELD), t.runs.c.session_id.in_(members))
+
+
+def _leave(tx: Transaction, row: Row, status: str) -> None:
+    tx.update(t.sessions, row["id"], status=status, **({"ended_at": tx.now} if status == "ended" else {}))
+    for run in runs.live(tx, t.runs.c.state.in_(run_machine.HELD), t.runs.c.session_id == row["id"]):
+        reports.interrupt(tx, run["id"], costs=status != "ended")
+    _announce(tx, {**row, "status": status})
+
+
+def _announce(tx: Transaction, row: Row) -> None:
+    shown = {key: row[key] for key in ("id", "team_id", "role", "worker_role", "name", "status")}
+    tx.publish(channels.project(row["project_id"]), "session.updated", session=shown)

@@ -1,0 +1,95 @@
+"""What an agent left in its worktree, as one commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from maestro_ray.errors import HeadMoved
+from maestro_ray.workspace.git import Git
+from maestro_ray.workspace.message import CommitMessage
+from maestro_ray.workspace.refs import check_commit
+from maestro_ray.workspace.tree import remove_tree
+
+
+def commit_all(git: Git, message: CommitMessage, start: str) -> str | None:
+    """Commit everything `git add -A` sees; answers the new HEAD, or None when nothing differs from `start`.
+
+    Commits the agent made itself are kept, and when it left nothing else its HEAD is the answer. A merge it began
+    and did not commit is finished with both parents. No branch moves: HEAD is detached afterwards, also when the agent
+    had checked out a branch. A repository the agent made inside the worktree is added as the files it holds, its
+    own history is dropped: a link to a commit nobody else has would be worth nothing. Submodules stay links.
+    Raises `HeadMoved` when HEAD is not `start` or a descendant of it.
+    """
+    head = git.run("rev-parse", "--verify", "-q", "HEAD^{commit}", check=False).strip()
+    if not head or not git.ask("merge-base", "--is-ancestor", check_commit(start), head):
+        raise HeadMoved(head or "no commit", start)
+    _absorb_repositories(git, start)
+    git.run("add", "--all", "--sparse", "--", ".")
+    merging = _merge_heads(git)
+    tree = git.line("write-tree")
+    new = head
+    if merging or tree != _tree(git, head):
+        new = commit_tree(git, tree, [head, *merging], message)
+    # --no-deref: a branch the agent attached HEAD to is not ours to move
+    git.run("update-ref", "--no-deref", "-m", "maestro", "HEAD", new, head)
+    return new if tree != _tree(git, start) or _merged_since(git, start, new) else None
+
+
+def commit_tree(git: Git, tree: str, parents: list[str], message: CommitMessage) -> str:
+    """A commit that no ref points to yet."""
+    given = [word for parent in parents for word in ("-p", parent)]
+    return git.line(
+        "commit-tree", *given, "-F", "-", tree, stdin=message.full(git), env=message.by.environment()
+    )
+
+
+def _absorb_repositories(git: Git, start: str) -> None:
+    """Turn repositories that are no submodules into plain directories, from the outside in."""
+    known = {*_links(git.records("ls-tree", "-r", "-z", "--full-tree", start)), *_declared(git)}
+    for link in _links(git.records("ls-files", "--stage", "-z")):
+        if link not in known:
+            git.run("rm", "--cached", "--force", "--quiet", "--", f":(top,literal){link}")
+    while True:
+        inside = [path for path in _repositories(git) if str(path.relative_to(git.directory)) not in known]
+        if not inside:
+            return
+        for path in inside:
+            remove_tree(path / ".git")
+
+
+def _repositories(git: Git) -> list[Path]:
+    """Untracked directories that git will not look into because they are repositories of their own."""
+    others = git.records("ls-files", "--others", "--exclude-standard", "-z")
+    found = (git.directory / other for other in others if other.endswith("/"))
+    return [path for path in found if (path / ".git").exists() or (path / ".git").is_symlink()]
+
+
+def _links(records: list[str]) -> list[str]:
+    return [record.partition("\t")[2] for record in records if record.startswith("160000 ")]
+
+
+def _declared(git: Git) -> list[str]:
+    """Submodules that the worktree's own `.gitmodules` speaks of."""
+    if not (git.directory / ".gitmodules").is_file():
+        return []
+    found = git.run(
+        "config", "-z", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$", check=False
+    )
+    return [record.partition("\n")[2].rstrip("/") for record in found.split("\0") if record]
+
+
+def _merge_heads(git: Git) -> list[str]:
+    assert git.git_dir is not None
+    try:
+        return (git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return []
+
+
+def _merged_since(git: Git, start: str, head: str) -> bool:
+    """Whether a merge was made: it counts as work even if it took every file from one side."""
+    return bool(git.line("rev-list", "--merges", "--max-count=1", f"{start}..{head}", "--"))
+
+
+def _tree(git: Git, commit: str) -> str:
+    return git.line("rev-parse", "--verify", f"{commit}^{{tree}}")

@@ -1,0 +1,120 @@
+"""Merging one commit into a branch, at a detached HEAD in a worktree of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from maestro_ray.errors import GitFailed, RefMoved
+from maestro_ray.workspace.git import Git, presentable
+from maestro_ray.workspace.message import CommitMessage
+from maestro_ray.workspace.refs import branch_ref, check_commit
+from maestro_ray.workspace.worktree import Worktrees
+
+# Everything a person's configuration could change about a merge, said explicitly.
+_STRICT = (
+    "--no-ff",
+    "--commit",
+    "--no-edit",
+    "--no-squash",
+    "--no-stat",
+    "--no-log",
+    "--no-signoff",
+    "--no-verify",
+    "--no-verify-signatures",
+    "--no-gpg-sign",
+    "--no-autostash",
+    "--no-rerere-autoupdate",
+    "--no-progress",
+    "--quiet",
+    "--cleanup=whitespace",
+    "--strategy=ort",
+)
+ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A merge commit was made."""
+
+    commit: str
+
+
+@dataclass(frozen=True)
+class AlreadyMerged:
+    """Nothing to do: the branch, at `commit`, holds it already."""
+
+    commit: str
+
+
+@dataclass(frozen=True)
+class MergeConflict:
+    """Both sides changed the same places; nothing was changed. `files` are paths as git knows them."""
+
+    files: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """One line for people and for Studio, which knows a conflict by its first two words."""
+        shown = ", ".join(presentable(file) for file in self.files[:10])
+        more = f" and {len(self.files) - 10} more" if len(self.files) > 10 else ""
+        return f"MERGE CONFLICT in {shown}{more}"
+
+
+MergeResult = Merged | AlreadyMerged | MergeConflict
+
+
+def merge(
+    worktrees: Worktrees,
+    name: str,
+    into: str,
+    sha: str,
+    message: CommitMessage,
+) -> MergeResult:
+    """Merge exactly the commit `sha` into the commit `into`, in the worktree `name`; no ref moves.
+
+    The worktree is clean afterwards: at the merge commit, or at `into` when there was a conflict. Merges in one
+    worktree wait for each other. Raises `GitFailed` for what is neither a merge nor a conflict (unrelated histories).
+    """
+    with worktrees.borrow(name, check_commit(into)) as git:
+        text = message.full(git)
+        try:
+            git.run("merge", *_STRICT, "-m", text, check_commit(sha), env=message.by.environment())
+        except GitFailed:
+            files = _conflicts(git)
+            worktrees.reset(git.directory, into)
+            if not files:
+                raise
+            return MergeConflict(files)
+        commit = git.line("rev-parse", "--verify", "HEAD")
+    return AlreadyMerged(into) if commit == into else Merged(commit)
+
+
+def advance(
+    worktrees: Worktrees,
+    name: str,
+    branch: str,
+    sha: str,
+    message: CommitMessage,
+) -> MergeResult:
+    """Merge `sha` into a branch and move the branch, by compare-and-swap; when somebody was faster, do it again on top.
+
+    Raises `NotFound` without the branch, `BranchInUse` when a checkout holds it, and `RefMoved` after 20 lost races.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        tip = worktrees.repo.tip(branch)
+        result = merge(worktrees, name, tip, sha, message)
+        if not isinstance(result, Merged):
+            return result
+        try:
+            worktrees.repo.update_ref(branch_ref(branch), result.commit, tip)
+        except RefMoved:
+            if attempt == ATTEMPTS:
+                raise
+            continue
+        return result
+    raise AssertionError("unreachable")
+
+
+def _conflicts(git: Git) -> tuple[str, ...]:
+    entries = git.records("ls-files", "--unmerged", "-z")
+    return tuple(dict.fromkeys(entry.partition("\t")[2] for entry in entries))

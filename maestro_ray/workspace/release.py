@@ -1,0 +1,135 @@
+"""The end of a plan: its epic merged into the base branch, without harm to a checkout of that branch."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from maestro_ray.errors import BranchInUse, GitFailed, RefMoved
+from maestro_ray.workspace.checkout import Checkout
+from maestro_ray.workspace.git import Git, presentable
+from maestro_ray.workspace.merge import AlreadyMerged, MergeConflict, merge
+from maestro_ray.workspace.message import CommitMessage
+from maestro_ray.workspace.refs import branch_ref, check_commit
+from maestro_ray.workspace.repo import Repo, status
+from maestro_ray.workspace.worktree import Worktrees
+
+# Ignored files are a person's too (.env!), and a plain `git merge` overwrites them in silence.
+_FAST_FORWARD = (
+    "merge",
+    "--ff-only",
+    "--no-overwrite-ignore",
+    "--no-autostash",
+    "--no-verify-signatures",
+    "--no-stat",
+    "--no-progress",
+    "--quiet",
+)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The release commit, checked out in `path` and published nowhere; `base_sha` is what the base was at."""
+
+    base: str
+    base_sha: str
+    commit: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Published:
+    """The base holds the release. `how` says what was done: "moved ref", "fast-forwarded PATH" or "already there"."""
+
+    how: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Not one file and no ref was changed; `command`, for a shell, finishes it once `reason` is dealt with."""
+
+    reason: str
+    command: str
+
+
+def prepare_release(
+    worktrees: Worktrees,
+    name: str,
+    base: str,
+    epic_sha: str,
+    message: CommitMessage,
+) -> Prepared | AlreadyMerged | MergeConflict:
+    """Merge the epic's commit into the base's, `--no-ff`, in the worktree `name`, for the plan's test to run there.
+
+    Moves nothing. `AlreadyMerged` when the base holds the epic: there is nothing to publish.
+    The worktree must stay until the release is published: only its HEAD keeps the commit from being collected.
+    """
+    base_sha = worktrees.repo.tip(base)
+    result = merge(worktrees, name, base_sha, epic_sha, message)
+    if isinstance(result, AlreadyMerged | MergeConflict):
+        return result
+    return Prepared(base, base_sha, result.commit, worktrees.add(name, result.commit))
+
+
+def publish_release(repo: Repo, base: str, base_sha: str, commit: str) -> Published | Waiting:
+    """Let the base branch take up a release commit that was made on `base_sha`.
+
+    A base that nobody has checked out is moved by compare-and-swap; one that is checked out in a clean place is
+    fast-forwarded there; in every other case nothing happens and the answer says why and how to go on.
+    Safe to repeat. Raises `NotFound` without the base branch.
+    """
+    tip = repo.tip(base)
+    places = [place for place in repo.checkouts() if place.holds(branch_ref(base))]
+    if _holds_release(repo, tip, check_commit(commit)):
+        return Published("already there", tip)
+    if tip != check_commit(base_sha):
+        reason = f"{base} moved from {base_sha[:12]} to {tip[:12]} after the release was prepared"
+        return Waiting(reason, _by_hand(repo, places, base, commit))
+    if places:
+        return _fast_forward(repo, places, base, commit)
+    try:
+        repo.update_ref(branch_ref(base), commit, base_sha)
+    except (RefMoved, BranchInUse):
+        return publish_release(repo, base, base_sha, commit)  # what was seen above is no longer so
+    return Published("moved ref", commit)
+
+
+def _fast_forward(repo: Repo, places: list[Checkout], base: str, commit: str) -> Published | Waiting:
+    place = places[0]
+    git = Git(place.path)
+    shown = presentable(str(place.path))
+    command = f"git -C {shlex.quote(str(place.path))} merge --ff-only {commit}"
+    if len(places) > 1:
+        every = ", ".join(presentable(str(other.path)) for other in places)
+        return Waiting(f"{base} is checked out in {len(places)} places: {every}", command)
+    if operation := place.operation():
+        return Waiting(f"a {operation} is in progress in {shown}; finish or abort it first", command)
+    try:
+        if changes := status(git):
+            return Waiting(f"{_counted(changes)} in {shown}; commit or stash first", command)
+        git.run(*_FAST_FORWARD, commit)
+    except GitFailed as error:
+        return Waiting(f"git would not fast-forward {shown}: {error.args[2]}", command)
+    if repo.tip(base) != commit:
+        return Waiting(f"{base} was moved in {shown} at the same moment", command)
+    return Published(f"fast-forwarded {shown}", commit)
+
+
+def _by_hand(repo: Repo, places: list[Checkout], base: str, commit: str) -> str:
+    where = shlex.quote(str(places[0].path if places else repo.root))
+    switch = "" if places else f"git -C {where} switch {shlex.quote(base)} && "
+    return f"{switch}git -C {where} merge --no-ff --no-edit {commit}"
+
+
+def _holds_release(repo: Repo, tip: str, commit: str) -> bool:
+    """Also true when somebody merged the epic, which is the release commit's second parent, by hand."""
+    parents = repo.git.line("rev-list", "--max-count=1", "--parents", commit, "--").split()
+    return any(repo.is_ancestor(wanted, tip) for wanted in (commit, *parents[2:3]))
+
+
+def _counted(changes: list[str]) -> str:
+    shown = ", ".join(presentable(change[3:]) for change in changes[:3])
+    plural = "s" if len(changes) > 1 else ""
+    return f"{len(changes)} uncommitted change{plural} ({shown}{', …' if len(changes) > 3 else ''})"

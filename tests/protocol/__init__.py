@@ -1,0 +1,1 @@
+"""Tests of the wire protocols: values, and conversations over a pretend link."""
