@@ -82,7 +82,7 @@ class Conversation(Protocol):
         ...
 
     def exited(self, code: int | None, stderr: str) -> Sequence[AgentEvent]:
-        """The program is gone (`None` when a signal ended it); the last event is always terminal, and only one ever is."""
+        """The program is gone (`None`: by a signal). The last event is always terminal, and only one ever is."""
         ...
 
     def steer(self, directive: str, text: str) -> bytes | None:

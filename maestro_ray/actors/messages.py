@@ -28,8 +28,8 @@ class TeamSpec:
     bot: str
     repo: str
     worktrees: str
+    scratch: str
     journal: str
-    logs: str
     instance: str
     slots: Mapping[str, str]
     env: Mapping[str, str] = field(default_factory=dict)
@@ -157,6 +157,27 @@ class Joined:
     role: str
     session: str
     slot: str
+
+
+@dataclass(frozen=True)
+class Beat:
+    """To the lead: a worker's process shows that it lives, for the first time or again."""
+
+    name: str
+    pid: int
+    node: str
+
+
+@dataclass(frozen=True)
+class Lost:
+    """To the lead: a worker's process is gone, or silent for too long."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Roster:
+    """To the lead: who is here and who does what; the reply is a dict."""
 
 
 @dataclass(frozen=True)

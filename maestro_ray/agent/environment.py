@@ -6,12 +6,19 @@ from collections.abc import Mapping, Sequence
 
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
-ALLOWED = frozenset(
-    """
-    PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TERM TMPDIR
-    SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS PIP_CERT GIT_SSL_CAINFO
-    """.split()
-).union(_PROXIES, map(str.upper, _PROXIES))
+_PERSON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TERM", "TMPDIR")
+
+_CERTIFICATES = (
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "GIT_SSL_CAINFO",
+)
+
+ALLOWED = frozenset({*_PERSON, *_CERTIFICATES, *_PROXIES, *map(str.upper, _PROXIES)})
 
 
 def allowed(environ: Mapping[str, str], extra: Sequence[str] = ()) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 
 PIECE = 65536
 LIMIT = 65536
@@ -125,10 +126,8 @@ class Outlet:
     def tell(self, word: bytes) -> None:
         """Write without waiting; for a few bytes that a full pipe makes superfluous."""
         if self._open:
-            try:
+            with suppress(BlockingIOError, BrokenPipeError):
                 os.write(self._fd, word)
-            except (BlockingIOError, BrokenPipeError):
-                pass
 
     def close(self) -> None:
         """Harmless when repeated; a `write` that waits returns."""

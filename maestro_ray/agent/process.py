@@ -80,8 +80,9 @@ class AgentProcess:
         ours, theirs = _pipes(merge_stderr)
         process = cls(ours, mark, grace)
         try:
-            # Shielded: a cancelled start must still hand over or close the shim's ends, in its thread.
-            await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, _spawn, theirs, launch, mark))
+            spawned = asyncio.get_running_loop().run_in_executor(None, _spawn, theirs, launch, mark)
+            # A start that is cancelled must still close the shim's ends, in its thread.
+            await asyncio.shield(spawned)
             await process._begin(argv[0])
         except BaseException:
             process._close()
@@ -242,7 +243,7 @@ def _pipes(merge_stderr: bool) -> tuple[_Ends, _Ends]:
     pairs: list[tuple[int, int]] = []
     try:
         for _ in range(5):
-            pairs.append(os.pipe())
+            pairs.append(os.pipe())  # noqa: PERF401 - those made before a failure are closed below
     except OSError as error:
         for fd in (fd for pair in pairs for fd in pair):
             os.close(fd)
@@ -291,10 +292,10 @@ def _description(argv: Sequence[str], cwd: Path, env: Mapping[str, str], grace: 
         raise AgentFailed("there is no program to start")
     if not (math.isfinite(grace) and grace >= 0):
         raise AgentFailed(f"a grace of {grace} seconds is not possible")
-    fields = [str(grace), str(cwd), str(len(argv)), *argv, *(f"{name}={value}" for name, value in env.items())]
+    fields = [str(grace), str(cwd), str(len(argv)), *argv]
+    fields += (f"{name}={value}" for name, value in env.items())
     if any("\0" in field for field in fields):
         raise AgentFailed("an argument or environment variable of it contains a NUL character")
     if any(not name or "=" in name for name in env):
         raise AgentFailed("an environment variable of it has an impossible name")
     return b"".join(os.fsencode(field) + b"\0" for field in fields)
-

@@ -13,14 +13,16 @@ REPORT is written, one JSON object a line, one line a write: `started` or `faile
 itself ended, then `gone` when no descendant is left. A REPORT that nobody reads changes nothing.
 """
 
+# pathlib and contextlib cost more than the rest of this start together.
+# ruff: noqa: PTH123, PTH208, SIM105, S606
+
 from __future__ import annotations
 
+import _ctypes
 import os
 import select
 import sys
 import time
-
-import _ctypes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ else:
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+
+EXCUSE = 3  # where the agent-to-be says why it cannot become the agent
 
 ORPHAN_GRACE = 0.5  # seconds from SIGTERM to SIGKILL when the worker died: all must be gone within two
 LEFTOVER_GRACE = 0.5  # the same for what the agent left behind
@@ -93,7 +97,7 @@ def reset_signals() -> None:
 
 def prctl(option: int, argument: int) -> None:
     # The module `ctypes` around this call costs 5 ms.
-    function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")
+    function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
     if _ctypes.call_function(function, (option, argument, 0, 0, 0)):
         raise OSError(1, "the kernel refuses prctl")
 
@@ -112,9 +116,10 @@ def start(directory: bytes, argv: list[bytes], env: dict[bytes, bytes]) -> int:
     pid = os.fork()
     if pid == 0:
         try:
-            become(shim, excuse, directory, argv, env)
+            os.dup2(excuse, EXCUSE, inheritable=False)
+            become(shim, directory, argv, env)
         except OSError as error:
-            os.write(excuse, str(error.strerror).encode())
+            os.write(EXCUSE, str(error.strerror).encode())
         finally:
             os._exit(127)
     os.close(excuse)
@@ -126,16 +131,15 @@ def start(directory: bytes, argv: list[bytes], env: dict[bytes, bytes]) -> int:
     return pid
 
 
-def become(shim: int, excuse: int, directory: bytes, argv: list[bytes], env: dict[bytes, bytes]) -> None:
-    """Turn this child into the agent. `excuse` closes itself when that works."""
+def become(shim: int, directory: bytes, argv: list[bytes], env: dict[bytes, bytes]) -> None:
+    """Turn this child into the agent. EXCUSE closes itself when that works."""
     os.setsid()
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != shim:
         os._exit(127)  # the shim died before the line above: no signal will come
     signal.set_wakeup_fd(-1)
     reset_signals()
-    os.dup2(excuse, 3, inheritable=False)
-    os.closerange(4, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(EXCUSE + 1, os.sysconf("SC_OPEN_MAX"))
     try:
         os.chdir(directory)
     except OSError as error:

@@ -59,7 +59,9 @@ def find(mark: str) -> list[ProcessId]:
     return list(_marked(mark))
 
 
-def end(processes: Collection[ProcessId], mark: str, *, grace: float = 0.0, within: float = 5.0) -> list[ProcessId]:
+def end(
+    processes: Collection[ProcessId], mark: str, *, grace: float = 0.0, within: float = 5.0
+) -> list[ProcessId]:
     """SIGTERM, `grace` seconds, SIGKILL, to exactly these as far as they still carry the mark.
 
     Returns those that are still there after `within` seconds, for example in an uninterruptible wait.
@@ -97,7 +99,8 @@ def sweep(mark: str, *, grace: float = 0.0, within: float = 5.0) -> Swept:
 def _marked(mark: str) -> Iterator[ProcessId]:
     """As it goes, so that the caller can act at once; the newest first, as a chain of forks lives on in that one."""
     me = os.getpid()
-    for pid in sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True):
+    names = os.listdir("/proc")  # noqa: PTH208 - a Path for each would make every look several times as long
+    for pid in sorted((int(name) for name in names if name.isdigit()), reverse=True):
         if pid != me and _carries(pid, mark) and (process := identify(pid)):
             yield process
 

@@ -31,8 +31,8 @@ class Piece(NamedTuple):
 
 
 def clean(text: str) -> str:
-    """Without terminal sequences and control characters, for text that is there as a whole."""
-    return _Terminal().feed(text).replace("\r", "")
+    """Without terminal sequences, control characters and halves of surrogate pairs."""
+    return _Terminal().feed(text).replace("\r", "").encode(errors="replace").decode()
 
 
 def without_verdict(text: str) -> str:

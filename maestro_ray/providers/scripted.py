@@ -37,7 +37,7 @@ def located(spec: ProviderSpec, directory: Path) -> ProviderSpec:
 
 
 class Scripted:
-    """`spec.arg` is the script's path. Reads it at once: raises `BadProvider`, or `ConfigError` with line and column."""
+    """`spec.arg` is the script's path, read at once. Raises `BadProvider`, or `ConfigError` with line and column."""
 
     def __init__(self, spec: ProviderSpec) -> None:
         if not spec.arg:

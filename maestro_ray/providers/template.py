@@ -1,4 +1,4 @@
-"""A command template: placeholders filled with a job's values in a way that no value can add an argument or a command."""
+"""A command template: placeholders filled so that no value can add an argument or a command."""
 
 from __future__ import annotations
 
@@ -106,7 +106,8 @@ def _unknown(text: str, name: str | None) -> str:
     if name is None:
         return f"a lone {text!r}; write {text * 2!r} for a literal one"
     known = ", ".join(f"{{{each}}}" for each in _NAMES)
-    return f"unknown placeholder {text}{did_you_mean(name, list(_NAMES))}; known: {known}; write {{{{ and }}}} for braces"
+    close = did_you_mean(name, list(_NAMES))
+    return f"unknown placeholder {text}{close}; known: {known}; write {{{{ and }}}} for braces"
 
 
 def _argument(parts: _Parts, found: Mapping[str, str]) -> str:

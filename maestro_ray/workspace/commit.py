@@ -25,7 +25,7 @@ def commit_all(git: Git, message: CommitMessage, start: str) -> str | None:
         raise HeadMoved(head or "no commit", start)
     _absorb_repositories(git, start)
     git.run("add", "--all", "--sparse", "--", ".")
-    merging = _merge_heads(git)
+    merging = _merge_heads(git, head)
     tree = git.line("write-tree")
     new = head
     if merging or tree != _tree(git, head):
@@ -78,12 +78,14 @@ def _declared(git: Git) -> list[str]:
     return [record.partition("\n")[2].rstrip("/") for record in found.split("\0") if record]
 
 
-def _merge_heads(git: Git) -> list[str]:
+def _merge_heads(git: Git, head: str) -> list[str]:
+    """What an unfinished merge is to bring in; nothing when a call that was cut has committed it already."""
     assert git.git_dir is not None
     try:
-        return (git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split()
+        wanted = (git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split()
     except FileNotFoundError:
         return []
+    return [sha for sha in wanted if not git.ask("merge-base", "--is-ancestor", check_commit(sha), head)]
 
 
 def _merged_since(git: Git, start: str, head: str) -> bool:

@@ -19,7 +19,6 @@ _KEPT = (
     "HOME",
     "USER",
     "LOGNAME",
-    "LANGUAGE",
     "TMPDIR",
     "TMP",
     "TEMP",

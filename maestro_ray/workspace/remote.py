@@ -54,14 +54,18 @@ def parse_remote(url: str) -> str:
     text = url.strip()
     if not text or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
         raise BadRemote("it is empty or holds control characters")
+    if found := re.fullmatch(r"codecommit:(?::([a-z0-9-]+):)?//(?:[^@]*@)?([\w.-]+)/?", text):
+        return f"codecommit:{found[1]}/{found[2]}" if found[1] else f"codecommit:{found[2]}"
     if helper := re.match(r"[A-Za-z0-9][\w.-]*::", text):
         text = text[helper.end() :]
+        if "://" not in text:
+            raise BadRemote("it is for a remote helper")
     if _is_path(text):
         return _file_key(text)
     if found := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text):
         return _url_key(found[1].lower(), text[found.end() :])
-    authority, _, path = _split_scp(text)
-    return _hosted_key(_host(authority), path)
+    host, path = _split_scp(text)
+    return _hosted_key(_host(host), path)
 
 
 def _is_path(text: str) -> bool:
@@ -72,18 +76,19 @@ def _is_path(text: str) -> bool:
     return bool(drive) or ":" not in text.partition("/")[0]
 
 
-def _split_scp(text: str) -> tuple[str, str, str]:
+def _split_scp(text: str) -> tuple[str, str]:
     """`[user@]host:path`, where a host in brackets may hold a port or an IPv6 address."""
     if found := re.match(r"((?:[^@/:]*@)?\[[^\]]*\]):(.*)", text, re.S):
         inner = found[1].rpartition("@")[2].strip("[]")
-        return (inner if re.fullmatch(r"[^:]+:\d+", inner) else f"[{inner}]"), ":", found[2]
-    return text.partition(":")
+        return (inner if re.fullmatch(r"[^:]+:\d+", inner) else f"[{inner}]"), found[2]
+    host, _, path = text.partition(":")
+    return host, path
 
 
 def _url_key(scheme: str, rest: str) -> str:
-    authority, _, path = rest.partition("/")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    path = rest[len(authority) :]
     if scheme != "file":
-        authority, _, path = re.split(r"[?#]", rest)[0].partition("/")
         return _hosted_key(_host(authority), path)
     if authority in ("", "localhost"):
         return _file_key(unquote(path, errors="replace"))
@@ -102,16 +107,12 @@ def _host(authority: str) -> str:
 
 
 def _hosted_key(host: str, path: str) -> str:
-    # "https://me:pa/ss@host/…": what git reads as a path is the end of somebody's password
-    if "@" in path:
-        raise BadRemote("its path holds an @; a password in it must be percent-encoded, or better left out")
-    parts = _parts(path)
+    _without_password(path)
+    parts = _parts(re.split(r"[?#]", path, maxsplit=1)[0])
     provider = _PROVIDERS.get(host, host)
     if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
-        provider, parts = (
-            "azure",
-            [host.partition(".")[0], *(p for p in parts if p.lower() != "defaultcollection")],
-        )
+        provider = "azure"
+        parts = [host.partition(".")[0], *(part for part in parts if part.lower() != "defaultcollection")]
     if provider == "azure":
         parts = _azure(parts)
     elif "bitbucket" in host and provider != "bitbucket" and len(parts) == 3 and parts[0] == "scm":
@@ -130,9 +131,15 @@ def _azure(parts: list[str]) -> list[str]:
 
 
 def _file_key(path: str) -> str:
-    if re.search(r"[^/:]:[^/]*@", path):  # "//me:secret@host/…": a scheme was forgotten
-        raise BadRemote("its path looks as if it held a password")
+    if re.match(r"//|[^/]", path):  # "//me:secret@host/…": somebody forgot the scheme
+        _without_password(path)
     return f"file:{'/'.join(_parts(path.replace(chr(92), '/'), dots=True))}"
+
+
+def _without_password(path: str) -> None:
+    """In "https://me:pa/ss@host/…" what git reads as the path is the end of somebody's password."""
+    if "@" in path:
+        raise BadRemote("its path holds an @; percent-encode a password, or better leave it out")
 
 
 def _parts(path: str, *, dots: bool = False) -> list[str]:

@@ -7,7 +7,7 @@ worktree's directory in the repository, never at what that file says.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,11 +99,16 @@ class Worktrees:
     def list(self) -> list[Path]:
         """The paths of all worktrees of the repository below `directory`, sorted."""
         admins = administrations(self.repo.git_common_dir)
-        return sorted(self.directory / path.name for path, _ in admins if path == canonical(self.directory / path.name))
+        return sorted(
+            self.directory / path.name for path, _ in admins if path == canonical(self.directory / path.name)
+        )
 
     def remove(self, path: Path) -> None:
         """Remove a worktree and what the repository knows about it; one that is gone is fine."""
         self._settled.discard(path.name)
+        if not self.repo.git_common_dir.is_dir():  # its owner deleted the repository
+            _remove_tree(path)
+            return
         with locked(self.repo.git_common_dir):
             admin = self._administration(path)
             _remove_tree(path)
@@ -129,21 +134,20 @@ class Worktrees:
 
     def _prepare(self, path: Path, commit: str) -> None:
         if self._healthy(path):
-            try:
-                return self._reset(path, commit)
-            except (GitFailed, OSError):
-                pass  # whatever is wrong with it, a new one is right
+            with suppress(GitFailed, NotWritable, OSError):  # whatever is wrong with it, a new one is right
+                self._reset(path, commit)
+                return
         self.remove(path)
         try:
+            # the files come afterwards: writing them is the long part and needs no lock
             with locked(self.repo.git_common_dir):
-                self._git_to_add().run("worktree", "add", "--detach", "--quiet", "--", str(path), commit)
+                self.repo.git.run(
+                    "worktree", "add", "--detach", "--no-checkout", "--quiet", "--", str(path), commit
+                )
+            self._reset(path, commit)
         except GitFailed:
             self.remove(path)
             raise
-        return None
-
-    def _git_to_add(self) -> Git:
-        return replace(self.repo.git, extra={"GIT_LFS_SKIP_SMUDGE": "1"})
 
     def _healthy(self, path: Path) -> bool:
         admin, pointer = self._administration(path), path / ".git"

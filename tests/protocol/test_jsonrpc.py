@@ -203,7 +203,8 @@ def test_a_reported_kind_nobody_knows_is_passed_on() -> None:
 
     failure = error_from(reported, None)
 
-    assert failure == Failure(None, int(ErrorCode.FAULT), "no more", {"error_kind": "quota_used_up", "hint": "wait", "exit_code": 3})
+    told = {"error_kind": "quota_used_up", "hint": "wait", "exit_code": 3}
+    assert failure == Failure(None, int(ErrorCode.FAULT), "no more", told)
 
 
 @pytest.mark.parametrize("exit_code", [0, -1, 256, True, 2.0, "2", None])

@@ -1,0 +1,50 @@
+"""What happens in a team, for those who watch: a numbered, bounded, soft record that any number may follow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+KEPT = 5000
+
+
+class Happenings:
+    """One team's record. Watchers are equals: CLI, TUI, page and notebook see the same."""
+
+    def __init__(self) -> None:
+        self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._last = 0
+        self._news = asyncio.Event()
+        self.over = False
+
+    def add(self, kind: str, at: float, **body: Any) -> None:
+        self._last += 1
+        self._kept.append({"n": self._last, "kind": kind, "at": at, **body})
+        self._wake()
+
+    def end(self) -> None:
+        """Nothing more will happen; those who follow come to their end."""
+        self.over = True
+        self._wake()
+
+    def after(self, number: int) -> list[dict[str, Any]]:
+        """What is kept with higher numbers."""
+        return [each for each in self._kept if each["n"] > number]
+
+    async def follow(self, number: int) -> AsyncIterator[dict[str, Any]]:
+        """Everything after `number`, until the end. What a slow watcher missed shows as a gap in the numbers."""
+        while True:
+            news = self._news
+            for each in self.after(number):
+                number = each["n"]
+                yield each
+            if self.over and number >= self._last:
+                return
+            if number >= self._last:
+                await news.wait()
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()

@@ -1,0 +1,184 @@
+"""The lead: who belongs to the team and who does what now; and the runs that need no agent.
+
+It handles one message at a time and never blocks: its own runs (epic, merges, release) happen in a thread, one after
+the other, and come back as reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from maestro_ray.actors.lead_work import LeadWork
+from maestro_ray.actors.mail import Courier
+from maestro_ray.actors.messages import (
+    Assign,
+    Beat,
+    BeLead,
+    Directive,
+    DirectivesCleared,
+    Joined,
+    Lost,
+    Post,
+    Report,
+    Roster,
+    Withdraw,
+    WorkerEvent,
+)
+from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.slot import CONNECTIONS
+from maestro_ray.clock import Clock
+from maestro_ray.errors import IllegalEvent, MaestroError
+from maestro_ray.model import team as machine
+
+log = logging.getLogger(__name__)
+
+
+class Lead:
+    """One team's lead. Public methods are called from one event loop."""
+
+    def __init__(self, part: BeLead, courier: Courier, clock: Clock) -> None:
+        self.run = ""
+        self._part = part
+        self._courier = courier
+        self._clock = clock
+        self._work = LeadWork(part)
+        self._slots = dict(part.team.slots)
+        self._sessions = {session: name for name, _, session in part.members}
+        self._busy: dict[str, str] = {}
+        self._queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
+        self._seen: set[tuple[str, int]] = set()
+        self._working: asyncio.Task[None] | None = None
+        members = tuple(machine.Member(name, role, session) for name, role, session in part.members)
+        team = machine.Team(part.team.id, part.team.name)
+        for event in (machine.Allocated(members), machine.Spawned()):
+            team, _ = machine.apply(team, event, clock.monotonic())
+        self._team = team
+
+    def start(self) -> None:
+        self._working = asyncio.get_running_loop().create_task(self._work_through())
+
+    async def quit(self) -> None:
+        """Stop the run in hand and remove the lead's worktrees."""
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.gather(self._working, return_exceptions=True)
+        await self._work.clear()
+
+    def handle(self, sender: str, message: Any) -> Any:
+        """Decide about one message at once; what comes back may be awaited for the answer."""
+        match message:
+            case Assign(assignment):
+                return self._assign(assignment)
+            case Withdraw(run):
+                return self._withdraw(message, run)
+            case Beat(name, pid, node):
+                return self._apply(machine.Beaten(name, pid, node))
+            case Lost(name):
+                self._busy.pop(name, None)
+                return self._apply(machine.Lost(name))
+            case Joined(name, role, session, slot):
+                return self._join(machine.Member(name, role, session), slot)
+            case WorkerEvent():
+                return self._worker_event(message)
+            case Roster():
+                return self._roster()
+            case Directive() | DirectivesCleared():
+                return None
+            case _:
+                raise IllegalEvent("lead", "any", f"{type(message).__name__} of {sender}")
+
+    # ── the team ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _apply(self, event: machine.Event) -> None:
+        self._team, effects = machine.apply(self._team, event, self._clock.monotonic())
+        for effect in effects:
+            match effect:
+                case machine.TeamUp():
+                    self._post("team.up", workers=sorted(self._team.members))
+                case machine.Place() | machine.StopWorkers():
+                    pass  # Connections owns the slots: it places a lost worker again and stops the team
+
+    def _join(self, member: machine.Member, slot: str) -> None:
+        if member.name in self._team.members:
+            return
+        self._slots[member.name] = slot
+        self._sessions[member.session] = member.name
+        self._apply(machine.Joined(member))
+        self._post("worker.joined", worker=member.name, role=member.role)
+
+    def _worker_event(self, event: WorkerEvent) -> None:
+        if event.began:
+            self._busy[event.worker] = event.run
+        elif self._busy.get(event.worker) == event.run:
+            del self._busy[event.worker]
+
+    def _roster(self) -> dict[str, Any]:
+        now = self._clock.monotonic()
+        return {
+            "state": self._team.state.value,
+            "workers": {
+                member.name: {
+                    "role": member.role,
+                    "session": member.session,
+                    "up": member.up,
+                    "since": None if member.beat is None else round(now - member.beat, 3),
+                    "run": self._busy.get(member.name, ""),
+                }
+                for member in self._team.members.values()
+            },
+        }
+
+    # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _assign(self, assignment: Mapping[str, Any]) -> None:
+        session = assignment["session_id"]
+        handover = (assignment["id"], assignment["epoch"])
+        if session == self._part.session:
+            if handover not in self._seen:
+                self._seen.add(handover)
+                self._queue.put_nowait(assignment)
+        elif name := self._sessions.get(session):
+            self._courier.tell(self._slots[name], Assign(assignment))
+        else:
+            raise IllegalEvent("lead", "without such a session", f"Assign to {session}")
+
+    def _withdraw(self, message: Withdraw, run: str) -> None:
+        for name, busy_with in self._busy.items():
+            if busy_with == run:
+                self._courier.tell(self._slots[name], message)
+
+    async def _work_through(self) -> None:
+        while True:
+            assignment = await self._queue.get()
+            self.run = assignment["id"]
+            self._post("run.started", **_about(assignment))
+            outcome = await self._do(assignment)
+            report = Report(assignment["id"], assignment["epoch"], outcome.action, outcome.body)
+            await self._courier.tell(CONNECTIONS, report)
+            self._post("run.ended", **_about(assignment), action=outcome.action, summary=outcome.summary)
+            self.run = ""
+
+    async def _do(self, assignment: Mapping[str, Any]) -> Outcome:
+        try:
+            return await self._work.do(assignment)
+        except MaestroError as error:
+            return Outcome.failed(f"{error}. {error.hint}".removesuffix(". "))
+        except Exception as error:
+            log.exception("run %s", assignment["id"])
+            return Outcome.failed(f"maestro's own fault: {error!r}")
+
+    def _post(self, kind: str, **body: Any) -> None:
+        self._courier.tell(self._slots["channel"], Post(self._part.team.bot, kind, body))
+
+
+def _about(assignment: Mapping[str, Any]) -> dict[str, Any]:
+    task = assignment["task"]
+    return {
+        "run": assignment["id"],
+        "purpose": assignment["purpose"],
+        "task": task["id"] if task else "",
+        "title": task["title"] if task else assignment["plan"]["title"],
+    }

@@ -1,0 +1,158 @@
+"""What a lead does without an agent: begin an epic, merge approved commits, release, clean up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from maestro_ray.actors.messages import BeLead
+from maestro_ray.actors.outcome import Outcome
+from maestro_ray.agent import process
+from maestro_ray.agent.environment import allowed
+from maestro_ray.errors import MaestroError
+from maestro_ray.model.run import Purpose
+from maestro_ray.workspace.epic import bootstrap_epic
+from maestro_ray.workspace.merge import AlreadyMerged, MergeConflict, advance
+from maestro_ray.workspace.message import CommitMessage, Identity
+from maestro_ray.workspace.release import Prepared, Published, prepare_release, publish_release
+from maestro_ray.workspace.repo import Repo
+from maestro_ray.workspace.worktree import Worktrees
+
+Assignment = Mapping[str, Any]
+
+MERGE_TREE, RELEASE_TREE = "lead-merge", "lead-release"
+LONGEST_OUTPUT = 4000
+
+
+class LeadWork:
+    """The lead's runs, one at a time. Each may be repeated after a cut and finds what it had done."""
+
+    def __init__(self, part: BeLead) -> None:
+        self._part = part
+        self._open_worktrees: Worktrees | None = None
+
+    async def do(self, assignment: Assignment) -> Outcome:
+        """Raises `MaestroError` when git refuses; nothing is half done then."""
+        match Purpose(assignment["purpose"]):
+            case Purpose.BOOTSTRAP_EPIC:
+                return await asyncio.to_thread(self._bootstrap, assignment)
+            case Purpose.MERGE:
+                return await asyncio.to_thread(self._merge, assignment)
+            case Purpose.RELEASE:
+                return await self._release(assignment)
+            case Purpose.RELEASE_CLEANUP:
+                return await asyncio.to_thread(self._clean_up, assignment)
+            case purpose:
+                return Outcome.failed(f"a lead cannot do {purpose}", retryable=False)
+
+    async def clear(self) -> None:
+        """Remove the lead's worktrees."""
+        await asyncio.to_thread(self._clear)
+
+    def _bootstrap(self, assignment: Assignment) -> Outcome:
+        plan, repo = assignment["plan"], self._worktrees().repo
+        base = repo.tip(plan["base_branch"])
+        message = self._message(f"Begin: {plan['title']}\n\n[BOOTSTRAP {plan['id']}]", assignment)
+        commit = bootstrap_epic(repo, base, plan["epic_branch"], message)
+        return Outcome.completed(f"{plan['epic_branch']} begins at {base[:10]}", commit=commit)
+
+    def _merge(self, assignment: Assignment) -> Outcome:
+        plan, task = assignment["plan"], assignment["task"]
+        message = self._message(f"Merge: {task['title']}", assignment)
+        result = advance(self._worktrees(), MERGE_TREE, plan["epic_branch"], assignment["commit"], message)
+        if isinstance(result, MergeConflict):
+            return Outcome.failed(result.reason)
+        how = "was merged already" if isinstance(result, AlreadyMerged) else "merged"
+        return Outcome.completed(f"{assignment['commit'][:10]} {how} into {plan['epic_branch']}", merge=result.commit)
+
+    async def _release(self, assignment: Assignment) -> Outcome:
+        if not assignment["merged"]:
+            return Outcome.completed("no task was merged: nothing to release", commit="", how="nothing to release")
+        prepared = await asyncio.to_thread(self._prepare, assignment)
+        if not isinstance(prepared, Prepared):
+            return prepared
+        if red := await self._test(assignment, prepared):
+            return Outcome.failed(red, hold=True)
+        return await asyncio.to_thread(self._publish, assignment, prepared)
+
+    def _prepare(self, assignment: Assignment) -> Prepared | Outcome:
+        plan = assignment["plan"]
+        message = self._message(f"Release: {plan['title']}\n\n[RELEASE {plan['id']}]", assignment)
+        base, epic = plan["base_branch"], plan["epic_head"]
+        result = prepare_release(self._worktrees(), RELEASE_TREE, base, epic, message)
+        if isinstance(result, MergeConflict):
+            by_hand = f"git switch {base} && git merge --no-ff {epic}"
+            return Outcome.failed(f"{result.reason} between {base} and the epic. To finish by hand: {by_hand}", hold=True)
+        if isinstance(result, AlreadyMerged):
+            return Outcome.completed(f"{base} holds the epic already", commit=result.commit, how="already there")
+        return result
+
+    async def _test(self, assignment: Assignment, prepared: Prepared) -> str:
+        """Why the release commit may not be published, or nothing."""
+        test, team = assignment["plan"]["test"], self._part.team
+        if not test:
+            return ""
+        ended, output = await process.run(
+            ["sh", "-c", test],
+            prepared.path,
+            allowed(team.env, []),
+            f"{team.instance}:{team.id}:{assignment['id']}",
+            limit_bytes=LONGEST_OUTPUT,
+        )
+        if ended.code == 0:
+            return ""
+        how = f"exit code {ended.code}" if ended.code is not None else f"signal {ended.signal}"
+        return f"the plan's test `{test}` is red on the release commit {prepared.commit[:10]} ({how}):\n{output}"
+
+    def _publish(self, assignment: Assignment, prepared: Prepared) -> Outcome:
+        repo, kept = self._worktrees().repo, _kept_ref(assignment)
+        # held by a ref as long as somebody may need it for the command that finishes by hand
+        repo.git.run("update-ref", kept, prepared.commit)
+        result = publish_release(repo, prepared.base, prepared.base_sha, prepared.commit)
+        if isinstance(result, Published):
+            repo.git.run("update-ref", "-d", kept)
+            return Outcome.completed(f"{prepared.base}: {result.how}", commit=result.commit, how=result.how)
+        return Outcome.failed(f"{result.reason}. To finish by hand: {result.command}", hold=True)
+
+    def _clean_up(self, assignment: Assignment) -> Outcome:
+        """Branches that are merged go; what a cancelled task or plan left stays where a person can find it."""
+        plan, repo = assignment["plan"], self._worktrees().repo
+        self._clear()
+        repo.git.run("update-ref", "-d", _kept_ref(assignment))
+        deleted = kept = 0
+        for branch in [*assignment["branches"], plan["epic_branch"]]:
+            if self._delete_if_merged(repo, branch, plan["base_branch"]):
+                deleted += 1
+            elif repo.git.ask("rev-parse", "--verify", "-q", f"refs/heads/{branch}"):
+                kept += 1
+        return Outcome.completed(f"{deleted} branches deleted, {kept} kept", deleted=deleted, kept=kept)
+
+    def _delete_if_merged(self, repo: Repo, branch: str, base: str) -> bool:
+        try:
+            tip = repo.tip(branch)
+            return repo.is_ancestor(tip, repo.tip(base)) and repo.delete_branch(branch, tip)
+        except MaestroError:
+            return False
+
+    def _clear(self) -> None:
+        worktrees = self._worktrees()
+        for name in (MERGE_TREE, RELEASE_TREE):
+            worktrees.remove(worktrees.path(name))
+
+    def _worktrees(self) -> Worktrees:
+        if self._open_worktrees is None:
+            team = self._part.team
+            self._open_worktrees = Worktrees(Repo.open(Path(team.repo)), Path(team.worktrees))
+        return self._open_worktrees
+
+    def _message(self, text: str, assignment: Assignment) -> CommitMessage:
+        bot, trailers = self._part.team.bot, {"Maestro-Run": assignment["id"], "Maestro-Session": self._part.session}
+        if assignment["task"]:
+            trailers["Maestro-Task"] = assignment["task"]["id"]
+        return CommitMessage(text, Identity(bot, f"{bot}@maestro.invalid"), trailers)
+
+
+def _kept_ref(assignment: Assignment) -> str:
+    return f"refs/maestro/release/{assignment['plan']['id']}"

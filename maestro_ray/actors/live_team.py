@@ -1,0 +1,45 @@
+"""A team that Connections runs: its record, the runs its sessions hold, and what happens in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from maestro_ray.actors.happenings import Happenings
+from maestro_ray.actors.mirror import Mirror
+from maestro_ray.actors.team_record import TeamRecord
+
+Assignment = Mapping[str, Any]
+
+
+class LiveTeam:
+    """Soft state but for the record. `runs` are claimed and not yet reported, by id; `seen` is the last message."""
+
+    def __init__(self, record: TeamRecord, env: Mapping[str, str], mirror: Mirror) -> None:
+        self.record = record
+        self.env = env
+        self.mirror = mirror
+        self.happenings = Happenings()
+        self.runs: dict[str, Assignment] = {}
+        self.seen = 0
+        self.beaten: set[str] = set()
+        self.up = asyncio.Event()
+        self.open_plans = set(record.plans)
+        self.ending: asyncio.Task[None] | None = None
+        self.result: Mapping[str, Any] | None = None
+
+    def beat(self, member: str) -> bool:
+        """A member shows that it lives; whether that is news."""
+        news = member not in self.beaten
+        self.beaten.add(member)
+        if self.beaten >= {"lead", "channel", *(each.name for each in self.record.members)}:
+            self.up.set()
+        return news
+
+    def lost(self, member: str) -> None:
+        self.beaten.discard(member)
+        self.up.clear()
+
+    def runs_of(self, session: str) -> list[Assignment]:
+        return [run for run in self.runs.values() if run["session_id"] == session]

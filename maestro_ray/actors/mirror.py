@@ -1,0 +1,71 @@
+"""Keeps Studio's mirror of a team's channel: a soft copy for people to read, written in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from maestro_ray.errors import MaestroError, StudioUnavailable, Unauthenticated
+from maestro_ray.journal import Entry
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+PAUSE = 1.0
+
+Post = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+
+
+class Mirror:
+    """One team's. Repeats are harmless, for messages have numbers."""
+
+    def __init__(self, team: str, post: Post) -> None:
+        self._path = f"teams/{team}/messages"
+        self._post = post
+        self._waiting: deque[Entry] = deque()
+        self._filled = asyncio.Event()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        self._waiting.extend(entries)
+        if entries:
+            self._filled.set()
+
+    async def close(self, within: float) -> None:
+        """Give what waits a little time to go out."""
+        try:
+            async with asyncio.timeout(within):
+                while self._waiting:
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            log.info("%d messages were not mirrored", len(self._waiting))
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            await self._filled.wait()
+            batch = [self._waiting[i] for i in range(min(BATCH, len(self._waiting)))]
+            try:
+                await self._post(self._path, {"messages": [_message(entry) for entry in batch]})
+            except (StudioUnavailable, Unauthenticated):
+                await asyncio.sleep(PAUSE)
+                continue
+            except MaestroError as error:
+                log.warning("Studio does not take %d messages: %s", len(batch), error)
+            for _ in batch:
+                self._waiting.popleft()
+            if not self._waiting:
+                self._filled.clear()
+
+
+def _message(entry: Entry) -> dict[str, Any]:
+    return {
+        "number": entry.number,
+        "sender": entry.sender or "maestro",
+        "kind": entry.kind,
+        "body": entry.body,
+        "at": entry.at,
+    }

@@ -1,0 +1,150 @@
+"""A request for a team, checked before anything is made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maestro_ray.config import Config, Home
+from maestro_ray.errors import BadProvider, NoWorkers, UnknownRole, UsageError
+from maestro_ray.model.plan_file import PlanDraft, from_json
+from maestro_ray.model.skill import proficiency
+from maestro_ray.ports import ProviderSpec
+from maestro_ray.providers.registry import build, resolve
+from maestro_ray.workspace.remote import project_key
+from maestro_ray.workspace.repo import Repo
+
+BUILT_IN_ROLES = ("dev", "review", "test")
+
+
+@dataclass(frozen=True)
+class TeamRequest:
+    """What a person asked for and can have. `warnings` are for them to read."""
+
+    repo: Repo
+    key: str
+    bot: str
+    base: str
+    roles: Mapping[str, int]
+    skills: Mapping[str, Mapping[str, int]]
+    providers: Mapping[str, ProviderSpec]
+    draft: PlanDraft | None
+    env: Mapping[str, str]
+    config: Config
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def workers(self) -> list[dict[str, Any]]:
+        """`{name, role, skills}` of each worker to be; names are `<role>-<n>`."""
+        return [
+            {"name": f"{role}-{number}", "role": role, "skills": dict(self.skills.get(role, {}))}
+            for role, count in self.roles.items()
+            for number in range(1, count + 1)
+        ]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The words of the request as they came over the line; `roles` maps a role to a number of workers."""
+
+    repo: str
+    roles: Mapping[str, int] = field(default_factory=dict)
+    providers: Mapping[str, str] = field(default_factory=dict)
+    plan: Mapping[str, Any] | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    base: str = ""
+    name: str = ""
+
+
+def check(asked: Asked, home: Home) -> TeamRequest:
+    """The request, or the first thing that is wrong with it as an error. Blocks: it runs git and reads files."""
+    repo = Repo.open(Path(asked.repo))
+    config = Config.load(home, repo.root)
+    roles = _roles(asked, config)
+    draft = from_json(asked.plan) if asked.plan is not None else None
+    base = asked.base or (draft.base if draft else "") or repo.default_base()
+    repo.tip(base)
+    providers = _providers(asked, config, roles, repo)
+    skills = {role: _skills(config.roles[role].skills) for role in roles if role in config.roles}
+    if draft is not None:
+        _can_be_done(draft, roles, skills, providers)
+    return TeamRequest(
+        repo,
+        project_key(repo.root, home.machine_id()),
+        asked.name or config.bot,
+        base,
+        roles,
+        skills,
+        providers,
+        draft,
+        asked.env,
+        config,
+        _warnings(repo),
+    )
+
+
+def _roles(asked: Asked, config: Config) -> dict[str, int]:
+    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in BUILT_IN_ROLES)]
+    for role in (*asked.roles, *asked.providers):
+        if role not in known:
+            raise UnknownRole(role, ", ".join(known))
+    roles = {role: count for role, count in asked.roles.items() if count > 0}
+    if not roles:
+        raise NoWorkers
+    return roles
+
+
+def _providers(asked: Asked, config: Config, roles: Mapping[str, int], repo: Repo) -> dict[str, ProviderSpec]:
+    choices = {}
+    for role in roles:
+        table = config.roles.get(role)
+        choice = asked.providers.get(role) or (table.provider if table else "") or ("command" if role == "test" else "")
+        if not choice:
+            raise BadProvider(f"{role}=?", "no provider was named for this role")
+        choices[role] = choice
+    specs = resolve(choices, config, repo.root)
+    for role, spec in specs.items():
+        build(spec).check(asked.env.get("PATH", ""), role)
+    return specs
+
+
+def _skills(words: tuple[str, ...]) -> dict[str, int]:
+    """`python` or `python:4` each."""
+    pairs = (word.partition(":") for word in words)
+    return {name.strip(): proficiency(level.strip() or 3) for name, _, level in pairs}
+
+
+def _can_be_done(
+    draft: PlanDraft,
+    roles: Mapping[str, int],
+    skills: Mapping[str, Mapping[str, int]],
+    providers: Mapping[str, ProviderSpec],
+) -> None:
+    """A plan that nobody in the team can finish is refused now, and not found stuck later."""
+    if "review" not in roles:
+        raise UsageError("the plan needs a reviewer: nothing is merged without a verdict", "add --review 1")
+    tester = providers.get("test")
+    needs_command = tester is not None and tester.kind == "command" and not tester.arg and not tester.argv
+    for task in draft.tasks:
+        if task.role not in roles:
+            raise UsageError(f"task {task.key!r} needs a worker of role {task.role!r}", f"add --{task.role} 1")
+        if task.skill and skills.get(task.role, {}).get(task.skill, 0) < task.proficiency:
+            raise UsageError(
+                f"no {task.role} worker has the skill {task.skill!r} at level {task.proficiency}",
+                f'give it to the role: [roles.{task.role}] skills = ["{task.skill}:{task.proficiency}"] in config.toml',
+            )
+        if needs_command and not (task.test or draft.test):
+            raise UsageError(
+                f"the team has a tester, but neither the plan nor task {task.key!r} names a test command",
+                'add test = "…" to the plan, or leave out --test',
+            )
+
+
+def _warnings(repo: Repo) -> tuple[str, ...]:
+    changes = repo.dirty()
+    if not changes:
+        return ()
+    files = "file" if len(changes) == 1 else "files"
+    return (f"{len(changes)} uncommitted {files} in {repo.root}: workers start from the last commit and will not see them",)

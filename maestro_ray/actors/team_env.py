@@ -1,0 +1,52 @@
+"""The environment a team's agents run in, and the team's directories: kept while it lives, gone when it ends.
+
+The environment holds the keys of the shell that started the team, so it is in a 0600 file of its own and in no journal.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from maestro_ray.actors.team_record import TeamRecord
+from maestro_ray.config import Home
+from maestro_ray.errors import MaestroError
+from maestro_ray.workspace.repo import Repo
+from maestro_ray.workspace.tree import remove_tree
+from maestro_ray.workspace.worktree import Worktrees
+
+log = logging.getLogger(__name__)
+
+
+class TeamEnv:
+    """By team name."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def write(self, team: str, env: Mapping[str, str]) -> None:
+        with open(os.open(self._path(team), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(dict(env), file)
+
+    def read(self, team: str) -> dict[str, str]:
+        """Empty when it is lost: agents that need a key will then say so."""
+        try:
+            return dict(json.loads(self._path(team).read_text()))
+        except (OSError, ValueError):
+            return {}
+
+    def clear(self, record: TeamRecord) -> None:
+        """Remove the environment, the worktrees and the scratch directory of a team that is over."""
+        self._path(record.name).unlink(missing_ok=True)
+        try:
+            Worktrees(Repo.open(Path(record.repo)), self._home.worktrees / record.name).remove_all()
+        except MaestroError as error:
+            log.warning("the worktrees of %s: %s", record.name, error)
+            remove_tree(self._home.worktrees / record.name)
+        remove_tree(self._home.root / "scratch" / record.name)
+
+    def _path(self, team: str) -> Path:
+        return self._home.run / f"team-{team}.env"

@@ -1,0 +1,104 @@
+"""What Connections knows of a team it runs, as it stands in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+from maestro_ray.actors.messages import BeChannel, BeLead, BeWorker, Part, TeamSpec
+from maestro_ray.actors.slot import CONNECTIONS
+from maestro_ray.config import Config, Home
+from maestro_ray.ports import ProviderSpec
+
+
+@dataclass(frozen=True)
+class MemberRecord:
+    """One worker: its Studio session, the slot it lives in, and its provider."""
+
+    name: str
+    role: str
+    session: str
+    slot: str
+    provider: ProviderSpec
+
+
+@dataclass(frozen=True)
+class TeamRecord:
+    """`lead` and `channel` are slots, `session` the lead's. `plans` are those it was started for; with none it serves
+    every active plan of the project. The agents' environment is no part of this: it holds keys."""
+
+    id: str
+    name: str
+    channel_name: str
+    project: str
+    key: str
+    repo: str
+    bot: str
+    session: str
+    lead: str
+    channel: str
+    members: tuple[MemberRecord, ...]
+    plans: tuple[str, ...] = ()
+    serves_all: bool = False
+    started_at: float = 0.0
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def slots(self) -> dict[str, str]:
+        return {"lead": self.lead, "channel": self.channel, **{each.name: each.slot for each in self.members}}
+
+    @property
+    def sessions(self) -> list[str]:
+        """Every session of the team, the lead's first."""
+        return [self.session, *(each.session for each in self.members)]
+
+    def member_of(self, session: str) -> str:
+        """`lead`, a worker's name, or nothing."""
+        if session == self.session:
+            return "lead"
+        return next((each.name for each in self.members if each.session == session), "")
+
+    def with_member(self, member: MemberRecord) -> TeamRecord:
+        return replace(self, members=(*self.members, member))
+
+    def parts(self, home: Home, config: Config, env: Mapping[str, str]) -> dict[str, Part]:
+        """What each slot of the team becomes, by slot."""
+        spec = TeamSpec(
+            id=self.id,
+            name=self.name,
+            channel=self.channel_name,
+            bot=self.bot,
+            repo=self.repo,
+            worktrees=str(home.worktrees / self.name),
+            scratch=str(home.root / "scratch" / self.name),
+            journal=str(home.journal / f"{self.name}.db"),
+            instance=home.instance,
+            slots=self.slots,
+            env=dict(env),
+            ping=config.ping,
+            lease=config.lease,
+            stop_grace=config.stop_grace,
+        )
+        members = tuple((each.name, each.role, each.session) for each in self.members)
+        parts: dict[str, Part] = {
+            self.channel: BeChannel(spec, (CONNECTIONS,)),
+            self.lead: BeLead(spec, self.session, members),
+        }
+        for each in self.members:
+            parts[each.slot] = BeWorker(spec, each.name, each.role, each.session, each.provider)
+        return parts
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        members = tuple(
+            MemberRecord(**{**each, "provider": ProviderSpec(**_tuples(each["provider"]))}) for each in data["members"]
+        )
+        return cls(**{**data, "members": members, "plans": tuple(data["plans"])})
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}

@@ -1,0 +1,167 @@
+"""A worker's workbench: its worktree, its scratch directory, and what a turn left there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from maestro_ray.actors.messages import BeWorker
+from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.turn import Ended
+from maestro_ray.agent.prompt import build_prompt
+from maestro_ray.model import evidence
+from maestro_ray.model.agent import Failed, Finished
+from maestro_ray.ports import Job
+from maestro_ray.workspace.conflict import begin_merge, unresolved
+from maestro_ray.workspace.message import CommitMessage, Identity
+from maestro_ray.workspace.repo import Repo
+from maestro_ray.workspace.worktree import Worktrees
+
+Assignment = Mapping[str, Any]
+
+LONGEST_OUTPUT = 60_000
+
+
+class Workbench:
+    """One worker's place. Git runs in threads; nothing here is shared between runs but the worktree itself."""
+
+    def __init__(self, part: BeWorker) -> None:
+        self._part = part
+        self._scratch = Path(part.team.scratch)
+        self._conflicts: tuple[str, ...] = ()
+        self._worktrees: Worktrees | None = None
+
+    async def prepare(self, assignment: Assignment) -> None:
+        """A clean worktree at the run's commit, and what the agent may read beside it."""
+        await asyncio.to_thread(self._prepare, assignment)
+
+    async def finish(self, assignment: Assignment) -> None:
+        """The scratch directory goes; the worktree waits for the next run."""
+        await asyncio.to_thread(shutil.rmtree, self._run_scratch(assignment), ignore_errors=True)
+
+    async def clear(self) -> None:
+        """Remove the worktree."""
+        await asyncio.to_thread(lambda: self._open().remove(self._path()))
+
+    def job(self, assignment: Assignment, directives: Sequence[str]) -> Job:
+        """The turn as its provider sees it."""
+        task, plan, scratch = assignment["task"], assignment["plan"], self._run_scratch(assignment)
+        found = assignment["evidence"]
+        comments = [f"{each['author']}: {each['body']}" for each in assignment["comments"]]
+        if self._conflicts:
+            comments.append(f"maestro: conflict markers are in {', '.join(self._conflicts)}; resolve them")
+        test = task["test"] or plan["test"]
+        prompt = build_prompt(
+            assignment["purpose"],
+            plan_title=plan["title"],
+            task_title=task["title"],
+            description=task["description"],
+            role=self._part.role,
+            branch=task["branch_name"],
+            base=assignment["base"],
+            commit=assignment["commit"],
+            test=test,
+            comments=comments,
+            evidence=json.dumps(found, indent=2, ensure_ascii=False) if found else "",
+            directives=directives,
+            revision=task["revision_count"],
+        )
+        return Job(
+            run=assignment["id"],
+            purpose=assignment["purpose"],
+            task=task["id"],
+            key=task["key"],
+            title=task["title"],
+            prompt=prompt,
+            worktree=self._path(),
+            scratch=scratch,
+            base=assignment["base"],
+            commit=assignment["commit"],
+            branch=task["branch_name"],
+            test=test,
+            revision=task["revision_count"],
+            attempt=assignment["attempt"],
+            evidence=scratch / "evidence.json" if found else None,
+        )
+
+    async def outcome(self, assignment: Assignment, ended: Ended) -> Outcome:
+        """What the turn amounts to for this purpose."""
+        if isinstance(ended.event, Failed):
+            if ended.limited:
+                return Outcome.limited(ended.limited.retry_after, ended.limited.reason or ended.event.reason)
+            return Outcome.failed(ended.event.reason, retryable=ended.event.retryable)
+        if assignment["purpose"] == "test":
+            return _tested(assignment, ended.event)
+        if assignment["purpose"] == "review":
+            return Outcome.completed("reviewed", output=ended.event.text[-LONGEST_OUTPUT:])
+        return await asyncio.to_thread(self._commit, assignment, ended.event)
+
+    def _prepare(self, assignment: Assignment) -> None:
+        worktrees = self._open()
+        path = worktrees.add(self._part.name, assignment["commit"])
+        self._conflicts = begin_merge(worktrees, path, assignment["onto"]) if assignment["onto"] else ()
+        scratch = self._run_scratch(assignment)
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if assignment["evidence"]:
+            text = json.dumps(assignment["evidence"], indent=2, ensure_ascii=False)
+            (scratch / "evidence.json").write_text(text, encoding="utf-8")
+
+    def _commit(self, assignment: Assignment, event: Finished) -> Outcome:
+        if left := unresolved(self._path(), self._conflicts):
+            return Outcome.failed(f"conflict markers are left in {', '.join(left)}")
+        task = assignment["task"]
+        message = CommitMessage(
+            f"{task['title']}\n\n{task['description']}".strip(),
+            Identity(self._part.name, f"{self._part.name}@maestro.invalid"),
+            {
+                "Maestro-Run": assignment["id"],
+                "Maestro-Task": task["id"],
+                "Maestro-Session": self._part.session,
+            },
+        )
+        commit = self._open().commit_all(self._path(), message, assignment["commit"])
+        if commit is None:
+            return Outcome.failed("the agent changed nothing")
+        self._keep(task["branch_name"], commit)
+        files = self._open().repo.changed_files(assignment["base"], commit)
+        summary = event.text.strip().splitlines()[-1][:200] if event.text.strip() else ""
+        return Outcome.completed(f"{len(files)} files changed, commit {commit[:10]}", commit=commit, files=files[:500],
+                                 summary=summary)  # fmt: skip
+
+    def _keep(self, branch: str, commit: str) -> None:
+        """The task's branch follows the work, wherever it was before: an earlier attempt may have died between the two."""
+        repo = self._open().repo
+        ref = f"refs/heads/{branch}"
+        before = repo.git.run("rev-parse", "--verify", "-q", ref, check=False).strip()
+        if before != commit:
+            repo.update_ref(ref, commit, before)
+
+    def _open(self) -> Worktrees:
+        if self._worktrees is None:
+            team = self._part.team
+            self._worktrees = Worktrees(Repo.open(Path(team.repo)), Path(team.worktrees))
+        return self._worktrees
+
+    def _path(self) -> Path:
+        return self._open().path(self._part.name)
+
+    def _run_scratch(self, assignment: Assignment) -> Path:
+        return self._scratch / str(assignment["id"])
+
+
+def _tested(assignment: Assignment, event: Finished) -> Outcome:
+    """A red test is a good test run: what it found is evidence."""
+    test = assignment["task"]["test"] or assignment["plan"]["test"]
+    output = event.text[-LONGEST_OUTPUT:]
+    found = {
+        "commit": assignment["commit"],
+        "command": test,
+        "exit_code": event.exit_code,
+        "counts": evidence.counts(event.text),
+        "output": output,
+    }
+    return Outcome.completed(evidence.summary(found), **found)

@@ -1,0 +1,148 @@
+"""The text an agent is given for one turn, and what in it can be told apart from the operator's own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+STEERING = "[OPERATOR STEERING]"
+STEERING_END = "[END OF OPERATOR STEERING]"
+
+COMMENT_LENGTH = 8_000
+EVIDENCE_LENGTH = 24_000
+
+# What only we may begin a line with, whatever stands before it.
+_OURS = re.compile(r"\W*(VERDICT\s*:|(END OF )?OPERATOR STEERING)", re.IGNORECASE)
+
+_ORDERS = {
+    "execute": (
+        "Make the change described above in the files of this worktree, and no other. Leave it uncommitted: maestro "
+        "commits what you leave there, in the worker's name. Do not change branches, and do not push."
+    ),
+    "test": "Run the tests and report what they said: the command, its exit code and every failure. Change no file.",
+    "review": (
+        "Judge whether the change does what the task asks, is correct and is tested. Read it with "
+        "`git diff {base} {commit}`. Change no file. End with exactly one line of its own, not in a code block, that "
+        "begins with the word VERDICT and a colon: either `VERDICT: APPROVED` or `VERDICT: REJECTED — <reason>`, the "
+        "reason in one sentence the developer can act on."
+    ),
+}
+_OTHER = "Do what the description asks for, in this worktree."
+
+
+def build_prompt(
+    purpose: str,
+    *,
+    plan_title: str,
+    task_title: str,
+    description: str,
+    role: str,
+    branch: str,
+    base: str,
+    commit: str,
+    test: str,
+    comments: Sequence[str] = (),
+    evidence: str = "",
+    directives: Sequence[str] = (),
+    revision: int = 0,
+) -> str:
+    """The prompt of one turn, sections in a fixed order, ending in a newline.
+
+    `comments` are what was said about the task, oldest first; `evidence` is what the tests printed. Both come from
+    agents and are quoted, every line behind `> `. `directives` are the operator's active sentences. Whatever the
+    texts hold, no line of the result begins with VERDICT, and the steering block is there only with directives.
+    """
+    sections = [
+        f"You are the {_one_line(role)} of a team that works on the plan: {_one_line(plan_title)}",
+        _section("Task", [f"Title: {_one_line(task_title)}", *_plain(description)]),
+        _section("Where", _where(purpose, branch, base, commit)),
+        _section("Test command", _command(test)),
+        _section(
+            _comments_heading(purpose, revision), _join(_quoted(each, COMMENT_LENGTH) for each in comments)
+        ),
+        _section("Test evidence", _quoted(evidence, EVIDENCE_LENGTH)),
+        _steering(directives),
+        _section("What to do", [*_revising(purpose, revision), _order(purpose, base, commit)]),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _section(heading: str, lines: Sequence[str]) -> str:
+    return "\n".join([f"## {heading}", *lines]) if lines else ""
+
+
+def _where(purpose: str, branch: str, base: str, commit: str) -> list[str]:
+    at = "The commit to judge" if purpose in ("review", "test") else "The worktree starts at commit"
+    named = (("Branch", branch), ("Base commit", base), (at, commit))
+    return [f"{name}: {_one_line(value)}" for name, value in named if value]
+
+
+def _command(test: str) -> list[str]:
+    """As a shell shows it, so that no line of a long command stands alone."""
+    return [f"    {'>' if index else '$'} {line}" for index, line in enumerate(_lines(test))]
+
+
+def _comments_heading(purpose: str, revision: int) -> str:
+    if purpose == "execute" and revision:
+        return f"Why the work was sent back (revision {revision})"
+    return "What was said about this task"
+
+
+def _order(purpose: str, base: str, commit: str) -> str:
+    return _ORDERS.get(purpose, _OTHER).format(base=_one_line(base), commit=_one_line(commit))
+
+
+def _revising(purpose: str, revision: int) -> list[str]:
+    if purpose != "execute" or not revision:
+        return []
+    return ["Your earlier work on this branch was rejected. Answer every point above; keep what was right."]
+
+
+def _steering(directives: Sequence[str]) -> str:
+    """One line each: a directive is one sentence, and the block ends where we say."""
+    if not directives:
+        return ""
+    lines = [f"{number}. {_one_line(text)}" for number, text in enumerate(directives, 1)]
+    words = (
+        "The operator of this team says the following; it goes before everything else here, until cleared."
+    )
+    return "\n".join([STEERING, words, *lines, STEERING_END])
+
+
+def _plain(text: str) -> list[str]:
+    """As it is, but for lines that could pass for a steering block or a verdict."""
+    return [f"> {line}" if _OURS.match(line) else line for line in _lines(text)]
+
+
+def _quoted(text: str, most: int) -> list[str]:
+    return [f"> {line}".rstrip() for line in _lines(_bounded(text, most))]
+
+
+def _bounded(text: str, most: int) -> str:
+    """Its beginning and, for tests end with their result, more of its end."""
+    if len(text) <= most:
+        return text
+    head = most // 4
+    tail = most - head
+    return f"{text[:head]}\n[… {len(text) - most} characters left out …]\n{text[-tail:]}"
+
+
+def _join(blocks: Iterator[list[str]]) -> list[str]:
+    """With an empty line between."""
+    lines: list[str] = []
+    for block in blocks:
+        lines += ["", *block] if lines and block else block
+    return lines
+
+
+def _lines(text: str) -> list[str]:
+    return [_visible(line).rstrip() for line in text.strip().splitlines()]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_visible(text).split())
+
+
+def _visible(text: str) -> str:
+    """Control characters become spaces: what is not seen must not be read."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", " ", text)

@@ -1,0 +1,135 @@
+"""The local line: JSON-RPC 2.0, a message a line, over a Unix socket that only its owner can open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from maestro_ray.errors import BadFrame, MaestroError
+from maestro_ray.protocol.jsonrpc import (
+    LineSplitter,
+    Malformed,
+    Message,
+    Notification,
+    Request,
+    Result,
+    decode,
+    encode,
+    error_from,
+)
+
+log = logging.getLogger(__name__)
+
+Notify = Callable[[str, dict[str, Any]], None]
+Handle = Callable[[str, dict[str, Any], Notify], Awaitable[Any]]
+
+# a reader who falls this far behind (bytes) is waited for, or cut off when it does not read at all
+HIGH_WATER = 4 * 1024 * 1024
+
+
+class LineServer:
+    """Serves one socket. Each request runs beside the others of its connection, and ends with it."""
+
+    def __init__(self, path: Path, handle: Handle) -> None:
+        self._path = path
+        self._handle = handle
+        self._server: asyncio.Server | None = None
+        self._peers: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen; a socket that nobody listens on any more is replaced."""
+        self._path.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, str(self._path))
+        finally:
+            os.umask(before)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for peer in list(self._peers):
+            peer.cancel()
+        await asyncio.gather(*self._peers, return_exceptions=True)
+        self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._peers.add(task)
+        try:
+            if _is_ours(writer):
+                await _Peer(self._handle, reader, writer).serve()
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the person left, or the daemon stops: either way there is nobody to tell
+        finally:
+            self._peers.discard(task)
+            writer.close()
+
+
+class _Peer:
+    """One connection."""
+
+    def __init__(self, handle: Handle, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._handle = handle
+        self._reader = reader
+        self._writer = writer
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        lines = LineSplitter()
+        try:
+            while data := await self._reader.read(65536):
+                for line in lines.feed(data):
+                    self._take(line)
+                await self._writer.drain()
+        finally:
+            for task in list(self._running):
+                task.cancel()
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _take(self, line: bytes | BadFrame) -> None:
+        if isinstance(line, BadFrame):
+            self._send(error_from(line, None))
+            return
+        decoded = decode(line)
+        for message in decoded if isinstance(decoded, list) else [decoded]:
+            if isinstance(message, Malformed):
+                self._send(message.answer)
+            elif isinstance(message, Request):
+                task = asyncio.get_running_loop().create_task(self._answer(message))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+
+    async def _answer(self, request: Request) -> None:
+        params = request.params if isinstance(request.params, dict) else {}
+        try:
+            self._send(Result(request.id, await self._handle(request.method, params, self._notify)))
+        except MaestroError as error:
+            self._send(error_from(error, request.id))
+        except Exception as error:
+            log.exception("%s", request.method)
+            self._send(error_from(error, request.id))
+
+    def _notify(self, method: str, params: dict[str, Any]) -> None:
+        self._send(Notification(method, params))
+
+    def _send(self, message: Message) -> None:
+        if self._writer.transport.get_write_buffer_size() > HIGH_WATER:
+            log.warning("a reader of the local line does not read and is cut off")
+            self._writer.transport.abort()
+            return
+        self._writer.write(encode(message).encode() + b"\n")
+
+
+def _is_ours(writer: asyncio.StreamWriter) -> bool:
+    """The directory keeps others out already; this is the second lock."""
+    raw = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", raw)
+    return bool(uid == os.getuid())

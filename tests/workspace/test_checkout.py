@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from .sample import Sample
+
+
+def conflicting(sample: Sample) -> None:
+    """`topic` and `main` both change a.txt; `topic` is checked out."""
+    sample.side("topic", **{"a.txt": "topic\n"})
+    sample.commit("mine", **{"a.txt": "main\n"})
+    sample.git("checkout", "-q", "topic")
+
+
+def test_a_branch_being_rebased_is_held_although_head_is_detached(sample: Sample) -> None:
+    conflicting(sample)
+    sample.git("rebase", "main", check=False)
+    assert sample.repo.branch() is None
+    assert sample.repo.checked_out("topic") == [sample.path]
+    assert sample.repo.checked_out("main") == []
+    assert [place.operation() for place in sample.repo.checkouts()] == ["rebase"]
+    sample.git("rebase", "--abort")
+    assert [place.operation() for place in sample.repo.checkouts()] == [None]
+
+
+def test_branches_carried_along_by_a_rebase_are_held(sample: Sample) -> None:
+    conflicting(sample)
+    sample.git("branch", "below")
+    sample.commit("above", **{"c.txt": "c"})
+    sample.git("rebase", "--update-refs", "main", check=False)
+    assert sample.repo.checked_out("below") == [sample.path]
+
+
+def test_a_branch_being_bisected_is_held(sample: Sample) -> None:
+    first = sample.sha("main")
+    sample.commit("second")
+    sample.commit("third")
+    sample.git("bisect", "start", "HEAD", first)
+    assert sample.repo.branch() is None
+    assert sample.repo.checked_out("main") == [sample.path]
+    assert sample.repo.checkouts()[0].operation() == "bisect"
+
+
+def test_operations_are_seen(sample: Sample) -> None:
+    conflicting(sample)
+    for command in ("merge", "cherry-pick"):
+        sample.git(command, "main", check=False)
+        assert sample.repo.checkouts()[0].operation() == command
+        sample.git(command, "--abort")
+    sample.commit("later", **{"a.txt": "later\n"})
+    sample.git("revert", "--no-edit", "HEAD~1", check=False)
+    assert sample.repo.checkouts()[0].operation() == "revert"
+
+
+def test_a_linked_worktree_in_a_rebase(sample: Sample, tmp_path: Path) -> None:
+    conflicting(sample)
+    linked = tmp_path / "linked\nplace"
+    sample.git("checkout", "-q", "main")
+    sample.git("worktree", "add", "-q", str(linked), "topic")
+    sample.git("rebase", "main", check=False, cwd=linked)
+    assert sample.repo.checked_out("topic") == [linked]
+
+
+def test_a_worktree_that_is_gone_holds_nothing_but_a_locked_one_does(sample: Sample, tmp_path: Path) -> None:
+    linked = tmp_path / "stick"
+    sample.git("worktree", "add", "-q", "-b", "away", str(linked))
+    shutil.rmtree(linked)
+    assert sample.repo.checked_out("away") == []
+    sample.git("worktree", "lock", str(linked))
+    assert sample.repo.checked_out("away") == [linked]
