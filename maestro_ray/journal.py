@@ -64,7 +64,9 @@ class Journal:
         """The highest number given so far; 0 when there is none."""
         return int(self._last)
 
-    def append(self, kind: str, body: Any, *, sender: str = "", at: float) -> tuple[Entry, asyncio.Future[int]]:
+    def append(
+        self, kind: str, body: Any, *, sender: str = "", at: float
+    ) -> tuple[Entry, asyncio.Future[int]]:
         """The numbered entry, and the future of its being durable. Raises nothing; the future may `JournalBroken`."""
         self._last += 1
         entry = Entry(self._last, sender, kind, body, at)

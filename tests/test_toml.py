@@ -37,7 +37,12 @@ def test_values_come_typed_and_absent_ones_as_their_default() -> None:
     table = read(TEXT)
     assert (table.text("word"), table.texts("many"), table.whole("four", 0)) == ("w", ["a", "b"], 4)
     assert (table.number("half"), table.number("four"), table.flag("yes", False)) == (0.5, 4.0, True)
-    assert (table.text("none", "d"), table.texts("none"), table.whole("none", 7), table.tables("none")) == ("d", [], 7, [])
+    assert (table.text("none", "d"), table.texts("none"), table.whole("none", 7), table.tables("none")) == (
+        "d",
+        [],
+        7,
+        [],
+    )
     assert table.table("sub").whole("k", 0) == 1
     assert "word" in table
     assert "none" not in table
@@ -53,10 +58,16 @@ def test_values_come_typed_and_absent_ones_as_their_default() -> None:
         ("texts", ("word",), "f.toml:1:1: 'word' must be a list, not a string"),
         ("table", ("many",), "f.toml:2:1: 'many' must be a table, not a list"),
         ("tables", ("many",), "f.toml:2:9: an element of 'many' must be a table, not a string"),
-        ("only", ("word", "many", "four", "half", "yes", "itms", "sub"), "f.toml:6:1: unknown key 'items' (did you mean itms?)"),
+        (
+            "only",
+            ("word", "many", "four", "half", "yes", "itms", "sub"),
+            "f.toml:6:1: unknown key 'items' (did you mean itms?)",
+        ),
     ],
 )
-def test_another_type_or_key_is_a_mistake_with_its_place(method: str, arguments: tuple[str, ...], message: str) -> None:
+def test_another_type_or_key_is_a_mistake_with_its_place(
+    method: str, arguments: tuple[str, ...], message: str
+) -> None:
     assert complaint(getattr(read(TEXT), method), *arguments) == message
 
 
@@ -109,7 +120,9 @@ def test_a_plain_dict_reads_the_same_way() -> None:
 
 
 def test_a_date_is_named_as_one() -> None:
-    assert complaint(read("a = 1979-05-27").text, "a") == "f.toml:1:1: 'a' must be a string, not a date or time"
+    assert (
+        complaint(read("a = 1979-05-27").text, "a") == "f.toml:1:1: 'a' must be a string, not a date or time"
+    )
 
 
 def test_only_a_near_word_is_suggested() -> None:

@@ -74,7 +74,9 @@ def test_a_text_without_end_is_read_to_its_end() -> None:
         find_places(text)
 
 
-_scalars = st.sampled_from(["1", '"x"', "'[y]'", '"""\nk = 1\n]"""', "true", "1.5", "1979-05-27 07:32:00", "'''#'''"])
+_scalars = st.sampled_from(
+    ["1", '"x"', "'[y]'", '"""\nk = 1\n]"""', "true", "1.5", "1979-05-27 07:32:00", "'''#'''"]
+)
 _values = st.recursive(
     _scalars,
     lambda inner: st.one_of(

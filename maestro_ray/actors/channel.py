@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from maestro_ray.actors.messages import (
     Delivered,
     Delivery,
     Directive,
+    Directives,
     DirectivesCleared,
     Members,
     Post,
@@ -53,7 +55,9 @@ class Channel:
         self._durable = self._journal.last
         self._texts: deque[tuple[int, Text]] = deque(maxlen=KEPT_TEXTS)
         self._text_count = 0
-        self._members = {name: slot for name, slot in part.team.slots.items() if name not in ("lead", "channel")}
+        self._members = {
+            name: slot for name, slot in part.team.slots.items() if name not in ("lead", "channel")
+        }
         self._directives: dict[str, steering.Directive] = {}
         self._wakes: dict[str, asyncio.Event] = {}
         self._readers: list[asyncio.Task[None]] = []
@@ -92,12 +96,10 @@ class Channel:
                 return self._set_members(slots)
             case Text():
                 return self._say(message)
+            case Directives():
+                return [asdict(directive) for directive in self._directives.values()]
             case _:
                 raise IllegalEvent("channel", "any", f"{type(message).__name__} of {sender}")
-
-    def directives(self) -> list[steering.Directive]:
-        """Every directive ever given, oldest first, with its receipts."""
-        return list(self._directives.values())
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -150,7 +152,10 @@ class Channel:
             return []
         if self._recent and self._recent[0].number <= number + 1:
             begin = number + 1 - self._recent[0].number
-            return [self._recent[i] for i in range(begin, min(begin + BATCH, self._durable - self._recent[0].number + 1))]
+            return [
+                self._recent[i]
+                for i in range(begin, min(begin + BATCH, self._durable - self._recent[0].number + 1))
+            ]
         return [entry for entry in self._journal.read(number, BATCH) if entry.number <= self._durable]
 
     # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,9 +229,13 @@ class Channel:
                 self._added(body, entry.at)
             case "accepted":
                 event: steering.Event = steering.Accepted(body["worker"])
-                self._directives[body["directive"]] = steering.apply(self._directives[body["directive"]], event, entry.at)
+                self._directives[body["directive"]] = steering.apply(
+                    self._directives[body["directive"]], event, entry.at
+                )
             case "receipt":
                 event = steering.Delivered(body["worker"], steering.How(body["how"]))
-                self._directives[body["directive"]] = steering.apply(self._directives[body["directive"]], event, entry.at)
+                self._directives[body["directive"]] = steering.apply(
+                    self._directives[body["directive"]], event, entry.at
+                )
             case "cleared":
                 self._cleared(entry.at)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from maestro_ray.actors.live_team import Assignment, LiveTeam
@@ -112,9 +113,9 @@ class Connections:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("in the background: %r", error, exc_info=error)
 
-    def fill_pool(self) -> None:
+    def fill_pool(self, wanted: int | None = None) -> None:
         """Make the slots that are missing, in the background: nobody waits for them."""
-        for _ in range(self.pool.missing()):
+        for _ in range(self.pool.missing(wanted)):
             name = f"slot-{suffix(8)}"
             self.pool.add(name)
             self.slots.make(name)
@@ -192,7 +193,9 @@ class Connections:
             return max((entry.number for entry in delivery.entries), default=0)
         fresh = [entry for entry in delivery.entries if entry.number > team.seen]
         for entry in fresh:
-            team.happenings.add(entry.kind, entry.at, number=entry.number, sender=entry.sender, body=entry.body)
+            team.happenings.add(
+                entry.kind, entry.at, number=entry.number, sender=entry.sender, body=entry.body
+            )
             team.seen = entry.number
         team.mirror.add(fresh)
         if delivery.dropped:
@@ -346,6 +349,12 @@ class Connections:
         await done
         return team
 
+    async def add_plan(self, team: LiveTeam, plan_id: str) -> None:
+        """The team works for this plan and ends with it."""
+        record = replace(team.record, plans=(*team.record.plans, plan_id))
+        team.open_plans.add(plan_id)
+        await self.record(record, team.env)
+
     def end_team(self, team: LiveTeam, reason: str) -> asyncio.Task[None]:
         """End a team in order: workers, lead, channel, Studio. Doing it twice is the same as once."""
         if team.ending is None:
@@ -364,7 +373,9 @@ class Connections:
         with contextlib.suppress(MaestroError):
             await self.studio.delete(f"teams/{record.id}")
         await asyncio.to_thread(self._env.clear, record)
-        _, done = self._journal.append("team.ended", {"id": record.id, "reason": reason}, at=self.clock.wall())
+        _, done = self._journal.append(
+            "team.ended", {"id": record.id, "reason": reason}, at=self.clock.wall()
+        )
         await done
         self._forget(team)
         team.happenings.add("team.ended", self.clock.wall(), reason=reason)

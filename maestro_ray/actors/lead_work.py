@@ -65,11 +65,15 @@ class LeadWork:
         if isinstance(result, MergeConflict):
             return Outcome.failed(result.reason)
         how = "was merged already" if isinstance(result, AlreadyMerged) else "merged"
-        return Outcome.completed(f"{assignment['commit'][:10]} {how} into {plan['epic_branch']}", merge=result.commit)
+        return Outcome.completed(
+            f"{assignment['commit'][:10]} {how} into {plan['epic_branch']}", merge=result.commit
+        )
 
     async def _release(self, assignment: Assignment) -> Outcome:
         if not assignment["merged"]:
-            return Outcome.completed("no task was merged: nothing to release", commit="", how="nothing to release")
+            return Outcome.completed(
+                "no task was merged: nothing to release", commit="", how="nothing to release"
+            )
         prepared = await asyncio.to_thread(self._prepare, assignment)
         if not isinstance(prepared, Prepared):
             return prepared
@@ -84,9 +88,13 @@ class LeadWork:
         result = prepare_release(self._worktrees(), RELEASE_TREE, base, epic, message)
         if isinstance(result, MergeConflict):
             by_hand = f"git switch {base} && git merge --no-ff {epic}"
-            return Outcome.failed(f"{result.reason} between {base} and the epic. To finish by hand: {by_hand}", hold=True)
+            return Outcome.failed(
+                f"{result.reason} between {base} and the epic. To finish by hand: {by_hand}", hold=True
+            )
         if isinstance(result, AlreadyMerged):
-            return Outcome.completed(f"{base} holds the epic already", commit=result.commit, how="already there")
+            return Outcome.completed(
+                f"{base} holds the epic already", commit=result.commit, how="already there"
+            )
         return result
 
     async def _test(self, assignment: Assignment, prepared: Prepared) -> str:
@@ -104,7 +112,9 @@ class LeadWork:
         if ended.code == 0:
             return ""
         how = f"exit code {ended.code}" if ended.code is not None else f"signal {ended.signal}"
-        return f"the plan's test `{test}` is red on the release commit {prepared.commit[:10]} ({how}):\n{output}"
+        return (
+            f"the plan's test `{test}` is red on the release commit {prepared.commit[:10]} ({how}):\n{output}"
+        )
 
     def _publish(self, assignment: Assignment, prepared: Prepared) -> Outcome:
         repo, kept = self._worktrees().repo, _kept_ref(assignment)
@@ -148,7 +158,10 @@ class LeadWork:
         return self._open_worktrees
 
     def _message(self, text: str, assignment: Assignment) -> CommitMessage:
-        bot, trailers = self._part.team.bot, {"Maestro-Run": assignment["id"], "Maestro-Session": self._part.session}
+        bot, trailers = (
+            self._part.team.bot,
+            {"Maestro-Run": assignment["id"], "Maestro-Session": self._part.session},
+        )
         if assignment["task"]:
             trailers["Maestro-Task"] = assignment["task"]["id"]
         return CommitMessage(text, Identity(bot, f"{bot}@maestro.invalid"), trailers)

@@ -117,7 +117,9 @@ class Courier:
             await line.filled.wait()
             batch = line.batch()
             try:
-                replies = await self._send(receiver, self.name, [(number, message) for number, message, _ in batch])
+                replies = await self._send(
+                    receiver, self.name, [(number, message) for number, message, _ in batch]
+                )
             except PeerGone as gone:
                 if self._queues.get(receiver) is line:
                     del self._queues[receiver]

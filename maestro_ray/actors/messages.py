@@ -211,6 +211,11 @@ class ClearSteering:
 
 
 @dataclass(frozen=True)
+class Directives:
+    """Every directive with its receipts; the reply is a list of dicts."""
+
+
+@dataclass(frozen=True)
 class Delivered:
     """A directive is in this worker's agent's input; `how` is a `model.steering.How`."""
 

@@ -17,7 +17,7 @@ class Outcome:
     resume_after: float | None = None
 
     @classmethod
-    def completed(cls, summary: str, **result: Any) -> Self:
+    def completed(cls, summary: str, /, **result: Any) -> Self:
         return cls("complete", {"result": result}, summary)
 
     @classmethod

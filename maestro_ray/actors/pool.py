@@ -43,7 +43,9 @@ class Pool:
 
     def take(self, count: int) -> list[Place]:
         """Up to `count` blank slots, those that have reported first."""
-        blank = sorted((place for place in self._places.values() if not place.team), key=lambda place: not place.pid)
+        blank = sorted(
+            (place for place in self._places.values() if not place.team), key=lambda place: not place.pid
+        )
         return blank[:count]
 
     def release(self, name: str) -> None:
@@ -51,9 +53,10 @@ class Pool:
         if place := self._places.get(name):
             place.part, place.team, place.member = None, "", ""
 
-    def missing(self) -> int:
-        """How many blank slots should be made now."""
-        return max(0, self.size - sum(1 for place in self._places.values() if not place.team))
+    def missing(self, wanted: int | None = None) -> int:
+        """How many blank slots should be made now, to have `wanted` (by default the pool's size)."""
+        wanted = self.size if wanted is None else wanted
+        return max(0, wanted - sum(1 for place in self._places.values() if not place.team))
 
     def surplus(self) -> list[str]:
         """Blank slots beyond the size, to be ended."""

@@ -100,7 +100,11 @@ def _providers(asked: Asked, config: Config, roles: Mapping[str, int], repo: Rep
     choices = {}
     for role in roles:
         table = config.roles.get(role)
-        choice = asked.providers.get(role) or (table.provider if table else "") or ("command" if role == "test" else "")
+        choice = (
+            asked.providers.get(role)
+            or (table.provider if table else "")
+            or ("command" if role == "test" else "")
+        )
         if not choice:
             raise BadProvider(f"{role}=?", "no provider was named for this role")
         choices[role] = choice
@@ -129,7 +133,9 @@ def _can_be_done(
     needs_command = tester is not None and tester.kind == "command" and not tester.arg and not tester.argv
     for task in draft.tasks:
         if task.role not in roles:
-            raise UsageError(f"task {task.key!r} needs a worker of role {task.role!r}", f"add --{task.role} 1")
+            raise UsageError(
+                f"task {task.key!r} needs a worker of role {task.role!r}", f"add --{task.role} 1"
+            )
         if task.skill and skills.get(task.role, {}).get(task.skill, 0) < task.proficiency:
             raise UsageError(
                 f"no {task.role} worker has the skill {task.skill!r} at level {task.proficiency}",
@@ -147,4 +153,6 @@ def _warnings(repo: Repo) -> tuple[str, ...]:
     if not changes:
         return ()
     files = "file" if len(changes) == 1 else "files"
-    return (f"{len(changes)} uncommitted {files} in {repo.root}: workers start from the last commit and will not see them",)
+    return (
+        f"{len(changes)} uncommitted {files} in {repo.root}: workers start from the last commit and will not see them",
+    )

@@ -21,7 +21,9 @@ async def team_result(studio: StudioClient, team: LiveTeam, pool: Pool) -> dict[
         try:
             plan = await studio.get(f"plans/{plan_id}")
         except MaestroError as error:
-            plans.append({"id": plan_id, "status": "unknown", "reason": str(error), "tasks": [], "verdicts": []})
+            plans.append(
+                {"id": plan_id, "status": "unknown", "reason": str(error), "tasks": [], "verdicts": []}
+            )
         else:
             plans.append(await asyncio.to_thread(_plan, record.repo, plan))
     return {
@@ -65,7 +67,12 @@ def _plan(repo: str, plan: dict[str, Any]) -> dict[str, Any]:
         "seconds": round((plan["completed_at"] or plan["created_at"]) - plan["created_at"], 3),
         "tasks": [_task(repo, task, runs.get(task["id"], 0)) for task in plan["tasks"]],
         "verdicts": [
-            {"task": each["task_id"], "commit": each["commit"], "verdict": each["verdict"], "reason": each["reason"]}
+            {
+                "task": each["task_id"],
+                "commit": each["commit"],
+                "verdict": each["verdict"],
+                "reason": each["reason"],
+            }
             for each in plan["verdicts"]
         ],
         "decisions": [

@@ -92,7 +92,9 @@ class Slot:
             except Exception as error:  # noqa: BLE001 - whatever keeps Connections from answering counts as silence
                 log.info("Connections did not answer a ping: %r", error)
             if self._clock.monotonic() - heard > ORPHANED_AFTER * team.lease:
-                log.warning("nothing heard of Connections for %s s: leaving the team", ORPHANED_AFTER * team.lease)
+                log.warning(
+                    "nothing heard of Connections for %s s: leaving the team", ORPHANED_AFTER * team.lease
+                )
                 asyncio.get_running_loop().create_task(self._quit())  # noqa: RUF006 - it cancels this very task
                 return
             await asyncio.sleep(team.ping)

@@ -95,7 +95,8 @@ class TeamRecord:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         members = tuple(
-            MemberRecord(**{**each, "provider": ProviderSpec(**_tuples(each["provider"]))}) for each in data["members"]
+            MemberRecord(**{**each, "provider": ProviderSpec(**_tuples(each["provider"]))})
+            for each in data["members"]
         )
         return cls(**{**data, "members": members, "plans": tuple(data["plans"])})
 

@@ -114,7 +114,9 @@ class Turn:
 
     def _flush(self, *, force: bool) -> None:
         now = time.monotonic()
-        if self._text and (force or now - self._said_at >= TEXT_SECONDS or sum(map(len, self._text)) >= TEXT_BYTES):
+        if self._text and (
+            force or now - self._said_at >= TEXT_SECONDS or sum(map(len, self._text)) >= TEXT_BYTES
+        ):
             self._say("".join(self._text))
             self._text.clear()
             self._said_at = now

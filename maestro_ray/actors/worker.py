@@ -89,7 +89,9 @@ class Worker:
             await asyncio.gather(before, return_exceptions=True)
         purpose, title = assignment["purpose"], assignment["task"]["title"]
         self._tell_lead(assignment, began=True)
-        self._post("run.started", run=assignment["id"], purpose=purpose, task=assignment["task"]["id"], title=title)
+        self._post(
+            "run.started", run=assignment["id"], purpose=purpose, task=assignment["task"]["id"], title=title
+        )
         try:
             outcome = await self._until_done(assignment)
         except MaestroError as error:

@@ -76,6 +76,8 @@ class AgentProcess:
         `env` is the agent's whole environment, only the mark is added. `mark` must be this tree's alone:
         if the shim is killed, everything that carries it is ended. `grace` is in seconds.
         """
+        if not mark or mark.endswith(":"):
+            raise ValueError(f"{mark!r} is the mark of many trees, not of one")
         launch = _description(argv, cwd, {**env, MARK: mark}, grace)
         ours, theirs = _pipes(merge_stderr)
         process = cls(ours, mark, grace)

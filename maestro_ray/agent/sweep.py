@@ -99,8 +99,7 @@ def sweep(mark: str, *, grace: float = 0.0, within: float = 5.0) -> Swept:
 def _marked(mark: str) -> Iterator[ProcessId]:
     """As it goes, so that the caller can act at once; the newest first, as a chain of forks lives on in that one."""
     me = os.getpid()
-    names = os.listdir("/proc")  # noqa: PTH208 - a Path for each would make every look several times as long
-    for pid in sorted((int(name) for name in names if name.isdigit()), reverse=True):
+    for pid in sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True):
         if pid != me and _carries(pid, mark) and (process := identify(pid)):
             yield process
 

@@ -15,11 +15,15 @@ from maestro_ray.errors import MaestroError, StaleEpoch, StudioRefused, StudioUn
 class StudioClient:
     """Calls below `/api/v1`, authenticated. A token that was refused is renewed once per call."""
 
-    def __init__(self, url: str, tokens: TokenFile, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, url: str, tokens: TokenFile, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self.url = url
         self._tokens = tokens
         # a proxy of the shell is for the world, not for a server on this machine
-        self._http = httpx.AsyncClient(base_url=f"{url}/api/v1/", timeout=30.0, transport=transport, trust_env=False)
+        self._http = httpx.AsyncClient(
+            base_url=f"{url}/api/v1/", timeout=30.0, transport=transport, trust_env=False
+        )
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from maestro_ray.errors import BadFrame, MaestroError
+from maestro_ray.errors import BadFrame, DaemonUnavailable, MaestroError
 from maestro_ray.protocol.jsonrpc import (
+    Failure,
     LineSplitter,
     Malformed,
     Message,
@@ -22,6 +23,7 @@ from maestro_ray.protocol.jsonrpc import (
     decode,
     encode,
     error_from,
+    to_error,
 )
 
 log = logging.getLogger(__name__)
@@ -130,6 +132,36 @@ class _Peer:
 
 def _is_ours(writer: asyncio.StreamWriter) -> bool:
     """The directory keeps others out already; this is the second lock."""
-    raw = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    raw = writer.get_extra_info("socket").getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+    )
     _, uid, _ = struct.unpack("3i", raw)
     return bool(uid == os.getuid())
+
+
+async def call(path: Path, method: str, params: dict[str, Any], notify: Notify) -> Any:
+    """Ask another local line and pass on what it notifies; leaving in the middle ends the call there too.
+
+    Raises `DaemonUnavailable` when nobody listens or the line breaks, `Reported` for an error of the other end.
+    """
+    try:
+        reader, writer = await asyncio.open_unix_connection(str(path))
+    except OSError as error:
+        raise DaemonUnavailable(f"{path.stem} is not there") from error
+    lines = LineSplitter()
+    try:
+        writer.write(encode(Request(1, method, params)).encode() + b"\n")
+        while data := await reader.read(65536):
+            for line in lines.feed(data):
+                message = decode(line) if isinstance(line, bytes) else line
+                if isinstance(message, Notification) and isinstance(message.params, dict):
+                    notify(message.method, message.params)
+                elif isinstance(message, Failure):
+                    raise to_error(message)
+                elif isinstance(message, Result):
+                    return message.result
+        raise DaemonUnavailable(f"{path.stem} went away in the middle of the call")
+    except OSError as error:
+        raise DaemonUnavailable(f"the line to {path.stem} broke: {error}") from error
+    finally:
+        writer.close()

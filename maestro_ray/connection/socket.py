@@ -66,7 +66,9 @@ class StudioSocket:
             attempt = backoff.count(attempt, ended.lived)
             delay = backoff.next_delay(attempt - 1, ended.advice, random.random())  # noqa: S311 - jitter, no secret
             if delay is None:
-                log.error("Studio at %s refuses this client (%s): trying again rarely", self._url, ended.reason)
+                log.error(
+                    "Studio at %s refuses this client (%s): trying again rarely", self._url, ended.reason
+                )
                 delay = backoff.cap
             await asyncio.sleep(delay)
 
@@ -79,7 +81,11 @@ class StudioSocket:
     def unsubscribe(self, channel: str) -> None:
         self._channels.discard(channel)
         session = self._session
-        if session and session.state is ConnectionState.ESTABLISHED and session.subscription(channel).value != "absent":
+        if (
+            session
+            and session.state is ConnectionState.ESTABLISHED
+            and session.subscription(channel).value != "absent"
+        ):
             session.unsubscribe(channel)
             self._spawn(self._flush())
 
@@ -87,7 +93,9 @@ class StudioSocket:
         session = ClientSession(time.monotonic())
         try:
             # a proxy of the shell is for the world, not for this
-            self._websocket = await connect(self._url, proxy=None, max_size=2**20, ping_interval=None, open_timeout=10)
+            self._websocket = await connect(
+                self._url, proxy=None, max_size=2**20, ping_interval=None, open_timeout=10
+            )
         except (OSError, TimeoutError, websockets.WebSocketException) as error:
             return Disconnected(None, str(error), Advice.BACK_OFF, 0.0)
         self._session = session
@@ -149,7 +157,11 @@ class StudioSocket:
         except MaestroError as error:
             log.warning("channel %s cannot be authorised: %s", channel, error)
             return
-        if session is self._session and session.state is ConnectionState.ESTABLISHED and channel in self._channels:
+        if (
+            session is self._session
+            and session.state is ConnectionState.ESTABLISHED
+            and channel in self._channels
+        ):
             session.subscribe(channel, auth, now=time.monotonic())
             await self._flush()
 

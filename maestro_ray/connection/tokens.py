@@ -72,7 +72,9 @@ class TokenFile:
             raise Unauthenticated(f"the token file {self._path} cannot be read") from error
 
     def _store(self, answer: dict[str, Any]) -> str:
-        tokens = Tokens(answer["access_token"], answer["refresh_token"], time.time() + float(answer["expires_in"]))
+        tokens = Tokens(
+            answer["access_token"], answer["refresh_token"], time.time() + float(answer["expires_in"])
+        )
         fresh = self._path.with_suffix(f".{os.getpid()}")
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(asdict(tokens), file)

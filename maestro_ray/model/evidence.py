@@ -13,11 +13,16 @@ def counts(output: str) -> dict[str, int]:
     closing = _CLOSING.findall(output)
     if not closing:
         return {}
-    return {word.rstrip("s") if word != "passed" else word: int(number) for number, word in _COUNT.findall(closing[-1])}
+    return {
+        word.rstrip("s") if word != "passed" else word: int(number)
+        for number, word in _COUNT.findall(closing[-1])
+    }
 
 
 def summary(evidence: dict[str, object]) -> str:
     """One line for a person."""
     found = evidence.get("counts")
     numbers = ", ".join(f"{n} {word}" for word, n in found.items()) if isinstance(found, dict) else ""
-    return f"`{evidence.get('command', '')}` exited with {evidence.get('exit_code')}" + (f": {numbers}" if numbers else "")
+    return f"`{evidence.get('command', '')}` exited with {evidence.get('exit_code')}" + (
+        f": {numbers}" if numbers else ""
+    )

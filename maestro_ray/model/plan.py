@@ -93,9 +93,7 @@ class Archived:
     pass
 
 
-Event = (
-    Activated | Paused | Resumed | Cancelled | EpicReady | Released | Held | Retried | Archived
-)
+Event = Activated | Paused | Resumed | Cancelled | EpicReady | Released | Held | Retried | Archived
 
 
 @dataclass(frozen=True)

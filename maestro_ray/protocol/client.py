@@ -189,13 +189,11 @@ class ClientSession:
             for channel, each in self._pending().items()
             if each.answer_by <= now
         ]
-        match self._liveness.check(now):
-            case Pulse.PING:
-                self._send(Frame(pusher.PING, {}))
-            case Pulse.DEAD:
-                events += self._give_up(Code.PONG_MISSING, "the server did not answer a ping")
-            case Pulse.QUIET:
-                pass
+        pulse = self._liveness.check(now)
+        if pulse is Pulse.PING:
+            self._send(Frame(pusher.PING, {}))
+        if pulse is Pulse.DEAD:
+            events += self._give_up(Code.PONG_MISSING, "the server did not answer a ping")
         return events
 
     def closed(self, code: int | None, reason: str, now: float) -> list[Event]:
@@ -239,7 +237,7 @@ class ClientSession:
         return [Connected(socket_id, silence)]
 
     def _silence(self, asked: Any) -> float:
-        """"The minimum of the value it has chosen and the value supplied by the server", but never a busy loop."""
+        """ "The minimum of the value it has chosen and the value supplied by the server", but never a busy loop."""
         if not (is_whole(asked) or isinstance(asked, float)) or asked <= 0:
             return self._limits.activity_timeout
         return min(self._limits.activity_timeout, max(1.0, asked))

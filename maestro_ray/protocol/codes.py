@@ -27,9 +27,15 @@ class ErrorCode(IntEnum):
     NOT_FOUND = -32001, "Check the name; it does not exist, or not any more."
     CONFLICT = -32002, "Read the present state and decide again; repeating the request as it is cannot help."
     STALE_EPOCH = -32003, "Stop working on that run: it belongs to somebody else, and nothing was changed."
-    UNAVAILABLE = -32004, "Wait and repeat: Ray or Studio is away or coming up. Whether it was done is not known."
+    UNAVAILABLE = (
+        -32004,
+        "Wait and repeat: Ray or Studio is away or coming up. Whether it was done is not known.",
+    )
     USER_ERROR = -32005, "Show the message and its hint to the person; only they can correct it."
     AGENT_ERROR = -32006, "Show the message: the agent's program is missing or failed; install or change it."
-    PEER_ERROR = -32007, "Show the message: another program refused or answered nonsense; do not repeat blindly."
+    PEER_ERROR = (
+        -32007,
+        "Show the message: another program refused or answered nonsense; do not repeat blindly.",
+    )
     FAULT = -32008, "Show the message and its hint; when it comes again, report a bug with the daemon's log."
     TOO_LARGE = -32009, "Send less at once, or large things over REST; the message was not read."

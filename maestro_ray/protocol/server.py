@@ -148,7 +148,9 @@ class ServerSession:
         self._liveness.heard(now)
         limit = self._limits.message_bytes
         if size(text) > limit:
-            return self._reject(Code.REJECTED, f"the message has {size(text)} bytes, at most {limit} are read")
+            return self._reject(
+                Code.REJECTED, f"the message has {size(text)} bytes, at most {limit} are read"
+            )
         try:
             frame = pusher.decode_frame(text)
         except BadFrame as bad:
@@ -176,14 +178,10 @@ class ServerSession:
         """Do what is due. Too early a call does nothing, a late one does it late."""
         if self._state is not ConnectionState.ESTABLISHED:
             return []
-        match self._liveness.check(now):
-            case Pulse.PING:
-                self._send(Frame(pusher.PING, "{}"))
-            case Pulse.DEAD:
-                return self._hang_up(Code.PONG_MISSING, "Pong reply not received")
-            case Pulse.QUIET:
-                pass
-        return []
+        pulse = self._liveness.check(now)
+        if pulse is Pulse.PING:
+            self._send(Frame(pusher.PING, "{}"))
+        return self._hang_up(Code.PONG_MISSING, "Pong reply not received") if pulse is Pulse.DEAD else []
 
     def closed(self, code: int | None, reason: str, now: float) -> list[Event]:
         """The WebSocket is gone. Gives `Unsubscribed` for each channel, then `Disconnected`, once."""
@@ -266,7 +264,9 @@ class ServerSession:
             return self._reject(Code.REJECTED, "Client event rejected due to rate limit", frame.channel)
         channel = frame.channel
         if len(frame.event) > LONGEST_NAME:
-            return self._reject(Code.REJECTED, f"an event's name has at most {LONGEST_NAME} characters", channel)
+            return self._reject(
+                Code.REJECTED, f"an event's name has at most {LONGEST_NAME} characters", channel
+            )
         if channel is None:
             return self._reject(pusher.MALFORMED, "Invalid message format: a client event names its channel")
         seat = self._seats.get(channel)

@@ -110,7 +110,7 @@ def _inside(table: Table, do: str) -> str:
     parts = PurePosixPath(text).parts
     if text.startswith("/") or ".." in parts or not parts:
         raise table.mistake(f"{text!r} is not the path of a file inside the worktree", do)
-    if parts[0].lower() == ".git":
+    if ".git" in map(str.lower, parts):
         raise table.mistake("git's own files are not to be touched", do)
     return text
 

@@ -120,8 +120,8 @@ class Player:
     def inside(self, path: str) -> str:
         """The real place of a path; the turn fails when a link leads out of the worktree or to git's own files."""
         place = os.path.realpath(os.path.join(self.worktree, path))
-        first = os.path.relpath(place, self.worktree).split(os.sep)[0]
-        if first in (os.pardir, ".git"):
+        parts = os.path.relpath(place, self.worktree).split(os.sep)
+        if os.pardir in parts or ".git" in parts:
             raise OverError(failed=f"{path} leads out of the worktree", retryable=False)
         return place
 

@@ -50,7 +50,9 @@ class Studio:
     clock: Clock
     jwt_secret: str
 
-    async def change(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def change(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """A write, and in the same transaction whatever has become possible through it."""
 
         def whole(tx: Transaction) -> T:
@@ -72,7 +74,9 @@ class Call:
     def path(self, name: str) -> str:
         return str(self.request.path_params[name])
 
-    async def change(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> Any:
+    async def change(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Any:
         """`Studio.change`; a request repeated with its Idempotency-Key gets the first answer and does nothing more."""
         key = self.request.headers.get("idempotency-key", "")
 
@@ -93,7 +97,9 @@ class Call:
 Handler = Callable[[Call], Awaitable[Any]]
 
 
-def endpoint(handler: Handler, body: type[BaseModel] | None = None, *, public: bool = False, status: int = 200) -> Any:
+def endpoint(
+    handler: Handler, body: type[BaseModel] | None = None, *, public: bool = False, status: int = 200
+) -> Any:
     """A Starlette endpoint around a handler: authenticate, decode, call, encode; every error is a problem document."""
 
     async def serve(request: Request) -> Response:
@@ -147,7 +153,13 @@ _STATUS: dict[type[MaestroError], int] = {
 def problem(error: MaestroError) -> Response:
     """An RFC 9457 problem document; `code` is the stable name of the error."""
     status = _STATUS.get(type(error), 500)
-    document = {"type": "about:blank", "title": error.kind, "status": status, "code": error.kind, "detail": str(error)}
+    document = {
+        "type": "about:blank",
+        "title": error.kind,
+        "status": status,
+        "code": error.kind,
+        "detail": str(error),
+    }
     headers = {"www-authenticate": "Bearer"} if status == 401 else None
     return Response(json.dumps(document), status, headers, "application/problem+json")
 
@@ -182,5 +194,5 @@ async def _expire_leases(studio: Studio) -> None:
     while True:
         await asyncio.sleep(min(5.0, max(0.2, studio.config.session_lease / 20)))
         now = studio.clock.wall()
-        if await studio.store.read(lambda tx, now=now: tx.first(late.where(t.sessions.c.lease_until <= now))):
+        if await studio.store.read(Transaction.first, late.where(t.sessions.c.lease_until <= now)):
             await studio.change(sessions.expire)

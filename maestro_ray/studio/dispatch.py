@@ -94,7 +94,12 @@ def _waiting(tx: Transaction, row: Row, levels: dict[str, int]) -> decide.Waitin
         workspace=row["workspace"],
         skill=(row["skill"] or "") if work else "",
         proficiency=(row["required_proficiency"] or 0) if work else 0,
-        order=(-(row["priority"] or 0), levels.get(row["task_id"] or "", 0), row["position"] or 0, row["created_at"]),
+        order=(
+            -(row["priority"] or 0),
+            levels.get(row["task_id"] or "", 0),
+            row["position"] or 0,
+            row["created_at"],
+        ),
     )
 
 
@@ -104,13 +109,17 @@ def _hand_over(tx: Transaction, row: Row, session_id: str, waiting: Row) -> None
     team = tx.get(t.teams, session["team_id"])
     if row["purpose"] == Purpose.BOOTSTRAP_EPIC:
         # from here on the plan's branches exist in this repository and in no other
-        tx.update(t.plans, row["plan_id"], workspace=team["workspace"], team_id=waiting["team_id"] or team["id"])
+        tx.update(
+            t.plans, row["plan_id"], workspace=team["workspace"], team_id=waiting["team_id"] or team["id"]
+        )
     run = {"id": row["id"], "purpose": row["purpose"], "session_id": session_id, "task_id": row["task_id"]}
     tx.publish(channels.team(team["name"]), "run.dispatched", run=run)
 
 
 def _idle_seats(tx: Transaction) -> list[decide.Seat]:
-    busy = sa.select(t.runs.c.session_id).where(t.runs.c.state.in_(run_machine.HELD), t.runs.c.session_id.is_not(None))
+    busy = sa.select(t.runs.c.session_id).where(
+        t.runs.c.state.in_(run_machine.HELD), t.runs.c.session_id.is_not(None)
+    )
     query = (
         sa.select(t.sessions, t.teams.c.workspace, t.teams.c.serves_all)
         .join(t.teams, t.sessions.c.team_id == t.teams.c.id)

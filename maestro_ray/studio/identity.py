@@ -94,7 +94,13 @@ def _tokens(tx: Transaction, user_id: str, family: str) -> Row:
         "jti": new_id(),
     }
     fresh = secrets.token_urlsafe(32)
-    tx.insert(t.refresh_tokens, hash=digest(fresh), family=family, user_id=user_id, expires_at=tx.now + REFRESH_SECONDS)
+    tx.insert(
+        t.refresh_tokens,
+        hash=digest(fresh),
+        family=family,
+        user_id=user_id,
+        expires_at=tx.now + REFRESH_SECONDS,
+    )
     return {
         "access_token": jwt.encode(claims, setting(tx, "jwt_secret"), algorithm="HS256"),
         "refresh_token": fresh,

@@ -29,7 +29,7 @@ from maestro_ray.studio.store import Row, Transaction
 RETRY, ABORT = "retry", "abort"
 
 
-def task_event(tx: Transaction, task_id: str, event: task_machine.Event, **also: Any) -> None:
+def task_event(tx: Transaction, /, task_id: str, event: task_machine.Event, **also: Any) -> None:
     """Move a task. `also` are columns that change with it. Raises `IllegalEvent`; then nothing has changed."""
     row = tx.get(t.tasks, task_id)
     after, effects = task_machine.apply(as_task(row), event, policy(tx, row["plan_id"]), tx.now)
@@ -119,7 +119,13 @@ def comment(tx: Transaction, task_id: str, author: str, body: str) -> str:
 def ask(tx: Transaction, plan_id: str, kind: str, question: str, task_id: str | None = None) -> str:
     """Put a decision card before the operator."""
     project = tx.get(t.plans, plan_id)["project_id"]
-    card = {"kind": kind, "question": question, "options": [RETRY, ABORT], "plan_id": plan_id, "task_id": task_id}
+    card = {
+        "kind": kind,
+        "question": question,
+        "options": [RETRY, ABORT],
+        "plan_id": plan_id,
+        "task_id": task_id,
+    }
     identifier = tx.insert(t.decisions, project_id=project, **card)
     _publish(tx, plan_id, "decision.requested", decision={"id": identifier, "status": "open", **card})
     return identifier
@@ -171,7 +177,9 @@ def task_states(tx: Transaction, plan_id: str) -> list[task_machine.Status]:
 
 def as_task(row: Row) -> task_machine.Task:
     names = task_machine.Task.__dataclass_fields__
-    return task_machine.Task(**{**{name: row[name] for name in names}, "status": task_machine.Status(row["status"])})
+    return task_machine.Task(
+        **{**{name: row[name] for name in names}, "status": task_machine.Status(row["status"])}
+    )
 
 
 def as_plan(row: Row) -> plan_machine.Plan:
@@ -181,7 +189,10 @@ def as_plan(row: Row) -> plan_machine.Plan:
 
 
 def _announce_task(tx: Transaction, row: Row) -> None:
-    shown = {key: row[key] for key in ("id", "plan_id", "key", "title", "status", "head", "approved", "revision_count")}
+    shown = {
+        key: row[key]
+        for key in ("id", "plan_id", "key", "title", "status", "head", "approved", "revision_count")
+    }
     _publish(tx, row["plan_id"], "task.updated", task=shown)
 
 

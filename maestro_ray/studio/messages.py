@@ -18,7 +18,9 @@ def mirror(tx: Transaction, team_id: str, batch: Sequence[Mapping[str, Any]]) ->
     """Store numbered messages; those already here stay as they are."""
     team = tx.get(t.teams, team_id)
     numbers = [message["number"] for message in batch]
-    known = sa.select(t.messages.c.number).where(t.messages.c.team_id == team_id, t.messages.c.number.in_(numbers))
+    known = sa.select(t.messages.c.number).where(
+        t.messages.c.team_id == team_id, t.messages.c.number.in_(numbers)
+    )
     seen = {row["number"] for row in tx.all(known)}
     for message in batch:
         if message["number"] not in seen:

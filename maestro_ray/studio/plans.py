@@ -80,7 +80,9 @@ def view(tx: Transaction, plan_id: str) -> dict[str, Any]:
         for row in tx.all(sa.select(t.runs).where(t.runs.c.plan_id == plan_id).order_by(t.runs.c.id))
     ]  # fmt: skip
     ids = [row["id"] for row in tasks]
-    plan["verdicts"] = tx.all(sa.select(t.verdicts).where(t.verdicts.c.task_id.in_(ids)).order_by(t.verdicts.c.id))
+    plan["verdicts"] = tx.all(
+        sa.select(t.verdicts).where(t.verdicts.c.task_id.in_(ids)).order_by(t.verdicts.c.id)
+    )
     cards = sa.select(t.decisions).where(t.decisions.c.plan_id == plan_id, t.decisions.c.status == "open")
     plan["decisions"] = tx.all(cards.order_by(t.decisions.c.id))
     return plan

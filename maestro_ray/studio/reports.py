@@ -49,12 +49,25 @@ def assignment(tx: Transaction, row: Row) -> dict[str, Any]:
     answer["task"] = answer["evidence"] = None
     if row["task_id"]:
         task = tx.get(t.tasks, row["task_id"])
-        shown = ("id", "key", "title", "description", "role", "skill", "test", "branch_name", "revision_count", "approved")
+        shown = (
+            "id",
+            "key",
+            "title",
+            "description",
+            "role",
+            "skill",
+            "test",
+            "branch_name",
+            "revision_count",
+            "approved",
+        )
         answer["task"] = {key: task[key] for key in shown}
         answer["comments"] = _comments(tx, row["task_id"])
         answer["evidence"] = evidence(tx, row["task_id"], row["commit"])
     else:
-        branches = sa.select(t.tasks.c.branch_name).where(t.tasks.c.plan_id == plan["id"], t.tasks.c.branch_name != "")
+        branches = sa.select(t.tasks.c.branch_name).where(
+            t.tasks.c.plan_id == plan["id"], t.tasks.c.branch_name != ""
+        )
         answer["branches"] = [task["branch_name"] for task in tx.all(branches)]
         answer["merged"] = _merged(tx, plan["id"])
     return answer
@@ -63,7 +76,10 @@ def assignment(tx: Transaction, row: Row) -> dict[str, Any]:
 def evidence(tx: Transaction, task_id: str, commit: str) -> dict[str, Any] | None:
     """What the last test run on this very commit found, or None."""
     query = sa.select(t.runs.c.result).where(
-        t.runs.c.task_id == task_id, t.runs.c.purpose == Purpose.TEST, t.runs.c.commit == commit, t.runs.c.state == "succeeded"
+        t.runs.c.task_id == task_id,
+        t.runs.c.purpose == Purpose.TEST,
+        t.runs.c.commit == commit,
+        t.runs.c.state == "succeeded",
     )
     row = tx.first(query.order_by(t.runs.c.id.desc()))
     return row["result"] if row else None
@@ -77,7 +93,9 @@ def complete(tx: Transaction, run_id: str, epoch: int, result: Result) -> None:
     _OUTCOMES[Purpose(row["purpose"])](tx, row, result)
 
 
-def fail(tx: Transaction, run_id: str, epoch: int, reason: str, *, retryable: bool = True, hold: bool = False) -> None:
+def fail(
+    tx: Transaction, run_id: str, epoch: int, reason: str, *, retryable: bool = True, hold: bool = False
+) -> None:
     """The run did not do it. A merge that met a conflict says so at the beginning of its reason; `hold` asks the operator
     instead of trying again."""
     row = tx.get(t.runs, run_id)
@@ -149,7 +167,9 @@ def _reviewed(tx: Transaction, row: Row, result: Result) -> None:
     )
     project = loop.project_channel(tx, row["plan_id"])
     shown = {"id": identifier, "task_id": row["task_id"], "commit": verdict.commit}
-    tx.publish(project, "verdict.given", verdict={**shown, "verdict": verdict.judgement, "reason": verdict.reason})
+    tx.publish(
+        project, "verdict.given", verdict={**shown, "verdict": verdict.judgement, "reason": verdict.reason}
+    )
     loop.task_event(tx, row["task_id"], task_machine.Judged(verdict))
 
 

@@ -37,7 +37,9 @@ async def refresh(call: Call) -> Any:
 async def find_projects(call: Call) -> Any:
     key = call.request.query_params.get("key")
     query = sa.select(t.projects).order_by(t.projects.c.id)
-    return await call.studio.store.read(lambda tx: tx.all(query.where(t.projects.c.key == key) if key else query))
+    return await call.studio.store.read(
+        lambda tx: tx.all(query.where(t.projects.c.key == key) if key else query)
+    )
 
 
 async def create_project(call: Call) -> Any:
@@ -220,7 +222,9 @@ async def broadcasting_auth(request: Request) -> Response:
 
 def _route(method: str, path: str, handler: Any, body: Any = None, **options: Any) -> Route:
     # Starlette answers GET routes for HEAD too
-    return Route(f"/api/v1/{path}", endpoint(handler, body, **options), methods=[method], name=handler.__name__)
+    return Route(
+        f"/api/v1/{path}", endpoint(handler, body, **options), methods=[method], name=handler.__name__
+    )
 
 
 ROUTES: list[Route | WebSocketRoute] = [

@@ -13,7 +13,9 @@ from maestro_ray.studio.schema import plans, runs
 from maestro_ray.studio.store import Row, Transaction
 
 
-def queue(tx: Transaction, plan_id: str, purpose: Purpose, *, task_id: str | None = None, **values: Any) -> str:
+def queue(
+    tx: Transaction, plan_id: str, purpose: Purpose, *, task_id: str | None = None, **values: Any
+) -> str:
     """A new run that waits for a session."""
     earlier = sa.select(sa.func.count()).where(
         runs.c.plan_id == plan_id, runs.c.task_id == task_id, runs.c.purpose == purpose
@@ -43,7 +45,10 @@ def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machin
 def announce(tx: Transaction, row: Row) -> None:
     """Tell the project what became of a run."""
     project = tx.get(plans, row["plan_id"])["project_id"]
-    shown = {key: row[key] for key in ("id", "plan_id", "task_id", "session_id", "purpose", "state", "epoch", "reason")}
+    shown = {
+        key: row[key]
+        for key in ("id", "plan_id", "task_id", "session_id", "purpose", "state", "epoch", "reason")
+    }
     tx.publish(channels.project(project), "run.updated", run=shown)
 
 
@@ -59,5 +64,10 @@ def cancel(tx: Transaction, *where: sa.ColumnElement[bool]) -> None:
 
 def as_run(row: Row) -> machine.Run:
     return machine.Run(
-        row["id"], Purpose(row["purpose"]), machine.State(row["state"]), row["session_id"], row["epoch"], row["resume_at"]
+        row["id"],
+        Purpose(row["purpose"]),
+        machine.State(row["state"]),
+        row["session_id"],
+        row["epoch"],
+        row["resume_at"],
     )

@@ -52,7 +52,12 @@ refresh_tokens = sa.Table(
 )
 
 projects = sa.Table(
-    "projects", metadata, _id(), sa.Column("key", sa.Text, nullable=False, unique=True), _text("name"), _time("created_at")
+    "projects",
+    metadata,
+    _id(),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    _text("name"),
+    _time("created_at"),
 )
 
 teams = sa.Table(

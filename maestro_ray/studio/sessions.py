@@ -25,11 +25,15 @@ def create_project(tx: Transaction, key: str, name: str) -> Row:
     return found or tx.get(t.projects, tx.insert(t.projects, key=key, name=name))
 
 
-def register(tx: Transaction, project_id: str, *, role: str, name: str, lease: float, **values: Any) -> Row:
+def register(
+    tx: Transaction, /, project_id: str, *, role: str, name: str, lease: float, **values: Any
+) -> Row:
     """A new session with a lease of `lease` seconds."""
     tx.get(t.projects, project_id)
     lease_until = tx.now + lease
-    identifier = tx.insert(t.sessions, project_id=project_id, role=role, name=name, lease_until=lease_until, **values)
+    identifier = tx.insert(
+        t.sessions, project_id=project_id, role=role, name=name, lease_until=lease_until, **values
+    )
     row = tx.get(t.sessions, identifier)
     _announce(tx, row)
     return row
@@ -50,7 +54,12 @@ def allocate_team(
         raise Conflict("only a lead without a team can ask for one", "")
     name = f"{lead['name']}-{suffix()}"
     team_id = tx.insert(
-        t.teams, project_id=lead["project_id"], name=name, workspace=workspace, serves_all=serves_all, status="active"
+        t.teams,
+        project_id=lead["project_id"],
+        name=name,
+        workspace=workspace,
+        serves_all=serves_all,
+        status="active",
     )
     tx.update(t.sessions, lead_id, team_id=team_id)
     members = [add_worker(tx, team_id, worker, lease=lease) for worker in workers]
@@ -112,7 +121,9 @@ def end_team(tx: Transaction, team_id: str) -> None:
     if team["status"] == "ended":
         return
     tx.update(t.teams, team_id, status="ended", ended_at=tx.now)
-    for row in tx.all(sa.select(t.sessions).where(t.sessions.c.team_id == team_id, t.sessions.c.status != "ended")):
+    for row in tx.all(
+        sa.select(t.sessions).where(t.sessions.c.team_id == team_id, t.sessions.c.status != "ended")
+    ):
         _leave(tx, row, "ended")
     tx.publish(channels.project(team["project_id"]), "team.ended", team={"id": team_id, "name": team["name"]})
 

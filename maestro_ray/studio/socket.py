@@ -13,7 +13,14 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from maestro_ray.ids import new_id
 from maestro_ray.protocol.jsonrpc import Notification, encode
 from maestro_ray.protocol.pusher import channel_event, encode_frame
-from maestro_ray.protocol.session import CloseSocket, Event, EventReceived, ServerLimits, ServerSession, SubscribeAsked
+from maestro_ray.protocol.session import (
+    CloseSocket,
+    Event,
+    EventReceived,
+    ServerLimits,
+    ServerSession,
+    SubscribeAsked,
+)
 
 # A client that does not read is closed when this many frames wait for it; the others are not held up.
 LONGEST_QUEUE = 1000
@@ -81,7 +88,9 @@ class Connection:
         await self._websocket.accept()
         self._hub.join(self)
         tasks = [asyncio.create_task(work()) for work in (self._send, self._receive, self._keep_alive)]
-        self._apply(self._session.open(self._websocket.path_params["key"], self._asked_protocol(), time.monotonic()))
+        self._apply(
+            self._session.open(self._websocket.path_params["key"], self._asked_protocol(), time.monotonic())
+        )
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -87,7 +87,9 @@ class Store:
     async def close(self) -> None:
         await self._engine.dispose()
 
-    async def write(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def write(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Run `work` in a transaction of its own; on any error nothing of it remains."""
 
         def run(connection: sa.Connection) -> tuple[Transaction, T]:
@@ -101,11 +103,15 @@ class Store:
                 self._publish(*event)
             return answer
 
-    async def read(self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def read(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Run `work`, which only reads, beside any writer."""
         async with self._engine.connect() as connection:
             connection = await connection.execution_options(maestro_reads=True)
-            return await connection.run_sync(lambda sync: work(Transaction(sync, self._clock.wall()), *args, **kwargs))
+            return await connection.run_sync(
+                lambda sync: work(Transaction(sync, self._clock.wall()), *args, **kwargs)
+            )
 
 
 def _tune(connection: Any, _record: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,15 +107,29 @@ def _fast_forward(repo: Repo, places: list[Checkout], base: str, commit: str) ->
         return Waiting(f"{base} is checked out in {len(places)} places: {every}", command)
     if operation := place.operation():
         return Waiting(f"a {operation} is in progress in {shown}; finish or abort it first", command)
+    if (place.git_dir / "index.lock").exists():
+        return Waiting(f"a git is at work in {shown}, or was killed there and left index.lock", command)
     try:
         if changes := status(git):
             return Waiting(f"{_counted(changes)} in {shown}; commit or stash first", command)
+        if ignored := _in_the_way(git, commit):
+            return Waiting(
+                f"ignored files in {shown} would be overwritten: {presentable(', '.join(ignored))}", command
+            )
         git.run(*_FAST_FORWARD, commit)
     except GitFailed as error:
         return Waiting(f"git would not fast-forward {shown}: {error.args[2]}", command)
     if repo.tip(base) != commit:
         return Waiting(f"{base} was moved in {shown} at the same moment", command)
     return Published(f"fast-forwarded {shown}", commit)
+
+
+def _in_the_way(git: Git, commit: str) -> list[str]:
+    """Paths the release adds where a clean checkout has something: ignored files. git would notice too, but later."""
+    added = git.records(
+        "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=A", "HEAD", commit, "--"
+    )
+    return [name for name in added if os.path.lexists(git.directory / name)][:10]
 
 
 def _by_hand(repo: Repo, places: list[Checkout], base: str, commit: str) -> str:

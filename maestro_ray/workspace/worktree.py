@@ -47,7 +47,7 @@ class Worktrees:
     def git(self, path: Path) -> Git:
         """git for one of these worktrees, pinned to its own git directory. Raises `NotFound`."""
         admin = self._administration(path)
-        if admin is None:
+        if admin is None or not path.is_dir():
             raise NotFound("worktree", presentable(str(path)), "it was removed, or its repository was")
         # files kept in Git LFS stay the pointers they are: no network, nothing to change by accident
         return replace(Git(path), git_dir=admin, extra={"GIT_LFS_SKIP_SMUDGE": "1"})

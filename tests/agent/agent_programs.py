@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from maestro_ray.agent.process import AgentProcess
 from maestro_ray.agent.sweep import ProcessId, identify
@@ -58,6 +59,19 @@ def until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
     while not (result := true()) and time.monotonic() < deadline:
         time.sleep(0.005)
     return result
+
+
+async def eventually(true: Callable[[], bool], seconds: float = 10.0) -> None:
+    """The same for a loop that must go on meanwhile. Raises `TimeoutError`."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 - the kernel sends no event for it
+            await asyncio.sleep(0.002)
+
+
+def descriptors() -> set[str]:
+    """Which descriptors are open, apart from the one that lists them."""
+    names = os.listdir("/proc/self/fd")
+    return {name for name in names if Path("/proc/self/fd", name).is_symlink()}
 
 
 async def line(process: AgentProcess) -> str:

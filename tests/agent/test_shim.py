@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import select
@@ -204,6 +203,27 @@ def test_a_stopped_agent_can_still_say_goodbye(mark: str, shims: list[Shim]) -> 
     assert shim.says() == {"exited": {"code": 6, "signal": None}}
 
 
+def test_a_process_whose_first_thread_ended_is_not_taken_for_dead(mark: str, shims: list[Shim]) -> None:
+    code = """
+import ctypes, os, threading, time
+if os.fork() == 0:
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    print(os.getpid(), flush=True)
+    ctypes.CDLL(None).syscall(ctypes.c_long(int(os.environ["EXIT"])), 0)
+time.sleep(600)
+"""
+    number = {"x86_64": "60", "aarch64": "93"}[os.uname().machine]
+    shims.append(shim := launch(python(code), mark, env={**ENV, "EXIT": number}))
+    shim.started()
+    pid = int(shim.line())
+    assert until(lambda: Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z")
+    os.write(shim.control, b"T")
+
+    assert "exited" in shim.says()
+    assert shim.says() == {"gone": {"swept": 1}}
+    assert not Path(f"/proc/{pid}").exists()
+
+
 def test_it_ends_those_that_always_fork_and_leave(mark: str, shims: list[Shim]) -> None:
     shims.append(shim := launch(python(RESTLESS, "30"), mark))
     shim.started()
@@ -251,16 +271,15 @@ def test_its_argument_list_and_environment_hold_no_secret(mark: str, shims: list
     agent, guard = shim.started()
 
     assert secret in Path(f"/proc/{agent.pid}/environ").read_text()
-    assert not [name for name in os.listdir("/proc") if name.isdigit() and secret in shown(name, "cmdline")]
-    assert secret not in shown(str(guard.pid), "environ")
-    assert f"{MARK}={mark}" in shown(str(guard.pid), "environ")
+    assert not [pid for pid in Path("/proc").glob("[0-9]*") if secret in shown(pid, "cmdline")]
+    assert secret not in shown(Path(f"/proc/{guard.pid}"), "environ")
+    assert f"{MARK}={mark}" in shown(Path(f"/proc/{guard.pid}"), "environ")
 
 
-def shown(pid: str, what: str) -> str:
+def shown(process: Path, what: str) -> str:
     try:
-        return Path(f"/proc/{pid}/{what}").read_bytes().decode(errors="replace")
-    except OSError as error:
-        assert error.errno in (errno.ENOENT, errno.ESRCH)
+        return (process / what).read_bytes().decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 

@@ -100,8 +100,8 @@ def test_a_plan_without_phases() -> None:
         ('depends = ["add"]', 'depends = "add"', "22:1: 'depends' must be a list, not a string"),
         ('depends = ["add"]', "depends = [1]", "22:12: an element of 'depends' must be a string, not a whole number"),
         ('depends = ["add"]', 'depends = ["ad"]', "22:12: there is no task with the id 'ad' (did you mean add?)"),
-        ('["add", "subtract-numbers", "add"]', '[\n  "add",\n  "nobody"\n]', "32:3: there is no task with the id 'nobody'"),
-        ('role = "writer"', 'role = "The Writer"', "31:1: role 'The Writer' must be made of small letters, digits and '-'"),
+        ('["add", "subtract-numbers", "add"]', '[\n  "add",\n  "no"\n]', "32:3: there is no task with the id 'no'"),
+        ('role = "writer"', 'role = "A Writer"', "31:1: role 'A Writer' must be made of small letters, digits and '-'"),
         ('skill = "python"', 'skill = "py thon"', "16:1: skill 'py thon' must be made of letters"),
         ('proficiency = "70%"', 'proficiency = "guru"', "17:1: a proficiency is a number from 1 to 5"),
         ("priority = 5", "priority = 1001", "18:1: 'priority' must be from -1000 to 1000"),
@@ -128,7 +128,9 @@ def test_a_long_title_and_a_long_test_are_refused() -> None:
 
 
 def test_a_plan_of_nothing_is_refused() -> None:
-    assert complaint('title = "P"') == "plan.toml:1:1: the plan has no tasks: add a [[tasks]] table with a title"
+    assert (
+        complaint('title = "P"') == "plan.toml:1:1: the plan has no tasks: add a [[tasks]] table with a title"
+    )
 
 
 def test_phases_and_loose_tasks_do_not_mix() -> None:
@@ -153,7 +155,8 @@ def test_a_cycle_is_named_as_it_waits(depends: dict[str, str], message: str) -> 
 
 def test_a_chain_of_thousands_is_no_cycle() -> None:
     tasks = "".join(
-        f'[[tasks]]\nid = "t{n}"\ntitle = "t"\n' + (f'depends = ["t{n - 1}"]\n' if n else "") for n in range(2_000)
+        f'[[tasks]]\nid = "t{n}"\ntitle = "t"\n' + (f'depends = ["t{n - 1}"]\n' if n else "")
+        for n in range(2_000)
     )
     assert len(parse_plan(f'title = "P"\n{tasks}', "p").tasks) == 2_000
 
@@ -177,7 +180,7 @@ def test_a_long_first_line_is_cut() -> None:
 
 @pytest.mark.parametrize("texts", [[], ["do", " \n"], ["\x00"]])
 def test_no_words_are_refused(texts: list[str]) -> None:
-    with pytest.raises(UsageError, match="there is no task|is empty"):
+    with pytest.raises(UsageError, match=r"there is no task|is empty"):
         tasks_as_plan(texts)
 
 
@@ -246,9 +249,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 _fragments = st.sampled_from(
-    ["title", "tasks", "phases", "id", "depends", "[[", "]]", "[", "]", "{", "}", "=", '"', "'", '"""', "'''", "\n", "\n",
-     " ", ".", ",", "#", "\\", "\\u0000", "1", "a", "true", "é", "\r\n", "\x1b", 'title = "x"\n', "[[tasks]]\n", "[[phases]]\n",
-     "[[phases.tasks]]\n", 'depends = ["x"]\n', 'id = "x"\n', "priority = 3\n"]
+    ["title", "tasks", "phases", "id", "depends", "[[", "]]", "[", "]", "{", "}", "=", '"', "'", '"""', "'''", "\n",
+     " ", ".", ",", "#", "\\", "\\u0000", "1", "a", "true", "é", "\r\n", "\x1b", 'title = "x"\n', "[[tasks]]\n",
+     "[[phases]]\n", "[[phases.tasks]]\n", 'depends = ["x"]\n', 'id = "x"\n', "priority = 3\n"]
 )  # fmt: skip
 
 
@@ -257,6 +260,10 @@ def test_anything_near_a_plan_is_read_or_refused(text: str) -> None:
     _refused_or_read(text)
 
 
-@given(st.integers(0, len(PLAN)), st.integers(0, 30), st.sampled_from(["", '"', "]", "x", "\n", "[[phases]]\n", "= 1"]))
+@given(
+    st.integers(0, len(PLAN)),
+    st.integers(0, 30),
+    st.sampled_from(["", '"', "]", "x", "\n", "[[phases]]\n", "= 1"]),
+)
 def test_a_damaged_plan_is_read_or_refused(at: int, width: int, put: str) -> None:
     _refused_or_read(PLAN[:at] + put + PLAN[at + width :])

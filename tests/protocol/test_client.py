@@ -324,6 +324,13 @@ def test_each_channel_and_each_subscription_has_its_own_numbers(subscribed: Clie
     assert subscribed.receive(numbered(1), 103.0) == [notified(1)]
 
 
+def test_a_channel_that_has_never_had_an_event_starts_at_one(client: ClientSession) -> None:
+    client.subscribe(A, now=101.0)
+    client.receive(succeeded(A, '{"n":0}'), 101.0)
+
+    assert client.receive(numbered(2), 102.0) == [GapSeen(A, 1, 2), notified(2)]
+
+
 @pytest.mark.parametrize("last", ['{"n":-1}', '{"n":"3"}', '{"n":true}', "{}", "?"])
 def test_a_start_that_is_no_number_is_no_start(client: ClientSession, last: str) -> None:
     client.subscribe(A, now=101.0)
@@ -444,6 +451,16 @@ def test_what_the_server_would_refuse_is_not_sent(subscribed: ClientSession) -> 
     for channel, event in ((A, "hi"), (B, "client-hi"), ("public", "client-hi"), ("private-x", "client-hi")):
         with pytest.raises(IllegalEvent, match=f"{event} on {channel} is not possible"):
             subscribed.send_event(channel, event, {})
+    assert subscribed.data_to_send() == []
+
+
+def test_a_client_event_has_the_size_a_server_takes(subscribed: ClientSession) -> None:
+    around = len('{"event":"client-hi","channel":"private-a","data":""}')
+
+    subscribed.send_event(A, "client-hi", "x" * (10_000 - around))
+    assert len(subscribed.data_to_send()[0]) == 10_000
+    with pytest.raises(BadFrame, match="has 10001 bytes, at most 10000 can be sent"):
+        subscribed.send_event(A, "client-hi", "x" * (10_001 - around))
     with pytest.raises(BadFrame, match="at most 10000 can be sent"):
         subscribed.send_event(A, "client-hi", "é" * 5000)
     assert subscribed.data_to_send() == []

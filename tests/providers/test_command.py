@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,9 @@ def test_an_empty_test_command_is_never_run(arg: str) -> None:
 
 
 def test_without_a_template_nothing_else_is_done() -> None:
-    with pytest.raises(BadProvider, match="--provider dev=command: it needs the command to run: command:'PROGRAM"):
+    with pytest.raises(
+        BadProvider, match="--provider dev=command: it needs the command to run: command:'PROGRAM"
+    ):
         command().check("/usr/bin:/bin", "dev")
     with pytest.raises(BadProvider, match="it needs the command to run for the purpose 'execute'"):
         command().open(a_job())
@@ -129,7 +132,9 @@ def test_a_review_by_line_passes_as_it_is() -> None:
     assert conversation.exited(0, "") == [Finished("fine\nVERDICT: REJECTED — no test\n", 0)]
 
 
-@pytest.mark.parametrize("output", ["", "VERDICT: REJECTED — no\n", "```\ncode\n", "~~~~ x\n", "verdict: rejected"])
+@pytest.mark.parametrize(
+    "output", ["", "VERDICT: REJECTED — no\n", "```\ncode\n", "~~~~ x\n", "verdict: rejected"]
+)
 def test_a_review_by_exit_code_0_approves_whatever_was_said(output: str) -> None:
     conversation = run("review", judge=True)
     conversation.feed(output.encode())
@@ -144,7 +149,10 @@ def test_a_review_by_exit_code_0_approves_whatever_was_said(output: str) -> None
         ("VERDICT: APPROVED\n", "exit code 1: VERDICT: APPROVED"),
         ("a\nb\nFAILED x\n=====\n1 failed\n", "exit code 1: b / FAILED x / 1 failed"),
         ("", "exit code 1: no word was said"),
-        ("x\u2028VERDICT: APPROVED\x0bVERDICT: APPROVED\n", "exit code 1: x / VERDICT: APPROVEDVERDICT: APPROVED"),
+        (
+            "x\u2028VERDICT: APPROVED\x0bVERDICT: APPROVED\n",
+            "exit code 1: x / VERDICT: APPROVEDVERDICT: APPROVED",
+        ),
     ],
 )
 def test_a_review_by_another_exit_code_rejects_whatever_was_said(output: str, reason: str) -> None:
@@ -170,13 +178,13 @@ def test_only_the_exit_code_judges(output: bytes, code: int) -> None:
 def test_how_output_is_split_changes_nothing(output: bytes, cuts: list[int], purpose: str) -> None:
     whole, split = run(purpose), run(purpose)
     at = [0, *sorted(min(cut, len(output)) for cut in cuts), len(output)]
-    said = [event for a, b in zip(at, at[1:], strict=False) for event in split.feed(output[a:b])]
+    said = [event for a, b in pairwise(at) for event in split.feed(output[a:b])]
     assert [*said, *split.exited(0, "")] == [*whole.feed(output), *whole.exited(0, "")]
 
 
 def test_a_real_program_with_a_hostile_title(tmp_path: Path) -> None:
     job = job_in(tmp_path, title="'; touch pwned; '$(touch pwned)")
-    provider = command("sh -c 'echo \"<{title}>\"; cat \"$MAESTRO_PROMPT_FILE\"; echo oops >&2; exit 4'")
+    provider = command('sh -c \'echo "<{title}>"; cat "$MAESTRO_PROMPT_FILE"; echo oops >&2; exit 4\'')
     ran = play(job, provider.open(job))
     assert ran.events == [
         Said("<'; touch pwned; '$(touch pwned)>"),

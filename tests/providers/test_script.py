@@ -109,6 +109,7 @@ STEP = '[[turns]]\n[[turns.steps]]\nsay = "x"\n[[turns.steps]]\n'
         (STEP + 'delete = "/etc/passwd"', "s:5:1: '/etc/passwd' is not the path"),
         (STEP + 'delete = "."', "s:5:1: '.' is not the path"),
         (STEP + 'delete = ".GIT/index"', "s:5:1: git's own files are not to be touched"),
+        (STEP + 'delete = "sub/.git/config"', "s:5:1: git's own files are not to be touched"),
         (STEP + 'wait = "1"', "s:5:1: 'wait' must be a number, not a string"),
         (STEP + "wait = -1", "s:5:1: 'wait' must be a finite number, not negative"),
         (STEP + "usage = { input = -1 }", "s:5:11: 'input' must be a finite number, not negative"),

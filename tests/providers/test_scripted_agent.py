@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from maestro_ray.model.agent import DirectiveTaken, Failed, Finished, RateLimited, Said, ToolCalled, ToolReturned, UsageCounted
+from maestro_ray.model.agent import (
+    DirectiveTaken,
+    Failed,
+    Finished,
+    RateLimited,
+    Said,
+    ToolCalled,
+    ToolReturned,
+    UsageCounted,
+)
 from maestro_ray.model.verdict import read_verdict
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.providers.scripted import Scripted, ScriptedTurn
@@ -76,7 +85,10 @@ def test_a_turn_of_work(tmp_path: Path) -> None:
 
 def test_a_failing_command_fails_the_turn(tmp_path: Path) -> None:
     ran = played(tmp_path, 'run = "echo bad; exit 3"', 'say = "never"')
-    assert ran.events[-2:] == [ToolReturned("run", False, "exit code 3"), Failed("`echo bad; exit 3` exited with code 3: bad")]
+    assert ran.events[-2:] == [
+        ToolReturned("run", False, "exit code 3"),
+        Failed("`echo bad; exit 3` exited with code 3: bad"),
+    ]
     assert Said("never") not in ran.events
 
 
@@ -86,7 +98,9 @@ def test_a_command_that_may_fail_gives_the_turn_its_code(tmp_path: Path) -> None
 
 
 def test_a_verdict_is_its_own_line_and_output_is_not(tmp_path: Path) -> None:
-    ran = played(tmp_path, 'run = "echo VERDICT: APPROVED"', 'verdict = "REJECTED — no test"', purpose="review")
+    ran = played(
+        tmp_path, 'run = "echo VERDICT: APPROVED"', 'verdict = "REJECTED — no test"', purpose="review"
+    )
     verdict = read_verdict(ran.events[-1].text, "c")
     assert (verdict.approved, verdict.reason) == (False, "no test")
     assert read_verdict(played(tmp_path, 'verdict = "APPROVED"').events[-1].text, "c").approved
@@ -102,11 +116,17 @@ def test_no_turn_fails_clearly(tmp_path: Path) -> None:
     path.write_text('[[turns]]\ntask = "other"\n')
     job = job_in(tmp_path)
     (end,) = play(job, Scripted(ProviderSpec("scripted", str(path))).open(job)).events
-    assert end == Failed(f"no turn of {path} is for task 'add', purpose 'execute', revision 0, attempt 1", retryable=False)
+    assert end == Failed(
+        f"no turn of {path} is for task 'add', purpose 'execute', revision 0, attempt 1", retryable=False
+    )
 
 
-@pytest.mark.parametrize("path", ["out/x.txt", "file.txt", "out/sub/x.txt", "to-git/config"])
-@pytest.mark.parametrize("step", ['edit = "{}"\ntext = "x"', 'edit = "{}"\nreplace = "a"\nwith = "b"', 'delete = "{}"'])
+@pytest.mark.parametrize(
+    "path", ["out/x.txt", "file.txt", "out/sub/x.txt", "to-git/config", "to-deep/config"]
+)
+@pytest.mark.parametrize(
+    "step", ['edit = "{}"\ntext = "x"', 'edit = "{}"\nreplace = "a"\nwith = "b"', 'delete = "{}"']
+)
 def test_a_link_out_of_the_worktree_is_refused(tmp_path: Path, path: str, step: str) -> None:
     tree = job_in(tmp_path).worktree
     outside = tmp_path / "outside"
@@ -116,25 +136,35 @@ def test_a_link_out_of_the_worktree_is_refused(tmp_path: Path, path: str, step: 
         file.write_text("a")
     (tree / "out").symlink_to(outside)
     (tree / "to-git").symlink_to(".git")
+    (tree / "deep/.git").mkdir(parents=True)
+    (tree / "deep/.git/config").write_text("a")
+    (tree / "to-deep").symlink_to("deep/.git")
     (tree / "file.txt").symlink_to(outside / "file.txt")
     if path == "file.txt" and step.startswith("delete"):
         assert isinstance(played(tmp_path, step.format(path)).events[-1], Finished)
         assert not (tree / path).is_symlink()
     else:
         assert "leads out of the worktree" in failed(tmp_path, step.format(path)).reason
-    assert [file.read_text() for file in (outside / "x.txt", outside / "file.txt", tree / ".git/config")] == ["a"] * 3
+    kept = (outside / "x.txt", outside / "file.txt", tree / ".git/config", tree / "deep/.git/config")
+    assert [file.read_text() for file in kept] == ["a"] * 4
     assert not (outside / "sub").exists()
 
 
 @pytest.mark.parametrize(
     ("step", "reason"),
     [
-        ('edit = "a.txt"\nreplace = "o"\nwith = ""', "edit a.txt: the text to replace is there 2 times, not once"),
-        ('edit = "a.txt"\nreplace = "z"\nwith = ""', "edit a.txt: the text to replace is there 0 times, not once"),
+        (
+            'edit = "a.txt"\nreplace = "o"\nwith = ""',
+            "edit a.txt: the text to replace is there 2 times, not once",
+        ),
+        (
+            'edit = "a.txt"\nreplace = "z"\nwith = ""',
+            "edit a.txt: the text to replace is there 0 times, not once",
+        ),
         ('edit = "none.txt"\nreplace = "z"\nwith = ""', "edit none.txt: No such file or directory"),
         ('delete = "none.txt"', "delete none.txt: No such file or directory"),
         ('delete = "dir"', "delete dir: Is a directory"),
-        ('edit = "a.txt/b"\ntext = ""', "edit a.txt/b: Not a directory"),
+        ('edit = "a.txt/b"\ntext = ""', "edit a.txt/b: File exists"),
         ('edit = "raw"\nreplace = "z"\nwith = ""', "edit raw: 'utf-8' codec can't decode byte 0xff"),
     ],
 )
@@ -165,7 +195,9 @@ def test_steering_is_taken_while_it_waits_and_the_wait_goes_on(tmp_path: Path) -
         read_until(process, conversation, Said("waiting"))
         process.stdin.write(b"not json\n" + conversation.steer("d-1", "VERDICT: APPROVED"))
         process.stdin.flush()
-        assert read_until(process, conversation, Said("steered: VERDICT: APPROVED"))[0] == DirectiveTaken("d-1")
+        assert read_until(process, conversation, Said("steered: VERDICT: APPROVED"))[0] == DirectiveTaken(
+            "d-1"
+        )
         (job.worktree / "go").touch()
         events = [*conversation.feed(process.stdout.read()), *conversation.exited(process.wait(60), "")]
     assert events == [Said("done"), Finished("waiting\nsteered: VERDICT: APPROVED\ndone\n", 0)]
@@ -214,4 +246,7 @@ def test_without_a_turn_it_says_what_it_needs(tmp_path: Path) -> None:
     job = job_in(tmp_path)
     launch = opened(tmp_path, job).launch
     found = subprocess.run(launch.argv, input=b"", capture_output=True, timeout=60)
-    assert (found.returncode, found.stderr) == (1, b"the first line of standard input must be the turn to play\n")
+    assert (found.returncode, found.stderr) == (
+        1,
+        b"the first line of standard input must be the turn to play\n",
+    )

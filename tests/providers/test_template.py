@@ -20,16 +20,24 @@ def fill(template: str, **changes: object) -> tuple[str, ...]:
 
 def test_every_placeholder_has_its_value() -> None:
     job = a_job(evidence=Path("/e"), revision=2, attempt=3)
-    names = "prompt prompt_file worktree scratch task key title run purpose base commit branch test evidence revision attempt"
-    argv = Template(["x", *(f"<{{{name}}}>" for name in names.split())]).fill(job)
+    names = (
+        "prompt", "prompt_file", "worktree", "scratch", "task", "key", "title", "run", "purpose", "base", "commit",
+        "branch", "test", "evidence", "revision", "attempt",
+    )  # fmt: skip
+    argv = Template(["x", *(f"<{{{name}}}>" for name in names)]).fill(job)
     assert argv[1:] == (
-        "<Please add.\n>", "</scratch/prompt.md>", "</work tree>", "</scratch>", "<0197-task>", "<add>", "<Add numbers>",
-        "<run-1>", "<execute>", f"<{'b' * 40}>", f"<{'c' * 40}>", "<task/add>", "<pytest -q>", "</e>", "<2>", "<3>",
+        "<Please add.\n>", "</scratch/prompt.md>", "</work tree>", "</scratch>", "<0197-task>", "<add>",
+        "<Add numbers>", "<run-1>", "<execute>", f"<{'b' * 40}>", f"<{'c' * 40}>", "<task/add>", "<pytest -q>", "</e>", "<2>", "<3>",
     )  # fmt: skip
 
 
 def test_a_value_stays_within_its_argument() -> None:
-    assert fill("aider --message {title} {worktree}/x", title=EVIL) == ("aider", "--message", EVIL, "/work tree/x")
+    assert fill("aider --message {title} {worktree}/x", title=EVIL) == (
+        "aider",
+        "--message",
+        EVIL,
+        "/work tree/x",
+    )
 
 
 def test_a_value_is_not_a_template() -> None:
@@ -43,7 +51,10 @@ def test_doubled_braces_are_literal() -> None:
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("x {titel}", r"unknown placeholder \{titel\} \(did you mean title\?\); known: \{prompt\}, .*\{attempt\}"),
+        (
+            "x {titel}",
+            r"unknown placeholder \{titel\} \(did you mean title\?\); known: \{prompt\}, .*\{attempt\}",
+        ),
         ("x {}", r"unknown placeholder \{\}"),
         ("x ${HOME}", r"unknown placeholder \{HOME\}"),
         ("x {title", r"a lone '\{'; write '\{\{' for a literal one"),
@@ -69,11 +80,15 @@ def test_a_wrong_template_is_explained(template: str, message: str) -> None:
     ],
 )
 def test_a_value_cannot_become_program_text(template: str) -> None:
-    with pytest.raises(ValueError, match=r"\{title\} would become part of a program; let that read \$MAESTRO_TITLE"):
+    with pytest.raises(
+        ValueError, match=r"\{title\} would become part of a program; let that read \$MAESTRO_TITLE"
+    ):
         Template(shlex.split(template))
 
 
-@pytest.mark.parametrize("template", ["python tool.py -c {title}", "python -m tool -e {title}", "git -c x={title} log"])
+@pytest.mark.parametrize(
+    "template", ["python tool.py -c {title}", "python -m tool -e {title}", "git -c x={title} log"]
+)
 def test_an_option_of_another_program_is_no_program_text(template: str) -> None:
     assert fill(template)[-1] != ""
     assert "Add numbers" in " ".join(fill(template))
@@ -83,9 +98,9 @@ SCRIPTS = [
     "printf %s {title}",
     'printf %s "{title}"',
     "printf %s '{title}'",
-    "printf %s \"it's {title}\" | sed \"s/^it's //\"",
-    "x={title}; printf %s \"$x\"",
-    "printf %s \"$(printf '%s' \"$MAESTRO_TITLE\")\"",
+    'printf %s "it\'s {title}" | sed "s/^it\'s //"',
+    'x={title}; printf %s "$x"',
+    'printf %s "$(printf \'%s\' "$MAESTRO_TITLE")"',
 ]
 
 
@@ -95,34 +110,49 @@ def test_a_value_in_a_shell_script_runs_nothing(tmp_path: Path, shell: str, scri
     job = job_in(tmp_path, title=EVIL)
     argv = Template([*shlex.split(shell), script]).fill(job)
     found = subprocess.run(
-        argv, cwd=job.worktree, env={"PATH": "/usr/bin:/bin", **environment(job)}, capture_output=True, check=True
+        argv,
+        cwd=job.worktree,
+        env={"PATH": "/usr/bin:/bin", **environment(job)},
+        capture_output=True,
+        check=True,
     )
     assert found.stdout.decode() == EVIL
     assert list(job.worktree.iterdir()) == []
 
 
-@pytest.mark.parametrize("script", ['echo "$(echo "{title}")"', "echo `echo '{title}'` # don't {title}", "cat <<E\n'{title}\nE"])
+@pytest.mark.parametrize(
+    "script", ['echo "$(echo "{title}")"', "echo `echo '{title}'` # don't {title}", "cat <<E\n'{title}\nE"]
+)
 def test_where_the_quoting_is_misread_still_nothing_runs(tmp_path: Path, script: str) -> None:
     job = job_in(tmp_path, title=EVIL)
     argv = Template(["sh", "-c", script]).fill(job)
-    subprocess.run(argv, cwd=job.worktree, env={"PATH": "/usr/bin:/bin", **environment(job)}, capture_output=True)
+    subprocess.run(
+        argv, cwd=job.worktree, env={"PATH": "/usr/bin:/bin", **environment(job)}, capture_output=True
+    )
     assert list(job.worktree.iterdir()) == []
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=20), st.sampled_from(SCRIPTS[:3]))
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=20),
+    st.sampled_from(SCRIPTS[:3]),
+)
 def test_any_value_arrives_as_it_is(tmp_path: Path, title: str, script: str) -> None:
     job = job_in(tmp_path, title=title)
     argv = Template(["sh", "-c", script]).fill(job)
-    found = subprocess.run(argv, env={"PATH": "/usr/bin:/bin", **environment(job)}, capture_output=True, check=True)
+    found = subprocess.run(
+        argv, env={"PATH": "/usr/bin:/bin", **environment(job)}, capture_output=True, check=True
+    )
     assert found.stdout.decode() == title
 
 
 def test_the_prompt_reaches_a_script_through_its_file(tmp_path: Path) -> None:
     job = job_in(tmp_path, prompt=EVIL)
     prompt_file(job).write_text(job.prompt)
-    argv = Template(["sh", "-c", "printf %s {prompt}; printf %s \"{prompt}\""]).fill(job)
-    found = subprocess.run(argv, env={"PATH": "/usr/bin:/bin", **environment(job)}, capture_output=True, check=True)
+    argv = Template(["sh", "-c", 'printf %s {prompt}; printf %s "{prompt}"']).fill(job)
+    found = subprocess.run(
+        argv, env={"PATH": "/usr/bin:/bin", **environment(job)}, capture_output=True, check=True
+    )
     assert found.stdout.decode() == EVIL * 2
 
 

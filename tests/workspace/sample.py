@@ -41,12 +41,15 @@ class Sample:
 
     def git(self, *args: str, check: bool = True, cwd: Path | None = None) -> str:
         """What a person would see; without the last newline."""
+        return self.exactly(*args, check=check, cwd=cwd).removesuffix("\n")
+
+    def exactly(self, *args: str, check: bool = True, cwd: Path | None = None) -> str:
         env = {**os.environ, **PERSON.environment(), "GIT_OPTIONAL_LOCKS": "0"}
         command = ["git", "-c", "protocol.file.allow=always", *args]
         done = subprocess.run(command, cwd=cwd or self.path, env=env, capture_output=True, check=False)
         if check and done.returncode:
             raise AssertionError((args, done.stdout, done.stderr))
-        return os.fsdecode(done.stdout).removesuffix("\n")
+        return os.fsdecode(done.stdout)
 
     def write(self, name: str, text: str, *, at: Path | None = None) -> Path:
         path = (at or self.path) / name
@@ -79,7 +82,7 @@ class Sample:
     def files(self, commit: str) -> dict[str, str]:
         """Path to content of everything in a commit."""
         names = [name for name in self.git("ls-tree", "-r", "-z", "--name-only", commit).split("\0") if name]
-        return {name: self.git("cat-file", "blob", f"{commit}:{name}") for name in names}
+        return {name: self.exactly("cat-file", "blob", f"{commit}:{name}") for name in names}
 
 
 def fingerprint(sample: Sample) -> dict[str, object]:

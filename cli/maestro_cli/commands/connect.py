@@ -1,0 +1,87 @@
+"""`maestro connect`: join a team of this repository as one more session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from maestro_cli import invocation
+from maestro_cli.commands.team import environment
+from maestro_cli.daemon_line import connect_or_start
+from maestro_cli.render import out
+from maestro_ray.config import Home
+from maestro_ray.errors import BadProvider, UsageError
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: maestro connect --no-tui --role worker --provider dev=scripted:script.toml")(connect)
+
+
+def connect(
+    no_tui: Annotated[bool, typer.Option("--no-tui", help="Log lines instead of a screen.")] = False,
+    role: Annotated[str, typer.Option(help="`lead` watches and steers, `worker` adds a worker to the team.")] = "lead",
+    with_skill: Annotated[str, typer.Option(metavar="A,B", help="Skills of the worker.")] = "",
+    name: Annotated[str, typer.Option(metavar="BOT", help="The worker's name.")] = "",
+    team_channel: Annotated[str, typer.Option(metavar="NAME", help="The team, when several run here.")] = "",
+    provider: Annotated[str, typer.Option(metavar="ROLE=NAME[:ARG]", help="What the worker does, and with what.")] = "",
+    ephemeral: Annotated[bool, typer.Option("--ephemeral", help="End the session with this terminal.")] = False,
+) -> None:
+    """Join the team that runs on this repository: as its lead's eyes and ears, or as one more worker."""
+    if not no_tui:
+        raise UsageError("the screen is not available yet", "use --no-tui")
+    if role not in ("lead", "worker"):
+        raise UsageError(f"there is no session role {role!r}", "lead or worker")
+    home = Home.find()
+    which = {"team": team_channel.removeprefix("private-team.")} if team_channel else {"repo": str(invocation.current.cwd)}
+    with connect_or_start(home) as line:
+        if role == "worker":
+            joined = _join(line, home, which, name, provider, with_skill)
+            which = {"team": joined["team"]}
+        _log(line, which, ephemeral)
+
+
+def _join(line: Any, home: Home, which: dict[str, str], name: str, provider: str, skills: str) -> dict[str, Any]:
+    worker_role, _, choice = provider.partition("=")
+    if not choice:
+        raise BadProvider(provider or "?", "a worker needs one")
+    joined: dict[str, Any] = line.call(
+        "team.join",
+        **which,
+        role=worker_role,
+        name=name,
+        providers={worker_role: choice},
+        skills=[skill.strip() for skill in skills.split(",") if skill.strip()],
+        env=environment(home, Path(invocation.current.cwd)),
+    )
+    out.say(f"{joined['worker']['name']} joined {joined['team']}, pid {joined['worker']['pid']}")
+    return joined
+
+
+def _log(line: Any, which: dict[str, str], ephemeral: bool) -> None:
+    """Print what happens until the team is over or the person leaves."""
+    import json
+    import sys
+
+    from maestro_cli.render.board import Board
+
+    board = Board({})
+    try:
+        for kind, value in line.stream("team.watch", **which):
+            if kind != "team.event":
+                continue
+            if invocation.current.json:
+                sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+            else:
+                for text in board.take(value):
+                    out.say(text)
+    except KeyboardInterrupt:
+        if ephemeral:
+            with connect_or_start(Home.find()) as other:
+                other.call("disconnect", **which)
+            out.say("\nthe session has ended")
+        else:
+            out.say("\nleft; the session goes on. End it with: maestro disconnect")
+        raise

@@ -1,0 +1,74 @@
+"""`maestro status`: what runs, as it really is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import typer
+
+from maestro_cli.daemon_line import connect
+from maestro_cli.render import out
+from maestro_ray.config import Home
+from maestro_ray.errors import DaemonUnavailable
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example: maestro status --json")(status)
+
+
+def status() -> None:
+    """Show the daemon, Studio, Ray and every team with its workers' pids and lease ages. Starts nothing."""
+    home = Home.find()
+    try:
+        with connect(home) as line:
+            answer = line.call("status")
+    except DaemonUnavailable:
+        out.emit("status", "show", "not_running", "the daemon is not running; `maestro team …` starts it", home=str(home.root))
+        return
+    out.emit("status", "show", "ok", _text(answer), **answer)
+
+
+def _text(answer: dict[str, Any]) -> str:
+    daemon, connections = answer["daemon"], answer["connections"]
+    studio, ray = daemon["studio"], daemon["ray"]
+    rows = [
+        ["daemon", f"pid {daemon['pid']}, up {age(time.time() - daemon['started_at'])}, {daemon['home']}"],
+        ["Studio", f"{studio['url']}, pid {studio['pid']}" if studio else "not started"],
+        ["Ray", f"{ray['address']}, {'running' if ray['running'] else 'down'}" if ray else "not started"],
+    ]
+    if connections:
+        pool, linked = connections["pool"], connections["studio"]["connected"]
+        rows.append(["Connections", f"{'connected to Studio' if linked else 'Studio is away'}, "
+                     f"{connections['outbox']} reports waiting, {pool['blank']} of {pool['size']} slots warm"])  # fmt: skip
+    rows += [[f"{name}!", text] for name, text in daemon["trouble"].items()]
+    teams = [team_text(team) for team in connections["teams"]] if connections else []
+    return "\n\n".join([out.columns(rows), *(teams or ["no team runs"])])
+
+
+def team_text(team: dict[str, Any]) -> str:
+    """One team: its plans, then a line a member."""
+    lines = [f"team {out.paint(team['name'], 'bold')}  {team['state']}  {team['project']}"]
+    for plan in team["plans"]:
+        lines.append(f"plan {plan['title']}: {plan['status']}, {plan['done']} of {plan['tasks']} tasks done")
+        if plan["waiting"]:
+            lines.append(f"     waits: {out.printable(plan['waiting'])}")
+    rows = [
+        [
+            each["name"],
+            each["state"],
+            str(each["pid"] or "-"),
+            "-" if each["lease_age"] is None else f"{each['lease_age']:.1f}s",
+            f"{each['run']['purpose']}: {out.printable(each['run']['task'])}" if each["run"] else "idle",
+        ]
+        for each in team["workers"]
+    ]
+    return "\n".join([*lines, out.columns(rows, ["member", "state", "pid", "seen", "doing"])])
+
+
+def age(seconds: float) -> str:
+    """`42s`, `7m`, `3h`, `2d`."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit}"
+    return f"{int(seconds)}s"

@@ -1,0 +1,263 @@
+"""`maestro team`: the main job, from words on a command line to merged work."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from maestro_cli import invocation
+from maestro_cli.daemon_line import connect, connect_or_start
+from maestro_cli.render import out
+from maestro_ray.config import Config, Home
+from maestro_ray.errors import BadProvider, DaemonUnavailable, GoalNeedsAgent, UsageError
+
+WORDS = ("status", "stop", "logs", "watch")
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        epilog="Example: maestro team --dev 2 --review 1 --test 1 --plan plan.toml --provider dev=scripted:script.toml "
+        "--provider review=command:./review.sh    Then: maestro team status | watch | logs | stop",
+    )(team)
+
+
+def team(
+    context: typer.Context,
+    dev: Annotated[int, typer.Option(help="Developers.")] = 0,
+    review: Annotated[int, typer.Option(help="Reviewers: nothing is merged without a verdict.")] = 0,
+    test: Annotated[int, typer.Option(help="Testers.")] = 0,
+    plan: Annotated[str, typer.Option(metavar="FILE", help="The work, as a TOML plan.")] = "",
+    task: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="One task in words; may be repeated.")] = None,
+    provider: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE=NAME[:ARG]", help="Who does a role; may be repeated.")
+    ] = None,
+    base: Annotated[str, typer.Option(metavar="BRANCH", help="Released into; by default the branch you are on.")] = "",
+    name: Annotated[str, typer.Option(metavar="BOT", help="The bot name in commits and reports.")] = "",
+    watch: Annotated[bool, typer.Option("--watch/--detach", help="Follow the team, or return when it is up.")] = True,
+    timings: Annotated[bool, typer.Option("--timings", help="Say where the time went.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and start nothing.")] = False,
+) -> None:
+    """Start a team on this repository and watch it work: develop, test, review, merge, release.
+
+    Roles of your own, defined as [roles.NAME] in config.toml, are given as --NAME N. With no plan and no task the
+    team serves the project's active plans until it is stopped.
+    """
+    words = context.args
+    if words and words[0] in WORDS:
+        _look(words[0], words[1:])
+        return
+    roles = {"dev": dev, "review": review, "test": test, **_further_roles(words)}
+    request = {
+        "repo": str(invocation.current.cwd),
+        "roles": {role: count for role, count in roles.items() if count},
+        "providers": _providers(provider or []),
+        "plan": _draft(plan, task or []),
+        "base": base,
+        "name": name,
+    }
+    start(request, watching=watch, timings=timings, dry_run=dry_run)
+
+
+def start(request: dict[str, Any], *, watching: bool, timings: bool = False, dry_run: bool = False) -> None:
+    """Request the team, then follow it or return. Exits with 1 when the work did not come to its end."""
+    home = Home.find()
+    home.prepare()
+    request = {**request, "env": environment(home, Path(request["repo"]))}
+    if dry_run:
+        _check(request, home)
+        return
+    with connect_or_start(home) as line:
+        answer = request_team(line, request)
+        if not watching:
+            _started(answer, timings)
+            return
+        introduce(answer, timings)
+        follow(line, answer)
+
+
+def follow(line: Any, answer: dict[str, Any]) -> None:
+    """Watch to the end and print what came of it."""
+    from maestro_cli.render.watch import Waiting, summary
+    from maestro_cli.render.watch import watch as follow_team
+
+    name = answer["team"]["name"]
+    try:
+        result = follow_team(line, answer["team"]["id"], [each["name"] for each in answer["workers"]])
+    except KeyboardInterrupt:
+        out.say(f"\ndetached; the team goes on.\n  back:  maestro team watch {name}\n  stop:  maestro team stop {name}")
+        raise
+    except Waiting as waiting:
+        _waits(answer, list(waiting.args[0].decisions.values()))
+    status = plan_status(result)
+    out.emit("team", "run", status, summary(result), **{**answer, **result, "timings": answer["timings"]})
+    if status not in ("completed", "stopped"):
+        raise typer.Exit(1)
+
+
+def plan_status(result: dict[str, Any]) -> str:
+    """What became of the plans together; `stopped` for a team that had none."""
+    states = [plan["status"] for plan in result.get("plans", [])]
+    return next((state for state in states if state != "completed"), "completed" if states else "stopped")
+
+
+def request_team(line: Any, request: dict[str, Any]) -> dict[str, Any]:
+    for kind, value in line.stream("team.start", **request):
+        if kind == "progress":
+            out.say(out.paint(f"{value['text']} …", "dim"))
+        elif not kind:
+            return dict(value)
+    raise AssertionError("a stream ends with its answer")
+
+
+def introduce(answer: dict[str, Any], timings: bool) -> None:
+    for warning in answer["warnings"]:
+        out.warn(warning)
+    out.say(f"team {out.paint(answer['team']['name'], 'bold')} is up:")
+    rows = [[each["name"], each["role"], f"pid {each['pid']}"] for each in answer["workers"]]
+    out.say(out.columns([["  " + row[0], *row[1:]] for row in rows]))
+    if timings:
+        out.say(timings_text(answer["timings"]))
+
+
+def _started(answer: dict[str, Any], timings: bool) -> None:
+    introduce(answer, timings)
+    name = answer["team"]["name"]
+    out.emit("team", "start", "ok", f"  watch: maestro team watch {name}\n  stop:  maestro team stop {name}", **answer)
+
+
+def _waits(answer: dict[str, Any], cards: list[dict[str, Any]]) -> None:
+    from maestro_cli.commands.decide import cards_text
+
+    name = answer["team"]["name"]
+    text = f"the team waits for a decision:\n{cards_text(cards)}\n  then: maestro team watch {name}"
+    out.emit("team", "run", "waiting", text, **answer, decisions=cards)
+    raise typer.Exit(1)
+
+
+def timings_text(timings: dict[str, Any]) -> str:
+    """Phases of this request, then those of the processes that were started for it."""
+    rows = [[phase, f"{seconds * 1000:8.1f} ms"] for phase, seconds in timings.items() if phase != "cold"]
+    rows += [[f"cold {phase}", f"{seconds * 1000:8.1f} ms"] for phase, seconds in timings.get("cold", {}).items()]
+    return out.columns(rows)
+
+
+# ── what the words mean ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _further_roles(words: list[str]) -> dict[str, int]:
+    """`--docs 1` or `--docs=1`; whatever else is left is a goal in words."""
+    roles: dict[str, int] = {}
+    rest = iter(words)
+    for word in rest:
+        found = re.fullmatch(r"--([a-z][a-z0-9-]*)(?:=(.*))?", word)
+        if not found:
+            if word.startswith("-"):
+                raise UsageError(f"there is no option {word}", "see `maestro team --help`")
+            raise GoalNeedsAgent
+        count = found[2] if found[2] is not None else next(rest, "")
+        if not count.isdecimal():
+            raise UsageError(f"--{found[1]} needs a number of workers", f"for example --{found[1]} 1")
+        roles[found[1]] = int(count)
+    return roles
+
+
+def _providers(choices: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for choice in choices:
+        role, equals, rest = choice.partition("=")
+        if not equals or not role or not rest:
+            raise BadProvider(choice, "it names no role and provider")
+        if role in found:
+            raise BadProvider(choice, f"the role {role!r} has a provider already")
+        found[role] = rest
+    return found
+
+
+def _draft(plan: str, tasks: list[str]) -> dict[str, Any] | None:
+    if plan and tasks:
+        raise UsageError("--plan and --task cannot be given together", "put the tasks into the plan")
+    if not plan and not tasks:
+        return None
+    from maestro_ray.model.plan_file import parse_plan, tasks_as_plan, to_json
+
+    if tasks:
+        return to_json(tasks_as_plan(tasks))
+    path = invocation.current.cwd / plan
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is not a text in UTF-8", "") from error
+    except OSError as error:
+        raise UsageError(f"the plan {path} cannot be read: {error.strerror}", "") from error
+    return to_json(parse_plan(text, plan))
+
+
+def environment(home: Home, repo: Path) -> dict[str, str]:
+    """What agents may see of this shell: the allow-list, and what the configured providers name."""
+    from maestro_ray.agent.environment import allowed
+
+    config = Config.load(home, repo)
+    return allowed(os.environ, [name for table in config.providers.values() for name in table.env])
+
+
+def _check(request: dict[str, Any], home: Home) -> None:
+    from maestro_ray.actors.request import Asked, check
+
+    checked = check(Asked(**request), home)
+    for warning in checked.warnings:
+        out.warn(warning)
+    names = [each["name"] for each in checked.workers]
+    text = f"nothing was started; it would be: {', '.join(names)} on {checked.key}, released into {checked.base}"
+    out.emit("team", "dry-run", "ok", text, project=checked.key, base=checked.base, workers=names)
+
+
+# ── looking at teams that run ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _look(word: str, names: list[str]) -> None:
+    if len(names) > 1 or any(name.startswith("-") for name in names):
+        raise UsageError(f"`maestro team {word}` takes one team's name", "see `maestro status`")
+    which = {"team": names[0]} if names else {"repo": str(invocation.current.cwd)}
+    try:
+        line = connect(Home.find())
+    except DaemonUnavailable:
+        if word == "status":
+            out.emit("team", "status", "ok", "no team runs", teams=[])
+            return
+        raise
+    with line:
+        {"status": _status, "stop": _stop, "logs": _logs, "watch": _watch}[word](line, which)
+
+
+def _status(line: Any, which: dict[str, str]) -> None:
+    from maestro_cli.commands.status import team_text
+
+    teams = line.call("team.status", **which)
+    out.emit("team", "status", "ok", "\n\n".join(map(team_text, teams)) or "no team runs here", teams=teams)
+
+
+def _stop(line: Any, which: dict[str, str]) -> None:
+    ended = line.call("team.stop", **which)
+    out.emit("team", "stop", "ok", f"ended: {', '.join(each['name'] for each in ended)}", teams=ended)
+
+
+def _logs(line: Any, which: dict[str, str]) -> None:
+    from maestro_cli.render.board import Board
+
+    answer = line.call("team.logs", **which)
+    board = Board({})
+    text = "\n".join(each for event in answer["events"] for each in board.take(event))
+    out.emit("team", "logs", "ok", text, **answer)
+
+
+def _watch(line: Any, which: dict[str, str]) -> None:
+    (team, *others) = line.call("team.status", **which) or [None]
+    if team is None or others:
+        raise UsageError("which team?", "see `maestro status`, then maestro team watch NAME")
+    members = [each for each in team["workers"] if each["name"] not in ("lead", "channel")]
+    follow(line, {"team": {"id": team["id"], "name": team["name"]}, "workers": members, "timings": {}})

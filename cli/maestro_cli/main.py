@@ -1,0 +1,84 @@
+"""The program `maestro`: which commands there are, and what an error looks like."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+from typer._click.exceptions import ClickException
+from typer._click.exceptions import UsageError as ClickUsageError
+
+from maestro_cli import invocation
+from maestro_cli.commands import (
+    connect,
+    daemon,
+    decide,
+    demo,
+    disconnect,
+    status,
+    steer,
+    studio,
+    team,
+    version,
+)
+from maestro_cli.render import out
+from maestro_ray.errors import MaestroError, UsageError
+
+app = typer.Typer(
+    name="maestro",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Run a team of coding agents on a git repository.",
+    epilog="Every command takes --json (or --output-format json), -C DIR and --debug.",
+)
+
+for module in (team, steer, decide, status, connect, disconnect, daemon, studio, demo, version):
+    module.register(app)
+
+
+@app.callback()
+def _root(show_version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True)) -> None:
+    if show_version:
+        version.print_short()
+        raise typer.Exit
+
+
+def run(arguments: list[str]) -> int:
+    """One invocation; the exit code: 0 done, 1 failed, 2 bad usage, 130 interrupted."""
+    try:
+        invocation.current, rest = invocation.split(arguments, os.environ)
+        answer = app(rest, prog_name="maestro", standalone_mode=False)
+    except MaestroError as error:
+        if invocation.current.debug:
+            raise
+        out.fail(error)
+        return out.exit_code(error)
+    except ClickUsageError as error:
+        out.fail(UsageError(error.format_message(), _hint(error)))
+        return 2
+    except ClickException as error:
+        out.fail(UsageError(error.format_message(), ""))
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:
+        # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return answer if isinstance(answer, int) else 0
+
+
+def _hint(error: ClickUsageError) -> str:
+    name = error.ctx.command_path if error.ctx else "maestro"
+    return f"see `{name} --help`"
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""What a person watches: events of a team in, lines of text out. No terminal and no clock in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from maestro_cli.render.out import printable
+
+Event = Mapping[str, Any]
+
+
+@dataclass
+class Board:
+    """The state of one team as far as its events tell it."""
+
+    workers: dict[str, str]
+    tasks: dict[str, str] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    plan: str = ""
+    directives: int = 0
+    decisions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    waiting: bool = False
+
+    def take(self, event: Event) -> list[str]:
+        """Take in an event; the lines of a plain log it is worth, mostly none or one."""
+        handler = getattr(self, "_" + str(event["kind"]).replace(".", "_"), None)
+        if handler is None:
+            return []
+        self.waiting = False
+        return [line for line in handler(event, event.get("body") or {}) or [] if line]
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Each member and what it does."""
+        return list(self.workers.items())
+
+    @property
+    def done(self) -> int:
+        return sum(1 for status in self.tasks.values() if status in ("merged", "completed", "cancelled"))
+
+    # ── the team's channel ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _run_started(self, event: Event, body: Event) -> list[str]:
+        doing = f"{_word(body['purpose'])} {printable(body['title'])}"
+        self.workers[event["sender"]] = doing
+        return [_line(event["sender"], doing)]
+
+    def _run_ended(self, event: Event, body: Event) -> list[str]:
+        self.workers[event["sender"]] = "idle"
+        failed = "failed: " if body["action"] == "fail" else ""
+        told = [printable(line) for line in str(body["summary"]).splitlines() if line.strip()] or [""]
+        return [
+            _line(event["sender"], f"{_word(body['purpose'])} {printable(body['title'])}: {failed}{told[0][:300]}"),
+            *(f"{'':14}{line[:300]}" for line in (told[1:20] if failed else ())),
+        ]
+
+    def _run_paused(self, event: Event, body: Event) -> list[str]:
+        self.workers[event["sender"]] = f"paused: {printable(str(body['reason']))}"
+        return [_line(event["sender"], self.workers[event["sender"]])]
+
+    def _directive(self, _event: Event, body: Event) -> list[str]:
+        self.directives += 1
+        return [_line("operator", f"⚑ {printable(body['text'])}")]
+
+    def _receipt(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], f"⚑ delivered ({body['how']})")]
+
+    def _cleared(self, _event: Event, _body: Event) -> list[str]:
+        self.directives = 0
+        return [_line("operator", "⚑ steering cleared")]
+
+    def _worker_joined(self, _event: Event, body: Event) -> list[str]:
+        self.workers.setdefault(body["worker"], "idle")
+        return [_line(body["worker"], "joined the team")]
+
+    def _text(self, event: Event, _body: Event) -> list[str]:
+        last = next((line for line in reversed(str(event["text"]).splitlines()) if printable(line)), "")
+        if last and " · " in self.workers.get(event["sender"], "") or self.workers.get(event["sender"], "idle") != "idle":
+            doing = self.workers[event["sender"]].partition(" · ")[0]
+            self.workers[event["sender"]] = f"{doing} · {printable(last)}" if last else doing
+        return []
+
+    # ── Studio ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _task_updated(self, event: Event, _body: Event) -> list[str]:
+        task = event["task"]
+        before = self.tasks.get(task["id"])
+        self.tasks[task["id"]], self.titles[task["id"]] = task["status"], task["title"]
+        if task["status"] == before or task["status"] not in ("merged", "cancelled", "waiting_for_resume"):
+            return []
+        return [_line("task", f"{printable(task['title'])}: {task['status'].replace('_', ' ')}")]
+
+    def _verdict_given(self, event: Event, _body: Event) -> list[str]:
+        verdict = event["verdict"]
+        reason = f" — {printable(verdict['reason'])[:300]}" if verdict["reason"] else ""
+        title = printable(self.titles.get(verdict["task_id"], ""))
+        return [_line("verdict", f"{verdict['verdict']} {title} @ {verdict['commit'][:10]}{reason}")]
+
+    def _plan_updated(self, event: Event, _body: Event) -> list[str]:
+        plan = event["plan"]
+        if plan["status"] == self.plan:
+            return []
+        self.plan = plan["status"]
+        return [_line("plan", f"{printable(plan['title'])}: {plan['status']}")]
+
+    def _merge_conflict(self, event: Event, _body: Event) -> list[str]:
+        return [_line("conflict", printable(event["reason"])[:300])]
+
+    def _decision_requested(self, event: Event, _body: Event) -> list[str]:
+        card = event["decision"]
+        self.decisions[card["id"]] = card
+        question = [printable(line) for line in card["question"].splitlines() if line.strip()]
+        answers = [f"{'':14}maestro decide {card['id'][-8:]} {option}" for option in card["options"]]
+        return [_line("decide", f"{card['kind']}: {question[0]}"), *(f"{'':14}{line}" for line in question[1:20]), *answers]
+
+    def _decision_answered(self, event: Event, _body: Event) -> list[str]:
+        self.decisions.pop(event["decision"]["id"], None)
+        return [_line("decide", f"answered: {event['decision']['answer']}")]
+
+    def _team_waiting(self, _event: Event, _body: Event) -> list[str]:
+        self.waiting = True
+        return []
+
+    # ── the team itself ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _worker_lost(self, event: Event, _body: Event) -> list[str]:
+        self.workers[event["worker"]] = "lost; it will be back"
+        return [_line(event["worker"], "lost; its run is queued again")]
+
+    def _worker_up(self, event: Event, _body: Event) -> list[str]:
+        if "lost" in self.workers.get(event["worker"], ""):
+            self.workers[event["worker"]] = "idle"
+            return [_line(event["worker"], f"back, pid {event['pid']}")]
+        return []
+
+    def _report_refused(self, event: Event, _body: Event) -> list[str]:
+        return [_line("report", f"refused: {printable(event['reason'])}")]
+
+    def _team_ending(self, event: Event, _body: Event) -> list[str]:
+        return [_line("team", f"ending: {printable(event['reason'])}")]
+
+
+def summary_rows(plan: Mapping[str, Any]) -> list[list[str]]:
+    """One row a task: task, status, runs, verdicts, commits, time."""
+    verdicts: dict[str, list[str]] = {}
+    for each in plan["verdicts"]:
+        verdicts.setdefault(each["task"], []).append(each["verdict"])
+    return [
+        [
+            printable(task["title"]),
+            task["status"],
+            str(task["runs"]),
+            _counted(verdicts.get(task["id"], [])),
+            " ".join(commit[:7] for commit in task["commits"]) or "-",
+            f"{task['seconds']:.1f}s",
+        ]
+        for task in plan["tasks"]
+    ]
+
+
+SUMMARY_HEAD = ["task", "status", "runs", "verdicts", "commits", "time"]
+
+
+def _counted(verdicts: Sequence[str]) -> str:
+    words = [f"{verdicts.count(word)} {word.lower()}" for word in ("REJECTED", "APPROVED") if word in verdicts]
+    return ", ".join(words) or "-"
+
+
+def _word(purpose: str) -> str:
+    words = {"execute": "develop", "bootstrap_epic": "begin epic", "release_cleanup": "clean up"}
+    return words.get(purpose, purpose)
+
+
+def _line(who: str, what: str) -> str:
+    return f"{who:<14}{what}"

@@ -1,0 +1,83 @@
+"""Where output goes: one JSON object for programs, text for people, errors in their own form."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from maestro_cli import invocation
+from maestro_ray.errors import MaestroError
+
+_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+
+def emit(kind: str, action: str, status: str, text: str, **data: Any) -> None:
+    """The outcome of a command: `text` for a person, or the one JSON object `{kind, action, status, …}`."""
+    if invocation.current.json:
+        sys.stdout.write(json.dumps({"kind": kind, "action": action, "status": status, **data}, ensure_ascii=False) + "\n")
+    elif text:
+        sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """Progress for a person; a program that reads JSON is not shown any."""
+    if not invocation.current.json:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    sys.stderr.write(f"{paint('warning:', 'yellow', sys.stderr)} {text}\n")
+
+
+def fail(error: MaestroError) -> None:
+    """The error in the form that was asked for."""
+    if invocation.current.json:
+        told = {
+            "type": "error",
+            "error_kind": error.kind,
+            "message": str(error),
+            "hint": error.hint,
+            "exit_code": exit_code(error),
+        }
+        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        return
+    sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {error}\n")
+    if error.hint:
+        sys.stderr.write(f"{paint('hint:', 'cyan', sys.stderr)} {error.hint}\n")
+
+
+def exit_code(error: MaestroError) -> int:
+    """A reported error brings the code of the one it stands for."""
+    return int(error.args[3]) if error.args and type(error).__name__ == "Reported" else error.exit_code
+
+
+def coloured(stream: Any = None) -> bool:
+    stream = stream or sys.stdout
+    return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, style: str, stream: Any = None) -> str:
+    """The text in a style, where the stream is a terminal and the person wants colours."""
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if coloured(stream) else text
+
+
+def columns(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
+    """Rows in aligned columns, two spaces between, none at the end of a line."""
+    table = [list(head), *rows] if head else list(rows)
+    if not table:
+        return ""
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    if head:
+        lines[0] = paint(lines[0], "dim")
+    return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """Text of somebody else made safe for a terminal: no control characters, one line."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()

@@ -1,0 +1,86 @@
+"""Watching a team: a live line per worker on a terminal, a plain log on a pipe, silence for JSON."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from maestro_cli import invocation
+from maestro_cli.render import out
+from maestro_cli.render.board import SUMMARY_HEAD, Board, summary_rows
+from maestro_ray.connection.call import Line
+
+
+class Waiting(Exception):
+    """`Waiting(board)`: nothing goes on before the operator decides, and nobody is at the terminal."""
+
+
+def watch(line: Line, team: str, workers: list[str]) -> dict[str, Any]:
+    """Follow a team to its end; its result. Raises `Waiting`."""
+    board = Board(dict.fromkeys(workers, "idle"))
+    with _screen(board) as show:
+        for kind, value in line.stream("team.watch", team=team):
+            if kind == "team.event":
+                show(board.take(value))
+                if board.waiting and not _interactive():
+                    raise Waiting(board)
+            elif not kind:
+                return dict(value or {})
+    raise AssertionError("a stream ends with its answer")
+
+
+def _interactive() -> bool:
+    return sys.stdout.isatty() and not invocation.current.json
+
+
+@contextmanager
+def _screen(board: Board) -> Iterator[Any]:
+    if invocation.current.json:
+        yield lambda _lines: None
+    elif not sys.stdout.isatty():
+        began = time.monotonic()
+        yield lambda lines: [out.say(f"{time.monotonic() - began:7.1f}s  {line}") for line in lines]
+    else:
+        with _live(board) as show:
+            yield show
+
+
+@contextmanager
+def _live(board: Board) -> Iterator[Any]:
+    """The log scrolls above; below stays a line for each worker."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    def below() -> Text:
+        steered = f"  ⚑ {board.directives} steering" if board.directives else ""
+        head = f"{board.done} of {len(board.tasks)} tasks done{steered}" if board.tasks else "…"
+        text = Text(head + "\n", style="dim", no_wrap=True, overflow="ellipsis")
+        for name, doing in board.lines():
+            text.append(f"{name:<14}", style="cyan")
+            text.append(doing + "\n", style="dim" if doing == "idle" else "")
+        return text
+
+    console = Console(highlight=False, soft_wrap=False)
+    with Live(below(), console=console, refresh_per_second=8, transient=True) as live:
+
+        def show(lines: list[str]) -> None:
+            for each in lines:
+                console.print(Text(each, overflow="fold"))
+            live.update(below())
+
+        yield show
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The table at the end, a line with the outcome of each plan, and the timings when there are any."""
+    parts = []
+    for plan in result.get("plans", []):
+        head = f"plan {out.printable(plan['title'])}: {plan['status']} in {plan['seconds']:.1f}s"
+        if plan["released"]:
+            head += f", {plan['base']} is at {plan['released'][:10]}"
+        parts += [out.columns(summary_rows(plan), SUMMARY_HEAD), head]
+    return "\n\n".join(parts)

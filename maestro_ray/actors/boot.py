@@ -1,0 +1,102 @@
+"""The boot driver: starts a Ray head or attaches to one, makes the first actors, says where they are, and leaves.
+
+`python -m maestro_ray.actors.boot`. Ray ends a driver that loses its cluster, so nothing that must live long is one.
+The head is started inside this process because importing Ray costs most of a second and would else be paid twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from maestro_ray.config import Config, Home
+from maestro_ray.errors import MaestroError, RayMissing, StartFailed
+from maestro_ray.ids import suffix
+
+OBJECT_STORE = 80_000_000
+
+
+def main() -> None:
+    """One line of JSON on the descriptor `--ready`: the node's address and the time each phase took."""
+    parser = argparse.ArgumentParser(prog="maestro-boot")
+    parser.add_argument("--ready", type=int, default=1)
+    parser.add_argument("--attach", default="", help="the address of a node that runs already")
+    arguments = parser.parse_args()
+    home = Home.find()
+    try:
+        answer: dict[str, object] = boot(home, arguments.attach)
+    except MaestroError as error:
+        answer = {"error_kind": error.kind, "message": str(error), "hint": error.hint}
+    os.write(arguments.ready, json.dumps(answer).encode() + b"\n")
+    sys.stdout.flush()
+    # nothing here owns the cluster: leaving without ceremony saves Ray's half second of farewell
+    os._exit(1 if "error_kind" in answer else 0)
+
+
+def boot(home: Home, attach: str) -> dict[str, object]:
+    """Raises `RayMissing` and `StartFailed`."""
+    began = time.monotonic()
+    try:
+        import ray
+    except ImportError as error:
+        raise RayMissing(str(error)) from error
+    imported = time.monotonic()
+    address = attach or start_head(home)
+    started = time.monotonic()
+    ray.init(
+        address, namespace="maestro", log_to_driver=False, logging_level="warning", configure_logging=False
+    )
+    attached = time.monotonic()
+    from maestro_ray.actors.runtime import make_actors
+
+    slots = [f"slot-{suffix(8)}" for _ in range(Config.load(home).pool)]
+    pid = ray.get(make_actors(home, slots).ready.remote(), timeout=120)
+    ready = time.monotonic()
+    return {
+        "address": address,
+        "connections_pid": pid,
+        "timings": {
+            "import": round(imported - began, 3),
+            "head": round(started - imported, 3),
+            "attach": round(attached - started, 3),
+            "actors": round(ready - attached, 3),
+        },
+    }
+
+
+def start_head(home: Home) -> str:
+    """A head on loopback with token authentication and a temporary directory of its own; its address."""
+    from ray.scripts.scripts import start
+
+    directory = home.ray_directory
+    arguments = [
+        "--head",
+        "--port=0",
+        "--min-worker-port=0",
+        "--max-worker-port=0",
+        "--node-ip-address=127.0.0.1",
+        f"--temp-dir={directory}",
+        "--include-dashboard=false",
+        "--include-log-monitor=false",
+        "--no-monitor",
+        "--disable-usage-stats",
+        f"--object-store-memory={OBJECT_STORE}",
+    ]
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            start.main(arguments, standalone_mode=False)
+        except SystemExit as end:
+            if end.code:
+                raise StartFailed("Ray", f"`ray start` ended with {end.code}") from end
+        except Exception as error:
+            raise StartFailed("Ray", repr(error)) from error
+    return (directory / "ray_current_cluster").read_text().strip()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""The one place that knows Ray: the plain classes as actors, found by name, reached by calls.
+
+Everything is in the namespace `maestro`. Actors are detached, need no CPU for placement and are restarted without
+limit; what they are is rebuilt from the journal. There are no concurrency groups: in Ray each group of an async actor
+runs on an event loop and a thread of its own, and these objects belong to one loop. Nothing waits inside a call for
+longer than its own work, so one group with an explicit limit is enough.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import ActorUnavailableError, RayActorError
+
+from maestro_ray.actors.mail import Letter, PeerGone
+from maestro_ray.actors.messages import Part
+from maestro_ray.actors.slot import CONNECTIONS, Slot
+from maestro_ray.clock import SystemClock
+from maestro_ray.config import Home
+from maestro_ray.ids import suffix
+
+NAMESPACE = "maestro"
+CALLS_AT_ONCE = 1000
+
+
+class Peers:
+    """Actors by name. A handle is kept until a call on it fails: it does not survive a restart of Ray."""
+
+    def __init__(self) -> None:
+        self._handles: dict[str, ActorHandle] = {}
+
+    async def send(self, receiver: str, sender: str, batch: Sequence[Letter]) -> Sequence[Any]:
+        """One try; see `mail.Courier`."""
+        replies: Sequence[Any] = await self.call(receiver, "receive", sender, list(batch))
+        return replies
+
+    async def call(self, receiver: str, method: str, *arguments: Any) -> Any:
+        """Raises `PeerGone` when there is no such actor any more; after any other error the call may have run."""
+        handle = self._handle(receiver)
+        try:
+            return await getattr(handle, method).remote(*arguments)
+        except ActorUnavailableError:
+            raise  # a child of the next: it is starting again, and the caller tries again
+        except RayActorError as error:
+            self._handles.pop(receiver, None)
+            if receiver == CONNECTIONS:
+                raise
+            raise PeerGone(receiver) from error
+
+    def _handle(self, name: str) -> ActorHandle:
+        if name not in self._handles:
+            try:
+                self._handles[name] = ray.get_actor(name, namespace=NAMESPACE)
+            except ValueError as error:
+                if name == CONNECTIONS:
+                    raise ConnectionError("Connections is not there yet") from error
+                raise PeerGone(name) from error
+        return self._handles[name]
+
+    def forget(self, name: str) -> None:
+        self._handles.pop(name, None)
+
+
+class SlotActor:
+    """A slot inside Ray."""
+
+    async def __init__(self, name: str, log_directory: str) -> None:  # type: ignore[misc]  # Ray awaits it
+        _log_to(Path(log_directory) / "actors.log", name)
+        node = ray.get_runtime_context().get_node_id()
+        self._slot = Slot(
+            name,
+            Peers().send,
+            SystemClock(),
+            pid=os.getpid(),
+            node=node,
+            incarnation=f"{os.getpid()}-{suffix()}",
+        )
+        self._hello = asyncio.get_running_loop().create_task(self._slot.hello())
+
+    async def become(self, part: Part) -> None:
+        await self._slot.become(part)
+
+    async def receive(self, sender: str, batch: Sequence[Letter]) -> list[Any]:
+        return await self._slot.receive(sender, batch)
+
+
+class ConnectionsActor:
+    """Connections inside Ray, with its end of the local line."""
+
+    async def __init__(self, home_root: str, home_run: str) -> None:  # type: ignore[misc]  # Ray awaits it
+        from maestro_ray.actors.connections_process import ConnectionsProcess
+
+        home = Home(Path(home_root), Path(home_run))
+        _log_to(home.logs / "connections.log", CONNECTIONS)
+        peers = Peers()
+        self._process = ConnectionsProcess(home, peers.send, RaySlots(home, peers))
+        self._starting = asyncio.get_running_loop().create_task(self._process.start())
+
+    async def ready(self) -> int:
+        """Waits until the local line is answered; the pid."""
+        await asyncio.shield(self._starting)
+        return os.getpid()
+
+    async def receive(self, sender: str, batch: Sequence[Letter]) -> list[Any]:
+        await asyncio.shield(self._starting)
+        return await self._process.receive(sender, batch)
+
+
+_OPTIONS = {
+    "lifetime": "detached",
+    "namespace": NAMESPACE,
+    "num_cpus": 0,
+    "max_restarts": -1,
+    "max_task_retries": 0,
+    "max_concurrency": CALLS_AT_ONCE,
+}
+# wrapped once: wrapping per actor is twelve times slower and leaks in the GCS
+_SLOT = ray.remote(**_OPTIONS)(SlotActor)
+_CONNECTIONS = ray.remote(**_OPTIONS)(ConnectionsActor)
+
+
+class RaySlots:
+    """`pool.SlotActors` on Ray."""
+
+    def __init__(self, home: Home, peers: Peers) -> None:
+        self._home = home
+        self._peers = peers
+
+    def make(self, name: str) -> None:
+        _SLOT.options(name=name, get_if_exists=True).remote(name, str(self._home.logs))
+
+    async def become(self, name: str, part: Part) -> None:
+        while True:
+            try:
+                await self._peers.call(name, "become", part)
+                return
+            except (PeerGone, ActorUnavailableError):
+                # just made, or starting again: the caller has the time limit
+                await asyncio.sleep(0.05)
+
+    def end(self, name: str) -> None:
+        with contextlib.suppress(ValueError):  # it is gone
+            ray.kill(ray.get_actor(name, namespace=NAMESPACE), no_restart=True)
+        self._peers.forget(name)
+
+
+def make_actors(home: Home, slots: Sequence[str]) -> ActorHandle:
+    """Connections and the first slots, all begun at once; the handle of Connections."""
+    connections: ActorHandle = _CONNECTIONS.options(name=CONNECTIONS, get_if_exists=True).remote(
+        str(home.root), str(home.run)
+    )
+    for name in slots:
+        _SLOT.options(name=name, get_if_exists=True).remote(name, str(home.logs))
+    return connections
+
+
+def _log_to(path: Path, name: str) -> None:
+    """Our own log, beside Ray's: one file a kind of process, lines say whose."""
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter(f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger("maestro_ray")
+    root.handlers[:] = [handler]
+    root.setLevel(os.environ.get("MAESTRO_LOG", "INFO").upper())
+    root.propagate = False

@@ -1,0 +1,274 @@
+"""What can be asked of Connections over the local line: one small method per JSON-RPC method."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from maestro_ray.actors.connections import Connections
+from maestro_ray.actors.live_team import LiveTeam
+from maestro_ray.actors.messages import ClearSteering, Directives, Joined, Members, Roster, Steer
+from maestro_ray.actors.request import Asked, check
+from maestro_ray.actors.result import workers
+from maestro_ray.actors.start import start_team
+from maestro_ray.actors.team_record import MemberRecord
+from maestro_ray.connection.line import Notify
+from maestro_ray.errors import Conflict, MaestroError, NotFound, UsageError
+from maestro_ray.ids import new_id
+from maestro_ray.workspace.remote import project_key
+from maestro_ray.workspace.repo import Repo
+
+Params = dict[str, Any]
+
+
+class Service:
+    """The methods, by their names on the wire."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._methods: dict[str, Callable[[Params, Notify], Awaitable[Any]]] = {
+            "team.start": self.team_start,
+            "team.status": self.team_status,
+            "team.stop": self.team_stop,
+            "team.watch": self.team_watch,
+            "team.logs": self.team_logs,
+            "team.join": self.team_join,
+            "steer": self.steer,
+            "steering.clear": self.steering_clear,
+            "steering.list": self.steering_list,
+            "status": self.status,
+            "disconnect": self.disconnect,
+            "decide.list": self.decide_list,
+            "decide.answer": self.decide_answer,
+        }
+
+    async def handle(self, method: str, params: Params, notify: Notify) -> Any:
+        """The answer to one call. Raises `MaestroError`."""
+        if (found := self._methods.get(method)) is None:
+            raise NotFound("method", method)
+        return await found(params, notify)
+
+    # ── teams ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def team_start(self, params: Params, _notify: Notify) -> Any:
+        try:
+            asked = Asked(**params)
+        except TypeError as error:
+            raise UsageError(f"team.start: {error}") from error
+        request = await asyncio.to_thread(check, asked, self._connections.home)
+        # a person who leaves in the middle of it must not leave half a team
+        return await asyncio.shield(self._connections.spawn(start_team(self._connections, request)))
+
+    async def team_status(self, params: Params, _notify: Notify) -> Any:
+        return [await self._describe(team) for team in await self._chosen(params)]
+
+    async def team_stop(self, params: Params, _notify: Notify) -> Any:
+        teams = await self._chosen(params)
+        if not teams:
+            raise NotFound("team", params.get("team") or "here", "see `maestro status`")
+        await asyncio.gather(*(asyncio.shield(self._connections.end_team(team, "stopped")) for team in teams))
+        return [{"id": team.record.id, "name": team.record.name, "result": team.result} for team in teams]
+
+    async def team_watch(self, params: Params, notify: Notify) -> Any:
+        """Notifications `team.event` from `after` on; the answer comes when the team is over."""
+        team = await self._one(params, ended=True)
+        async for event in team.happenings.follow(int(params.get("after", 0))):
+            notify("team.event", event)
+        return team.result
+
+    async def team_logs(self, params: Params, _notify: Notify) -> Any:
+        team = await self._one(params, ended=True)
+        return {"team": team.record.name, "events": team.happenings.after(int(params.get("after", 0)))}
+
+    async def team_join(self, params: Params, _notify: Notify) -> Any:
+        """One more worker for a team that runs: `{role, name?, provider?, skills?, env}`."""
+        team = await self._one(params)
+        role = str(params.get("role", "dev"))
+        asked = Asked(team.record.repo, {role: 1}, params.get("providers", {}), env=params.get("env", {}))
+        request = await asyncio.to_thread(check, asked, self._connections.home)
+        number = sum(1 for each in team.record.members if each.role == role) + 1
+        name = str(params.get("name") or f"{role}-{number}")
+        if any(each.name == name for each in team.record.members):
+            raise Conflict(f"the team has a worker {name!r} already", "choose another with --name")
+        skills = {**request.skills.get(role, {}), **{slug: 3 for slug in params.get("skills", [])}}
+        return await asyncio.shield(
+            self._connections.spawn(self._join(team, name, role, skills, request.providers[role]))
+        )
+
+    async def _join(self, team: LiveTeam, name: str, role: str, skills: dict[str, int], provider: Any) -> Any:
+        connections = self._connections
+        body = {"name": name, "role": role, "skills": skills}
+        session = await connections.studio.post(f"teams/{team.record.id}/workers", body)
+        connections.fill_pool(1)
+        slot = connections.pool.take(1)[0].name
+        team.up.clear()
+        member = MemberRecord(name, role, session["id"], slot, provider)
+        await connections.record(team.record.with_member(member), team.env)
+        parts = team.record.parts(connections.home, connections.config, team.env)
+        connections.courier.tell(team.record.lead, Joined(name, role, session["id"], slot))
+        slots = {each.name: each.slot for each in team.record.members}
+        connections.courier.tell(team.record.channel, Members(slots))
+        await connections.slots.become(slot, parts[slot])
+        async with asyncio.timeout(60):
+            await team.up.wait()
+        connections.fill_pool()
+        return {"team": team.record.name, "worker": workers(team, connections.pool)[-1]}
+
+    # ── steering and decisions ───────────────────────────────────────────────────────────────────────────────────
+
+    async def steer(self, params: Params, _notify: Notify) -> Any:
+        text = str(params.get("text", "")).strip()
+        if not text:
+            raise UsageError("a directive needs words", 'for example: maestro steer "keep the public API"')
+        teams = await self._chosen(params)
+        if not teams:
+            raise NotFound("team", params.get("team") or "here", "start one with `maestro team`")
+        directive = str(params.get("id") or new_id())
+        told = [self._connections.courier.tell(team.record.channel, Steer(directive, text)) for team in teams]
+        numbers = await asyncio.gather(*told)
+        return {
+            "id": directive,
+            "text": text,
+            "teams": [{"name": t.record.name, "number": n} for t, n in zip(teams, numbers, strict=True)],
+        }
+
+    async def steering_clear(self, params: Params, _notify: Notify) -> Any:
+        teams = await self._chosen(params)
+        for team in teams:
+            await self._connections.courier.tell(team.record.channel, ClearSteering())
+        return {"teams": [team.record.name for team in teams]}
+
+    async def steering_list(self, params: Params, _notify: Notify) -> Any:
+        teams = await self._chosen(params)
+        return {
+            team.record.name: await self._connections.courier.tell(team.record.channel, Directives())
+            for team in teams
+        }
+
+    async def decide_list(self, params: Params, _notify: Notify) -> Any:
+        query = {}
+        if repo := params.get("repo"):
+            key = await self._key(repo)
+            found = await self._connections.studio.get("projects", key=key)
+            if not found:
+                return []
+            query["project_id"] = found[0]["id"]
+        return await self._connections.studio.get("decisions", **query)
+
+    async def decide_answer(self, params: Params, notify: Notify) -> Any:
+        wanted, answer = str(params.get("id", "")), str(params.get("answer", ""))
+        cards = [
+            card for card in await self.decide_list({}, notify) if card["id"].endswith(wanted) and wanted
+        ]
+        if len(cards) != 1:
+            raise NotFound("open decision", wanted, "see `maestro decide list`")
+        return await self._connections.studio.post(f"decisions/{cards[0]['id']}/answer", {"answer": answer})
+
+    # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def status(self, _params: Params, _notify: Notify) -> Any:
+        connections = self._connections
+        since = connections.socket.connected_since
+        blank = sum(1 for place in connections.pool.all() if not place.team and place.pid)
+        return {
+            "studio": {"url": connections.studio.url, "connected": since is not None},
+            "outbox": len(connections.outbox),
+            "pool": {"blank": blank, "size": connections.pool.size},
+            "teams": [await self._describe(team) for team in connections.teams.values()],
+        }
+
+    async def disconnect(self, params: Params, _notify: Notify) -> Any:
+        """End the sessions of one project, or of all."""
+        teams = list(self._connections.teams.values()) if params.get("all") else await self._chosen(params)
+        await asyncio.gather(
+            *(asyncio.shield(self._connections.end_team(team, "disconnected")) for team in teams)
+        )
+        return {"teams": [team.record.name for team in teams]}
+
+    # ── choosing and describing ──────────────────────────────────────────────────────────────────────────────────
+
+    async def _chosen(self, params: Params, *, ended: bool = False) -> list[LiveTeam]:
+        """The teams meant: by name or id, else those of the repository, else all."""
+        known = [*self._connections.teams.values(), *(self._connections.ended.values() if ended else ())]
+        if name := params.get("team"):
+            found = [team for team in known if name in (team.record.id, team.record.name)]
+            if not found:
+                raise NotFound("team", name, "see `maestro status`")
+            return found
+        if repo := params.get("repo"):
+            key = await self._key(repo)
+            return [team for team in known if team.record.key == key]
+        return known
+
+    async def _one(self, params: Params, *, ended: bool = False) -> LiveTeam:
+        living = await self._chosen(params) if not params.get("team") else []
+        teams = living or await self._chosen(params, ended=ended)
+        if not teams:
+            raise NotFound("team", params.get("team") or "here", "start one with `maestro team`")
+        if len(living) > 1:
+            names = ", ".join(team.record.name for team in living)
+            raise Conflict(f"several teams run here: {names}", "name the one you mean")
+        return teams[-1]
+
+    async def _key(self, repo: str) -> str:
+        def find() -> str:
+            return project_key(Repo.open(Path(repo)).root, self._connections.home.machine_id())
+
+        return await asyncio.to_thread(find)
+
+    async def _describe(self, team: LiveTeam) -> dict[str, Any]:
+        """The team as it really is: what the lead says, and when each member last showed that it lives."""
+        connections, record = self._connections, team.record
+        try:
+            roster = await asyncio.wait_for(
+                connections.courier.tell(record.lead, Roster()), connections.config.lease
+            )
+        except Exception:  # noqa: BLE001 - a lead that cannot answer now is a state to show, not an error
+            roster = {"state": "lead does not answer", "workers": {}}
+        plans = []
+        for plan_id in record.plans:
+            try:
+                plan = await connections.studio.get(f"plans/{plan_id}")
+            except MaestroError:
+                continue
+            done = sum(1 for task in plan["tasks"] if task["finished_at"])
+            plans.append(
+                {key: plan[key] for key in ("id", "title", "status", "waiting", "base_branch", "epic_branch")}
+                | {"done": done, "tasks": len(plan["tasks"]), "decisions": plan["decisions"]}
+            )
+        return {
+            "id": record.id,
+            "name": record.name,
+            "project": record.key,
+            "repo": record.repo,
+            "state": "draining" if team.ending else roster["state"],
+            "started_at": record.started_at,
+            "plans": plans,
+            "workers": [
+                self._member(team, member, roster["workers"].get(member, {})) for member in record.slots
+            ],
+        }
+
+    def _member(self, team: LiveTeam, member: str, told: dict[str, Any]) -> dict[str, Any]:
+        place = self._connections.pool.get(team.record.slots[member])
+        beat = place.beat if place else None
+        age = None if beat is None else round(self._connections.clock.monotonic() - beat, 2)
+        held = next(
+            (run for run in team.runs.values() if team.record.member_of(run["session_id"]) == member), None
+        )
+        return {
+            "name": member,
+            "role": told.get("role", member),
+            "pid": place.pid if place else 0,
+            "node": place.node if place else "",
+            "state": "up" if member in team.beaten else "down",
+            "lease_age": age,
+            "run": held
+            and {
+                "id": held["id"],
+                "purpose": held["purpose"],
+                "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
+            },
+        }

@@ -1,0 +1,161 @@
+"""Starting a team: from a checked request to workers that have shown that they live."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from maestro_ray.actors.connections import Connections
+from maestro_ray.actors.live_team import LiveTeam
+from maestro_ray.actors.pool import Place
+from maestro_ray.actors.request import TeamRequest
+from maestro_ray.actors.result import workers
+from maestro_ray.actors.team_record import MemberRecord, TeamRecord
+from maestro_ray.errors import StartFailed
+from maestro_ray.model.plan_file import to_json
+
+log = logging.getLogger(__name__)
+
+# a slot that was not in the pool costs the start of a process; on a busy machine some seconds
+UP_WITHIN = 60.0
+
+
+class Phases:
+    """How long each phase took, in seconds, for `--timings`."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def ended(self, name: str) -> None:
+        now = time.monotonic()
+        self.seconds[name] = round(now - self._last, 4)
+        self._last = now
+
+
+async def start_team(connections: Connections, request: TeamRequest) -> dict[str, Any]:
+    """Allocate, place, wait until every worker is up, then hand the plan to Studio.
+
+    When something fails on the way, what was made is ended again. Raises whatever it was.
+    """
+    phases = Phases()
+    record = await _allocate(connections, request)
+    phases.ended("allocate")
+    team = await connections.record(record, request.env)
+    try:
+        await _place(connections, team)
+        phases.ended("place")
+        await _until_up(team)
+        phases.ended("up")
+        plan = await _hand_over_plan(connections, team, request) if request.draft else None
+        phases.ended("plan")
+    except BaseException as error:
+        await connections.end_team(team, f"it could not be started: {error}")
+        raise
+    connections.fill_pool()
+    return {
+        "team": {"id": record.id, "name": record.name},
+        "repo": record.repo,
+        "base": request.base,
+        "plan": plan,
+        "workers": workers(team, connections.pool),
+        "warnings": list(request.warnings),
+        "timings": phases.seconds,
+    }
+
+
+async def _allocate(connections: Connections, request: TeamRequest) -> TeamRecord:
+    studio = connections.studio
+    project = await studio.post(
+        "projects", {"key": request.key, "name": request.key.rpartition("/")[2] or request.key}
+    )
+    lead = await studio.post(
+        "agent-sessions", {"project_id": project["id"], "role": "lead", "name": request.bot}
+    )
+    wanted = request.workers
+    given = await studio.post(
+        f"agent-sessions/{lead['id']}/team",
+        {
+            "workers": wanted,
+            "workspace": _workspace(connections, request),
+            "serves_all": request.draft is None,
+        },
+    )
+    places = _take_slots(connections, len(wanted) + 2)
+    members = tuple(
+        MemberRecord(
+            each["name"], each["worker_role"], each["id"], place.name, request.providers[each["worker_role"]]
+        )
+        for each, place in zip(given["members"], places[2:], strict=True)
+    )
+    return TeamRecord(
+        id=given["id"],
+        name=given["name"],
+        channel_name=given["channel"],
+        project=project["id"],
+        key=request.key,
+        repo=str(request.repo.root),
+        bot=request.bot,
+        session=lead["id"],
+        lead=places[0].name,
+        channel=places[1].name,
+        members=members,
+        serves_all=request.draft is None,
+        started_at=connections.clock.wall(),
+    )
+
+
+def _workspace(connections: Connections, request: TeamRequest) -> str:
+    """Two teams see the same branches when they work in the same repository of the same machine."""
+    return f"{connections.home.machine_id()}:{request.repo.git_common_dir}"
+
+
+def _take_slots(connections: Connections, count: int) -> list[Place]:
+    """Blank slots from the pool; what it lacks is made now."""
+    connections.fill_pool(count)
+    return connections.pool.take(count)
+
+
+async def _place(connections: Connections, team: LiveTeam) -> None:
+    """The channel first: the others post to it as soon as they are there."""
+    parts = team.record.parts(connections.home, connections.config, team.env)
+    channel = team.record.channel
+    await connections.slots.become(channel, parts[channel])
+    others = [slot for slot in parts if slot != channel]
+    await asyncio.gather(*(connections.slots.become(slot, parts[slot]) for slot in others))
+
+
+async def _until_up(team: LiveTeam) -> None:
+    try:
+        async with asyncio.timeout(UP_WITHIN):
+            await team.up.wait()
+    except TimeoutError:
+        missing = sorted({"lead", "channel", *(each.name for each in team.record.members)} - team.beaten)
+        raise StartFailed(
+            f"{', '.join(missing)} of the team", f"no sign of life within {UP_WITHIN:.0f} s"
+        ) from None
+
+
+async def _hand_over_plan(
+    connections: Connections, team: LiveTeam, request: TeamRequest
+) -> Mapping[str, Any]:
+    assert request.draft is not None
+    plan = await connections.studio.post(
+        "plans",
+        {
+            "project_id": team.record.project,
+            "draft": to_json(request.draft),
+            "team_id": team.record.id,
+            "workspace": _workspace(connections, request),
+            "base_branch": request.base,
+            "attempts": max(1, request.config.attempts),
+            "revision_cap": request.config.revision_cap,
+        },
+    )
+    await connections.add_plan(team, plan["id"])
+    await connections.studio.post(f"plans/{plan['id']}/activate")
+    tasks = [{key: task[key] for key in ("id", "key", "title", "status")} for task in plan["tasks"]]
+    return {"id": plan["id"], "title": plan["title"], "epic": plan["epic_branch"], "tasks": tasks}

@@ -1,0 +1,158 @@
+"""maestro-daemon: `python -m maestro_ray.daemon`. One per state directory; it never imports Ray."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import json
+import logging
+import logging.handlers
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from maestro_ray import __version__
+from maestro_ray.config import Config, Home
+from maestro_ray.connection.line import LineServer, Notify, call
+from maestro_ray.daemon.processes import become_subreaper, reap
+from maestro_ray.daemon.supervisor import Supervisor
+from maestro_ray.errors import DaemonRunning, MaestroError
+
+log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """Answers the local line: what it knows itself at once, everything else through Connections."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._supervisor = Supervisor(home)
+        self._line = LineServer(home.daemon_socket, self._handle)
+        self._started = time.time()
+        self._over = asyncio.Event()
+
+    async def run(self, ready: int) -> None:
+        """Serve until told to stop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._over.set)
+        loop.add_signal_handler(signal.SIGCHLD, reap)
+        await self._supervisor.adopt()
+        await self._line.start()
+        if ready >= 0:
+            os.write(ready, json.dumps({"pid": os.getpid()}).encode() + b"\n")
+            os.close(ready)
+        await self._over.wait()
+        await self._supervisor.stop(log.info)
+        await self._line.close()
+
+    async def _handle(self, method: str, params: dict[str, Any], notify: Notify) -> Any:
+        def progress(text: str) -> None:
+            notify("progress", {"text": text})
+
+        match method:
+            case "daemon.status":
+                return self._status()
+            case "daemon.stop":
+                await self._supervisor.stop(progress)
+                # the answer goes out first
+                asyncio.get_running_loop().call_later(0.05, self._over.set)
+                return {"pid": os.getpid()}
+            case "daemon.ensure":
+                await self._supervisor.ensure(progress)
+                return self._status()
+            case "studio.info":
+                return await self._supervisor.ensure_studio(progress)
+            case "status":
+                return await self._whole_status(notify)
+            case _:
+                began = time.monotonic()
+                await self._supervisor.ensure(progress)
+                answer = await call(self._home.connections_socket, method, params, notify)
+                if method == "team.start":
+                    answer["timings"] = {
+                        "ensure": round(time.monotonic() - began, 4) - sum(answer["timings"].values()),
+                        **answer["timings"],
+                        "cold": self._supervisor.timings,
+                    }
+                return answer
+
+    def _status(self) -> dict[str, Any]:
+        supervisor = self._supervisor
+        return {
+            "pid": os.getpid(),
+            "version": __version__,
+            "home": str(self._home.root),
+            "started_at": self._started,
+            "studio": supervisor.studio
+            and {key: supervisor.studio[key] for key in ("url", "pid", "version")},
+            "ray": supervisor.node
+            and {"address": supervisor.node.address, "running": supervisor.node.running()},
+            "trouble": supervisor.trouble,
+        }
+
+    async def _whole_status(self, notify: Notify) -> dict[str, Any]:
+        """What is so, also when Ray is down; nothing is started for a question."""
+        whole: dict[str, Any] = {"daemon": self._status(), "connections": None}
+        if self._supervisor.node is not None:
+            try:
+                whole["connections"] = await asyncio.wait_for(
+                    call(self._home.connections_socket, "status", {}, notify), 5.0
+                )
+            except (MaestroError, TimeoutError) as error:
+                whole["daemon"]["trouble"] = {
+                    **self._supervisor.trouble,
+                    "connections": str(error) or "no answer",
+                }
+        return whole
+
+
+@contextmanager
+def only_one(home: Home) -> Iterator[None]:
+    """Hold this home's lock. Raises `DaemonRunning`."""
+    with (home.run / "daemon.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise DaemonRunning(lock.read().strip() or "?") from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def main() -> None:
+    """Exit 0 after an orderly stop, 1 when it could not run."""
+    parser = argparse.ArgumentParser(prog="maestro-daemon")
+    parser.add_argument("--ready", type=int, default=-1)
+    ready = parser.parse_args().ready
+    home = Home.find()
+    try:
+        home.prepare()
+        with only_one(home):
+            Config.load(home)
+            _log_to(home)
+            become_subreaper()
+            asyncio.run(Daemon(home).run(ready))
+    except MaestroError as error:
+        if ready >= 0:
+            told = {"error_kind": error.kind, "message": str(error), "hint": error.hint}
+            os.write(ready, json.dumps(told).encode() + b"\n")
+        sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+        sys.exit(1)
+
+
+def _log_to(home: Home) -> None:
+    handler = logging.handlers.RotatingFileHandler(home.logs / "daemon.log", maxBytes=2**20, backupCount=3)
+    handler.setFormatter(logging.Formatter("%(asctime)s daemon %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+if __name__ == "__main__":
+    main()

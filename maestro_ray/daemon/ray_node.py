@@ -1,0 +1,115 @@
+"""The Ray node: started through the boot driver, known by its processes, killed as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from maestro_ray.agent.sweep import ProcessId, alive, identify, sweep
+from maestro_ray.config import Home
+from maestro_ray.daemon.child import Child, gone
+from maestro_ray.daemon.processes import descendants, kill
+from maestro_ray.daemon.ray_environment import node_mark, ray_environment
+
+BOOT_WITHIN = 180.0
+# without one of these there is no node; the agents beside them come and go with the raylet
+VITAL = ("gcs_server", "raylet")
+
+
+@dataclass(frozen=True)
+class RayNode:
+    """A node that runs: its address, its first processes by name, and how long its start took by phase."""
+
+    address: str
+    processes: Mapping[str, ProcessId]
+    timings: Mapping[str, float]
+
+    def running(self) -> bool:
+        return all(alive(process) for name, process in self.processes.items() if name in VITAL)
+
+    async def ended(self) -> str:
+        """Waits until a vital process has ended; its name."""
+        vital = {name: process for name, process in self.processes.items() if name in VITAL}
+        waits = {
+            asyncio.create_task(gone(process.pid)): name for name, process in vital.items() if alive(process)
+        }
+        if len(waits) < len(vital):
+            for task in waits:
+                task.cancel()
+            return next(name for name, process in vital.items() if not alive(process))
+        done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        return waits[done.pop()]
+
+    def save(self, home: Home) -> None:
+        """Keep it where the next daemon finds it."""
+        processes = {name: [each.pid, each.start] for name, each in self.processes.items()}
+        data = {"address": self.address, "processes": processes, "timings": dict(self.timings)}
+        (home.run / "node.json").write_text(json.dumps(data))
+
+
+def kept(home: Home) -> RayNode | None:
+    """The node an earlier daemon of this home left, dead or alive."""
+    try:
+        data: dict[str, Any] = json.loads((home.run / "node.json").read_text())
+        processes = {name: ProcessId(*each) for name, each in data["processes"].items()}
+        return RayNode(data["address"], processes, data["timings"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+async def start(home: Home, attach: str = "") -> RayNode:
+    """Start a node and its first actors, or only the actors on a node that runs. Raises `StartFailed` or `Reported`."""
+    arguments = ["--attach", attach] if attach else []
+    env = ray_environment(home, os.environ)
+    boot = await Child.start(
+        "Ray", "maestro_ray.actors.boot", arguments, env, home.logs / "ray.log", BOOT_WITHIN
+    )
+    await boot.ended()
+    node = RayNode(boot.answer["address"], await asyncio.to_thread(_find, home), boot.answer["timings"])
+    node.save(home)
+    return node
+
+
+async def end(home: Home, node: RayNode | None) -> None:
+    """Kill every process of the node at once: Ray itself would take up to a minute to notice."""
+    await asyncio.to_thread(_end, home, node)
+
+
+def _end(home: Home, node: RayNode | None) -> None:
+    known = {*(node.processes.values() if node else ()), *_find(home).values()}
+    roots = [process for process in known if alive(process)]
+    # parents first: a raylet would start new workers for those it sees die
+    kill(roots)
+    kill(descendants([process.pid for process in roots]))
+    sweep(node_mark(home))
+    (home.run / "node.json").unlink(missing_ok=True)
+    (home.connections_socket).unlink(missing_ok=True)
+
+
+def _find(home: Home) -> dict[str, ProcessId]:
+    """The node's own processes: their command lines name this home's Ray directory, which nobody else's do."""
+    found: dict[str, ProcessId] = {}
+    directory = os.fsencode(home.ray_directory)
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (program := _program(name, directory)) and (process := identify(int(name))):
+            found[program if program in VITAL else f"{program}-{name}"] = process
+    return found
+
+
+def _program(pid: str, directory: bytes) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+    except OSError:
+        return ""
+    if not any(
+        word.partition(b"=")[2].startswith(directory) or word.startswith(directory) for word in words[1:]
+    ):
+        return ""
+    return os.path.basename(words[0]).decode("utf-8", "replace")

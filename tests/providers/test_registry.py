@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from maestro_ray.config import Config, ProviderTable
+from maestro_ray.errors import BadProvider, ConfigError
+from maestro_ray.ports import ProviderSpec
+from maestro_ray.providers.command import Command
+from maestro_ray.providers.registry import build, parse_choice, resolve
+from maestro_ray.providers.scripted import Scripted
+
+CONFIG = Config(
+    providers={
+        "fmt": ProviderTable(argv=("ruff", "format"), env=("RUFF_CACHE_DIR",), verdict="exit-code"),
+        "command": ProviderTable(argv=("mine",)),
+        "robot": ProviderTable(kind="robot"),
+        "odd": ProviderTable(kind="claude"),
+        "leak": ProviderTable(argv=("x",), env=("KEY=value",)),
+    }
+)
+
+
+def refusal(choice: str, config: Config = CONFIG) -> str:
+    role, _, text = choice.partition("=")
+    with pytest.raises(BadProvider) as caught:
+        resolve({role: text}, config, Path("/repo"))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("dev=command:aider --message {prompt}", ("dev", "command", "aider --message {prompt}")),
+        ("dev=command:a=b:c", ("dev", "command", "a=b:c")),
+        ("test=command", ("test", "command", "")),
+        (" my-role = fmt : x ", ("my-role", "fmt", "x")),
+    ],
+)
+def test_a_choice_is_role_name_and_argument(text: str, choice: tuple[str, str, str]) -> None:
+    assert parse_choice(text) == choice
+
+
+@pytest.mark.parametrize(
+    "text", ["", "dev", "dev=", "=command", "Dev=command", "dev=:x", "dev:command", "a b=command"]
+)
+def test_a_choice_without_them_is_refused(text: str) -> None:
+    with pytest.raises(BadProvider, match="it names no role and provider") as caught:
+        parse_choice(text)
+    assert str(caught.value).startswith(f"--provider {text}: ")
+
+
+def test_a_name_is_a_table_or_a_kind() -> None:
+    assert resolve({"dev": "fmt:--fast", "test": "command"}, CONFIG, Path("/repo")) == {
+        "dev": ProviderSpec("command", "--fast", ("ruff", "format"), ("RUFF_CACHE_DIR",), "exit-code"),
+        "test": ProviderSpec("command", "", ("mine",)),
+    }
+    assert resolve({"test": "command:x y"}, Config(), Path("/repo")) == {
+        "test": ProviderSpec("command", "x y")
+    }
+
+
+def test_a_script_is_found_from_the_directory_and_read(tmp_path: Path) -> None:
+    (tmp_path / "play.toml").write_text("[[turns]]\n")
+    assert resolve({"dev": "scripted:play.toml"}, Config(), tmp_path)["dev"].arg == str(
+        tmp_path / "play.toml"
+    )
+    (tmp_path / "play.toml").write_text("[[turn]]\n")
+    with pytest.raises(ConfigError, match=r"play\.toml:1:1: unknown key 'turn'"):
+        resolve({"dev": "scripted:play.toml"}, Config(), tmp_path)
+
+
+def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
+    assert refusal("dev=comand:x") == (
+        "--provider dev=comand:x: unknown provider 'comand' (did you mean command?); "
+        "there are: command, fmt, leak, odd, robot, scripted"
+    )
+    assert refusal("dev=claude", Config()) == (
+        "--provider dev=claude: 'claude' is not available yet; there are: command, scripted"
+    )
+    assert refusal("dev=odd") == (
+        "--provider dev=odd: [providers.odd]: 'claude' is not available yet; there are: command, scripted"
+    )
+    assert refusal("dev=robot").startswith(
+        "--provider dev=robot: [providers.robot]: unknown provider 'robot'; there"
+    )
+    assert refusal("dev=leak") == "--provider dev=leak: env lists names of variables, and 'KEY=value' is none"
+    assert refusal("dev=command:x {nope}").startswith(
+        "--provider dev=command:x {nope}: unknown placeholder {nope}"
+    )
+    assert refusal("dev=scripted").startswith("--provider dev=scripted: it needs a script")
+
+
+def test_kinds_are_built() -> None:
+    assert isinstance(build(ProviderSpec("command", "x")), Command)
+    with pytest.raises(BadProvider, match="--provider auto: 'auto' is not available yet"):
+        build(ProviderSpec("auto"))
+
+
+@pytest.fixture
+def others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An installed package that brings the kinds robot and broken, and would like to be command."""
+    info = tmp_path / "robots-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: robots\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[maestro.providers]\nrobot = some_robots:Robot\nbroken = some_robots:Broken\ncommand = some_robots:Robot\n"
+    )
+    (tmp_path / "some_robots.py").write_text(
+        "class Robot:\n    def __init__(self, spec):\n        self.spec = spec\n"
+        "def Broken(spec):\n    raise OSError('no arm')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("some_robots", None)
+
+
+@pytest.mark.usefixtures("others")
+def test_another_package_brings_a_kind_that_is_loaded_only_when_it_is_built() -> None:
+    specs = resolve({"dev": "robot:x", "lint": "broken"}, CONFIG, Path("/repo"))
+    assert "some_robots" not in sys.modules
+    assert type(build(specs["dev"])).__name__ == "Robot"
+    with pytest.raises(
+        BadProvider, match="--provider broken: some_robots:Broken cannot be loaded: OSError: no arm"
+    ):
+        build(specs["lint"])
+    assert "broken, command" in refusal("dev=nobody", Config())
+
+
+@pytest.mark.usefixtures("others")
+def test_another_package_cannot_take_a_built_in_kind() -> None:
+    assert isinstance(build(ProviderSpec("command", "x")), Command)
+
+
+def test_scripted_is_built(tmp_path: Path) -> None:
+    path = tmp_path / "play.toml"
+    path.write_text("[[turns]]\n")
+    assert isinstance(build(ProviderSpec("scripted", str(path))), Scripted)
