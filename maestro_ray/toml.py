@@ -27,7 +27,7 @@ _WORDS = {
 
 def read_toml(text: str, path: str, mistake: Mistake) -> Table:
     """The top table of a TOML text. A syntax error is raised as `mistake(path, line, column, message)`."""
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    text = text.removeprefix("\ufeff")
     try:
         values = tomllib.loads(text)
     except RecursionError:

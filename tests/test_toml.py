@@ -96,6 +96,12 @@ def test_a_number_of_thousands_of_digits_is_a_mistake() -> None:
     assert "4300 digits" in complaint(read, "a = " + "9" * 5_000)
 
 
+def test_lines_may_end_as_on_windows() -> None:
+    assert complaint(read(TEXT.replace("\n", "\r\n")).tables("items")[1].whole, "n", 0).startswith(
+        "f.toml:9:1: "
+    )
+
+
 def test_a_byte_order_mark_is_no_mistake() -> None:
     assert read("\ufeffa = 'x'").text("a") == "x"
 

@@ -41,7 +41,10 @@ def connect_or_start(home: Home) -> Line:
 def _start(home: Home) -> None:
     from maestro_ray.agent.environment import allowed
 
-    env = {**allowed(os.environ, ["PYTHONPATH", "LD_LIBRARY_PATH", "MAESTRO_LOG"]), "MAESTRO_HOME": str(home.root)}
+    env = {
+        **allowed(os.environ, ["PYTHONPATH", "LD_LIBRARY_PATH", "MAESTRO_LOG"]),
+        "MAESTRO_HOME": str(home.root),
+    }
     reading, writing = os.pipe()
     with (home.logs / "daemon.out").open("ab") as log:
         process = subprocess.Popen(
@@ -62,4 +65,9 @@ def _start(home: Home) -> None:
         raise StartFailed("the daemon", f"see {home.logs / 'daemon.out'}")
     answer = json.loads(line)
     if answer.get("error_kind", "daemon_running") != "daemon_running":
-        raise Reported(answer["error_kind"], answer["message"], answer["hint"], 2 if "config" in answer["error_kind"] else 1)
+        raise Reported(
+            answer["error_kind"],
+            answer["message"],
+            answer["hint"],
+            2 if "config" in answer["error_kind"] else 1,
+        )

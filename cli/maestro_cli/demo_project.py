@@ -12,7 +12,14 @@ from pathlib import Path
 
 from maestro_ray.errors import UsageError
 
-_IDENTITY = ["-c", "user.name=maestro demo", "-c", "user.email=demo@maestro.invalid", "-c", "commit.gpgsign=false"]
+_IDENTITY = [
+    "-c",
+    "user.name=maestro demo",
+    "-c",
+    "user.email=demo@maestro.invalid",
+    "-c",
+    "commit.gpgsign=false",
+]
 
 
 @dataclass(frozen=True)
@@ -39,11 +46,21 @@ def prepare(directory: Path) -> DemoProject:
         raise UsageError(f"the demo cannot be made in {directory}: {error.strerror or error}", "") from error
     (repo / "gitignore").rename(repo / ".gitignore")
     _first_commit(repo)
-    reviewer = shlex.join([sys.executable, str(directory / "reviewer.py")]).replace("{", "{{").replace("}", "}}")
-    providers = {"dev": f"scripted:{directory / 'script.toml'}", "review": f"command:{reviewer}", "test": "command"}
+    reviewer = (
+        shlex.join([sys.executable, str(directory / "reviewer.py")]).replace("{", "{{").replace("}", "}}")
+    )
+    providers = {
+        "dev": f"scripted:{directory / 'script.toml'}",
+        "review": f"command:{reviewer}",
+        "test": "command",
+    }
     return DemoProject(repo, directory / "plan.toml", providers)
 
 
 def _first_commit(repo: Path) -> None:
-    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], [*_IDENTITY, "commit", "-q", "-m", "wordkit, unfinished"]):
+    for arguments in (
+        ["init", "-q", "-b", "main"],
+        ["add", "-A"],
+        [*_IDENTITY, "commit", "-q", "-m", "wordkit, unfinished"],
+    ):
         subprocess.run(["git", *arguments], cwd=repo, check=True, capture_output=True)

@@ -40,7 +40,9 @@ for module in (team, steer, decide, status, connect, disconnect, daemon, studio,
 
 
 @app.callback()
-def _root(show_version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True)) -> None:
+def _root(
+    show_version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+) -> None:
     if show_version:
         version.print_short()
         raise typer.Exit

@@ -12,7 +12,6 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 
 from maestro_ray.config import Config, Home
 from maestro_ray.errors import MaestroError, RayMissing, StartFailed

@@ -89,6 +89,9 @@ class Connections:
         """Take up what the journal says was going on, and keep the pool filled."""
         for entry in self._journal.read():
             self._replay(entry)
+        for place in self.pool.all():
+            # after a restart of Ray its actor is gone; one that is still there is left alone
+            self.slots.make(place.name)
         for work in (self.outbox.run(), self.socket.run(), self._keep_sessions(), self._watch_beats()):
             self.spawn(work)
 
@@ -127,7 +130,7 @@ class Connections:
             self._adopt(record, self._env.read(record.name))
         elif entry.kind == "team.ended" and (team := self.teams.pop(entry.body["id"], None)):
             for name in team.record.slots.values():
-                self.pool.release(name)
+                self.pool.drop(name)
 
     def _adopt(self, record: TeamRecord, env: Mapping[str, str]) -> LiveTeam:
         """Hold the slots of a team and listen to its channels."""

@@ -33,7 +33,7 @@ class ConnectionsProcess:
     async def start(self) -> None:
         info = await self._studio()
         while not (self._home.run / "tokens.json").exists():
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.02)
         tokens = studio_tokens(self._home, info["url"])
         self._connections = Connections(
             self._home,

@@ -7,6 +7,7 @@ it sends and has one batch on the way per receiver; the receiver drops repeats a
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -88,6 +89,8 @@ class Courier:
         self.name = name
         self._send = send
         self._patience = patience
+        # one count for all receivers: it must not begin again for one that was forgotten and is met again
+        self._numbers = itertools.count(1)
         self._queues: dict[str, _Queue] = {}
 
     def tell(self, receiver: str, message: Any) -> asyncio.Future[Any]:
@@ -98,7 +101,7 @@ class Courier:
             line.task = asyncio.get_running_loop().create_task(self._deliver(receiver, line))
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         reply.add_done_callback(_noted)
-        line.put(message, reply)
+        line.put(next(self._numbers), message, reply)
         return reply
 
     def forget(self, receiver: str) -> None:
@@ -137,17 +140,15 @@ class PeerGone(Exception):
 
 
 class _Queue:
-    """Messages for one receiver, numbered from 1."""
+    """Messages for one receiver, in rising numbers."""
 
     def __init__(self) -> None:
         self.filled = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
-        self._number = 0
         self._waiting: deque[tuple[int, Any, asyncio.Future[Any]]] = deque()
 
-    def put(self, message: Any, reply: asyncio.Future[Any]) -> None:
-        self._number += 1
-        self._waiting.append((self._number, message, reply))
+    def put(self, number: int, message: Any, reply: asyncio.Future[Any]) -> None:
+        self._waiting.append((number, message, reply))
         self.filled.set()
 
     def batch(self) -> list[tuple[int, Any, asyncio.Future[Any]]]:

@@ -92,7 +92,7 @@ class Service:
         name = str(params.get("name") or f"{role}-{number}")
         if any(each.name == name for each in team.record.members):
             raise Conflict(f"the team has a worker {name!r} already", "choose another with --name")
-        skills = {**request.skills.get(role, {}), **{slug: 3 for slug in params.get("skills", [])}}
+        skills = {**request.skills.get(role, {}), **dict.fromkeys(params.get("skills", []), 3)}
         return await asyncio.shield(
             self._connections.spawn(self._join(team, name, role, skills, request.providers[role]))
         )

@@ -95,7 +95,7 @@ class Slot:
                 log.warning(
                     "nothing heard of Connections for %s s: leaving the team", ORPHANED_AFTER * team.lease
                 )
-                asyncio.get_running_loop().create_task(self._quit())  # noqa: RUF006 - it cancels this very task
+                asyncio.get_running_loop().create_task(self._quit())
                 return
             await asyncio.sleep(team.ping)
 

@@ -46,10 +46,7 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     phases.ended("allocate")
     team = await connections.record(record, request.env)
     try:
-        await _place(connections, team)
-        phases.ended("place")
-        await _until_up(team)
-        phases.ended("up")
+        await _bring_up(connections, team, phases)
         plan = await _hand_over_plan(connections, team, request) if request.draft else None
         phases.ended("plan")
     except BaseException as error:
@@ -119,6 +116,20 @@ def _take_slots(connections: Connections, count: int) -> list[Place]:
     return connections.pool.take(count)
 
 
+async def _bring_up(connections: Connections, team: LiveTeam, phases: Phases) -> None:
+    try:
+        async with asyncio.timeout(UP_WITHIN):
+            await _place(connections, team)
+            phases.ended("place")
+            await team.up.wait()
+            phases.ended("up")
+    except TimeoutError:
+        missing = sorted({"lead", "channel", *(each.name for each in team.record.members)} - team.beaten)
+        raise StartFailed(
+            f"{', '.join(missing)} of the team", f"no sign of life within {UP_WITHIN:.0f} s"
+        ) from None
+
+
 async def _place(connections: Connections, team: LiveTeam) -> None:
     """The channel first: the others post to it as soon as they are there."""
     parts = team.record.parts(connections.home, connections.config, team.env)
@@ -126,17 +137,6 @@ async def _place(connections: Connections, team: LiveTeam) -> None:
     await connections.slots.become(channel, parts[channel])
     others = [slot for slot in parts if slot != channel]
     await asyncio.gather(*(connections.slots.become(slot, parts[slot]) for slot in others))
-
-
-async def _until_up(team: LiveTeam) -> None:
-    try:
-        async with asyncio.timeout(UP_WITHIN):
-            await team.up.wait()
-    except TimeoutError:
-        missing = sorted({"lead", "channel", *(each.name for each in team.record.members)} - team.beaten)
-        raise StartFailed(
-            f"{', '.join(missing)} of the team", f"no sign of life within {UP_WITHIN:.0f} s"
-        ) from None
 
 
 async def _hand_over_plan(

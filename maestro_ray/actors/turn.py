@@ -58,6 +58,7 @@ class Turn:
         """Start the program with its prompt. Raises `AgentFailed`."""
         launch = self._talk.launch
         for path, content in launch.files.items():
+            path.touch(mode=0o600)
             path.write_bytes(content)
         team = self._part.team
         env = allowed(team.env, [*self._provider.environment(), *self._part.provider.env])

@@ -97,7 +97,7 @@ class Workbench:
         if assignment["purpose"] == "test":
             return _tested(assignment, ended.event)
         if assignment["purpose"] == "review":
-            return Outcome.completed("reviewed", output=ended.event.text[-LONGEST_OUTPUT:])
+            return Outcome.completed("reviewed", output=ended.event.text)
         return await asyncio.to_thread(self._commit, assignment, ended.event)
 
     def _prepare(self, assignment: Assignment) -> None:

@@ -42,7 +42,7 @@ def read_verdict(output: str, commit: str) -> Verdict:
     if bad := next((line for line, match in zip(lines, found, strict=True) if match is None), None):
         return Verdict(commit, Judgement.REJECTED, f"the review's verdict cannot be read: {bad[:200]}")
     matches = [match for match in found if match]
-    if len({bool(match[1]) for match in matches}) == 2:  # noqa: PLR2004
+    if len({bool(match[1]) for match in matches}) == 2:
         return Verdict(commit, Judgement.REJECTED, "the review both approved and rejected the change")
     last = matches[-1]
     if last[1]:

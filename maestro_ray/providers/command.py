@@ -100,11 +100,12 @@ class CommandRun:
         return None
 
     def _say(self, pieces: Sequence[Piece]) -> list[AgentEvent]:
-        for text, ends in pieces:
-            self._whole.add(text + "\n" if ends else text)
+        texts = [text + "\n" if ends else text for text, ends in pieces]
+        for text in texts:
+            self._whole.add(text)
             if any(c.isalnum() for c in text):
                 self._last.append(text.strip()[:300])
-        return [Said(text) for text, _ in pieces if text.strip()]
+        return [Said(text) for text in texts]
 
     def _outcome(self, code: int | None) -> Finished | Failed:
         if code is None:

@@ -115,7 +115,7 @@ class ScriptedTurn:
             return self._events(json.loads(line))
         except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
             # what our own program did not write is text for people
-            return [Said(line)] if line.strip() else []
+            return [Said(line + "\n")]
 
     def _events(self, message: object) -> list[AgentEvent]:
         match message:
@@ -142,9 +142,10 @@ class ScriptedTurn:
         return []
 
     def _said(self, text: str) -> list[AgentEvent]:
-        for line in text.splitlines():
-            self._whole.add(line + "\n")
-        return [Said(text)] if text.strip() else []
+        lines = [line + "\n" for line in text.splitlines() or [""]]
+        for line in lines:
+            self._whole.add(line)
+        return [Said("".join(lines))]
 
 
 def _finite(value: Any) -> float:

@@ -3,13 +3,12 @@
 It uses the standard library only, and little of that, as it starts once a turn.
 """
 
-# ruff: noqa: PTH103, PTH108, PTH110, PTH118, PTH119, PTH120, PTH123, PTH206
+# ruff: noqa: PTH103, PTH108, PTH110, PTH118, PTH119, PTH120, PTH206
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -185,7 +184,6 @@ def write(event: dict[str, Any]) -> None:
 
 
 def main() -> NoReturn:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     first = read_line(b"")
     if first is None:
         sys.exit("the first line of standard input must be the turn to play")

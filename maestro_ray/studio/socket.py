@@ -12,7 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from maestro_ray.ids import new_id
 from maestro_ray.protocol.jsonrpc import Notification, encode
-from maestro_ray.protocol.pusher import channel_event, encode_frame
+from maestro_ray.protocol.pusher import Frame, channel_event, encode_frame
 from maestro_ray.protocol.session import (
     CloseSocket,
     Event,
@@ -50,7 +50,7 @@ class Hub:
 
     def relay(self, sender: Connection, event: EventReceived) -> None:
         """Pass a client's own event on to the other subscribers."""
-        text = encode_frame(channel_event(event.channel, event.event, event.data))
+        text = encode_frame(Frame(event.event, event.data, event.channel, event.user_id))
         for connection in self._connections - {sender}:
             connection.deliver(event.channel, text)
 

@@ -35,7 +35,7 @@ class Checkout:
 
         Also true while it is being rebased or bisected, when HEAD itself is detached.
         """
-        return ref == self.branch or ref in _borrowed(self.git_dir)
+        return ref == self.branch or ref in borrowed(self.git_dir)
 
     def operation(self) -> str | None:
         """The unfinished operation, for example "rebase"."""
@@ -80,8 +80,8 @@ def _main(listed: Path) -> Path:
     return Path(top) if top else listed
 
 
-def _borrowed(git_dir: Path) -> set[str]:
-    """The refs that git refuses to move because a rebase or a bisect will come back to them."""
+def borrowed(git_dir: Path) -> set[str]:
+    """The refs that git refuses to move because a rebase or a bisect in this checkout will come back to them."""
     refs = {_read(git_dir / name) for name in ("rebase-merge/head-name", "rebase-apply/head-name")}
     refs.add(f"refs/heads/{_read(git_dir / 'BISECT_START')}")
     # `rebase --update-refs` keeps triples of lines: ref, old hash, new hash

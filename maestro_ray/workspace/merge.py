@@ -85,7 +85,7 @@ def merge(
             if not files:
                 raise
             return MergeConflict(files)
-        commit = git.line("rev-parse", "--verify", "HEAD")
+        commit = worktrees.head(git)
     return AlreadyMerged(into) if commit == into else Merged(commit)
 
 

@@ -15,7 +15,7 @@ from maestro_ray.errors import (
     RefMoved,
     UsageError,
 )
-from maestro_ray.workspace.checkout import Checkout, checkouts
+from maestro_ray.workspace.checkout import Checkout, administrations, borrowed, checkouts
 from maestro_ray.workspace.git import Git, presentable
 from maestro_ray.workspace.lock import locked
 from maestro_ray.workspace.refs import branch_ref, check_commit, check_ref, nothing
@@ -187,11 +187,24 @@ class Repo:
     def _movable(self, ref: str) -> str:
         if not check_ref(ref).startswith("refs/"):
             raise UsageError(f"{ref!r} is not a full ref", "for example refs/heads/main")
+        if self._is_free(ref):
+            return ref
         ref = self._target(ref)
         for place in self.checkouts():
             if place.holds(ref):
                 raise BranchInUse(ref.removeprefix("refs/heads/"), presentable(str(place.path)))
         return ref
+
+    def _is_free(self, ref: str) -> bool:
+        """A quick look, with one process where `checkouts` needs several; in doubt it says no."""
+        common = self.git_common_dir
+        with locked(common, shared=True):
+            shape = "--format=%(refname)%00%(symref)%00%(worktreepath)%00"
+            found = self.git.run("for-each-ref", "--count=1", shape, ref).split("\0")
+            operations = [
+                borrowed(place) for place in (common, *(admin for _, admin in administrations(common)))
+            ]
+        return found[:3] == [ref, "", ""] and not any(ref in refs for refs in operations)
 
     def _swap(self, ref: str, old: str, *command: str) -> None:
         try:

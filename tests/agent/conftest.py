@@ -4,10 +4,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from agent_programs import until
 
 from maestro_ray.agent.sweep import find, sweep
 from maestro_ray.ids import suffix
+
+from .programs import until
 
 
 @pytest.fixture

@@ -123,18 +123,37 @@ async def test_a_tail_keeps_only_the_end_and_never_blocks_the_writer(pipe: list[
     assert tail.text() == "x\N{REPLACEMENT CHARACTER} the end"
 
 
-async def test_an_outlet_waits_for_room_and_keeps_two_writes_apart(pipe: list[int]) -> None:
+async def test_an_outlet_waits_for_room(pipe: list[int]) -> None:
     outlet = Outlet(handed_over(pipe, 1))
     inlet = Inlet(handed_over(pipe, 0))
-    writers = [asyncio.create_task(outlet.write(letter * 300_000)) for letter in (b"a", b"b")]
+    writing = asyncio.create_task(outlet.write(bytes(range(250)) * 4000))
     got = bytearray()
-    while len(got) < 600_000:
+    while len(got) < 1_000_000:
         got += await inlet.read()
-    await asyncio.gather(*writers)
+    await writing
     outlet.close()
 
-    assert got == b"a" * 300_000 + b"b" * 300_000
+    assert got == bytes(range(250)) * 4000
     assert await inlet.read() == b""
+
+
+async def test_two_writes_at_once_never_mix(pipe: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    outlet = Outlet(handed_over(pipe, 1))
+    real, calls = os.write, 0
+
+    def grudging(fd: int, data: bytes) -> int:
+        nonlocal calls
+        calls += 1
+        if calls % 2 == 0:
+            raise BlockingIOError
+        return real(fd, data[:1])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", grudging)
+        await asyncio.gather(outlet.write(b"first"), outlet.write(b"second"))
+    outlet.close()
+
+    assert os.read(pipe[0], 99) == b"firstsecond"
 
 
 async def test_an_outlet_drops_what_nobody_will_read(pipe: list[int]) -> None:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_programs import ENV, RESTLESS, STUBBORN, identities, python, until
 
 from maestro_ray.agent.process import SHIM, _description
 from maestro_ray.agent.sweep import MARK, ProcessId, alive, identify
+
+from .programs import ENV, RESTLESS, STUBBORN, identities, python, until
 
 
 @dataclass
@@ -157,7 +158,9 @@ def test_each_way_to_stop_it_ends_the_whole_tree(how: str, mark: str, shims: lis
 
 
 def test_it_kills_on_though_nobody_reads_its_reports(mark: str, shims: list[Shim]) -> None:
-    shims.append(shim := launch(python(STUBBORN), mark))
+    # The agent takes its SIGTERM, so there is something to report before the others are killed.
+    code = STUBBORN.replace("print(", "signal.signal(signal.SIGTERM, signal.SIG_DFL)\nprint(")
+    shims.append(shim := launch(python(code), mark))
     _, guard = shim.started()
     tree = identities(shim.line())
     shim.close("report", "control")

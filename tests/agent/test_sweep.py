@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from agent_programs import RESTLESS, python, until
 
 from maestro_ray.agent.sweep import MARK, ProcessId, alive, end, find, identify, sweep
+
+from .programs import RESTLESS, python, until
 
 Start = Callable[..., ProcessId]
 
@@ -89,6 +90,14 @@ def test_a_process_that_only_mentions_the_mark_is_not_found(mark: str, start: St
     assert find(mark) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a process of another user")
+def test_another_users_process_is_not_found(mark: str) -> None:
+    with subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: mark}, user=65534) as stranger:
+        assert until(lambda: f"{MARK}={mark}" in Path(f"/proc/{stranger.pid}/environ").read_text())
+        assert find(mark) == []
+        stranger.kill()
+
+
 def test_a_sweep_ends_what_is_marked_and_touches_nobody_else(mark: str, start: Start) -> None:
     ours = [start(mark), start(mark, DEAF)]
     twin, other = start(None), start(f"{mark}-2")
@@ -149,6 +158,24 @@ def test_a_sweep_catches_those_that_fork_and_leave(mark: str, start: Start) -> N
 
     assert sweep(mark, within=15).left == ()
     assert find(mark) == []
+
+
+def test_one_look_that_finds_nobody_is_not_believed(
+    mark: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process shows no environment while it is being executed."""
+    process = start(mark)
+    real, looks = os.listdir, 0
+
+    def late(path: str) -> list[str]:
+        nonlocal looks
+        looks += 1
+        return [] if looks == 1 else real(path)
+
+    monkeypatch.setattr(os, "listdir", late)
+
+    assert sweep(mark).ended == 1
+    assert not alive(process)
 
 
 def test_a_sweep_spares_the_one_who_sweeps(mark: str) -> None:

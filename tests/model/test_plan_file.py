@@ -143,6 +143,8 @@ def test_phases_and_loose_tasks_do_not_mix() -> None:
     [
         ({"a": "a"}, "4:1: these tasks wait for each other: a → a"),
         ({"b": "c", "c": "d", "d": "b"}, "8:1: these tasks wait for each other: b → c → d → b"),
+        ({"b": "d", "d": "c", "c": "b"}, "8:1: these tasks wait for each other: b → d → c → b"),
+        ({"a": "d", "d": "c", "c": "d"}, "12:1: these tasks wait for each other: c → d → c"),
         ({"a": "b", "c": "d", "d": "c"}, "12:1: these tasks wait for each other: c → d → c"),
     ],
 )

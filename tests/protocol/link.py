@@ -68,7 +68,11 @@ class Link:
         """Let time pass, firing every deadline at its time."""
         end = self.now + seconds
         while True:
-            due = [each for each in (self.client.next_deadline(), self.server.next_deadline()) if each is not None]
+            due = [
+                each
+                for each in (self.client.next_deadline(), self.server.next_deadline())
+                if each is not None
+            ]
             if not due or min(due) > end:
                 self.now = end
                 return self

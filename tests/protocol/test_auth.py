@@ -33,9 +33,9 @@ def test_the_published_presence_channel_example() -> None:
 
 
 def test_the_older_presence_channel_example() -> None:
-    assert sign_channel(KEY, SECRET, "1234.1234", "presence-foobar", MEMBER.replace("Channels", "Pusher")) == (
-        "278d425bdf160c739803:afaed3695da2ffd16931f457e338e6c9f2921fa133ce7dac49f529792be6304c"
-    )
+    assert sign_channel(
+        KEY, SECRET, "1234.1234", "presence-foobar", MEMBER.replace("Channels", "Pusher")
+    ) == ("278d425bdf160c739803:afaed3695da2ffd16931f457e338e6c9f2921fa133ce7dac49f529792be6304c")
 
 
 def test_every_character_a_channel_may_have_as_the_java_library_signs_it() -> None:
@@ -72,7 +72,21 @@ def test_a_request_without_body_signs_its_query_in_lower_case_and_sorted() -> No
 
 @pytest.mark.parametrize(
     "socket_id",
-    ["", "1", "1.", ".1", "1.1.1", "1.1\n", " 1.1", "1:1", "1.1:private-other", "a.b", "١.٢", "-1.1", "1" * 21 + ".1"],
+    [
+        "",
+        "1",
+        "1.",
+        ".1",
+        "1.1.1",
+        "1.1\n",
+        " 1.1",
+        "1:1",
+        "1.1:private-other",
+        "a.b",
+        "١.٢",
+        "-1.1",
+        "1" * 21 + ".1",
+    ],
 )
 def test_what_is_not_a_socket_id_is_never_signed(socket_id: str) -> None:
     assert not auth.valid_socket_id(socket_id)
@@ -82,7 +96,8 @@ def test_what_is_not_a_socket_id_is_never_signed(socket_id: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "channel", ["", "private-a:b", "private-a b", "private-ä", "private-a\n", "a/b", "#server-to-user-1", "a" * 201]
+    "channel",
+    ["", "private-a:b", "private-a b", "private-ä", "private-a\n", "a/b", "#server-to-user-1", "a" * 201],
 )
 def test_what_is_not_a_channel_is_never_signed(channel: str) -> None:
     assert not valid_channel(channel)
@@ -106,8 +121,14 @@ def test_which_channels_must_be_signed() -> None:
 def test_a_signature_is_good_for_exactly_one_thing() -> None:
     signed = sign_channel(KEY, SECRET, "1.1", "presence-a", MEMBER)
 
-    def good(key: str = KEY, secret: str = SECRET, socket: str = "1.1", channel: str = "presence-a",
-             told: str | None = signed, data: str | None = MEMBER) -> bool:
+    def good(
+        key: str = KEY,
+        secret: str = SECRET,
+        socket: str = "1.1",
+        channel: str = "presence-a",
+        told: str | None = signed,
+        data: str | None = MEMBER,
+    ) -> bool:
         return verify_channel(key, secret, socket, channel, auth=told, channel_data=data)
 
     assert good()
@@ -131,7 +152,9 @@ def test_empty_channel_data_counts_as_none() -> None:
 
 
 @given(st.text(), st.text(), st.text(), st.none() | st.text())
-def test_no_text_makes_verifying_raise_or_succeed(socket_id: str, channel: str, told: str, data: str | None) -> None:
+def test_no_text_makes_verifying_raise_or_succeed(
+    socket_id: str, channel: str, told: str, data: str | None
+) -> None:
     assert not verify_channel(KEY, SECRET, socket_id, channel, auth=told, channel_data=data)
     assert not verify_channel(KEY, SECRET, "1.1", "private-a", auth=told, channel_data=data)
 

@@ -13,7 +13,9 @@ rolls = st.floats(0, 1, exclude_max=True)
 @pytest.mark.parametrize(
     ("attempt", "top"), [(0, 2.0), (1, 3.0), (2, 5.0), (3, 9.0), (4, 17.0), (5, 30.0), (9999, 30.0)]
 )
-def test_the_wait_is_spread_over_the_whole_window_which_doubles_up_to_the_cap(attempt: int, top: float) -> None:
+def test_the_wait_is_spread_over_the_whole_window_which_doubles_up_to_the_cap(
+    attempt: int, top: float
+) -> None:
     backoff = Backoff()
 
     waits = [backoff.next_delay(attempt, Advice.BACK_OFF, roll) for roll in (0.0, 0.5, 0.999999)]

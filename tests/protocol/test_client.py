@@ -25,7 +25,9 @@ from maestro_ray.protocol.events import (
 from maestro_ray.protocol.pusher import Advice
 from maestro_ray.protocol.states import ConnectionState, SubscriptionState
 
-HELLO = '{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"1.2\\",\\"activity_timeout\\":20}"}'
+HELLO = (
+    '{"event":"pusher:connection_established","data":"{\\"socket_id\\":\\"1.2\\",\\"activity_timeout\\":20}"}'
+)
 A, B = "private-a", "private-b"
 
 
@@ -147,8 +149,12 @@ def test_a_refusal_before_the_hello_ends_it_at_once_and_its_code_decides(
     assert fresh.closed(close_code, "", 103.0) == [Disconnected(code, message, advice, 0.0)]
 
 
-@pytest.mark.parametrize("data", [{"code": 4301, "message": "slow down"}, {"code": None, "message": "slow down"}])
-def test_any_other_error_before_the_hello_leaves_it_to_the_deadline(fresh: ClientSession, data: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "data", [{"code": 4301, "message": "slow down"}, {"code": None, "message": "slow down"}]
+)
+def test_any_other_error_before_the_hello_leaves_it_to_the_deadline(
+    fresh: ClientSession, data: dict[str, Any]
+) -> None:
     error = json.dumps({"event": "pusher:error", "data": data})
 
     assert fresh.receive(error, 101.0) == [ErrorReceived(data["code"], "slow down")]
@@ -174,7 +180,9 @@ def test_subscribing_sends_the_signature(client: ClientSession) -> None:
     client.subscribe(A, "key:sig", '{"user_id":"1"}', now=101.0)
 
     data = {"channel": A, "auth": "key:sig", "channel_data": '{"user_id":"1"}'}
-    assert [json.loads(text) for text in client.data_to_send()] == [{"event": "pusher:subscribe", "data": data}]
+    assert [json.loads(text) for text in client.data_to_send()] == [
+        {"event": "pusher:subscribe", "data": data}
+    ]
     assert client.data_to_send() == []
     assert client.subscription(A) is SubscriptionState.PENDING
     assert client.receive(succeeded(A, '{"n":4}'), 102.0) == [Subscribed(A, {"n": 4})]
@@ -231,7 +239,9 @@ def test_reverbs_nameless_refusals_go_to_the_pending_requests_in_order(client: C
 
     assert client.receive(refusal, 102.0) == [SubscriptionRefused(A, 4009, "Connection is unauthorized")]
     assert client.receive(succeeded(B), 102.0) == [Subscribed(B, {})]
-    assert client.receive(refusal, 102.0) == [SubscriptionRefused("private-c", 4009, "Connection is unauthorized")]
+    assert client.receive(refusal, 102.0) == [
+        SubscriptionRefused("private-c", 4009, "Connection is unauthorized")
+    ]
     assert client.receive(refusal, 102.0) == [ErrorReceived(4009, "Connection is unauthorized")]
     assert client.subscription(A) is SubscriptionState.FAILED
 
@@ -373,7 +383,9 @@ def test_other_events_are_passed_on_with_their_data_read(subscribed: ClientSessi
     added = json.dumps({"event": "pusher_internal:member_added", "channel": A, "data": '{"user_id":"8"}'})
 
     assert subscribed.receive(event, 102.0) == [EventReceived(A, "client-hi", {"a": 1}, "7")]
-    assert subscribed.receive(added, 102.0) == [EventReceived(A, "pusher_internal:member_added", {"user_id": "8"})]
+    assert subscribed.receive(added, 102.0) == [
+        EventReceived(A, "pusher_internal:member_added", {"user_id": "8"})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -397,7 +409,9 @@ def test_nothing_is_reported_of_a_channel_before_it_is_confirmed(client: ClientS
     assert client.receive(numbered(1), 102.0) == []
 
 
-@pytest.mark.parametrize("text", ["", "{", b"\xff", "[]", '{"event":1}', "[" * 10_000, '{"event":"e","event":"e"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", b"\xff", "[]", '{"event":1}', "[" * 10_000, '{"event":"e","event":"e"}']
+)
 def test_a_frame_that_cannot_be_read_is_reported_and_the_next_one_is_read(
     subscribed: ClientSession, text: str | bytes
 ) -> None:
@@ -408,7 +422,9 @@ def test_a_frame_that_cannot_be_read_is_reported_and_the_next_one_is_read(
 def test_a_frame_that_is_too_large_is_reported() -> None:
     client = ClientSession(100.0, ClientLimits(received_bytes=100))
 
-    assert client.receive("x" * 101, 101.0) == [FrameRejected("the frame has 101 bytes, at most 100 are read")]
+    assert client.receive("x" * 101, 101.0) == [
+        FrameRejected("the frame has 101 bytes, at most 100 are read")
+    ]
 
 
 def test_a_ping_is_answered(client: ClientSession) -> None:

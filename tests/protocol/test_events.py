@@ -9,7 +9,14 @@ import pytest
 from maestro_ray.protocol import events
 from maestro_ray.protocol.pusher import Advice
 
-SAMPLES = {"code": 4009, "lived": 1.5, "advice": Advice.BACK_OFF, "expected": 3, "got": 5, "activity_timeout": 30.0}
+SAMPLES = {
+    "code": 4009,
+    "lived": 1.5,
+    "advice": Advice.BACK_OFF,
+    "expected": 3,
+    "got": 5,
+    "activity_timeout": 30.0,
+}
 
 
 @pytest.mark.parametrize("kind", get_args(events.Event))

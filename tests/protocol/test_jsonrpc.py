@@ -54,7 +54,10 @@ def test_the_text_is_compact_and_leaves_out_what_is_empty() -> None:
     assert encode(Request(1, "status")) == '{"jsonrpc":"2.0","method":"status","id":1}'
     assert encode(Notification("é", [1])) == '{"jsonrpc":"2.0","method":"é","params":[1]}'
     assert encode(Result("a", None)) == '{"jsonrpc":"2.0","result":null,"id":"a"}'
-    assert encode(Failure(None, -32700, "no")) == '{"jsonrpc":"2.0","error":{"code":-32700,"message":"no"},"id":null}'
+    assert (
+        encode(Failure(None, -32700, "no"))
+        == '{"jsonrpc":"2.0","error":{"code":-32700,"message":"no"},"id":null}'
+    )
     assert '"data":{"a":1}' in encode(Failure(1, -32000, "no", {"a": 1}))
 
 
@@ -72,7 +75,15 @@ def malformed(text: str | bytes, **options: int) -> Malformed:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"jsonrpc":"2.0","method":"a"', b'{"method":"\xff"}', '{"a":1,"a":1}', "[NaN]", "1e999", "[" * 100_000, ""],
+    [
+        '{"jsonrpc":"2.0","method":"a"',
+        b'{"method":"\xff"}',
+        '{"a":1,"a":1}',
+        "[NaN]",
+        "1e999",
+        "[" * 100_000,
+        "",
+    ],
 )
 def test_what_is_not_strict_json_is_a_parse_error(text: str | bytes) -> None:
     assert malformed(text).answer == Failure(None, -32700, malformed(text).reason)
@@ -147,9 +158,19 @@ def test_no_bytes_make_it_raise(text: str | bytes) -> None:
     answers(decode(text))
 
 
-@given(json_values | st.fixed_dictionaries({"jsonrpc": st.just("2.0")}, optional={
-    "method": json_values, "params": json_values, "id": json_values, "result": json_values, "error": json_values,
-}))
+@given(
+    json_values
+    | st.fixed_dictionaries(
+        {"jsonrpc": st.just("2.0")},
+        optional={
+            "method": json_values,
+            "params": json_values,
+            "id": json_values,
+            "result": json_values,
+            "error": json_values,
+        },
+    )
+)
 def test_no_value_makes_it_raise_and_every_answer_is_a_message(value: Any) -> None:
     answers(read(value))
 
@@ -208,7 +229,9 @@ def test_a_reported_kind_nobody_knows_is_passed_on() -> None:
 
 
 @pytest.mark.parametrize("exit_code", [0, -1, 256, True, 2.0, "2", None])
-@pytest.mark.parametrize("data", [None, [], "x", {}, {"error_kind": "", "hint": 1}, {"error_kind": 5, "hint": None}])
+@pytest.mark.parametrize(
+    "data", [None, [], "x", {}, {"error_kind": "", "hint": 1}, {"error_kind": 5, "hint": None}]
+)
 def test_a_failure_with_odd_data_is_still_an_error(data: Any, exit_code: Any) -> None:
     if isinstance(data, dict):
         data = {**data, "exit_code": exit_code}

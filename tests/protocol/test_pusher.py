@@ -27,11 +27,18 @@ def test_each_frame_of_a_server_has_a_string_as_data_but_the_error() -> None:
         "event": "pusher:connection_established",
         "data": '{"socket_id":"1.2","activity_timeout":30}',
     }
-    assert succeeded == {"event": "pusher_internal:subscription_succeeded", "channel": "private-a", "data": '{"n":4}'}
+    assert succeeded == {
+        "event": "pusher_internal:subscription_succeeded",
+        "channel": "private-a",
+        "data": '{"n":4}',
+    }
     assert on_the_wire(pusher.succeeded("a"))["data"] == "{}"
     assert event == {"event": "e", "channel": "private-a", "data": '{"x":1}'}
     assert on_the_wire(pusher.channel_event("a", "e", "as it is"))["data"] == "as it is"
-    assert on_the_wire(pusher.error(4009, "no")) == {"event": "pusher:error", "data": {"code": 4009, "message": "no"}}
+    assert on_the_wire(pusher.error(4009, "no")) == {
+        "event": "pusher:error",
+        "data": {"code": 4009, "message": "no"},
+    }
     assert on_the_wire(pusher.error(None, "no", "a"))["channel"] == "a"
 
 
@@ -172,6 +179,12 @@ def test_garbage_raises_nothing_but_bad_frame(text: str | bytes) -> None:
 def test_every_code_has_its_advice(code: int | None, advice: Advice) -> None:
     assert advise(code) is advice
     assert advise_closed(code) is (Advice.BACK_OFF if advice is Advice.STAY else advice)
+
+
+def test_the_numbers_are_those_of_the_protocol() -> None:
+    published = [4000, 4001, 4003, 4004, 4005, 4006, 4007, 4008, 4009, 4100, 4200, 4201, 4202, 4301, 4302]
+
+    assert [int(code) for code in Code] == published
 
 
 def test_no_code_is_left_without_a_row_above() -> None:

@@ -95,7 +95,9 @@ def test_the_greeting(protocol: str) -> None:
         (KEY, "8", 4007, "Unsupported protocol version"),
     ],
 )
-def test_who_is_turned_away_is_told_why_in_both_ways(key: str, protocol: str | None, code: int, message: str) -> None:
+def test_who_is_turned_away_is_told_why_in_both_ways(
+    key: str, protocol: str | None, code: int, message: str
+) -> None:
     server = ServerSession(SOCKET, KEY, SECRET)
 
     assert server.open(key, protocol, 100.0) == [CloseSocket(code, message)]
@@ -138,7 +140,9 @@ def test_a_signed_subscription_is_asked_for_and_confirmed(server: ServerSession,
     assert server.channels == []
     assert not server.publish(A, "e", {})
     assert server.accept(A, {"n": 4})
-    assert sent(server) == [{"event": "pusher_internal:subscription_succeeded", "channel": A, "data": '{"n":4}'}]
+    assert sent(server) == [
+        {"event": "pusher_internal:subscription_succeeded", "channel": A, "data": '{"n":4}'}
+    ]
     assert server.channels == [A]
     assert not server.accept(A)
 
@@ -303,7 +307,9 @@ def test_client_events_need_a_subscribed_private_channel(server: ServerSession) 
     server.data_to_send()
 
     for channel in (A, "public", "private-pending"):
-        assert server.receive(frame("client-hi", {}, channel), 102.0) == [FrameRejected(message, 4009, channel)]
+        assert server.receive(frame("client-hi", {}, channel), 102.0) == [
+            FrameRejected(message, 4009, channel)
+        ]
         refused(server, 4009, message, channel)
 
 
@@ -350,8 +356,12 @@ def test_a_long_unknown_name_is_not_sent_back_whole(server: ServerSession) -> No
     refused(server, 4301, "unknown event " + "x" * 200)
 
 
-@pytest.mark.parametrize("text", ["", "{", b"\xff\xfe", "[]", "{}", '{"event":1}', '{"a":1,"a":1}', "[" * 5000, "NaN"])
-def test_an_unreadable_frame_is_answered_on_a_usable_connection(server: ServerSession, text: str | bytes) -> None:
+@pytest.mark.parametrize(
+    "text", ["", "{", b"\xff\xfe", "[]", "{}", '{"event":1}', '{"a":1,"a":1}', "[" * 5000, "NaN"]
+)
+def test_an_unreadable_frame_is_answered_on_a_usable_connection(
+    server: ServerSession, text: str | bytes
+) -> None:
     (rejected,) = server.receive(text, 101.0)
 
     assert isinstance(rejected, FrameRejected)

@@ -39,7 +39,9 @@ TEAM = "private-team.blue"
 
 
 def publish(link: Link, n: int, channel: str = PROJECT) -> None:
-    link.server.publish(channel, "task.updated", encode(Notification("task.updated", {"id": f"e{n}", "n": n})))
+    link.server.publish(
+        channel, "task.updated", encode(Notification("task.updated", {"id": f"e{n}", "n": n}))
+    )
 
 
 def numbers(link: Link) -> list[Any]:
@@ -91,7 +93,9 @@ def test_a_wrong_signature_refuses_one_channel_and_no_other() -> None:
     assert link.client.subscription(PROJECT) is SubscriptionState.SUBSCRIBED
     assert link.client.subscription(TEAM) is SubscriptionState.FAILED
     assert link.client.subscription("private-z") is SubscriptionState.SUBSCRIBED
-    assert link.events_of(SubscriptionRefused) == [SubscriptionRefused(TEAM, 4009, "Connection is unauthorized")]
+    assert link.events_of(SubscriptionRefused) == [
+        SubscriptionRefused(TEAM, 4009, "Connection is unauthorized")
+    ]
     assert link.events_of(ErrorReceived) == []
 
 
@@ -214,9 +218,17 @@ frames = st.fixed_dictionaries(
     {
         "event": st.sampled_from(
             [
-                "pusher:connection_established", "pusher:error", "pusher:ping", "pusher:pong", "pusher:subscribe",
-                "pusher:unsubscribe", "pusher_internal:subscription_succeeded", "pusher:subscription_error",
-                "task.updated", "client-x", "pusher:signin",
+                "pusher:connection_established",
+                "pusher:error",
+                "pusher:ping",
+                "pusher:pong",
+                "pusher:subscribe",
+                "pusher:unsubscribe",
+                "pusher_internal:subscription_succeeded",
+                "pusher:subscription_error",
+                "task.updated",
+                "client-x",
+                "pusher:signin",
             ]
         )
         | json_values

@@ -16,7 +16,9 @@ from maestro_ray.protocol.states import (
 
 
 def test_a_connection_begins_once_and_ends_for_good() -> None:
-    arrows = {(state.value, move.value, to.value) for state, row in CONNECTION.items() for move, to in row.items()}
+    arrows = {
+        (state.value, move.value, to.value) for state, row in CONNECTION.items() for move, to in row.items()
+    }
 
     assert arrows == {
         ("connecting", "establish", "established"),
@@ -26,7 +28,9 @@ def test_a_connection_begins_once_and_ends_for_good() -> None:
 
 
 def test_a_subscription_is_asked_for_answered_and_left() -> None:
-    arrows = {(state.value, move.value, to.value) for state, row in SUBSCRIPTION.items() for move, to in row.items()}
+    arrows = {
+        (state.value, move.value, to.value) for state, row in SUBSCRIPTION.items() for move, to in row.items()
+    }
 
     assert arrows == {
         ("absent", "ask", "pending"),
@@ -48,15 +52,21 @@ def test_a_missing_arrow_of_a_connection_is_the_error(state: ConnectionState, mo
     if move in CONNECTION[state]:
         assert move_connection(state, move) is CONNECTION[state][move]
     else:
-        with pytest.raises(IllegalEvent, match=f"connection: {move.value} is not possible in state {state.value}"):
+        with pytest.raises(
+            IllegalEvent, match=f"connection: {move.value} is not possible in state {state.value}"
+        ):
             move_connection(state, move)
 
 
 @pytest.mark.parametrize("state", list(SubscriptionState))
 @pytest.mark.parametrize("move", list(SubscriptionMove))
-def test_a_missing_arrow_of_a_subscription_is_the_error(state: SubscriptionState, move: SubscriptionMove) -> None:
+def test_a_missing_arrow_of_a_subscription_is_the_error(
+    state: SubscriptionState, move: SubscriptionMove
+) -> None:
     if move in SUBSCRIPTION[state]:
         assert move_subscription(state, move) is SUBSCRIPTION[state][move]
     else:
-        with pytest.raises(IllegalEvent, match=f"subscription: {move.value} is not possible in state {state.value}"):
+        with pytest.raises(
+            IllegalEvent, match=f"subscription: {move.value} is not possible in state {state.value}"
+        ):
             move_subscription(state, move)

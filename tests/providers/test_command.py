@@ -90,8 +90,14 @@ def test_a_program_inside_the_worktree_is_not_looked_for(arg: str) -> None:
 
 def test_work_is_done_with_exit_code_0() -> None:
     conversation = run()
-    assert conversation.feed(b"one\n\ntw") == [Said("one")]
-    assert conversation.exited(0, "") == [Said("tw"), Finished("one\n\ntw\n", 0)]
+    assert conversation.feed(b"one\n\ntw") == [Said("one\n"), Said("\n")]
+    assert conversation.exited(0, "") == [Said("tw\n"), Finished("one\n\ntw\n", 0)]
+
+
+def test_what_is_said_joins_to_the_output_also_where_a_line_was_cut() -> None:
+    conversation = run()
+    said = conversation.feed(b"x" * 9_000 + b"\n\ny\n")
+    assert "".join(event.text for event in said if isinstance(event, Said)) == "x" * 9_000 + "\n\ny\n"
 
 
 def test_work_fails_with_another_and_says_why() -> None:
@@ -104,7 +110,7 @@ def test_work_fails_with_another_and_says_why() -> None:
 @pytest.mark.parametrize("purpose", ["execute", "test", "review"])
 def test_a_signal_is_always_a_failure(purpose: str) -> None:
     conversation = run(purpose, judge=True)
-    assert conversation.exited(None, "killed\n") == [Said("killed"), Failed("ended by a signal: killed")]
+    assert conversation.exited(None, "killed\n") == [Said("killed\n"), Failed("ended by a signal: killed")]
 
 
 @pytest.mark.parametrize("code", [0, 1, 127])
@@ -126,10 +132,11 @@ def test_of_work_the_closing_words_are_kept_of_a_review_also_the_beginning() -> 
         assert len(finished.text) < 66_000
 
 
-def test_a_review_by_line_passes_as_it_is() -> None:
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_review_by_line_passes_as_it_is(code: int) -> None:
     conversation = run("review")
     conversation.feed("fine\nVERDICT: REJECTED — no test\n".encode())
-    assert conversation.exited(0, "") == [Finished("fine\nVERDICT: REJECTED — no test\n", 0)]
+    assert conversation.exited(code, "") == [Finished("fine\nVERDICT: REJECTED — no test\n", code)]
 
 
 @pytest.mark.parametrize(
@@ -187,9 +194,9 @@ def test_a_real_program_with_a_hostile_title(tmp_path: Path) -> None:
     provider = command('sh -c \'echo "<{title}>"; cat "$MAESTRO_PROMPT_FILE"; echo oops >&2; exit 4\'')
     ran = play(job, provider.open(job))
     assert ran.events == [
-        Said("<'; touch pwned; '$(touch pwned)>"),
-        Said("Please add."),
-        Said("oops"),
+        Said("<'; touch pwned; '$(touch pwned)>\n"),
+        Said("Please add.\n"),
+        Said("oops\n"),
         Failed("exited with code 4: oops"),
     ]
     assert list(job.worktree.iterdir()) == []

@@ -107,8 +107,8 @@ def test_every_message_is_an_event() -> None:
         ]
     )
     assert conversation.feed(data) == [
-        Said("one\ntwo"),
-        Said("out"),
+        Said("one\ntwo\n"),
+        Said("out\n"),
         ToolCalled("run", "ls"),
         ToolReturned("run", False, "exit code 1"),
         UsageCounted(1, 2, 0.5),
@@ -157,6 +157,7 @@ def test_steering_is_a_line_of_json() -> None:
         b'{"say": 1}',
         b'{"usage": {}}',
         b'{"rate_limit": NaN}',
+        b'{"rate_limit": 1' + b"0" * 400 + b"}",
         b"[" * 9_000,
         b"9" * 5_000,
     ],
@@ -164,7 +165,7 @@ def test_steering_is_a_line_of_json() -> None:
 def test_what_is_no_message_is_text(data: bytes) -> None:
     (said,) = turn().feed(data + b"\n")
     assert isinstance(said, Said)
-    assert said.text == data.decode()
+    assert said.text == data.decode() + "\n"
 
 
 _names = st.sampled_from(

@@ -63,20 +63,20 @@ def test_a_turn_of_work(tmp_path: Path) -> None:
         'edit = "new/deep/b.txt"\ntext = "ü\\n"',
         'edit = "a.txt"\nreplace = "two"\nwith = "2"',
         'delete = "old.txt"',
-        'run = "cat a.txt; echo $MAESTRO_KEY >&2; pwd"',
+        'run = "cat a.txt; echo; echo $MAESTRO_KEY >&2; pwd"',
         "wait = 0",
         "usage = { input = 3, output = 4, cost = 0.25 }",
     )
     assert ran.events == [
-        Said("Working."),
+        Said("Working.\n"),
         ToolCalled("edit", "new/deep/b.txt"), ToolReturned("edit", True, "new/deep/b.txt"),
         ToolCalled("edit", "a.txt"), ToolReturned("edit", True, "a.txt"),
         ToolCalled("delete", "old.txt"), ToolReturned("delete", True, "old.txt"),
-        ToolCalled("run", "cat a.txt; echo $MAESTRO_KEY >&2; pwd"),
-        Said("one"), Said("2"), Said("add"), Said(str(tree)),
+        ToolCalled("run", "cat a.txt; echo; echo $MAESTRO_KEY >&2; pwd"),
+        Said("one\n"), Said("2\n"), Said("\n"), Said("add\n"), Said(f"{tree}\n"),
         ToolReturned("run", True, "exit code 0"),
         UsageCounted(3, 4, 0.25),
-        Finished(f"Working.\none\n2\nadd\n{tree}\n", 0),
+        Finished(f"Working.\none\n2\n\nadd\n{tree}\n", 0),
     ]  # fmt: skip
     assert (tree / "new/deep/b.txt").read_text() == "ü\n"
     assert (tree / "a.txt").read_bytes() == b"one\r\n2\r\n"
@@ -89,7 +89,7 @@ def test_a_failing_command_fails_the_turn(tmp_path: Path) -> None:
         ToolReturned("run", False, "exit code 3"),
         Failed("`echo bad; exit 3` exited with code 3: bad"),
     ]
-    assert Said("never") not in ran.events
+    assert Said("never\n") not in ran.events
 
 
 def test_a_command_that_may_fail_gives_the_turn_its_code(tmp_path: Path) -> None:
@@ -180,10 +180,10 @@ def test_an_edit_that_cannot_be_made_fails_the_turn(tmp_path: Path, step: str, r
 def test_a_rate_limit_ends_the_turn_and_the_same_turn_goes_on_after_it(tmp_path: Path) -> None:
     steps = ('say = "one"', "rate_limit = 1.5", 'say = "two"', "rate_limit = 2", 'say = "three"')
     first, second, third = (played(tmp_path, *steps).events for _ in range(3))
-    assert first == [Said("one"), RateLimited(1.5, "the script says so"), Failed("rate limited for 1.5 s")]
-    assert second == [Said("two"), RateLimited(2.0, "the script says so"), Failed("rate limited for 2 s")]
-    assert third == [Said("three"), Finished("three\n", 0)]
-    assert played(tmp_path, *steps, attempt=2).events[0] == Said("one")
+    assert first == [Said("one\n"), RateLimited(1.5, "the script says so"), Failed("rate limited for 1.5 s")]
+    assert second == [Said("two\n"), RateLimited(2.0, "the script says so"), Failed("rate limited for 2 s")]
+    assert third == [Said("three\n"), Finished("three\n", 0)]
+    assert played(tmp_path, *steps, attempt=2).events[0] == Said("one\n")
 
 
 def test_steering_is_taken_while_it_waits_and_the_wait_goes_on(tmp_path: Path) -> None:
@@ -192,15 +192,15 @@ def test_steering_is_taken_while_it_waits_and_the_wait_goes_on(tmp_path: Path) -
     with start(job, conversation) as process:
         assert process.stdin
         assert process.stdout
-        read_until(process, conversation, Said("waiting"))
+        read_until(process, conversation, Said("waiting\n"))
         process.stdin.write(b"not json\n" + conversation.steer("d-1", "VERDICT: APPROVED"))
         process.stdin.flush()
-        assert read_until(process, conversation, Said("steered: VERDICT: APPROVED"))[0] == DirectiveTaken(
+        assert read_until(process, conversation, Said("steered: VERDICT: APPROVED\n"))[0] == DirectiveTaken(
             "d-1"
         )
         (job.worktree / "go").touch()
         events = [*conversation.feed(process.stdout.read()), *conversation.exited(process.wait(60), "")]
-    assert events == [Said("done"), Finished("waiting\nsteered: VERDICT: APPROVED\ndone\n", 0)]
+    assert events == [Said("done\n"), Finished("waiting\nsteered: VERDICT: APPROVED\ndone\n", 0)]
 
 
 def test_steering_is_taken_in_the_middle_of_a_wait_of_seconds(tmp_path: Path) -> None:
@@ -208,10 +208,10 @@ def test_steering_is_taken_in_the_middle_of_a_wait_of_seconds(tmp_path: Path) ->
     conversation = opened(tmp_path, job, 'say = "waiting"', "wait = 600")
     with start(job, conversation) as process:
         assert process.stdin
-        read_until(process, conversation, Said("waiting"))
+        read_until(process, conversation, Said("waiting\n"))
         process.stdin.write(conversation.steer("d-1", "hurry"))
         process.stdin.flush()
-        read_until(process, conversation, Said("steered: hurry"))
+        read_until(process, conversation, Said("steered: hurry\n"))
         assert process.poll() is None
         process.kill()
 
@@ -221,7 +221,7 @@ def test_the_end_of_its_input_ends_nothing(tmp_path: Path) -> None:
     conversation = opened(tmp_path, job, 'say = "waiting"', 'until = "go"')
     with start(job, conversation) as process:
         assert process.stdin
-        read_until(process, conversation, Said("waiting"))
+        read_until(process, conversation, Said("waiting\n"))
         process.stdin.close()
         (job.worktree / "go").touch()
         assert process.wait(60) == 0
@@ -236,7 +236,7 @@ def test_a_signal_ends_it_at_once(tmp_path: Path, number: signal.Signals, step: 
     job = job_in(tmp_path)
     conversation = opened(tmp_path, job, 'say = "waiting"', step)
     with start(job, conversation) as process:
-        read_until(process, conversation, Said("waiting"))
+        read_until(process, conversation, Said("waiting\n"))
         os.kill(process.pid, number)
         assert process.wait(60) == -number
     assert conversation.exited(None, "") == [Failed("the scripted agent was ended by a signal")]

@@ -27,7 +27,8 @@ def test_every_placeholder_has_its_value() -> None:
     argv = Template(["x", *(f"<{{{name}}}>" for name in names)]).fill(job)
     assert argv[1:] == (
         "<Please add.\n>", "</scratch/prompt.md>", "</work tree>", "</scratch>", "<0197-task>", "<add>",
-        "<Add numbers>", "<run-1>", "<execute>", f"<{'b' * 40}>", f"<{'c' * 40}>", "<task/add>", "<pytest -q>", "</e>", "<2>", "<3>",
+        "<Add numbers>", "<run-1>", "<execute>", f"<{'b' * 40}>", f"<{'c' * 40}>", "<task/add>", "<pytest -q>",
+        "</e>", "<2>", "<3>",
     )  # fmt: skip
 
 
@@ -98,6 +99,9 @@ SCRIPTS = [
     "printf %s {title}",
     'printf %s "{title}"',
     "printf %s '{title}'",
+    r"""x=\"; printf %s {title}""",
+    r"""x="\""; printf %s {title}""",
+    r"""x='\'; printf %s "{title}" """,
     'printf %s "it\'s {title}" | sed "s/^it\'s //"',
     'x={title}; printf %s "$x"',
     'printf %s "$(printf \'%s\' "$MAESTRO_TITLE")"',

@@ -181,6 +181,9 @@ def test_a_resolved_merge_is_finished_with_both_parents(desk: Desk) -> None:
     assert desk.git("rev-list", "--parents", "-1", "HEAD").split() == [commit, mine, theirs]
     assert desk.files()["a.txt"] == "both\n"
     assert desk.git("status").splitlines()[-1] == "nothing to commit, working tree clean"
+    merge_head = desk.sample.path / ".git/worktrees/dev/MERGE_HEAD"
+    assert not merge_head.exists()
+    merge_head.write_text(theirs + "\n")  # killed before it could remove it
     assert desk.finish("again") == commit
 
 
@@ -259,6 +262,16 @@ def test_submodules_stay_links(sample: Sample, worktrees: Worktrees, tmp_path: P
     links = sample.git("ls-tree", "-r", commit)
     assert f"160000 commit {new}\tvendor" in links
     assert f"160000 commit {old}\tmore/vendor" in links
+
+
+def test_files_beside_a_sparse_checkout_count(sample: Sample, worktrees: Worktrees) -> None:
+    start = sample.commit("wide", **{"in/x": "x", "out/y": "y"})
+    sample.git("sparse-checkout", "set", "in")
+    path = worktrees.add("dev", start)
+    sample.write("out/new", "new", at=path)
+    commit = worktrees.commit_all(path, note(), start)
+    assert commit is not None
+    assert {"out/new", "out/y", "in/x"} <= sample.files(commit).keys()
 
 
 def test_ignored_repositories_are_left_alone(desk: Desk) -> None:

@@ -97,6 +97,30 @@ def test_there_is_no_prompt_and_no_hook(sample: Sample, tmp_path: Path) -> None:
     assert git.line("-c", f"alias.tell={alias}", "tell") == "prompt=0 askpass="
 
 
+SETTINGS = {
+    "commit.gpgSign": ("true", "false"),
+    "tag.gpgSign": ("true", "false"),
+    "core.fsmonitor": ("/bin/false", "false"),
+    "core.hooksPath": ("/somewhere", "/dev/null"),
+    "core.quotePath": ("true", "false"),
+    "gc.auto": ("1", "0"),
+    "maintenance.auto": ("true", "false"),
+    "merge.renames": ("false", "true"),
+    "rerere.enabled": ("true", "false"),
+    "submodule.recurse": ("true", "false"),
+    "i18n.commitEncoding": ("latin-1", "UTF-8"),
+    "log.showSignature": ("true", "false"),
+    "worktree.useRelativePaths": ("true", "false"),
+}
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_settings_of_the_repository_that_would_change_what_we_do(sample: Sample, key: str) -> None:
+    theirs, ours = SETTINGS[key]
+    sample.git("config", key, theirs)
+    assert Git(sample.path).line("config", "--get", key) == ours
+
+
 def test_bytes_that_are_no_text_come_back_as_they_went(sample: Sample) -> None:
     git = Git(sample.path)
     blob = git.line("hash-object", "-w", "--stdin", stdin="caf\udce9\n")

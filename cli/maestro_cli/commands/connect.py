@@ -16,17 +16,25 @@ from maestro_ray.errors import BadProvider, UsageError
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog="Example: maestro connect --no-tui --role worker --provider dev=scripted:script.toml")(connect)
+    app.command(epilog="Example: maestro connect --no-tui --role worker --provider dev=scripted:script.toml")(
+        connect
+    )
 
 
 def connect(
     no_tui: Annotated[bool, typer.Option("--no-tui", help="Log lines instead of a screen.")] = False,
-    role: Annotated[str, typer.Option(help="`lead` watches and steers, `worker` adds a worker to the team.")] = "lead",
+    role: Annotated[
+        str, typer.Option(help="`lead` watches and steers, `worker` adds a worker to the team.")
+    ] = "lead",
     with_skill: Annotated[str, typer.Option(metavar="A,B", help="Skills of the worker.")] = "",
     name: Annotated[str, typer.Option(metavar="BOT", help="The worker's name.")] = "",
     team_channel: Annotated[str, typer.Option(metavar="NAME", help="The team, when several run here.")] = "",
-    provider: Annotated[str, typer.Option(metavar="ROLE=NAME[:ARG]", help="What the worker does, and with what.")] = "",
-    ephemeral: Annotated[bool, typer.Option("--ephemeral", help="End the session with this terminal.")] = False,
+    provider: Annotated[
+        str, typer.Option(metavar="ROLE=NAME[:ARG]", help="What the worker does, and with what.")
+    ] = "",
+    ephemeral: Annotated[
+        bool, typer.Option("--ephemeral", help="End the session with this terminal.")
+    ] = False,
 ) -> None:
     """Join the team that runs on this repository: as its lead's eyes and ears, or as one more worker."""
     if not no_tui:
@@ -34,7 +42,11 @@ def connect(
     if role not in ("lead", "worker"):
         raise UsageError(f"there is no session role {role!r}", "lead or worker")
     home = Home.find()
-    which = {"team": team_channel.removeprefix("private-team.")} if team_channel else {"repo": str(invocation.current.cwd)}
+    which = (
+        {"team": team_channel.removeprefix("private-team.")}
+        if team_channel
+        else {"repo": str(invocation.current.cwd)}
+    )
     with connect_or_start(home) as line:
         if role == "worker":
             joined = _join(line, home, which, name, provider, with_skill)
@@ -42,7 +54,9 @@ def connect(
         _log(line, which, ephemeral)
 
 
-def _join(line: Any, home: Home, which: dict[str, str], name: str, provider: str, skills: str) -> dict[str, Any]:
+def _join(
+    line: Any, home: Home, which: dict[str, str], name: str, provider: str, skills: str
+) -> dict[str, Any]:
     worker_role, _, choice = provider.partition("=")
     if not choice:
         raise BadProvider(provider or "?", "a worker needs one")

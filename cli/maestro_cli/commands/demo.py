@@ -20,8 +20,12 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    keep: Annotated[str, typer.Option(metavar="DIR", help="Make the project there; by default in a temporary place.")] = "",
-    prepare_only: Annotated[bool, typer.Option("--prepare-only", help="Make the project and run nothing.")] = False,
+    keep: Annotated[
+        str, typer.Option(metavar="DIR", help="Make the project there; by default in a temporary place.")
+    ] = "",
+    prepare_only: Annotated[
+        bool, typer.Option("--prepare-only", help="Make the project and run nothing.")
+    ] = False,
     timings: Annotated[bool, typer.Option("--timings", help="Say where the time went.")] = False,
 ) -> None:
     """Watch a team finish a small project: two developers, a tester and a reviewer who once says no."""
@@ -31,7 +35,9 @@ def demo(
     project = prepare(directory)
     shown = {"repo": str(project.repo), "plan_file": str(project.plan_file), "providers": project.providers}
     if prepare_only:
-        out.emit("demo", "prepare", "ok", out.columns([[key, str(value)] for key, value in shown.items()]), **shown)
+        out.emit(
+            "demo", "prepare", "ok", out.columns([[key, str(value)] for key, value in shown.items()]), **shown
+        )
         return
     out.say(f"a project with failing tests: {project.repo}")
     _run(project, timings)
@@ -66,9 +72,14 @@ def _run(project: Any, timings: bool) -> None:
         repo=str(project.repo),
         base=plan.get("base", ""),
         plan={key: plan.get(key, "") for key in ("id", "title", "status", "epic", "released")},
-        tasks=[{key: task[key] for key in ("id", "title", "status", "revisions", "commits")} for task in plan.get("tasks", [])],
+        tasks=[
+            {key: task[key] for key in ("id", "title", "status", "revisions", "commits")}
+            for task in plan.get("tasks", [])
+        ],
         verdicts=plan.get("verdicts", []),
-        workers=[{key: each[key] for key in ("name", "role", "pid", "node")} for each in result.get("workers", [])],
+        workers=[
+            {key: each[key] for key in ("name", "role", "pid", "node")} for each in result.get("workers", [])
+        ],
         timings=answer["timings"],
     )
     if status != "completed":

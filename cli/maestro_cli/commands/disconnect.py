@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def disconnect(
-    everything: Annotated[bool, typer.Option("--all", help="Every project's, not only this repository's.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every project's, not only this repository's.")
+    ] = False,
 ) -> None:
     """End the sessions of this repository: agents are stopped and worktrees removed, the daemon stays."""
     try:
@@ -27,4 +29,10 @@ def disconnect(
             names = line.call("disconnect", **where)["teams"]
     except DaemonUnavailable:
         names = []
-    out.emit("session", "disconnect", "ok", f"ended: {', '.join(names)}" if names else "nothing was connected", teams=names)
+    out.emit(
+        "session",
+        "disconnect",
+        "ok",
+        f"ended: {', '.join(names)}" if names else "nothing was connected",
+        teams=names,
+    )

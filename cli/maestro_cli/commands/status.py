@@ -24,7 +24,13 @@ def status() -> None:
         with connect(home) as line:
             answer = line.call("status")
     except DaemonUnavailable:
-        out.emit("status", "show", "not_running", "the daemon is not running; `maestro team …` starts it", home=str(home.root))
+        out.emit(
+            "status",
+            "show",
+            "not_running",
+            "the daemon is not running; `maestro team …` starts it",
+            home=str(home.root),
+        )
         return
     out.emit("status", "show", "ok", _text(answer), **answer)
 

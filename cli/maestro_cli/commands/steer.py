@@ -11,7 +11,9 @@ from maestro_cli.daemon_line import connect
 from maestro_cli.render import out
 from maestro_ray.config import Home
 
-Team = Annotated[str, typer.Option("--team", help="The team, when several run; by default those of this repository.")]
+Team = Annotated[
+    str, typer.Option("--team", help="The team, when several run; by default those of this repository.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -19,7 +21,9 @@ def register(app: typer.Typer) -> None:
     app.command("clear-steering", epilog="Example: maestro clear-steering")(clear_steering)
 
 
-def steer(text: Annotated[str, typer.Argument(help="One sentence for every agent of the team.")], team: Team = "") -> None:
+def steer(
+    text: Annotated[str, typer.Argument(help="One sentence for every agent of the team.")], team: Team = ""
+) -> None:
     """Give a running team a directive: it reaches agents now where they can take it, and every later turn."""
     with connect(Home.find()) as line:
         answer = line.call("steer", text=text, **_which(team))

@@ -21,7 +21,9 @@ def info() -> None:
     with connect_or_start(Home.find()) as line:
         found = line.call("studio.info")
     shown = {key: found[key] for key in ("url", "ws_url", "key", "auth_endpoint", "version")}
-    out.emit("studio", "info", "ok", out.columns([[key, str(value)] for key, value in shown.items()]), **shown)
+    out.emit(
+        "studio", "info", "ok", out.columns([[key, str(value)] for key, value in shown.items()]), **shown
+    )
 
 
 @app.command(epilog="Example: maestro studio serve")

@@ -32,13 +32,19 @@ def team(
     review: Annotated[int, typer.Option(help="Reviewers: nothing is merged without a verdict.")] = 0,
     test: Annotated[int, typer.Option(help="Testers.")] = 0,
     plan: Annotated[str, typer.Option(metavar="FILE", help="The work, as a TOML plan.")] = "",
-    task: Annotated[list[str] | None, typer.Option(metavar="TEXT", help="One task in words; may be repeated.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="One task in words; may be repeated.")
+    ] = None,
     provider: Annotated[
         list[str] | None, typer.Option(metavar="ROLE=NAME[:ARG]", help="Who does a role; may be repeated.")
     ] = None,
-    base: Annotated[str, typer.Option(metavar="BRANCH", help="Released into; by default the branch you are on.")] = "",
+    base: Annotated[
+        str, typer.Option(metavar="BRANCH", help="Released into; by default the branch you are on.")
+    ] = "",
     name: Annotated[str, typer.Option(metavar="BOT", help="The bot name in commits and reports.")] = "",
-    watch: Annotated[bool, typer.Option("--watch/--detach", help="Follow the team, or return when it is up.")] = True,
+    watch: Annotated[
+        bool, typer.Option("--watch/--detach", help="Follow the team, or return when it is up.")
+    ] = True,
     timings: Annotated[bool, typer.Option("--timings", help="Say where the time went.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and start nothing.")] = False,
 ) -> None:
@@ -89,7 +95,9 @@ def follow(line: Any, answer: dict[str, Any]) -> None:
     try:
         result = follow_team(line, answer["team"]["id"], [each["name"] for each in answer["workers"]])
     except KeyboardInterrupt:
-        out.say(f"\ndetached; the team goes on.\n  back:  maestro team watch {name}\n  stop:  maestro team stop {name}")
+        out.say(
+            f"\ndetached; the team goes on.\n  back:  maestro team watch {name}\n  stop:  maestro team stop {name}"
+        )
         raise
     except Waiting as waiting:
         _waits(answer, list(waiting.args[0].decisions.values()))
@@ -127,7 +135,13 @@ def introduce(answer: dict[str, Any], timings: bool) -> None:
 def _started(answer: dict[str, Any], timings: bool) -> None:
     introduce(answer, timings)
     name = answer["team"]["name"]
-    out.emit("team", "start", "ok", f"  watch: maestro team watch {name}\n  stop:  maestro team stop {name}", **answer)
+    out.emit(
+        "team",
+        "start",
+        "ok",
+        f"  watch: maestro team watch {name}\n  stop:  maestro team stop {name}",
+        **answer,
+    )
 
 
 def _waits(answer: dict[str, Any], cards: list[dict[str, Any]]) -> None:
@@ -142,7 +156,9 @@ def _waits(answer: dict[str, Any], cards: list[dict[str, Any]]) -> None:
 def timings_text(timings: dict[str, Any]) -> str:
     """Phases of this request, then those of the processes that were started for it."""
     rows = [[phase, f"{seconds * 1000:8.1f} ms"] for phase, seconds in timings.items() if phase != "cold"]
-    rows += [[f"cold {phase}", f"{seconds * 1000:8.1f} ms"] for phase, seconds in timings.get("cold", {}).items()]
+    rows += [
+        [f"cold {phase}", f"{seconds * 1000:8.1f} ms"] for phase, seconds in timings.get("cold", {}).items()
+    ]
     return out.columns(rows)
 
 
@@ -212,7 +228,9 @@ def _check(request: dict[str, Any], home: Home) -> None:
     for warning in checked.warnings:
         out.warn(warning)
     names = [each["name"] for each in checked.workers]
-    text = f"nothing was started; it would be: {', '.join(names)} on {checked.key}, released into {checked.base}"
+    text = (
+        f"nothing was started; it would be: {', '.join(names)} on {checked.key}, released into {checked.base}"
+    )
     out.emit("team", "dry-run", "ok", text, project=checked.key, base=checked.base, workers=names)
 
 

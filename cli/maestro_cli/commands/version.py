@@ -22,7 +22,12 @@ def version() -> None:
         ray = installed("ray")
     except PackageNotFoundError:
         ray = "not installed"
-    versions = {"maestro": __version__, "ray": ray, "python": platform.python_version(), "protocol": "Pusher 7, JSON-RPC 2.0"}
+    versions = {
+        "maestro": __version__,
+        "ray": ray,
+        "python": platform.python_version(),
+        "protocol": "Pusher 7, JSON-RPC 2.0",
+    }
     text = out.columns([[name, value] for name, value in versions.items()])
     out.emit("version", "show", "ok", text, **versions)
 

@@ -21,8 +21,12 @@ def main() -> str:
         return "VERDICT: REJECTED — something is still not implemented"
     evidence = read_evidence()
     if evidence is not None and evidence["exit_code"] != 0:
-        return f"VERDICT: REJECTED — the tester's `{evidence['command']}` fails: {failure(evidence['output'])}"
-    own = subprocess.run(["sh", "-c", os.environ["MAESTRO_TEST"]], capture_output=True, text=True, check=False)
+        return (
+            f"VERDICT: REJECTED — the tester's `{evidence['command']}` fails: {failure(evidence['output'])}"
+        )
+    own = subprocess.run(
+        ["sh", "-c", os.environ["MAESTRO_TEST"]], capture_output=True, text=True, check=False
+    )
     if own.returncode != 0:
         return f"VERDICT: REJECTED — the tests fail here: {failure(own.stderr)}"
     return "VERDICT: APPROVED"

@@ -51,7 +51,10 @@ class Board:
         failed = "failed: " if body["action"] == "fail" else ""
         told = [printable(line) for line in str(body["summary"]).splitlines() if line.strip()] or [""]
         return [
-            _line(event["sender"], f"{_word(body['purpose'])} {printable(body['title'])}: {failed}{told[0][:300]}"),
+            _line(
+                event["sender"],
+                f"{_word(body['purpose'])} {printable(body['title'])}: {failed}{told[0][:300]}",
+            ),
             *(f"{'':14}{line[:300]}" for line in (told[1:20] if failed else ())),
         ]
 
@@ -76,7 +79,9 @@ class Board:
 
     def _text(self, event: Event, _body: Event) -> list[str]:
         last = next((line for line in reversed(str(event["text"]).splitlines()) if printable(line)), "")
-        if last and " · " in self.workers.get(event["sender"], "") or self.workers.get(event["sender"], "idle") != "idle":
+        if (last and " · " in self.workers.get(event["sender"], "")) or self.workers.get(
+            event["sender"], "idle"
+        ) != "idle":
             doing = self.workers[event["sender"]].partition(" · ")[0]
             self.workers[event["sender"]] = f"{doing} · {printable(last)}" if last else doing
         return []
@@ -112,7 +117,11 @@ class Board:
         self.decisions[card["id"]] = card
         question = [printable(line) for line in card["question"].splitlines() if line.strip()]
         answers = [f"{'':14}maestro decide {card['id'][-8:]} {option}" for option in card["options"]]
-        return [_line("decide", f"{card['kind']}: {question[0]}"), *(f"{'':14}{line}" for line in question[1:20]), *answers]
+        return [
+            _line("decide", f"{card['kind']}: {question[0]}"),
+            *(f"{'':14}{line}" for line in question[1:20]),
+            *answers,
+        ]
 
     def _decision_answered(self, event: Event, _body: Event) -> list[str]:
         self.decisions.pop(event["decision"]["id"], None)
@@ -163,7 +172,9 @@ SUMMARY_HEAD = ["task", "status", "runs", "verdicts", "commits", "time"]
 
 
 def _counted(verdicts: Sequence[str]) -> str:
-    words = [f"{verdicts.count(word)} {word.lower()}" for word in ("REJECTED", "APPROVED") if word in verdicts]
+    words = [
+        f"{verdicts.count(word)} {word.lower()}" for word in ("REJECTED", "APPROVED") if word in verdicts
+    ]
     return ", ".join(words) or "-"
 
 

@@ -17,7 +17,9 @@ _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", 
 def emit(kind: str, action: str, status: str, text: str, **data: Any) -> None:
     """The outcome of a command: `text` for a person, or the one JSON object `{kind, action, status, …}`."""
     if invocation.current.json:
-        sys.stdout.write(json.dumps({"kind": kind, "action": action, "status": status, **data}, ensure_ascii=False) + "\n")
+        sys.stdout.write(
+            json.dumps({"kind": kind, "action": action, "status": status, **data}, ensure_ascii=False) + "\n"
+        )
     elif text:
         sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -72,7 +74,10 @@ def columns(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     if not table:
         return ""
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
     if head:
         lines[0] = paint(lines[0], "dim")
     return "\n".join(lines)

@@ -42,7 +42,12 @@ def _screen(board: Board) -> Iterator[Any]:
         yield lambda _lines: None
     elif not sys.stdout.isatty():
         began = time.monotonic()
-        yield lambda lines: [out.say(f"{time.monotonic() - began:7.1f}s  {line}") for line in lines]
+
+        def log(lines: list[str]) -> None:
+            for line in lines:
+                out.say(f"{time.monotonic() - began:7.1f}s  {line}")
+
+        yield log
     else:
         with _live(board) as show:
             yield show
