@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +62,7 @@ def split(arguments: Sequence[str], environ: Mapping[str, str]) -> tuple[Invocat
 
 
 def _directory(cwd: str) -> Path:
-    path = Path(cwd or os.getcwd()).absolute()
+    path = Path(cwd or Path.cwd()).absolute()
     if not path.is_dir():
         raise UsageError(f"{path} is not a directory", "")
     return path

@@ -22,7 +22,9 @@ from maestro_ray.actors.messages import (
     BeChannel,
     BeLead,
     Delivery,
+    Left,
     Lost,
+    Members,
     Part,
     Ping,
     Quit,
@@ -236,6 +238,8 @@ class Connections:
     def _project_event(self, team: LiveTeam, method: str, params: dict[str, Any]) -> None:
         body = {key: value for key, value in params.items() if key not in ("id", "n")}
         team.happenings.add(method, self.clock.wall(), **body)
+        if method in ("run.updated", "decision.requested") and team.open_plans:
+            self.spawn(self._tell_when_waiting(team))
         if method == "run.updated":
             self._run_updated(team, params["run"])
         elif method == "team.ended" and params["team"]["id"] == team.record.id:
@@ -259,6 +263,20 @@ class Connections:
         team.open_plans.discard(plan_id)
         if not team.open_plans and not team.record.serves_all:
             self.end_team(team, f"plan {plan['status']}")
+
+    async def _tell_when_waiting(self, team: LiveTeam) -> None:
+        """Nothing goes on in the team's plans before the operator decides: those who watch should know."""
+        cards: list[Mapping[str, Any]] = []
+        for plan_id in list(team.open_plans):
+            with contextlib.suppress(MaestroError):
+                plan = await self.studio.get(f"plans/{plan_id}")
+                if any(run["state"] in run_machine.LIVE for run in plan["runs"]):
+                    return
+                cards += plan["decisions"]
+        waits = frozenset(card["id"] for card in cards)
+        if waits and waits != team.waits:
+            team.happenings.add("team.waiting", self.clock.wall(), decisions=cards)
+        team.waits = waits
 
     def _on_gap(self, channel: str) -> None:
         for team in self.teams.values():
@@ -357,6 +375,19 @@ class Connections:
         record = replace(team.record, plans=(*team.record.plans, plan_id))
         team.open_plans.add(plan_id)
         await self.record(record, team.env)
+
+    async def remove_worker(self, team: LiveTeam, name: str) -> None:
+        """Let one worker go, and the team on without it."""
+        member = next(each for each in team.record.members if each.name == name)
+        await self._leave(member.slot)
+        await self.studio.delete(f"agent-sessions/{member.session}")
+        self.pool.release(member.slot)
+        team.beaten.discard(name)
+        await self.record(team.record.without_member(name), team.env)
+        self.courier.tell(team.record.lead, Left(name))
+        self.courier.tell(
+            team.record.channel, Members({each.name: each.slot for each in team.record.members})
+        )
 
     def end_team(self, team: LiveTeam, reason: str) -> asyncio.Task[None]:
         """End a team in order: workers, lead, channel, Studio. Doing it twice is the same as once."""

@@ -20,6 +20,7 @@ from maestro_ray.actors.messages import (
     Directive,
     DirectivesCleared,
     Joined,
+    Left,
     Lost,
     Post,
     Report,
@@ -79,6 +80,8 @@ class Lead:
             case Lost(name):
                 self._busy.pop(name, None)
                 return self._apply(machine.Lost(name))
+            case Left(name):
+                return self._leave(name)
             case Joined(name, role, session, slot):
                 return self._join(machine.Member(name, role, session), slot)
             case WorkerEvent():
@@ -108,6 +111,15 @@ class Lead:
         self._sessions[member.session] = member.name
         self._apply(machine.Joined(member))
         self._post("worker.joined", worker=member.name, role=member.role)
+
+    def _leave(self, name: str) -> None:
+        member = self._team.members.get(name)
+        if member is None:
+            return
+        self._apply(machine.Left(name))
+        self._busy.pop(name, None)
+        self._sessions.pop(member.session, None)
+        self._post("worker.left", worker=name)
 
     def _worker_event(self, event: WorkerEvent) -> None:
         if event.began:

@@ -27,6 +27,7 @@ class LiveTeam:
         self.up = asyncio.Event()
         self.open_plans = set(record.plans)
         self.ending: asyncio.Task[None] | None = None
+        self.waits: frozenset[str] = frozenset()
         self.result: Mapping[str, Any] | None = None
 
     def beat(self, member: str) -> bool:

@@ -101,7 +101,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Messages of a team's channel for a reader, in order, and soft text with the number that were dropped before it."""
+    """Messages of a team's channel for a reader, in order; soft text, and how much of it was dropped before."""
 
     team: str
     entries: Sequence[Entry] = ()
@@ -157,6 +157,13 @@ class Joined:
     role: str
     session: str
     slot: str
+
+
+@dataclass(frozen=True)
+class Left:
+    """To the lead: a worker has left the team for good."""
+
+    name: str
 
 
 @dataclass(frozen=True)

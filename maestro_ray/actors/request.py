@@ -47,7 +47,10 @@ class TeamRequest:
 
 @dataclass(frozen=True)
 class Asked:
-    """The words of the request as they came over the line; `roles` maps a role to a number of workers."""
+    """The words of the request as they came over the line; `roles` maps a role to a number of workers.
+
+    `alone` allows a lead without workers: they come later, from other terminals.
+    """
 
     repo: str
     roles: Mapping[str, int] = field(default_factory=dict)
@@ -56,6 +59,7 @@ class Asked:
     env: Mapping[str, str] = field(default_factory=dict)
     base: str = ""
     name: str = ""
+    alone: bool = False
 
 
 def check(asked: Asked, home: Home) -> TeamRequest:
@@ -91,7 +95,7 @@ def _roles(asked: Asked, config: Config) -> dict[str, int]:
         if role not in known:
             raise UnknownRole(role, ", ".join(known))
     roles = {role: count for role, count in asked.roles.items() if count > 0}
-    if not roles:
+    if not roles and not asked.alone:
         raise NoWorkers
     return roles
 

@@ -35,6 +35,7 @@ class Service:
             "team.watch": self.team_watch,
             "team.logs": self.team_logs,
             "team.join": self.team_join,
+            "team.leave": self.team_leave,
             "steer": self.steer,
             "steering.clear": self.steering_clear,
             "steering.list": self.steering_list,
@@ -115,6 +116,15 @@ class Service:
             await team.up.wait()
         connections.fill_pool()
         return {"team": team.record.name, "worker": workers(team, connections.pool)[-1]}
+
+    async def team_leave(self, params: Params, _notify: Notify) -> Any:
+        """A worker leaves for good; what it was doing is queued for another."""
+        team = await self._one(params)
+        worker = str(params.get("worker", ""))
+        if not any(each.name == worker for each in team.record.members):
+            raise NotFound("worker", worker, "see `maestro team status`")
+        await asyncio.shield(self._connections.spawn(self._connections.remove_worker(team, worker)))
+        return {"team": team.record.name, "worker": worker}
 
     # ── steering and decisions ───────────────────────────────────────────────────────────────────────────────────
 

@@ -62,6 +62,9 @@ class TeamRecord:
     def with_member(self, member: MemberRecord) -> TeamRecord:
         return replace(self, members=(*self.members, member))
 
+    def without_member(self, name: str) -> TeamRecord:
+        return replace(self, members=tuple(each for each in self.members if each.name != name))
+
     def parts(self, home: Home, config: Config, env: Mapping[str, str]) -> dict[str, Part]:
         """What each slot of the team becomes, by slot."""
         spec = TeamSpec(

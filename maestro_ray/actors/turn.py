@@ -1,4 +1,4 @@
-"""One turn of one agent: its program under the shim, its provider's events, and the operator's directives in between."""
+"""One turn of one agent: its program under the shim, its provider's events, and the operator's directives."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ class Workbench:
                                  summary=summary)  # fmt: skip
 
     def _keep(self, branch: str, commit: str) -> None:
-        """The task's branch follows the work, wherever it was before: an earlier attempt may have died between the two."""
+        """The task's branch follows the work, wherever an earlier attempt that died had left it."""
         repo = self._open().repo
         ref = f"refs/heads/{branch}"
         before = repo.git.run("rev-parse", "--verify", "-q", ref, check=False).strip()

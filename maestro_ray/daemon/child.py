@@ -35,7 +35,7 @@ class Child:
         log: Path,
         within: float,
     ) -> Child:
-        """Returns when it has said that it is ready. Raises `Reported` when it said what went wrong, or `StartFailed`."""
+        """Returns when it is ready. Raises `Reported` when it said what went wrong, or `StartFailed`."""
         reading, writing = os.pipe()
         with log.open("ab") as output:
             argv = [sys.executable, "-m", module, "--ready", str(writing), *arguments]

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from maestro_ray.agent.sweep import ProcessId, alive, identify, sweep
@@ -112,4 +113,4 @@ def _program(pid: str, directory: bytes) -> str:
         word.partition(b"=")[2].startswith(directory) or word.startswith(directory) for word in words[1:]
     ):
         return ""
-    return os.path.basename(words[0]).decode("utf-8", "replace")
+    return Path(os.fsdecode(words[0])).name

@@ -66,6 +66,13 @@ class Joined:
 
 
 @dataclass(frozen=True)
+class Left:
+    """A worker said goodbye; it will not be back."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Beaten:
     """A heartbeat of a worker, with its process."""
 
@@ -91,7 +98,7 @@ class Ended:
     """No worker is left."""
 
 
-Event = Allocated | Spawned | Joined | Beaten | Lost | Drained | Ended
+Event = Allocated | Spawned | Joined | Left | Beaten | Lost | Drained | Ended
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ _RUNNING = (State.SPAWNING, State.ACTIVE)
 ARROWS: dict[tuple[State, type], State] = {
     (State.REQUESTED, Allocated): State.ALLOCATED,
     (State.ALLOCATED, Spawned): State.SPAWNING,
-    **{(state, kind): state for state in _RUNNING for kind in (Joined, Beaten, Lost)},
+    **{(state, kind): state for state in _RUNNING for kind in (Joined, Left, Beaten, Lost)},
     (State.ALLOCATED, Beaten): State.ALLOCATED,
     (State.DRAINING, Beaten): State.DRAINING,
     (State.DRAINING, Lost): State.DRAINING,
@@ -138,6 +145,9 @@ def apply(team: Team, event: Event, now: float) -> tuple[Team, list[Effect]]:
             return _active_when_up(team)
         case Joined(member):
             return _with(team, member), [Place(member)]
+        case Left(name):
+            rest = {member: team.members[member] for member in team.members if member != name}
+            return _active_when_up(replace(team, members=rest))
         case Beaten(name, pid, node):
             member = replace(_member(team, name, event), pid=pid, node=node, beat=now)
             return _active_when_up(_with(team, member))

@@ -1,4 +1,4 @@
-"""What sessions say about their runs: claim, complete, fail, pause, resume, interrupt. Each is refused with an old epoch."""
+"""What sessions say about their runs: claim, complete, fail, pause, resume, interrupt; never with an old epoch."""
 
 from __future__ import annotations
 
@@ -96,8 +96,10 @@ def complete(tx: Transaction, run_id: str, epoch: int, result: Result) -> None:
 def fail(
     tx: Transaction, run_id: str, epoch: int, reason: str, *, retryable: bool = True, hold: bool = False
 ) -> None:
-    """The run did not do it. A merge that met a conflict says so at the beginning of its reason; `hold` asks the operator
-    instead of trying again."""
+    """The run did not do it. A merge that met a conflict says so at the beginning of its reason.
+
+    `hold` asks the operator instead of trying again.
+    """
     row = tx.get(t.runs, run_id)
     runs.step(tx, row, machine.Failed(epoch), reason=reason)
     purpose = Purpose(row["purpose"])

@@ -129,7 +129,7 @@ def end_team(tx: Transaction, team_id: str) -> None:
 
 
 def spawn_queue(tx: Transaction, lead_id: str) -> list[Row]:
-    """Runs handed to the sessions of this lead's team and not over: what a lead that has just connected must take up."""
+    """Runs handed to the sessions of this lead's team and not over: what a lead that is back must take up."""
     lead = tx.get(t.sessions, lead_id)
     members = sa.select(t.sessions.c.id).where(t.sessions.c.team_id == lead["team_id"])
     return runs.live(tx, t.runs.c.state.in_(run_machine.HELD), t.runs.c.session_id.in_(members))

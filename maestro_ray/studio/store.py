@@ -108,8 +108,8 @@ class Store:
     ) -> T:
         """Run `work`, which only reads, beside any writer."""
         async with self._engine.connect() as connection:
-            connection = await connection.execution_options(maestro_reads=True)
-            return await connection.run_sync(
+            reading = await connection.execution_options(maestro_reads=True)
+            return await reading.run_sync(
                 lambda sync: work(Transaction(sync, self._clock.wall()), *args, **kwargs)
             )
 

@@ -42,16 +42,32 @@ def connect(
     if role not in ("lead", "worker"):
         raise UsageError(f"there is no session role {role!r}", "lead or worker")
     home = Home.find()
-    which = (
-        {"team": team_channel.removeprefix("private-team.")}
-        if team_channel
-        else {"repo": str(invocation.current.cwd)}
-    )
+    home.prepare()
+    repo = str(invocation.current.cwd)
+    which = {"team": team_channel.removeprefix("private-team.")} if team_channel else {"repo": repo}
     with connect_or_start(home) as line:
         if role == "worker":
             joined = _join(line, home, which, name, provider, with_skill)
             which = {"team": joined["team"]}
-        _log(line, which, ephemeral)
+            leaving = {"method": "team.leave", **which, "worker": joined["worker"]["name"]}
+        else:
+            which = {"team": _lead(line, home, which, name)}
+            leaving = {"method": "team.stop", **which}
+        _log(line, which, leaving if ephemeral else None)
+
+
+def _lead(line: Any, home: Home, which: dict[str, str], name: str) -> str:
+    """The team that runs here, or a lead of its own that serves the project's plans and waits for workers."""
+    teams = line.call("team.status", **which)
+    if not teams:
+        repo = Path(invocation.current.cwd)
+        started = line.call("team.start", repo=str(repo), env=environment(home, repo), name=name, alone=True)
+        out.say(f"connected as the lead of {started['team']['name']}; workers may join with --role worker")
+        return str(started["team"]["name"])
+    if len(teams) > 1:
+        names = ", ".join(team["name"] for team in teams)
+        raise UsageError(f"several teams run here: {names}", "name one with --team-channel")
+    return str(teams[0]["name"])
 
 
 def _join(
@@ -73,8 +89,8 @@ def _join(
     return joined
 
 
-def _log(line: Any, which: dict[str, str], ephemeral: bool) -> None:
-    """Print what happens until the team is over or the person leaves."""
+def _log(line: Any, which: dict[str, str], leaving: dict[str, str] | None) -> None:
+    """Print what happens until the team is over or the person leaves; `leaving` is the call that ends the session."""
     import json
     import sys
 
@@ -83,18 +99,16 @@ def _log(line: Any, which: dict[str, str], ephemeral: bool) -> None:
     board = Board({})
     try:
         for kind, value in line.stream("team.watch", **which):
-            if kind != "team.event":
-                continue
-            if invocation.current.json:
+            if kind == "team.event" and invocation.current.json:
                 sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
                 sys.stdout.flush()
-            else:
+            elif kind == "team.event":
                 for text in board.take(value):
                     out.say(text)
     except KeyboardInterrupt:
-        if ephemeral:
+        if leaving:
             with connect_or_start(Home.find()) as other:
-                other.call("disconnect", **which)
+                other.call(**leaving)
             out.say("\nthe session has ended")
         else:
             out.say("\nleft; the session goes on. End it with: maestro disconnect")

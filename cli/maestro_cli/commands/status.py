@@ -45,8 +45,9 @@ def _text(answer: dict[str, Any]) -> str:
     ]
     if connections:
         pool, linked = connections["pool"], connections["studio"]["connected"]
-        rows.append(["Connections", f"{'connected to Studio' if linked else 'Studio is away'}, "
-                     f"{connections['outbox']} reports waiting, {pool['blank']} of {pool['size']} slots warm"])  # fmt: skip
+        about = "connected to Studio" if linked else "Studio is away"
+        about += f", {connections['outbox']} reports waiting, {pool['blank']} of {pool['size']} slots warm"
+        rows.append(["Connections", about])
     rows += [[f"{name}!", text] for name, text in daemon["trouble"].items()]
     teams = [team_text(team) for team in connections["teams"]] if connections else []
     return "\n\n".join([out.columns(rows), *(teams or ["no team runs"])])

@@ -77,6 +77,10 @@ class Board:
         self.workers.setdefault(body["worker"], "idle")
         return [_line(body["worker"], "joined the team")]
 
+    def _worker_left(self, _event: Event, body: Event) -> list[str]:
+        self.workers.pop(body["worker"], None)
+        return [_line(body["worker"], "left the team")]
+
     def _text(self, event: Event, _body: Event) -> list[str]:
         last = next((line for line in reversed(str(event["text"]).splitlines()) if printable(line)), "")
         if (last and " · " in self.workers.get(event["sender"], "")) or self.workers.get(
