@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 
-from maestro_ray.config import Home
 from maestro_ray.connection.call import Line
 from maestro_ray.errors import DaemonUnavailable, Reported, StartFailed
+from maestro_ray.home import Home
 
 START_WITHIN = 20.0
 

@@ -13,8 +13,9 @@ import os
 import sys
 import time
 
-from maestro_ray.config import Config, Home
+from maestro_ray.config import Config
 from maestro_ray.errors import MaestroError, RayMissing, StartFailed
+from maestro_ray.home import Home
 from maestro_ray.ids import suffix
 
 OBJECT_STORE = 80_000_000

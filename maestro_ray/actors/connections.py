@@ -40,10 +40,11 @@ from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.agent.sweep import sweep
 from maestro_ray.clock import Clock
-from maestro_ray.config import Config, Home
+from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.socket import StudioSocket
 from maestro_ray.errors import IllegalEvent, MaestroError, StudioUnavailable
+from maestro_ray.home import Home
 from maestro_ray.ids import suffix
 from maestro_ray.journal import Entry, Journal
 from maestro_ray.model import run as run_machine

@@ -14,10 +14,11 @@ from maestro_ray.actors.pool import SlotActors
 from maestro_ray.actors.service import Service
 from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.clock import SystemClock
-from maestro_ray.config import Config, Home
+from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.line import LineServer
 from maestro_ray.connection.sign_in import studio_tokens
+from maestro_ray.home import Home
 from maestro_ray.ids import suffix
 
 

@@ -35,7 +35,7 @@ class TeamSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     ping: float = 1.0
     lease: float = 4.0
-    stop_grace: float = 2.0
+    stop_grace: float = 0.7
 
 
 @dataclass(frozen=True)

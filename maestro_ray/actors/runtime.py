@@ -24,7 +24,7 @@ from maestro_ray.actors.mail import Letter, PeerGone
 from maestro_ray.actors.messages import Part
 from maestro_ray.actors.slot import CONNECTIONS, Slot
 from maestro_ray.clock import SystemClock
-from maestro_ray.config import Home
+from maestro_ray.home import Home
 from maestro_ray.ids import suffix
 
 NAMESPACE = "maestro"

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from maestro_ray.actors.team_record import TeamRecord
-from maestro_ray.config import Home
 from maestro_ray.errors import MaestroError
+from maestro_ray.home import Home
 from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.tree import remove_tree
 from maestro_ray.workspace.worktree import Worktrees

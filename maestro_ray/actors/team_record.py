@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from maestro_ray.actors.messages import BeChannel, BeLead, BeWorker, Part, TeamSpec
 from maestro_ray.actors.slot import CONNECTIONS
-from maestro_ray.config import Config, Home
+from maestro_ray.config import Config
+from maestro_ray.home import Home
 from maestro_ray.ports import ProviderSpec
 
 

@@ -7,9 +7,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from maestro_ray.config import Home
 from maestro_ray.connection.tokens import TokenFile
 from maestro_ray.errors import StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.home import Home
 
 
 def studio_tokens(home: Home, url: str) -> TokenFile:

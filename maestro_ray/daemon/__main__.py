@@ -17,11 +17,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from maestro_ray import __version__
-from maestro_ray.config import Config, Home
+from maestro_ray.config import Config
 from maestro_ray.connection.line import LineServer, Notify, call
 from maestro_ray.daemon.processes import become_subreaper, reap
 from maestro_ray.daemon.supervisor import Supervisor
 from maestro_ray.errors import DaemonRunning, MaestroError
+from maestro_ray.home import Home
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from maestro_ray.agent.environment import allowed
 from maestro_ray.agent.sweep import MARK
-from maestro_ray.config import Home
+from maestro_ray.home import Home
 
 
 def ray_environment(home: Home, environ: Mapping[str, str]) -> dict[str, str]:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray.agent.sweep import ProcessId, alive, identify, sweep
-from maestro_ray.config import Home
 from maestro_ray.daemon.child import Child, gone
 from maestro_ray.daemon.processes import descendants, kill
 from maestro_ray.daemon.ray_environment import node_mark, ray_environment
+from maestro_ray.home import Home
 
 BOOT_WITHIN = 180.0
 # without one of these there is no node; the agents beside them come and go with the raylet

@@ -12,7 +12,6 @@ from typing import Any
 
 from maestro_ray.agent.environment import allowed
 from maestro_ray.agent.sweep import MARK, ProcessId, alive, find, identify, sweep
-from maestro_ray.config import Home
 from maestro_ray.connection.line import call
 from maestro_ray.connection.sign_in import sign_in
 from maestro_ray.daemon import ray_node
@@ -20,6 +19,7 @@ from maestro_ray.daemon.child import Child, gone
 from maestro_ray.daemon.processes import descendants, kill
 from maestro_ray.daemon.ray_node import RayNode
 from maestro_ray.errors import DaemonUnavailable, MaestroError
+from maestro_ray.home import Home
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ import uvicorn
 
 from maestro_ray import __version__
 from maestro_ray.clock import SystemClock
-from maestro_ray.config import Config, Home
+from maestro_ray.config import Config
 from maestro_ray.errors import MaestroError, PortTaken
+from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.studio.app import Studio, create_app
 from maestro_ray.studio.routes import ROUTES

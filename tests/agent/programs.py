@@ -48,9 +48,17 @@ while time.monotonic() < until:
     os.setsid()
 """
 
+SLEEPS = "import time; print('ready', flush=True); time.sleep(600)"
+
 
 def python(code: str, *arguments: str) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", code, *arguments]
+
+
+async def begin(
+    code: str, mark: str, *arguments: str, cwd: Path = Path("/"), **options: float | bool
+) -> AgentProcess:
+    return await AgentProcess.start(python(code, *arguments), cwd=cwd, env=ENV, mark=mark, **options)  # type: ignore[arg-type]
 
 
 def until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
@@ -64,7 +72,7 @@ def until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
 async def eventually(true: Callable[[], bool], seconds: float = 10.0) -> None:
     """The same for a loop that must go on meanwhile. Raises `TimeoutError`."""
     async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110 - the kernel sends no event for it
+        while not true():
             await asyncio.sleep(0.002)
 
 

@@ -3,7 +3,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
+from maestro_ray.errors import BranchInUse
+
 from .sample import Sample
+
+
+def refuses_to_move(sample: Sample, branch: str) -> None:
+    tip = sample.sha(branch)
+    with pytest.raises(BranchInUse):
+        sample.repo.update_ref(f"refs/heads/{branch}", tip, tip)
 
 
 def conflicting(sample: Sample) -> None:
@@ -19,6 +29,7 @@ def test_a_branch_being_rebased_is_held_although_head_is_detached(sample: Sample
     assert sample.repo.branch() is None
     assert sample.repo.checked_out("topic") == [sample.path]
     assert sample.repo.checked_out("main") == []
+    refuses_to_move(sample, "topic")
     assert [place.operation() for place in sample.repo.checkouts()] == ["rebase"]
     sample.git("rebase", "--abort")
     assert [place.operation() for place in sample.repo.checkouts()] == [None]
@@ -30,6 +41,7 @@ def test_branches_carried_along_by_a_rebase_are_held(sample: Sample) -> None:
     sample.commit("above", **{"c.txt": "c"})
     sample.git("rebase", "--update-refs", "main", check=False)
     assert sample.repo.checked_out("below") == [sample.path]
+    refuses_to_move(sample, "below")
 
 
 def test_a_branch_being_bisected_is_held(sample: Sample) -> None:
@@ -40,6 +52,7 @@ def test_a_branch_being_bisected_is_held(sample: Sample) -> None:
     assert sample.repo.branch() is None
     assert sample.repo.checked_out("main") == [sample.path]
     assert sample.repo.checkouts()[0].operation() == "bisect"
+    refuses_to_move(sample, "main")
 
 
 def test_operations_are_seen(sample: Sample) -> None:

@@ -208,6 +208,16 @@ def test_an_ignored_file_of_the_user_is_not_overwritten(sample: Sample, worktree
     assert (sample.path / "secret.log").read_text() == "the user's own"
 
 
+def test_an_ignored_file_where_the_release_needs_a_directory(sample: Sample, worktrees: Worktrees) -> None:
+    release = prepared(sample, worktrees, **{".gitignore": "", "secret.log/inside": "from the epic"})
+    sample.write("secret.log", "the user's own")
+    answer = publish(sample, release)
+    assert isinstance(answer, Waiting)
+    assert "git would not fast-forward" in answer.reason
+    assert (sample.path / "secret.log").read_text() == "the user's own"
+    assert sample.sha("main") == release.base_sha
+
+
 def test_a_git_of_the_user_at_work_is_waited_for(sample: Sample, worktrees: Worktrees) -> None:
     release = prepared(sample, worktrees)
     sample.write(".git/index.lock", "")

@@ -11,8 +11,8 @@ from maestro_cli import invocation
 from maestro_cli.commands.team import environment
 from maestro_cli.daemon_line import connect_or_start
 from maestro_cli.render import out
-from maestro_ray.config import Home
 from maestro_ray.errors import BadProvider, UsageError
+from maestro_ray.home import Home
 
 
 def register(app: typer.Typer) -> None:

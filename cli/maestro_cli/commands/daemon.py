@@ -9,8 +9,8 @@ import typer
 
 from maestro_cli.daemon_line import connect, connect_or_start
 from maestro_cli.render import out
-from maestro_ray.config import Home
 from maestro_ray.errors import DaemonUnavailable
+from maestro_ray.home import Home
 
 app = typer.Typer(no_args_is_help=True, help="Start, stop and look into the daemon.", rich_markup_mode=None)
 

@@ -9,8 +9,8 @@ import typer
 
 from maestro_cli.daemon_line import connect
 from maestro_cli.render import out
-from maestro_ray.config import Home
 from maestro_ray.errors import DaemonUnavailable
+from maestro_ray.home import Home
 
 
 def register(app: typer.Typer) -> None:

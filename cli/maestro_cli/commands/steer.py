@@ -9,7 +9,7 @@ import typer
 from maestro_cli import invocation
 from maestro_cli.daemon_line import connect
 from maestro_cli.render import out
-from maestro_ray.config import Home
+from maestro_ray.home import Home
 
 Team = Annotated[
     str, typer.Option("--team", help="The team, when several run; by default those of this repository.")

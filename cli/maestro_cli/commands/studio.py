@@ -6,7 +6,7 @@ import typer
 
 from maestro_cli.daemon_line import connect_or_start
 from maestro_cli.render import out
-from maestro_ray.config import Home
+from maestro_ray.home import Home
 
 app = typer.Typer(no_args_is_help=True, help="The embedded Studio server.", rich_markup_mode=None)
 

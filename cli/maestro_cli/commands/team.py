@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from maestro_cli import invocation
 from maestro_cli.daemon_line import connect, connect_or_start
 from maestro_cli.render import out
-from maestro_ray.config import Config, Home
+from maestro_ray.config import Config
 from maestro_ray.errors import BadProvider, DaemonUnavailable, GoalNeedsAgent, UsageError
+from maestro_ray.home import Home
+
+if TYPE_CHECKING:
+    from maestro_ray.actors.request import TeamRequest
 
 WORDS = ("status", "stop", "logs", "watch")
 
@@ -70,12 +74,18 @@ def team(
 
 
 def start(request: dict[str, Any], *, watching: bool, timings: bool = False, dry_run: bool = False) -> None:
-    """Request the team, then follow it or return. Exits with 1 when the work did not come to its end."""
+    """Request the team, then follow it or return. Exits with 1 when the work did not come to its end.
+
+    The request is checked here too, so that a mistake is told before anything is started for it.
+    """
+    from maestro_ray.actors.request import Asked, check
+
     home = Home.find()
     home.prepare()
     request = {**request, "env": environment(home, Path(request["repo"]))}
+    checked = check(Asked(**request), home)
     if dry_run:
-        _check(request, home)
+        _would_start(checked)
         return
     with connect_or_start(home) as line:
         answer = request_team(line, request)
@@ -221,10 +231,7 @@ def environment(home: Home, repo: Path) -> dict[str, str]:
     return allowed(os.environ, [name for table in config.providers.values() for name in table.env])
 
 
-def _check(request: dict[str, Any], home: Home) -> None:
-    from maestro_ray.actors.request import Asked, check
-
-    checked = check(Asked(**request), home)
+def _would_start(checked: TeamRequest) -> None:
     for warning in checked.warnings:
         out.warn(warning)
     names = [each["name"] for each in checked.workers]

@@ -1,0 +1,61 @@
+# make demo    run the main job on a small project made for it
+# make test    run the tests
+# make check   lint, types and the import contracts
+# make help    say this
+#
+# Each installs what it needs into .venv, once; after that nothing here needs a network.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+# where `make demo` puts its project; empty: a temporary directory
+DEMO_DIR ?=
+PYTEST_ARGS ?=
+
+.PHONY: help demo test check clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: $(VENV)/.run
+	@echo "maestro: a team of four on a small project, from failing tests to a merged plan"
+	@set -e; home=$$(mktemp -d); trap 'MAESTRO_HOME=$$home $(BIN)/maestro daemon stop >/dev/null && rm -rf "$$home"' EXIT; \
+	    MAESTRO_HOME=$$home $(BIN)/maestro demo $(if $(DEMO_DIR),--keep "$(DEMO_DIR)")
+
+test: $(VENV)/.dev
+	@echo "maestro: running the tests (make test PYTEST_ARGS='-k word' for some of them)"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=.:cli $(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# the stamps are newer than what they were made from, or they are made again
+$(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.made
+	@echo "maestro: installing into $(VENV) (a minute or two, once)"
+	@$(PIP) hatchling editables
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "maestro: installing what the tests need"
+	@$(PIP) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.made:
+	@command -v git >/dev/null || { echo "maestro needs git: install it with 'apt-get install git'" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "maestro needs Python 3.11 or newer: 'apt-get install python3'" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "maestro needs Python 3.11 or newer; $(PYTHON) is older (another one: make PYTHON=python3.12 …)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	    { echo "maestro needs Python's venv: install it with 'apt-get install python3-venv'" >&2; exit 1; }
+	@echo "maestro: making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
