@@ -23,7 +23,8 @@ MaestroError
     ├── DaemonUnavailable, DaemonRunning, RayMissing, StartFailed, PortTaken
     ├── IllegalEvent                 a state machine has no such arrow
     ├── Unauthenticated
-    └── JournalBroken
+    ├── JournalBroken
+    └── InternalError                a mistake of maestro's own
 
 Arguments are positional and the text is made in `__str__`, so every error survives pickling across actors.
 """
@@ -315,6 +316,13 @@ class JournalBroken(Fault):
     """`JournalBroken(path, reason)`."""
 
     template = "journal {0} cannot be used: {1}"
+
+
+class InternalError(Fault):
+    """`InternalError(what)`: nobody foresaw it."""
+
+    template = "this is a mistake of maestro's own: {0}"
+    hint_template = "--debug shows where it happened"
 
 
 class Reported(MaestroError):

@@ -42,66 +42,126 @@ class Entry:
     at: float
 
 
+_Row = tuple[int, str, str, str, float]
+_Item = tuple[_Row, "Future[int]"]
+
+
 class Journal:
-    """Entries on disk. `append` numbers at once; its future is done when the entry would survive a power cut."""
+    """Entries on disk. `append` numbers at once; its future is done when the entry would survive a power cut.
+
+    A write that fails takes with it all that waits behind it, so that numbers stay without gaps, and from then on
+    the journal is `failed`: appends fail until `recover`, and the owner must go back to what `read` says.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises `JournalBroken`."""
         self.path = path
-        try:
-            self._reader = _connect(path)
-            self._reader.execute(_SCHEMA)
-            self._reader.commit()
-            (self._last,) = self._reader.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
-        except sqlite3.Error as error:
-            raise JournalBroken(str(path), str(error)) from error
-        self._waiting: queue.SimpleQueue[tuple[Entry, Future[int]] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        # guards the step from "works" to "failed": nothing is queued after it
+        self._lock = threading.Lock()
+        self._broken = ""
+        self._reader, self._last = self._open()
         self._writer = threading.Thread(target=self._write, name=f"journal {path.name}", daemon=True)
         self._writer.start()
 
     @property
     def last(self) -> int:
         """The highest number given so far; 0 when there is none."""
-        return int(self._last)
+        return self._last
+
+    @property
+    def failed(self) -> bool:
+        """Whether a write has failed since the journal was opened or recovered."""
+        return bool(self._broken)
 
     def append(
         self, kind: str, body: Any, *, sender: str = "", at: float
     ) -> tuple[Entry, asyncio.Future[int]]:
-        """The numbered entry, and the future of its being durable. Raises nothing; the future may `JournalBroken`."""
-        self._last += 1
-        entry = Entry(self._last, sender, kind, body, at)
+        """The numbered entry, and the future of its being durable, which may raise `JournalBroken`.
+
+        Needs a running event loop. Raises `TypeError` or `ValueError` for a body that is not plain JSON.
+        """
+        # escaped, for a name that is not UTF-8 holds characters that SQLite does not take
+        text = json.dumps(body, separators=(",", ":"))
         done: Future[int] = Future()
-        self._waiting.put((entry, done))
+        with self._lock:
+            entry = Entry(self._last + 1, sender, kind, body, at)
+            if self._broken:
+                done.set_exception(JournalBroken(str(self.path), self._broken))
+            else:
+                self._last = entry.number
+                self._waiting.put(((entry.number, sender, kind, text, at), done))
         return entry, asyncio.wrap_future(done)
 
     def read(self, after: int = 0, limit: int = -1) -> list[Entry]:
-        """Entries with higher numbers, in order, as far as they are durable."""
+        """Entries with higher numbers, in order, as far as they are durable. Raises `JournalBroken`."""
         query = "SELECT number, sender, kind, body, at FROM entries WHERE number > ? ORDER BY number LIMIT ?"
-        rows = self._reader.execute(query, (after, limit))
-        return [Entry(number, sender, kind, json.loads(body), at) for number, sender, kind, body, at in rows]
+        try:
+            rows = self._reader.execute(query, (after, limit)).fetchall()
+            return [
+                Entry(number, sender, kind, json.loads(body), at) for number, sender, kind, body, at in rows
+            ]
+        except (sqlite3.Error, ValueError) as error:
+            raise JournalBroken(str(self.path), str(error)) from error
+
+    def recover(self) -> None:
+        """Try again after a failure; numbers go on behind what is on disk. Raises `JournalBroken`."""
+        if not self._broken:
+            return
+        self._stop()
+        self._reader, self._last = self._open()
+        self._broken = ""
+        self._writer = threading.Thread(target=self._write, name=f"journal {self.path.name}", daemon=True)
+        self._writer.start()
 
     def close(self) -> None:
-        """Write what waits, then close the file."""
+        """Write what waits, then close the file; what is appended later fails. Harmless when repeated."""
+        with self._lock:
+            self._waiting.put(None)
+        self._writer.join()
+        with self._lock:
+            self._broken = self._broken or "it is closed"
+            self._fail_waiting()
+        self._reader.close()
+
+    def _stop(self) -> None:
         self._waiting.put(None)
         self._writer.join()
         self._reader.close()
+        self._waiting = queue.SimpleQueue()
+
+    def _open(self) -> tuple[sqlite3.Connection, int]:
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = _connect(self.path)
+            connection.execute(_SCHEMA)
+            connection.commit()
+            (last,) = connection.execute("SELECT coalesce(max(number), 0) FROM entries").fetchone()
+            return connection, int(last)
+        except (sqlite3.Error, OSError) as error:
+            if connection is not None:
+                connection.close()
+            raise JournalBroken(str(self.path), str(error)) from error
 
     def _write(self) -> None:
-        connection = _connect(self.path)
+        """The writer thread. It owns a connection of its own, so that reading never waits for a commit."""
+        try:
+            connection = _connect(self.path)
+        except (sqlite3.Error, OSError) as error:
+            self._fail([], str(error))
+            return
         for batch in self._batches():
             try:
                 with connection:
-                    connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", map(_row, batch))
-            except (sqlite3.Error, OSError) as error:
-                for _, done in batch:
-                    done.set_exception(JournalBroken(str(self.path), str(error)))
-            else:
-                for entry, done in batch:
-                    if not done.cancelled():
-                        done.set_result(entry.number)
+                    connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", [row for row, _ in batch])
+            except Exception as error:  # noqa: BLE001 - whatever it was: a writer that ends without a word hangs everybody
+                self._fail(batch, str(error))
+                break
+            for row, done in batch:
+                _settle(done, row[0])
         connection.close()
 
-    def _batches(self) -> Iterator[Sequence[tuple[Entry, Future[int]]]]:
+    def _batches(self) -> Iterator[Sequence[_Item]]:
         """Whatever waits, at once, until the end mark."""
         while (first := self._waiting.get()) is not None:
             batch = [first]
@@ -116,16 +176,39 @@ class Journal:
                 pass
             yield batch
 
+    def _fail(self, batch: Sequence[_Item], reason: str) -> None:
+        with self._lock:
+            self._broken = reason or "it cannot be written"
+            for _, done in batch:
+                _settle(done, JournalBroken(str(self.path), self._broken))
+            self._fail_waiting()
 
-def _row(item: tuple[Entry, Future[int]]) -> tuple[int, str, str, str, float]:
-    entry = item[0]
-    body = json.dumps(entry.body, ensure_ascii=False, separators=(",", ":"))
-    return entry.number, entry.sender, entry.kind, body, entry.at
+    def _fail_waiting(self) -> None:
+        try:
+            while True:
+                if (item := self._waiting.get_nowait()) is not None:
+                    _settle(item[1], JournalBroken(str(self.path), self._broken))
+        except queue.Empty:
+            pass
+
+
+def _settle(done: Future[int], result: int | JournalBroken) -> None:
+    """Answer who waits, unless they have left."""
+    if not done.set_running_or_notify_cancel():
+        return
+    if isinstance(result, JournalBroken):
+        done.set_exception(result)
+    else:
+        done.set_result(result)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    path.chmod(0o600)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        path.chmod(0o600)
+    except BaseException:
+        connection.close()
+        raise
     return connection

@@ -23,7 +23,7 @@ from maestro_cli.commands import (
     version,
 )
 from maestro_cli.render import out
-from maestro_ray.errors import MaestroError, UsageError
+from maestro_ray.errors import InternalError, MaestroError, UsageError
 
 app = typer.Typer(
     name="maestro",
@@ -70,6 +70,11 @@ def run(arguments: list[str]) -> int:
         # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if invocation.current.debug:
+            raise
+        out.fail(InternalError(f"{type(error).__name__}: {error}"))
+        return 1
     return answer if isinstance(answer, int) else 0
 
 

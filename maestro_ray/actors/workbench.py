@@ -32,6 +32,7 @@ class Workbench:
     def __init__(self, part: BeWorker) -> None:
         self._part = part
         self._scratch = Path(part.team.scratch)
+        self._identity = Identity(part.name, f"{part.name}@maestro.invalid")
         self._conflicts: tuple[str, ...] = ()
         self._worktrees: Worktrees | None = None
 
@@ -103,7 +104,9 @@ class Workbench:
     def _prepare(self, assignment: Assignment) -> None:
         worktrees = self._open()
         path = worktrees.add(self._part.name, assignment["commit"])
-        self._conflicts = begin_merge(worktrees, path, assignment["onto"]) if assignment["onto"] else ()
+        self._conflicts = (
+            begin_merge(worktrees, path, assignment["onto"], self._identity) if assignment["onto"] else ()
+        )
         scratch = self._run_scratch(assignment)
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         if assignment["evidence"]:
@@ -116,7 +119,7 @@ class Workbench:
         task = assignment["task"]
         message = CommitMessage(
             f"{task['title']}\n\n{task['description']}".strip(),
-            Identity(self._part.name, f"{self._part.name}@maestro.invalid"),
+            self._identity,
             {
                 "Maestro-Run": assignment["id"],
                 "Maestro-Task": task["id"],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-_COUNT = re.compile(r"(?<![\w.])(\d+) (passed|failed|errors?|skipped|xfailed|xpassed|warnings?|deselected)\b")
-_CLOSING = re.compile(r"^=*\s*\d+ (?:passed|failed|errors?|skipped)\b.*$", re.MULTILINE)
+_WORDS = "passed|failed|errors?|skipped|xfailed|xpassed|warnings?|deselected"
+_COUNT = re.compile(rf"(?<![\w.])(\d+) ({_WORDS})\b")
+_CLOSING = re.compile(rf"^=* ?\d+ (?:{_WORDS})\b.*$", re.MULTILINE)
 
 
 def counts(output: str) -> dict[str, int]:
@@ -13,10 +14,7 @@ def counts(output: str) -> dict[str, int]:
     closing = _CLOSING.findall(output)
     if not closing:
         return {}
-    return {
-        word.rstrip("s") if word != "passed" else word: int(number)
-        for number, word in _COUNT.findall(closing[-1])
-    }
+    return {word.removesuffix("s"): int(number) for number, word in _COUNT.findall(closing[-1])}
 
 
 def summary(evidence: dict[str, object]) -> str:

@@ -126,6 +126,7 @@ ARROWS: dict[tuple[Status, type], Status] = {
 
 def apply(plan: Plan, event: Event, task_states: Sequence[tasks.Status]) -> tuple[Plan, list[Effect]]:
     """The plan after the event and what must now be done. Raises `IllegalEvent`, and then nothing has changed."""
+    begun = plan.status is not Status.DRAFT
     plan = replace(plan, status=arrow("plan", ARROWS, plan.status, event))
     match event:
         case EpicReady(commit):
@@ -142,7 +143,9 @@ def apply(plan: Plan, event: Event, task_states: Sequence[tasks.Status]) -> tupl
         case Retried():
             return replace(plan, waiting=""), []
         case Cancelled():
-            return plan, [CancelRuns(), StartRun(Purpose.RELEASE_CLEANUP)]
+            # a bootstrap that was under way may have left a branch; a draft has none
+            cleanup: list[Effect] = [StartRun(Purpose.RELEASE_CLEANUP)] if begun else []
+            return replace(plan, waiting=""), [CancelRuns(), *cleanup]
         case _:
             return plan, []
 

@@ -120,6 +120,8 @@ ARROWS: dict[tuple[State, type], State] = {
     (State.PAUSED, Resumed): State.RUNNING,
     (State.RUNNING, Succeeded): State.SUCCEEDED,
     (State.RUNNING, Failed): State.FAILED,
+    # a holder that was restarted while it paused may end the run without having resumed it
+    (State.PAUSED, Succeeded): State.SUCCEEDED,
     (State.PAUSED, Failed): State.FAILED,
     **{(state, Cancelled): State.CANCELLED for state in (*LIVE, State.INTERRUPTED)},
     **{(state, Interrupted): State.INTERRUPTED for state in HELD},

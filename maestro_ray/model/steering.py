@@ -31,7 +31,7 @@ class How(StrEnum):
 
 @dataclass(frozen=True)
 class Receipt:
-    """`at` is Unix seconds of the last change; `how` is empty until delivered."""
+    """`at` is Unix seconds of the last change; `how` is empty until delivered. The first delivery counts."""
 
     state: ReceiptState
     at: float
@@ -77,6 +77,7 @@ ARROWS: dict[tuple[DirectiveState, type], DirectiveState] = {
     (DirectiveState.ACTIVE, Cleared): DirectiveState.CLEARED,
     # a delivery already on its way when the operator cleared it did happen, and is told
     (DirectiveState.CLEARED, Delivered): DirectiveState.CLEARED,
+    (DirectiveState.CLEARED, Cleared): DirectiveState.CLEARED,
 }
 
 RECEIPT_ARROWS: dict[tuple[ReceiptState, type], ReceiptState] = {
@@ -85,7 +86,6 @@ RECEIPT_ARROWS: dict[tuple[ReceiptState, type], ReceiptState] = {
     (ReceiptState.SUPERSEDED, Delivered): ReceiptState.SUPERSEDED,
     (ReceiptState.ACCEPTED, Cleared): ReceiptState.SUPERSEDED,
     (ReceiptState.DELIVERED, Cleared): ReceiptState.SUPERSEDED,
-    (ReceiptState.SUPERSEDED, Cleared): ReceiptState.SUPERSEDED,
 }
 
 
@@ -101,6 +101,8 @@ def apply(directive: Directive, event: Event, now: float) -> Directive:
                 raise IllegalEvent("receipt", "none", f"Delivered to {worker}")
             receipt = _delivered(directive.receipts[worker], event, how, now)
             return replace(directive, receipts={**directive.receipts, worker: receipt})
+        case Cleared() if directive.state is DirectiveState.CLEARED:
+            return directive
         case Cleared():
             over = {
                 worker: replace(receipt, state=arrow("receipt", RECEIPT_ARROWS, receipt.state, event), at=now)
@@ -111,6 +113,4 @@ def apply(directive: Directive, event: Event, now: float) -> Directive:
 
 def _delivered(receipt: Receipt, event: Delivered, how: How, now: float) -> Receipt:
     state = arrow("receipt", RECEIPT_ARROWS, receipt.state, event)
-    if state is receipt.state:
-        return receipt
-    return Receipt(state, now, how.value)
+    return receipt if receipt.how else Receipt(state, now, how.value)

@@ -91,6 +91,13 @@ class Tested:
 
 
 @dataclass(frozen=True)
+class Untested:
+    """No tester is left in the team: this commit is reviewed without a test run."""
+
+    commit: str
+
+
+@dataclass(frozen=True)
 class Judged:
     verdict: Verdict
 
@@ -164,8 +171,8 @@ class _GaveUp:
 
 
 Event = (
-    Dispatched | ReviewReopened | Started | WorkDone | Tested | Judged | Merged | Conflicted | RunFailed
-    | RunInterrupted | Blocked | Paused | Resumed | Aborted | CompletedByClient | Released
+    Dispatched | ReviewReopened | Started | WorkDone | Tested | Untested | Judged | Merged | Conflicted
+    | RunFailed | RunInterrupted | Blocked | Paused | Resumed | Aborted | CompletedByClient | Released
 )  # fmt: skip
 
 
@@ -214,6 +221,7 @@ ARROWS: dict[tuple[Status, type], Status] = {
     (Status.IN_PROGRESS, WorkDone): Status.AWAITING_REVIEW,
     (Status.AWAITING_REVIEW, WorkDone): Status.AWAITING_REVIEW,
     (Status.AWAITING_REVIEW, Tested): Status.AWAITING_REVIEW,
+    (Status.AWAITING_REVIEW, Untested): Status.AWAITING_REVIEW,
     (Status.AWAITING_REVIEW, Judged): Status.AWAITING_REVIEW,
     (Status.AWAITING_REVIEW, Merged): Status.MERGED,
     (Status.AWAITING_REVIEW, Conflicted): Status.AWAITING_REVIEW,
@@ -242,6 +250,9 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
         case Tested(commit):
             _about(task.head, commit, event)
             return task, [StartRun(Purpose.REVIEW, commit)]
+        case Untested(commit):
+            _about(task.head, commit, event)
+            return task, [CancelRuns(), StartRun(Purpose.REVIEW, commit)]
         case Judged(verdict):
             _about(task.head, verdict.commit, event)
             return _judged(task, verdict, policy, now)
@@ -250,9 +261,7 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
             return replace(task, merged=merge), []
         case Conflicted(commit, reason):
             _about(task.approved, commit, event)
-            return _revise(
-                replace(task, review_sent_at=None), f"{reason}", policy, [AnnounceConflict(reason)]
-            )
+            return _revise(replace(task, review_sent_at=None), reason, policy, [AnnounceConflict(reason)])
         case RunFailed(purpose, reason, retryable):
             return _again(task, purpose, reason, policy if retryable else replace(policy, attempts=0))
         case RunInterrupted(purpose, costs):
@@ -283,6 +292,9 @@ def next_step(task: Task, policy: Policy) -> tuple[Event, StartRun]:
 def _work_done(task: Task, commit: str, policy: Policy, now: float) -> Step:
     if commit == task.head and task.judged == commit:
         return _give_up(task, "no_progress", "the revision changed nothing: the same commit came back")
+    if commit != task.head:
+        # an approval is about one commit and is worth nothing for the next
+        task = replace(task, approved="", review_approved_at=None)
     task = replace(task, head=commit, attempts=0, review_sent_at=now)
     return task, [_send_to_review(commit, policy)]
 

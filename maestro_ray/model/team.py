@@ -126,9 +126,8 @@ ARROWS: dict[tuple[State, type], State] = {
     (State.REQUESTED, Allocated): State.ALLOCATED,
     (State.ALLOCATED, Spawned): State.SPAWNING,
     **{(state, kind): state for state in _RUNNING for kind in (Joined, Left, Beaten, Lost)},
-    (State.ALLOCATED, Beaten): State.ALLOCATED,
-    (State.DRAINING, Beaten): State.DRAINING,
-    (State.DRAINING, Lost): State.DRAINING,
+    **{(State.ALLOCATED, kind): State.ALLOCATED for kind in (Beaten, Lost)},
+    **{(State.DRAINING, kind): State.DRAINING for kind in (Left, Beaten, Lost)},
     **{(state, Drained): State.DRAINING for state in State if state not in (State.DRAINING, State.ENDED)},
     (State.DRAINING, Ended): State.ENDED,
 }
@@ -144,6 +143,8 @@ def apply(team: Team, event: Event, now: float) -> tuple[Team, list[Effect]]:
         case Spawned():
             return _active_when_up(team)
         case Joined(member):
+            if member.name in team.members:
+                raise IllegalEvent("team", f"with {member.name}", "Joined")
             return _with(team, member), [Place(member)]
         case Left(name):
             rest = {member: team.members[member] for member in team.members if member != name}

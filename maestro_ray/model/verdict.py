@@ -25,39 +25,56 @@ class Verdict:
         return self.judgement is Judgement.APPROVED
 
 
-_LINE = re.compile(r"VERDICT: (?:(APPROVED)[.!]?|(REJECTED)(?:\s*[\u2014\u2013:-]+\s*(\S.*?))?)\s*")
-_FENCE = re.compile(r" {0,3}(```+|~~~+)")
+# what a comment, an event and a prompt carry of it; the whole output is kept with the run
+LONGEST_REASON = 4000
+
+_LINE = re.compile(r"VERDICT: (?:(APPROVED)[.!]?|(REJECTED)(?:\s*[\u2014\u2013:-]+\s*(\S.*))?)")
+
+# CommonMark: a fence of backticks has none in its info string, and one at least as long closes it
+_MARK = r"(`{3,}(?=[^`]*$)|~{3,})(.*)"
+_FENCE = re.compile(" {0,3}" + _MARK)
+# the same wherever it stands: in a list, in a quotation, indented
+_ANY_FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s[\s>]*)*" + _MARK)
 
 
 def read_verdict(output: str, commit: str) -> Verdict:
     """The verdict in a reviewer's output.
 
     Only lines that begin with `VERDICT:` outside code fences count: what is quoted, indented or inside a sentence
-    is not a judgement. No such line, one that cannot be read, or two that disagree is a rejection with that reason.
+    is not a judgement. No such line, one that cannot be read, two that disagree, or one that may or may not be
+    quoted is a rejection with that reason.
     """
-    lines = _verdict_lines(output)
+
+    def rejected(reason: str) -> Verdict:
+        return Verdict(commit, Judgement.REJECTED, reason[:LONGEST_REASON])
+
+    # only a line feed ends a line: what other separators begin would look to a person like the middle of one
+    output_lines = [line.rstrip() for line in output.split("\n")]
+    lines = _verdict_lines(output_lines, _FENCE)
+    if lines != _verdict_lines(output_lines, _ANY_FENCE):
+        return rejected("it cannot be told whether the review's verdict is quoted: its code fences are unbalanced")
     if not lines:
-        return Verdict(commit, Judgement.REJECTED, "the review ended without a VERDICT line")
+        return rejected("the review ended without a VERDICT line")
     found = [_LINE.fullmatch(line) for line in lines]
-    if bad := next((line for line, match in zip(lines, found, strict=True) if match is None), None):
-        return Verdict(commit, Judgement.REJECTED, f"the review's verdict cannot be read: {bad[:200]}")
-    matches = [match for match in found if match]
-    if len({bool(match[1]) for match in matches}) == 2:
-        return Verdict(commit, Judgement.REJECTED, "the review both approved and rejected the change")
-    last = matches[-1]
-    if last[1]:
+    if None in found:
+        return rejected(f"the review's verdict cannot be read: {lines[found.index(None)][:200]}")
+    reasons = [match[3] or "no reason was given" for match in found if match and match[2]]
+    if not reasons:
         return Verdict(commit, Judgement.APPROVED)
-    return Verdict(commit, Judgement.REJECTED, last[3] or "no reason was given")
+    return rejected(
+        reasons[-1] if len(reasons) == len(found) else "the review both approved and rejected the change"
+    )
 
 
-def _verdict_lines(output: str) -> list[str]:
-    lines, fence = [], ""
-    for line in output.splitlines():
-        mark = _FENCE.match(line)
-        if mark and not fence:
-            fence = mark[1]
-        elif mark and line.strip().startswith(fence) and not line.strip(" `~"):
-            fence = ""
-        elif not fence and line.startswith("VERDICT:"):
-            lines.append(line)
-    return lines
+def _verdict_lines(lines: list[str], fence: re.Pattern[str]) -> list[str]:
+    """Those that begin with `VERDICT:` outside of what this kind of fence encloses."""
+    found, opened = [], ""
+    for line in lines:
+        mark = fence.fullmatch(line)
+        if mark and not opened:
+            opened = mark[1]
+        elif mark and mark[1].startswith(opened) and not mark[2]:
+            opened = ""
+        elif not opened and line.startswith("VERDICT:"):
+            found.append(line)
+    return found

@@ -46,7 +46,7 @@ def task_effects(tx: Transaction, row: Row, effects: Sequence[Effect]) -> None:
     for effect in effects:
         match effect:
             case StartRun():
-                start_task_run(tx, row, effect, onto=conflict)
+                start_task_run(tx, row, effect)
             case PostComment(body):
                 comment(tx, row["id"], "reviewer" if not conflict else "maestro", body)
             case AskDecision(kind, question):
@@ -57,7 +57,7 @@ def task_effects(tx: Transaction, row: Row, effects: Sequence[Effect]) -> None:
                 _publish(tx, row["plan_id"], "merge.conflict", task_id=row["id"], reason=reason)
 
 
-def start_task_run(tx: Transaction, row: Row, start: StartRun, *, onto: bool = False) -> None:
+def start_task_run(tx: Transaction, row: Row, start: StartRun) -> None:
     """Queue a run of a task; its first one pins the branch and the commit it forks from."""
     plan = tx.get(t.plans, row["plan_id"])
     base = row["base_commit"] or plan["epic_head"]
@@ -71,7 +71,10 @@ def start_task_run(tx: Transaction, row: Row, start: StartRun, *, onto: bool = F
         task_id=row["id"],
         base=plan["epic_head"] if start.purpose is Purpose.MERGE else base,
         commit=start.commit or base,
-        onto=plan["epic_head"] if onto else "",
+        # approved work goes back to its developer for one reason only: it could not be merged
+        onto=plan["epic_head"]
+        if start.purpose is Purpose.EXECUTE and row["head"] and row["approved"] == row["head"]
+        else "",
         note=start.note,
     )
 

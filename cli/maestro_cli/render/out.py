@@ -14,12 +14,11 @@ from maestro_ray.errors import MaestroError
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
-def emit(kind: str, action: str, status: str, text: str, **data: Any) -> None:
+def emit(kind: str, action: str, status: str, text: str, /, **data: Any) -> None:
     """The outcome of a command: `text` for a person, or the one JSON object `{kind, action, status, …}`."""
     if invocation.current.json:
-        sys.stdout.write(
-            json.dumps({"kind": kind, "action": action, "status": status, **data}, ensure_ascii=False) + "\n"
-        )
+        told = {"kind": kind, "action": action, "status": status}
+        sys.stdout.write(json.dumps({**told, **data, **told}, ensure_ascii=False) + "\n")
     elif text:
         sys.stdout.write(text + "\n")
     sys.stdout.flush()
