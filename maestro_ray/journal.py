@@ -60,9 +60,9 @@ class Journal:
         # guards the step from "works" to "failed": nothing is queued after it
         self._lock = threading.Lock()
         self._broken = ""
-        self._reader, self._last = self._open()
-        self._writer = threading.Thread(target=self._write, name=f"journal {path.name}", daemon=True)
-        self._writer.start()
+        self._closed = False
+        self._last = 0
+        self._start()
 
     @property
     def last(self) -> int:
@@ -106,29 +106,27 @@ class Journal:
 
     def recover(self) -> None:
         """Try again after a failure; numbers go on behind what is on disk. Raises `JournalBroken`."""
-        if not self._broken:
-            return
-        self._stop()
-        self._reader, self._last = self._open()
-        self._broken = ""
-        self._writer = threading.Thread(target=self._write, name=f"journal {self.path.name}", daemon=True)
-        self._writer.start()
+        if self._closed:
+            raise JournalBroken(str(self.path), self._broken)
+        if self._broken:
+            self._writer.join()
+            self._reader.close()
+            self._waiting = queue.SimpleQueue()
+            self._start()
 
     def close(self) -> None:
         """Write what waits, then close the file; what is appended later fails. Harmless when repeated."""
         with self._lock:
+            self._closed, self._broken = True, self._broken or "it is closed"
             self._waiting.put(None)
         self._writer.join()
-        with self._lock:
-            self._broken = self._broken or "it is closed"
-            self._fail_waiting()
         self._reader.close()
 
-    def _stop(self) -> None:
-        self._waiting.put(None)
-        self._writer.join()
-        self._reader.close()
-        self._waiting = queue.SimpleQueue()
+    def _start(self) -> None:
+        self._reader, self._last = self._open()
+        self._broken = ""
+        self._writer = threading.Thread(target=self._write, name=f"journal {self.path.name}", daemon=True)
+        self._writer.start()
 
     def _open(self) -> tuple[sqlite3.Connection, int]:
         connection: sqlite3.Connection | None = None
@@ -153,7 +151,9 @@ class Journal:
         for batch in self._batches():
             try:
                 with connection:
-                    connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", [row for row, _ in batch])
+                    connection.executemany(
+                        "INSERT INTO entries VALUES (?, ?, ?, ?, ?)", [row for row, _ in batch]
+                    )
             except Exception as error:  # noqa: BLE001 - whatever it was: a writer that ends without a word hangs everybody
                 self._fail(batch, str(error))
                 break
@@ -179,17 +179,12 @@ class Journal:
     def _fail(self, batch: Sequence[_Item], reason: str) -> None:
         with self._lock:
             self._broken = reason or "it cannot be written"
-            for _, done in batch:
-                _settle(done, JournalBroken(str(self.path), self._broken))
-            self._fail_waiting()
-
-    def _fail_waiting(self) -> None:
-        try:
-            while True:
-                if (item := self._waiting.get_nowait()) is not None:
-                    _settle(item[1], JournalBroken(str(self.path), self._broken))
-        except queue.Empty:
-            pass
+            behind = []
+            while not self._waiting.empty():  # under the lock nothing is added, and this thread alone takes
+                behind.append(self._waiting.get())
+        for item in (*batch, *behind):
+            if item is not None:
+                _settle(item[1], JournalBroken(str(self.path), self._broken))
 
 
 def _settle(done: Future[int], result: int | JournalBroken) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 from typer._click.exceptions import ClickException
@@ -39,13 +40,19 @@ for module in (team, steer, decide, status, connect, disconnect, daemon, studio,
     module.register(app)
 
 
-@app.callback()
-def _root(
-    show_version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
-) -> None:
-    if show_version:
+def _print_version(asked: bool) -> None:
+    if asked:
         version.print_short()
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
 
 
 def run(arguments: list[str]) -> int:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from maestro_ray.actors.mail import Courier, PeerGone
+from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
     BeChannel,
     ClearSteering,
@@ -29,6 +29,7 @@ from maestro_ray.actors.messages import (
     Steer,
     Text,
 )
+from maestro_ray.actors.threads import ended, in_thread
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent
 from maestro_ray.journal import Entry, Journal
@@ -39,8 +40,14 @@ log = logging.getLogger(__name__)
 BATCH = 256
 KEPT_IN_MEMORY = 4096
 KEPT_TEXTS = 2000
-# how long a reader that could not be reached is left alone, in seconds
+KEPT_CHARACTERS = 4_000_000
+# how long a reader that could not be reached is left alone, and how long one may take to hear the end, in seconds
 PATIENCE = 0.5
+FAREWELL = 2.0
+
+OPERATOR = "operator"
+# messages that are steering; only the channel itself writes them
+_HARD = ("directive", "accepted", "receipt", "cleared")
 
 
 class Channel:
@@ -52,40 +59,64 @@ class Channel:
         self._clock = clock
         self._journal = Journal(Path(part.team.journal))
         self._recent: deque[Entry] = deque(maxlen=KEPT_IN_MEMORY)
-        self._durable = self._journal.last
-        self._texts: deque[tuple[int, Text]] = deque(maxlen=KEPT_TEXTS)
-        self._text_count = 0
+        self._durable = 0
+        self._texts: deque[tuple[int, Text]] = deque()
+        self._text_count = self._text_size = 0
         self._members = {
             name: slot for name, slot in part.team.slots.items() if name not in ("lead", "channel")
         }
         self._directives: dict[str, steering.Directive] = {}
+        # the number of each directive's message: a reply that is lost can be given again
+        self._steered: dict[str, asyncio.Future[int] | int] = {}
+        self._last_clear: asyncio.Future[int] | int = 0
         self._wakes: dict[str, asyncio.Event] = {}
         self._readers: list[asyncio.Task[None]] = []
-        for entry in self._journal.read():
-            self._replay(entry)
+        self._unsafe: set[asyncio.Future[int]] = set()
+        self._closing = False
+        self._read_journal()
 
     def start(self) -> None:
         """Begin to serve the readers, and tell the workers again what is steered: some may not have heard."""
         for reader in self._part.readers:
             wake = self._wakes[reader] = asyncio.Event()
             self._readers.append(asyncio.get_running_loop().create_task(self._serve(reader, wake)))
-        for directive in self._active():
-            self._direct(directive)
+        self._tell_cleared()
+        self._set_members(self._members)
 
     async def quit(self) -> None:
-        """Let readers have what is durable, as far as they answer soon, then close the journal."""
-        for wake in self._wakes.values():
-            wake.set()
+        """Let readers have what there is, as far as they answer soon, then close the journal."""
+        if self._unsafe:
+            await asyncio.wait(self._unsafe)
+        self._closing = True
+        self._wake()
+        if self._readers:
+            await asyncio.wait(self._readers, timeout=FAREWELL)
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the journal; what waits is written."""
         for reader in self._readers:
-            reader.cancel()
-        await asyncio.gather(*self._readers, return_exceptions=True)
-        await asyncio.get_running_loop().run_in_executor(None, self._journal.close)
+            await ended(reader)
+        await in_thread(self._journal.close)
+
+    def _read_journal(self) -> None:
+        """Everything hard, as the journal has it."""
+        self._directives.clear()
+        self._steered.clear()
+        self._recent.clear()
+        for entry in self._journal.read():
+            self._replay(entry)
+        self._durable = self._journal.last
 
     def handle(self, sender: str, message: Any) -> Any:
         """Decide about one message at once; what comes back may be awaited for the answer."""
+        if self._journal.failed:
+            # what was decided since then is in no journal, so it never happened
+            self._journal.recover()
+            self._read_journal()
         match message:
             case Post(who, kind, body):
-                return self._append(kind, body, who)
+                return self._post(who, kind, body)
             case Steer(identifier, text):
                 return self._steer(identifier, text)
             case ClearSteering():
@@ -103,13 +134,23 @@ class Channel:
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _post(self, sender: str, kind: str, body: Mapping[str, Any]) -> asyncio.Future[int]:
+        """What a member says is a message and nothing else: it can neither steer nor speak as the operator."""
+        if kind in _HARD or sender == OPERATOR:
+            raise IllegalEvent("channel", "any", f"a message {kind!r} of {sender}")
+        return self._append(kind, body, sender)
+
     def _append(self, kind: str, body: Mapping[str, Any], sender: str = "") -> asyncio.Future[int]:
+        """Decided and journaled in one step; the state comes from the entry, as it will when it is read again."""
         entry, done = self._journal.append(kind, dict(body), sender=sender, at=self._clock.wall())
+        self._replay(entry)
         self._recent.append(entry)
+        self._unsafe.add(done)
         done.add_done_callback(self._became_durable)
         return done
 
     def _became_durable(self, done: asyncio.Future[int]) -> None:
+        self._unsafe.discard(done)
         if done.cancelled() or done.exception() is not None:
             return
         self._durable = max(self._durable, done.result())
@@ -117,7 +158,10 @@ class Channel:
 
     def _say(self, text: Text) -> None:
         self._text_count += 1
+        self._text_size += len(text.text)
         self._texts.append((self._text_count, text))
+        while len(self._texts) > KEPT_TEXTS or self._text_size > KEPT_CHARACTERS:
+            self._text_size -= len(self._texts.popleft()[1].text)
         self._wake()
 
     def _wake(self) -> None:
@@ -130,21 +174,23 @@ class Channel:
         seen = await self._send(reader, Delivery(self._part.team.id))
         said = 0
         while True:
-            await wake.wait()
-            wake.clear()
             while (entries := self._entries_after(seen)) or said < self._text_count:
                 texts = [text for number, text in self._texts if number > said][:BATCH]
                 first = self._texts[0][0] if self._texts else self._text_count + 1
                 dropped = max(0, first - said - 1)
-                seen = await self._send(reader, Delivery(self._part.team.id, entries, texts, dropped))
                 said = max(said, first - 1) + len(texts)
+                seen = await self._send(reader, Delivery(self._part.team.id, entries, texts, dropped))
+            if self._closing:
+                return
+            await wake.wait()
+            wake.clear()
 
     async def _send(self, reader: str, delivery: Delivery) -> int:
         while True:
             try:
                 return int(await self._courier.tell(reader, delivery))
-            except (PeerGone, TypeError, ValueError):
-                # it may be on its way back under the same name; messages wait in the journal as long as it takes
+            except Exception as error:  # noqa: BLE001 - whatever it is, the messages wait in the journal as long as it takes
+                log.info("%s does not take its messages: %r", reader, error)
                 await asyncio.sleep(PATIENCE)
 
     def _entries_after(self, number: int) -> list[Entry]:
@@ -161,19 +207,24 @@ class Channel:
     # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _steer(self, identifier: str, text: str) -> asyncio.Future[int] | int:
-        if identifier in self._directives:
-            return self._durable
+        if identifier in self._steered:
+            return self._steered[identifier]
         body = {"id": identifier, "text": text, "workers": sorted(self._members)}
-        done = self._append("directive", body, "operator")
-        self._added(body, self._clock.wall())
-        done.add_done_callback(lambda done: self._direct_when_durable(identifier, done))
+        done = self._append("directive", body, OPERATOR)
+        self._steered[identifier] = done
+        self._when_durable(done, lambda: self._direct(self._directives[identifier]))
         return done
 
-    def _direct_when_durable(self, identifier: str, done: asyncio.Future[int]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._direct(self._directives[identifier])
+    def _when_durable(self, done: asyncio.Future[int], then: Callable[[], None]) -> None:
+        def look(done: asyncio.Future[int]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                then()
+
+        done.add_done_callback(look)
 
     def _direct(self, directive: steering.Directive) -> None:
+        if directive.state is not steering.DirectiveState.ACTIVE:
+            return
         for worker in directive.receipts:
             if slot := self._members.get(worker):
                 self._courier.tell(slot, Directive(directive.id, directive.text))
@@ -186,56 +237,51 @@ class Channel:
         after = steering.apply(before, event, self._clock.wall())
         if after.receipts == before.receipts:
             return None
-        self._directives[message.directive] = after
         body = {"directive": message.directive, "worker": message.worker, "how": message.how}
         return self._append("receipt", body, message.worker)
 
     def _clear(self) -> asyncio.Future[int] | int:
         if not self._active():
-            return self._durable
-        self._cleared(self._clock.wall())
+            return self._last_clear
+        done = self._last_clear = self._append("cleared", {}, OPERATOR)
+        self._when_durable(done, self._tell_cleared)
+        return done
+
+    def _tell_cleared(self) -> None:
+        kept = tuple(directive.id for directive in self._active())
         for slot in self._members.values():
-            self._courier.tell(slot, DirectivesCleared())
-        return self._append("cleared", {}, "operator")
+            self._courier.tell(slot, DirectivesCleared(kept))
 
     def _set_members(self, slots: Mapping[str, str]) -> None:
         self._members = dict(slots)
         for directive in self._active():
             for worker in sorted(set(slots) - set(directive.receipts)):
-                event = steering.Accepted(worker)
-                self._directives[directive.id] = steering.apply(
-                    self._directives[directive.id], event, self._clock.wall()
-                )
                 self._append("accepted", {"directive": directive.id, "worker": worker})
             self._direct(self._directives[directive.id])
 
     def _active(self) -> list[steering.Directive]:
         return [d for d in self._directives.values() if d.state is steering.DirectiveState.ACTIVE]
 
-    def _added(self, body: Mapping[str, Any], at: float) -> None:
-        directive = steering.Directive(body["id"], body["text"], at)
-        for worker in body["workers"]:
-            directive = steering.apply(directive, steering.Accepted(worker), at)
-        self._directives[directive.id] = directive
-
-    def _cleared(self, at: float) -> None:
-        for directive in self._active():
-            self._directives[directive.id] = steering.apply(directive, steering.Cleared(), at)
-
     def _replay(self, entry: Entry) -> None:
-        body = entry.body
+        """What an entry does to the steering; both when it is written and when it is read again."""
+        body, at = entry.body, entry.at
         match entry.kind:
             case "directive":
-                self._added(body, entry.at)
+                directive = steering.Directive(body["id"], body["text"], at)
+                for worker in body["workers"]:
+                    directive = steering.apply(directive, steering.Accepted(worker), at)
+                self._directives[body["id"]] = directive
+                self._steered[body["id"]] = entry.number
             case "accepted":
-                event: steering.Event = steering.Accepted(body["worker"])
-                self._directives[body["directive"]] = steering.apply(
-                    self._directives[body["directive"]], event, entry.at
-                )
+                self._apply(body["directive"], steering.Accepted(body["worker"]), at)
             case "receipt":
-                event = steering.Delivered(body["worker"], steering.How(body["how"]))
-                self._directives[body["directive"]] = steering.apply(
-                    self._directives[body["directive"]], event, entry.at
+                self._apply(
+                    body["directive"], steering.Delivered(body["worker"], steering.How(body["how"])), at
                 )
             case "cleared":
-                self._cleared(entry.at)
+                self._last_clear = entry.number
+                for directive in self._active():
+                    self._apply(directive.id, steering.Cleared(), at)
+
+    def _apply(self, identifier: str, event: steering.Event, at: float) -> None:
+        self._directives[identifier] = steering.apply(self._directives[identifier], event, at)

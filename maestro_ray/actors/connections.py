@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,8 +19,8 @@ from maestro_ray.actors.mail import Courier, Letter, Mailbox
 from maestro_ray.actors.messages import (
     Assign,
     Beat,
-    BeChannel,
     BeLead,
+    BeWorker,
     Delivery,
     Left,
     Lost,
@@ -34,16 +34,17 @@ from maestro_ray.actors.messages import (
 )
 from maestro_ray.actors.mirror import Mirror
 from maestro_ray.actors.outbox import Outbox
-from maestro_ray.actors.pool import Pool, SlotActors
+from maestro_ray.actors.pool import Place, Pool, SlotActors
 from maestro_ray.actors.result import team_result
 from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.actors.team_record import TeamRecord
+from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent.sweep import sweep
 from maestro_ray.clock import Clock
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.socket import StudioSocket
-from maestro_ray.errors import IllegalEvent, MaestroError, StudioUnavailable
+from maestro_ray.errors import IllegalEvent, MaestroError, StudioRefused, StudioUnavailable, Unauthenticated
 from maestro_ray.home import Home
 from maestro_ray.ids import suffix
 from maestro_ray.journal import Entry, Journal
@@ -54,7 +55,13 @@ log = logging.getLogger(__name__)
 
 # how long a member of a team may take to leave before its slot is ended, beyond the agents' own grace, in seconds
 LEAVING = 10.0
+# how long a slot may take to show itself after Connections has begun a new life, in seconds
+RETURNING = 20.0
+# how long Studio is left alone when it did not answer, in seconds
+PATIENCE = 0.5
 ENDED_TEAMS_KEPT = 20
+# HTTP's ways to say that a body was not understood
+UNREADABLE = (400, 413, 422)
 
 
 class Connections:
@@ -90,22 +97,38 @@ class Connections:
 
     def start(self) -> None:
         """Take up what the journal says was going on, and keep the pool filled."""
+        ending: dict[str, str] = {}
         for entry in self._journal.read():
-            self._replay(entry)
+            self._replay(entry, ending)
         for place in self.pool.all():
+            place.beat = self.clock.monotonic() + RETURNING
             # after a restart of Ray its actor is gone; one that is still there is left alone
             self.slots.make(place.name)
         for work in (self.outbox.run(), self.socket.run(), self._keep_sessions(), self._watch_beats()):
             self.spawn(work)
+        for team in list(self.teams.values()):
+            if team.record.id in ending:
+                self.end_team(team, ending[team.record.id])
+            else:
+                self.spawn(self._end_if_cut(team))
+
+    async def _end_if_cut(self, team: LiveTeam) -> None:
+        """A start that was cut before the team had its plan at work has told nobody of the team."""
+        if not team.record.serves_all:
+            plans = [await self._from_studio(f"plans/{plan}") for plan in team.record.plans]
+            if all(plan["status"] == "draft" for plan in plans):
+                self.end_team(team, "its start was cut")
 
     async def close(self) -> None:
         """Leave everything as it is for the next life."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for team in self.teams.values():
+            await team.mirror.close(within=0.0)
         self.courier.close()
         await self.studio.close()
-        await asyncio.get_running_loop().run_in_executor(None, self._journal.close)
+        await in_thread(self._journal.close)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something beside; what goes wrong in it is logged."""
@@ -126,14 +149,23 @@ class Connections:
             self.pool.add(name)
             self.slots.make(name)
 
-    def _replay(self, entry: Entry) -> None:
+    def _replay(self, entry: Entry, ending: dict[str, str]) -> None:
         self.outbox.replay(entry)
         if entry.kind == "team":
             record = TeamRecord.from_json(entry.body)
-            self._adopt(record, self._env.read(record.name))
-        elif entry.kind == "team.ended" and (team := self.teams.pop(entry.body["id"], None)):
-            for name in team.record.slots.values():
-                self.pool.drop(name)
+            team = self.teams.get(record.id)
+            before = set(team.record.slots.values()) if team else set()
+            team = self._adopt(record, self._env.read(record.name))
+            team.open_plans = set(record.plans)
+            for slot in before.difference(record.slots.values()):
+                self.pool.drop(slot)
+        elif entry.kind == "team.ending":
+            ending[entry.body["id"]] = entry.body["reason"]
+        elif entry.kind == "team.ended" and (ended := self.teams.pop(entry.body["id"], None)):
+            ended.mirror.cancel()
+            self.socket.unsubscribe(ended.record.channel_name)
+            for slot in ended.record.slots.values():
+                self.pool.drop(slot)
 
     def _adopt(self, record: TeamRecord, env: Mapping[str, str]) -> LiveTeam:
         """Hold the slots of a team and listen to its channels."""
@@ -158,8 +190,8 @@ class Connections:
 
     def _handle(self, sender: str, message: Any) -> Any:
         match message:
-            case Ping(slot, pid, node):
-                return self._ping(slot, pid, node)
+            case Ping():
+                return self._ping(message)
             case Report():
                 return self._report(message)
             case Delivery():
@@ -175,22 +207,38 @@ class Connections:
         died = place.pid not in (0, pid)
         place.pid, place.node = pid, node
         team = self.teams.get(place.team)
-        if team is None:
+        if team is None or team.ending is not None:
             return None
         if died:
-            self._member_died(team, place.member)
+            self._member_died(team, place)
         return place.part
 
-    def _ping(self, slot: str, pid: int, node: str) -> None:
-        place = self.pool.add(slot)
-        place.pid, place.node, place.beat = pid, node, self.clock.monotonic()
-        team = self.teams.get(place.team)
-        if team and team.beat(place.member):
-            if isinstance(place.part, BeLead):
-                self.spawn(self.catch_up(team))
-            elif not isinstance(place.part, BeChannel):
-                self.courier.tell(team.record.lead, Beat(place.member, pid, node))
-            team.happenings.add("worker.up", self.clock.wall(), worker=place.member, pid=pid, node=node)
+    def _ping(self, ping: Ping) -> bool:
+        place, team = self.pool.get(ping.slot), self.teams.get(ping.team)
+        if place is None or team is None or place.team != ping.team:
+            return False
+        place.pid, place.node, place.beat = ping.pid, ping.node, self.clock.monotonic()
+        if team.beat(place.member):
+            self._member_is_up(team, place)
+        return True
+
+    def _member_is_up(self, team: LiveTeam, place: Place) -> None:
+        """For the first time, or again in a life that knows nothing of what was said before."""
+        team.happenings.add(
+            "worker.up", self.clock.wall(), worker=place.member, pid=place.pid, node=place.node
+        )
+        if isinstance(place.part, BeLead):
+            for other in self.pool.of_team(team.record.id).values():
+                self._tell_beat(team, other)
+            self.spawn(self.catch_up(team))
+        elif isinstance(place.part, BeWorker):
+            self._tell_beat(team, place)
+            for run in team.runs_of(place.part.session):
+                self.courier.tell(team.record.lead, Assign(run))
+
+    def _tell_beat(self, team: LiveTeam, place: Place) -> None:
+        if isinstance(place.part, BeWorker) and place.member in team.beaten:
+            self.courier.tell(team.record.lead, Beat(place.member, place.pid, place.node))
 
     def _delivery(self, delivery: Delivery) -> int:
         """Answers with the number up to which this reader has everything; it is hard only in the channel."""
@@ -198,6 +246,8 @@ class Connections:
         if team is None:
             return max((entry.number for entry in delivery.entries), default=0)
         fresh = [entry for entry in delivery.entries if entry.number > team.seen]
+        if fresh and fresh[0].number != team.seen + 1:
+            fresh = []  # an earlier life had what came before: it is asked for again
         for entry in fresh:
             team.happenings.add(
                 entry.kind, entry.at, number=entry.number, sender=entry.sender, body=entry.body
@@ -215,17 +265,37 @@ class Connections:
     def _report(self, report: Report) -> asyncio.Future[int]:
         if report.action in ("complete", "fail"):
             for team in self.teams.values():
-                team.runs.pop(report.run, None)
+                team.reported(report.run, report.epoch)
+        self._heal_journal()
         return self.outbox.put(report)
 
     async def _post_report(self, path: str, body: Mapping[str, Any], key: str) -> Any:
         return await self.studio.post(path, body, key=key)
 
-    def _report_refused(self, report: Report, error: MaestroError) -> None:
-        """Somebody else has the run now, or it is over: what was reported counts for nothing, and that is said."""
+    def _report_refused(self, report: Report, error: Exception) -> None:
+        """Somebody else has the run now, or it is over: what was reported counts for nothing, and that is said.
+
+        A report that Studio cannot even read is another matter: the run is still ours and must come to an end.
+        """
         log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, error)
         for team in self.teams.values():
             team.happenings.add("report.refused", self.clock.wall(), run=report.run, reason=str(error))
+        unreadable = not isinstance(error, MaestroError) or (
+            isinstance(error, StudioRefused) and error.args[0] in UNREADABLE
+        )
+        if report.action == "complete" and unreadable:
+            reason = f"its report cannot be sent: {str(error)!a}"
+            self.outbox.put(Report(report.run, report.epoch, "fail", {"reason": reason, "retryable": True}))
+
+    def _heal_journal(self) -> None:
+        """Everything that is decided here waits for the journal first, so after a failure there is nothing to undo."""
+        if self._journal.failed:
+            self._journal.recover()
+
+    async def _note(self, kind: str, body: Mapping[str, Any]) -> None:
+        self._heal_journal()
+        _, done = self._journal.append(kind, body, at=self.clock.wall())
+        await done
 
     # ── Studio ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -251,14 +321,14 @@ class Connections:
         gone = (run_machine.State.CANCELLED, run_machine.State.INTERRUPTED)
         if held is not None and run["state"] in gone and run["epoch"] > held["epoch"]:
             del team.runs[run["id"]]
-            self.courier.tell(team.record.lead, Withdraw(run["id"]))
+            self.courier.tell(team.record.lead, Withdraw(run["id"], held["session_id"]))
         over = run["state"] in run_machine.OVER
         if over and run["purpose"] == Purpose.RELEASE_CLEANUP and run["plan_id"] in team.open_plans:
             self.spawn(self._plan_over(team, run["plan_id"]))
 
     async def _plan_over(self, team: LiveTeam, plan_id: str) -> None:
         """The plan's last run has ended. A team that was started for its plans ends with the last of them."""
-        plan = await self.studio.get(f"plans/{plan_id}")
+        plan = await self._from_studio(f"plans/{plan_id}")
         if any(run["state"] in run_machine.LIVE for run in plan["runs"]) or plan_id not in team.open_plans:
             return
         team.open_plans.discard(plan_id)
@@ -288,58 +358,70 @@ class Connections:
 
     async def catch_up(self, team: LiveTeam) -> None:
         """Take up every run Studio has handed to this team: new ones, and those a lead that is back has forgotten."""
-        try:
-            runs = await self.studio.get(f"agent-sessions/{team.record.session}/spawn-queue")
-        except StudioUnavailable:
-            return  # the next subscription comes through here again
+        runs = await self._from_studio(f"agent-sessions/{team.record.session}/spawn-queue")
         for run in runs:
             await self._claim(team, run["session_id"], run["id"])
+
+    async def _from_studio(self, path: str) -> Any:
+        """As `StudioClient.get`, however long Studio is away."""
+        while True:
+            try:
+                return await self.studio.get(path)
+            except (StudioUnavailable, Unauthenticated) as error:
+                log.info("%s is asked for again: %s", path, error)
+                await asyncio.sleep(PATIENCE)
 
     async def _look_at_plans(self, team: LiveTeam) -> None:
         """An event that ended a plan may have been missed."""
         for plan_id in list(team.open_plans):
-            with contextlib.suppress(StudioUnavailable):
-                plan = await self.studio.get(f"plans/{plan_id}")
-                cleanup = [run for run in plan["runs"] if run["purpose"] == Purpose.RELEASE_CLEANUP]
-                if cleanup and all(run["state"] in run_machine.OVER for run in cleanup):
-                    await self._plan_over(team, plan_id)
+            plan = await self._from_studio(f"plans/{plan_id}")
+            cleanup = [run for run in plan["runs"] if run["purpose"] == Purpose.RELEASE_CLEANUP]
+            if cleanup and all(run["state"] in run_machine.OVER for run in cleanup):
+                await self._plan_over(team, plan_id)
 
     async def _claim(self, team: LiveTeam, session: str, run: str) -> None:
-        try:
-            assignment: Assignment = await self.studio.post(f"agent-sessions/{session}/run", {"run_id": run})
-        except MaestroError as error:
-            log.info("run %s is not claimed: %s", run, error)
-            return
-        if team.ending is None:
-            team.runs[run] = assignment
-            self.courier.tell(team.record.lead, Assign(assignment))
+        while team.ending is None:
+            try:
+                assignment: Assignment = await self.studio.post(
+                    f"agent-sessions/{session}/run", {"run_id": run}
+                )
+            except (StudioUnavailable, Unauthenticated):
+                await asyncio.sleep(PATIENCE)
+            except MaestroError as error:
+                log.info("run %s is not claimed: %s", run, error)
+                return
+            else:
+                if team.ending is None and team.hold(assignment):
+                    self.courier.tell(team.record.lead, Assign(assignment))
+                return
 
     # ── life and death of sessions ───────────────────────────────────────────────────────────────────────────────
 
-    def _member_died(self, team: LiveTeam, member: str) -> None:
+    def _member_died(self, team: LiveTeam, place: Place) -> None:
         """Its process is gone: what it held is interrupted at once, without waiting for a lease."""
-        team.lost(member)
-        team.happenings.add("worker.lost", self.clock.wall(), worker=member)
-        session = next((each.session for each in team.record.members if each.name == member), "")
-        if session:
-            self.courier.tell(team.record.lead, Lost(member))
-        for run in team.runs_of(session):
-            del team.runs[run["id"]]
-            self.spawn(self._interrupt(team, run))
+        place.beat = None
+        team.lost(place.member)
+        team.happenings.add("worker.lost", self.clock.wall(), worker=place.member)
+        if isinstance(place.part, BeWorker):
+            self.courier.tell(team.record.lead, Lost(place.member))
+            for run in team.runs_of(place.part.session):
+                del team.runs[run["id"]]
+                self.spawn(self._interrupt(team, run))
 
     async def _interrupt(self, team: LiveTeam, run: Assignment) -> None:
+        """A fact like any other report: it reaches Studio once, and after what was reported before."""
         await asyncio.to_thread(sweep, f"{self.home.instance}:{team.record.id}:{run['id']}")
-        try:
-            await self.studio.post(f"cli-runs/{run['id']}/interrupt", {"epoch": run["epoch"]})
-        except MaestroError as error:
-            log.warning("run %s could not be interrupted: %s", run["id"], error)
+        self._heal_journal()
+        await self.outbox.put(Report(run["id"], run["epoch"], "interrupt"))
 
     async def _keep_sessions(self) -> None:
         while True:
             await asyncio.sleep(self.config.session_heartbeat)
             for team in list(self.teams.values()):
-                with contextlib.suppress(MaestroError):
+                try:
                     await self.heartbeat(team)
+                except Exception as error:  # noqa: BLE001 - the next one may work, and the other teams need theirs
+                    log.warning("no heartbeat for %s: %r", team.record.name, error)
 
     async def heartbeat(self, team: LiveTeam) -> None:
         """One call for the whole team, and only for those of it that have shown a sign of life within their lease."""
@@ -356,10 +438,12 @@ class Connections:
         while True:
             await asyncio.sleep(self.config.lease / 4)
             late = self.clock.monotonic() - self.config.lease
-            for place in self.pool.all():
-                team = self.teams.get(place.team)
-                if team and place.beat is not None and place.beat < late and place.member in team.beaten:
-                    self._member_died(team, place.member)
+            with logged("looking for silent members"):
+                for place in self.pool.all():
+                    team = self.teams.get(place.team)
+                    if team and team.ending is None and place.beat is not None and place.beat < late:
+                        self._member_died(team, place)
+                self._trim_pool()
 
     # ── teams ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -367,8 +451,7 @@ class Connections:
         """The team is a fact from here on: its slots are taken, and a next life of this actor will find it."""
         self._env.write(record.name, env)
         team = self._adopt(record, env)
-        _, done = self._journal.append("team", record.to_json(), at=self.clock.wall())
-        await done
+        await self._note("team", record.to_json())
         return team
 
     async def add_plan(self, team: LiveTeam, plan_id: str) -> None:
@@ -381,7 +464,8 @@ class Connections:
         """Let one worker go, and the team on without it."""
         member = next(each for each in team.record.members if each.name == name)
         await self._leave(member.slot)
-        await self.studio.delete(f"agent-sessions/{member.session}")
+        with logged("a worker leaves"):  # its session ends with its lease at the latest
+            await self.studio.delete(f"agent-sessions/{member.session}")
         self.pool.release(member.slot)
         team.beaten.discard(name)
         await self.record(team.record.without_member(name), team.env)
@@ -397,21 +481,24 @@ class Connections:
         return team.ending
 
     async def _end_team(self, team: LiveTeam, reason: str) -> None:
+        """No step may keep the next from being taken: what is begun here must come to its end."""
         record = team.record
-        team.result = await team_result(self.studio, team, self.pool)
         team.happenings.add("team.ending", self.clock.wall(), reason=reason)
+        with logged("ending a team: the journal"):
+            await self._note("team.ending", {"id": record.id, "reason": reason})
+        with logged("ending a team: the result"):
+            team.result = await team_result(self.studio, team, self.pool)
         await asyncio.gather(*(self._leave(each.slot) for each in record.members))
         await self._leave(record.lead)
         await self._leave(record.channel)
         await asyncio.to_thread(sweep, f"{self.home.instance}:{record.id}:")
         await team.mirror.close(within=2.0)
-        with contextlib.suppress(MaestroError):
+        with logged("ending a team: Studio"):
             await self.studio.delete(f"teams/{record.id}")
-        await asyncio.to_thread(self._env.clear, record)
-        _, done = self._journal.append(
-            "team.ended", {"id": record.id, "reason": reason}, at=self.clock.wall()
-        )
-        await done
+        with logged("ending a team: the directories"):
+            await in_thread(self._env.clear, record)
+        with logged("ending a team: the journal"):
+            await self._note("team.ended", {"id": record.id, "reason": reason})
         self._forget(team)
         team.happenings.add("team.ended", self.clock.wall(), reason=reason)
         team.happenings.end()
@@ -419,17 +506,25 @@ class Connections:
     def _forget(self, team: LiveTeam) -> None:
         record = team.record
         self.socket.unsubscribe(record.channel_name)
+        if not any(
+            other.record.project == record.project for other in self.teams.values() if other is not team
+        ):
+            self.socket.unsubscribe(f"private-project.{record.project}")
         for slot in record.slots.values():
             self.courier.forget(slot)
             self.pool.release(slot)
-        for slot in self.pool.surplus():
-            self.pool.drop(slot)
-            self.slots.end(slot)
-        self.fill_pool()
         del self.teams[record.id]
         self.ended[record.id] = team
         while len(self.ended) > ENDED_TEAMS_KEPT:
             del self.ended[next(iter(self.ended))]
+        self._trim_pool()
+        self.fill_pool()
+
+    def _trim_pool(self) -> None:
+        for slot in self.pool.surplus():
+            self.courier.forget(slot)
+            self.pool.drop(slot)
+            self.slots.end(slot)
 
     async def _leave(self, slot: str) -> None:
         """Ask a member to leave; one that does not is ended."""
@@ -440,3 +535,12 @@ class Connections:
             self.courier.forget(slot)
             self.pool.drop(slot)
             self.slots.end(slot)
+
+
+@contextlib.contextmanager
+def logged(what: str) -> Iterator[None]:
+    """Go on whatever happens, and say what did."""
+    try:
+        yield
+    except Exception:
+        log.exception("%s", what)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
+from itertools import islice
 from typing import Any
 
 KEPT = 5000
@@ -31,10 +32,15 @@ class Happenings:
 
     def after(self, number: int) -> list[dict[str, Any]]:
         """What is kept with higher numbers."""
-        return [each for each in self._kept if each["n"] > number]
+        first = self._last - len(self._kept) + 1
+        return list(islice(self._kept, max(0, number + 1 - first), None))
 
     async def follow(self, number: int) -> AsyncIterator[dict[str, Any]]:
-        """Everything after `number`, until the end. What a slow watcher missed shows as a gap in the numbers."""
+        """Everything after `number`, until the end. What a slow watcher missed shows as a gap in the numbers.
+
+        A number that has not been given yet is from a life before this one: the record begins again.
+        """
+        number = number if number <= self._last else 0
         while True:
             news = self._news
             for each in self.after(number):

@@ -28,8 +28,9 @@ from maestro_ray.actors.messages import (
     Withdraw,
     WorkerEvent,
 )
-from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.outcome import Outcome, about
 from maestro_ray.actors.slot import CONNECTIONS
+from maestro_ray.actors.threads import ended
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
 from maestro_ray.model import team as machine
@@ -51,6 +52,7 @@ class Lead:
         self._busy: dict[str, str] = {}
         self._queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
         self._seen: set[tuple[str, int]] = set()
+        self._withdrawn: set[str] = set()
         self._working: asyncio.Task[None] | None = None
         members = tuple(machine.Member(name, role, session) for name, role, session in part.members)
         team = machine.Team(part.team.id, part.team.name)
@@ -63,18 +65,21 @@ class Lead:
 
     async def quit(self) -> None:
         """Stop the run in hand and remove the lead's worktrees."""
-        if self._working is not None:
-            self._working.cancel()
-            await asyncio.gather(self._working, return_exceptions=True)
+        await self.close()
         await self._work.clear()
+
+    async def close(self) -> None:
+        """Stop the run in hand; what git has begun is ended first."""
+        if self._working is not None:
+            await ended(self._working)
 
     def handle(self, sender: str, message: Any) -> Any:
         """Decide about one message at once; what comes back may be awaited for the answer."""
         match message:
             case Assign(assignment):
                 return self._assign(assignment)
-            case Withdraw(run):
-                return self._withdraw(message, run)
+            case Withdraw():
+                return self._withdraw(message)
             case Beat(name, pid, node):
                 return self._apply(machine.Beaten(name, pid, node))
             case Lost(name):
@@ -157,20 +162,25 @@ class Lead:
         else:
             raise IllegalEvent("lead", "without such a session", f"Assign to {session}")
 
-    def _withdraw(self, message: Withdraw, run: str) -> None:
-        for name, busy_with in self._busy.items():
-            if busy_with == run:
-                self._courier.tell(self._slots[name], message)
+    def _withdraw(self, message: Withdraw) -> None:
+        """To whoever holds the session; whether they work on it already is theirs to know."""
+        if message.session == self._part.session:
+            self._withdrawn.add(message.run)
+        elif name := self._sessions.get(message.session):
+            self._courier.tell(self._slots[name], message)
 
     async def _work_through(self) -> None:
         while True:
             assignment = await self._queue.get()
+            if assignment["id"] in self._withdrawn:
+                self._withdrawn.discard(assignment["id"])
+                continue
             self.run = assignment["id"]
-            self._post("run.started", **_about(assignment))
+            self._post("run.started", **about(assignment))
             outcome = await self._do(assignment)
             report = Report(assignment["id"], assignment["epoch"], outcome.action, outcome.body)
-            await self._courier.tell(CONNECTIONS, report)
-            self._post("run.ended", **_about(assignment), action=outcome.action, summary=outcome.summary)
+            await self._courier.insist(CONNECTIONS, report)
+            self._post("run.ended", **about(assignment), action=outcome.action, summary=outcome.summary)
             self.run = ""
 
     async def _do(self, assignment: Mapping[str, Any]) -> Outcome:
@@ -184,13 +194,3 @@ class Lead:
 
     def _post(self, kind: str, **body: Any) -> None:
         self._courier.tell(self._slots["channel"], Post(self._part.team.bot, kind, body))
-
-
-def _about(assignment: Mapping[str, Any]) -> dict[str, Any]:
-    task = assignment["task"]
-    return {
-        "run": assignment["id"],
-        "purpose": assignment["purpose"],
-        "task": task["id"] if task else "",
-        "title": task["title"] if task else assignment["plan"]["title"],
-    }

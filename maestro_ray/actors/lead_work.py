@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from maestro_ray.actors.messages import BeLead
 from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent import process
 from maestro_ray.agent.environment import allowed
 from maestro_ray.errors import MaestroError
@@ -37,19 +38,19 @@ class LeadWork:
         """Raises `MaestroError` when git refuses; nothing is half done then."""
         match Purpose(assignment["purpose"]):
             case Purpose.BOOTSTRAP_EPIC:
-                return await asyncio.to_thread(self._bootstrap, assignment)
+                return await in_thread(self._bootstrap, assignment)
             case Purpose.MERGE:
-                return await asyncio.to_thread(self._merge, assignment)
+                return await in_thread(self._merge, assignment)
             case Purpose.RELEASE:
                 return await self._release(assignment)
             case Purpose.RELEASE_CLEANUP:
-                return await asyncio.to_thread(self._clean_up, assignment)
+                return await in_thread(self._clean_up, assignment)
             case purpose:
                 return Outcome.failed(f"a lead cannot do {purpose}", retryable=False)
 
     async def clear(self) -> None:
         """Remove the lead's worktrees."""
-        await asyncio.to_thread(self._clear)
+        await in_thread(self._clear)
 
     def _bootstrap(self, assignment: Assignment) -> Outcome:
         plan, repo = assignment["plan"], self._worktrees().repo
@@ -74,12 +75,12 @@ class LeadWork:
             return Outcome.completed(
                 "no task was merged: nothing to release", commit="", how="nothing to release"
             )
-        prepared = await asyncio.to_thread(self._prepare, assignment)
+        prepared = await in_thread(self._prepare, assignment)
         if not isinstance(prepared, Prepared):
             return prepared
         if red := await self._test(assignment, prepared):
             return Outcome.failed(red, hold=True)
-        return await asyncio.to_thread(self._publish, assignment, prepared)
+        return await in_thread(self._publish, assignment, prepared)
 
     def _prepare(self, assignment: Assignment) -> Prepared | Outcome:
         plan = assignment["plan"]
@@ -87,7 +88,8 @@ class LeadWork:
         base, epic = plan["base_branch"], plan["epic_head"]
         result = prepare_release(self._worktrees(), RELEASE_TREE, base, epic, message)
         if isinstance(result, MergeConflict):
-            by_hand = f"git switch {base} && git merge --no-ff {epic}"
+            git = f"git -C {shlex.quote(self._part.team.repo)}"
+            by_hand = f"{git} switch {shlex.quote(base)} && {git} merge --no-ff {epic}"
             return Outcome.failed(
                 f"{result.reason} between {base} and the epic. To finish by hand: {by_hand}", hold=True
             )
@@ -133,16 +135,20 @@ class LeadWork:
         repo.git.run("update-ref", "-d", _kept_ref(assignment))
         deleted = kept = 0
         for branch in [*assignment["branches"], plan["epic_branch"]]:
-            if self._delete_if_merged(repo, branch, plan["base_branch"]):
+            if self._delete_if_done(repo, branch, assignment):
                 deleted += 1
             elif repo.git.ask("rev-parse", "--verify", "-q", f"refs/heads/{branch}"):
                 kept += 1
         return Outcome.completed(f"{deleted} branches deleted, {kept} kept", deleted=deleted, kept=kept)
 
-    def _delete_if_merged(self, repo: Repo, branch: str, base: str) -> bool:
+    def _delete_if_done(self, repo: Repo, branch: str, assignment: Assignment) -> bool:
+        plan = assignment["plan"]
         try:
             tip = repo.tip(branch)
-            return repo.is_ancestor(tip, repo.tip(base)) and repo.delete_branch(branch, tip)
+            # an epic that nothing was merged into holds an empty commit of ours and no work
+            empty = branch == plan["epic_branch"] and not assignment["merged"] and tip == plan["epic_head"]
+            done = empty or repo.is_ancestor(tip, repo.tip(plan["base_branch"]))
+            return done and repo.delete_branch(branch, tip)
         except MaestroError:
             return False
 

@@ -22,6 +22,7 @@ class LiveTeam:
         self.mirror = mirror
         self.happenings = Happenings()
         self.runs: dict[str, Assignment] = {}
+        self._reported: dict[str, int] = {}
         self.seen = 0
         self.beaten: set[str] = set()
         self.up = asyncio.Event()
@@ -29,6 +30,8 @@ class LiveTeam:
         self.ending: asyncio.Task[None] | None = None
         self.waits: frozenset[str] = frozenset()
         self.result: Mapping[str, Any] | None = None
+        # members come one after the other: each name is given once
+        self.changing = asyncio.Lock()
 
     def beat(self, member: str) -> bool:
         """A member shows that it lives; whether that is news."""
@@ -41,6 +44,20 @@ class LiveTeam:
     def lost(self, member: str) -> None:
         self.beaten.discard(member)
         self.up.clear()
+
+    def hold(self, run: Assignment) -> bool:
+        """A run was claimed; False when the report on it was faster than the claim's answer."""
+        if self._reported.get(run["id"], 0) >= run["epoch"]:
+            return False
+        self.runs[run["id"]] = run
+        return True
+
+    def reported(self, run: str, epoch: int) -> None:
+        """What there was to do is done."""
+        self._reported[run] = epoch
+        held = self.runs.get(run)
+        if held is not None and held["epoch"] <= epoch:
+            del self.runs[run]
 
     def runs_of(self, session: str) -> list[Assignment]:
         return [run for run in self.runs.values() if run["session_id"] == session]

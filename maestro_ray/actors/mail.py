@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 # a reply is remembered at least as long as its sender may repeat the batch it was in
 REMEMBERED = 256
+# every life of an actor is a sender of its own; those not heard for longest are forgotten
+SENDERS = 1024
 LARGEST_BATCH = 64
 
 Handler = Callable[[str, Any], Any]
@@ -44,14 +46,16 @@ class Mailbox:
 
     async def receive(self, sender: str, batch: Sequence[Letter]) -> list[Any]:
         """Take a batch, which may be a repeat, and give the reply to each message: a value or an exception."""
-        waiting = [self._take(sender, number, message) for number, message in batch]
+        # shielded: a call that is given up must not undo what a repeat of it will ask for again
+        waiting = [asyncio.shield(self._take(sender, number, message)) for number, message in batch]
         return list(await asyncio.gather(*waiting, return_exceptions=True))
 
     def _take(self, sender: str, number: int, message: Any) -> asyncio.Future[Any]:
-        known = self._senders.get(sender)
-        if known is None:
-            # the first one seen of a sender begins its order: this actor may be younger than the sender
-            known = self._senders[sender] = _Sender(number - 1)
+        # the first one seen of a sender begins its order: this actor may be younger than the sender
+        known = self._senders.pop(sender, None) or _Sender(number - 1)
+        self._senders[sender] = known
+        if len(self._senders) > SENDERS:
+            del self._senders[next(iter(self._senders))]
         if number <= known.last:
             return next((reply for n, reply in known.replies if n == number), _done(None))
         known.last = number
@@ -69,6 +73,8 @@ class Mailbox:
 
 
 def _done(value: Any) -> asyncio.Future[Any]:
+    if isinstance(value, StopIteration):
+        value = RuntimeError(repr(value))  # a future cannot hold it
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     if isinstance(value, BaseException):
         future.set_exception(value)
@@ -92,17 +98,35 @@ class Courier:
         # one count for all receivers: it must not begin again for one that was forgotten and is met again
         self._numbers = itertools.count(1)
         self._queues: dict[str, _Queue] = {}
+        self._closed = False
 
     def tell(self, receiver: str, message: Any) -> asyncio.Future[Any]:
         """Put a message on its way. The future is its reply, which a caller may ignore."""
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        reply.add_done_callback(_noted)
+        if self._closed:
+            reply.set_exception(PeerGone(receiver))
+            return reply
         line = self._queues.get(receiver)
         if line is None:
             line = self._queues[receiver] = _Queue()
             line.task = asyncio.get_running_loop().create_task(self._deliver(receiver, line))
-        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        reply.add_done_callback(_noted)
         line.put(next(self._numbers), message, reply)
         return reply
+
+    async def insist(self, receiver: str, message: Any, *, pause: float = 1.0) -> Any:
+        """Tell until it is handled: an exception as the reply is no end, for the receiver may do better later.
+
+        Raises `PeerGone`.
+        """
+        while True:
+            try:
+                return await self.tell(receiver, message)
+            except PeerGone:
+                raise
+            except Exception as error:  # noqa: BLE001 - which one it is makes no difference
+                log.warning("%s for %s is told again: %r", type(message).__name__, receiver, error)
+                await asyncio.sleep(pause)
 
     def forget(self, receiver: str) -> None:
         """Give up on a receiver: what still waits is answered with `PeerGone`."""
@@ -112,6 +136,8 @@ class Courier:
             line.fail(PeerGone(receiver))
 
     def close(self) -> None:
+        """Send nothing more; whoever waits for a reply gets `PeerGone`."""
+        self._closed = True
         for receiver in list(self._queues):
             self.forget(receiver)
 
@@ -132,7 +158,7 @@ class Courier:
                 log.info("a batch for %s is sent again: %r", receiver, error)
                 await asyncio.sleep(self._patience)
             else:
-                line.answered(replies)
+                line.answered(replies[: len(batch)])
 
 
 class PeerGone(Exception):

@@ -81,17 +81,21 @@ class WhoAmI:
 
 @dataclass(frozen=True)
 class Ping:
-    """A slot shows that it lives. `run` is what it works on, or empty."""
+    """A member of a team shows that it lives. `run` is what it works on, or empty.
+
+    The reply is whether the slot still belongs to that team; if not, it must leave.
+    """
 
     slot: str
     pid: int
     node: str
+    team: str
     run: str = ""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `action` is `complete`, `fail`, `pause` or `resume` of Studio's REST."""
+    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume` or `interrupt` of Studio's REST."""
 
     run: str
     epoch: int
@@ -124,6 +128,7 @@ class Withdraw:
     """The run is no longer this session's; stop it and report nothing."""
 
     run: str
+    session: str
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,9 @@ class Directive:
 
 @dataclass(frozen=True)
 class DirectivesCleared:
-    pass
+    """Every directive is over but those with these ids."""
+
+    kept: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from maestro_ray.errors import MaestroError, StudioUnavailable, Unauthenticated
+from maestro_ray.actors.threads import ended
+from maestro_ray.errors import StudioUnavailable, Unauthenticated
 from maestro_ray.journal import Entry
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,10 @@ class Mirror:
                     await asyncio.sleep(0.01)
         except TimeoutError:
             log.info("%d messages were not mirrored", len(self._waiting))
+        await ended(self._task)
+
+    def cancel(self) -> None:
+        """Nobody will read this copy any more."""
         self._task.cancel()
 
     async def _run(self) -> None:
@@ -53,7 +58,7 @@ class Mirror:
             except (StudioUnavailable, Unauthenticated):
                 await asyncio.sleep(PAUSE)
                 continue
-            except MaestroError as error:
+            except Exception as error:  # noqa: BLE001 - it would be the same the next time, and others wait behind it
                 log.warning("Studio does not take %d messages: %s", len(batch), error)
             for _ in batch:
                 self._waiting.popleft()

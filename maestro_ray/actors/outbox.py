@@ -10,13 +10,13 @@ from typing import Any
 
 from maestro_ray.actors.messages import Report
 from maestro_ray.clock import Clock
-from maestro_ray.errors import MaestroError, StudioUnavailable, Unauthenticated
+from maestro_ray.errors import StudioUnavailable, Unauthenticated
 from maestro_ray.journal import Entry, Journal
 
 log = logging.getLogger(__name__)
 
 Post = Callable[[str, Mapping[str, Any], str], Awaitable[Any]]
-Refused = Callable[[Report, MaestroError], None]
+Refused = Callable[[Report, Exception], None]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 
@@ -80,7 +80,7 @@ class Outbox:
                 log.info("report %s waits: %s", number, error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
-            except MaestroError as error:
+            except Exception as error:  # noqa: BLE001 - nothing may keep the reports behind this one from going out
                 self._refused(report, error)
                 return
             else:

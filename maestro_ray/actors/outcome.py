@@ -27,3 +27,14 @@ class Outcome:
     @classmethod
     def limited(cls, seconds: float, reason: str) -> Self:
         return cls("pause", {}, reason, seconds)
+
+
+def about(assignment: Mapping[str, Any]) -> dict[str, Any]:
+    """What a message to the team says of a run."""
+    task = assignment["task"]
+    return {
+        "run": assignment["id"],
+        "purpose": assignment["purpose"],
+        "task": task["id"] if task else "",
+        "title": task["title"] if task else assignment["plan"]["title"],
+    }

@@ -51,7 +51,7 @@ class Pool:
     def release(self, name: str) -> None:
         """The slot is blank again."""
         if place := self._places.get(name):
-            place.part, place.team, place.member = None, "", ""
+            place.part, place.team, place.member, place.beat = None, "", "", None
 
     def missing(self, wanted: int | None = None) -> int:
         """How many blank slots should be made now, to have `wanted` (by default the pool's size)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
 
 BUILT_IN_ROLES = ("dev", "review", "test")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Asked:
 
 def check(asked: Asked, home: Home) -> TeamRequest:
     """The request, or the first thing that is wrong with it as an error. Blocks: it runs git and reads files."""
+    _check_types(asked)
     repo = Repo.open(Path(asked.repo))
     config = Config.load(home, repo.root)
     roles = _roles(asked, config)
@@ -72,13 +75,13 @@ def check(asked: Asked, home: Home) -> TeamRequest:
     base = asked.base or (draft.base if draft else "") or repo.default_base()
     repo.tip(base)
     providers = _providers(asked, config, roles, repo)
-    skills = {role: _skills(config.roles[role].skills) for role in roles if role in config.roles}
+    skills = {role: _skills(role, config.roles[role].skills) for role in roles if role in config.roles}
     if draft is not None:
         _can_be_done(draft, roles, skills, providers)
     return TeamRequest(
         repo,
         project_key(repo.root, home.machine_id()),
-        asked.name or config.bot,
+        check_name(asked.name or config.bot, "the bot"),
         base,
         roles,
         skills,
@@ -90,11 +93,39 @@ def check(asked: Asked, home: Home) -> TeamRequest:
     )
 
 
+def _check_types(asked: Asked) -> None:
+    """The line carries any JSON; what is not of the shape above is refused here and not somewhere inside."""
+    texts = {"repo": asked.repo, "base": asked.base, "name": asked.name}
+    if wrong := next((name for name, value in texts.items() if not isinstance(value, str)), ""):
+        raise UsageError(f"{wrong} must be a string", "")
+    for name, table, kind in (
+        ("roles", asked.roles, int),
+        ("providers", asked.providers, str),
+        ("env", asked.env, str),
+    ):
+        if not isinstance(table, Mapping) or any(type(value) is not kind for value in table.values()):
+            raise UsageError(f"{name} must map names to {'numbers' if kind is int else 'strings'}", "")
+    if not isinstance(asked.alone, bool):
+        raise UsageError("alone must be true or false", "")
+
+
+def check_name(name: str, whose: str) -> str:
+    """A name that can stand in a file name, a channel and a commit; those maestro uses itself are not free."""
+    if not _NAME.fullmatch(name) or name in ("lead", "channel") or name.startswith("lead-"):
+        raise UsageError(
+            f"{name!r} cannot be the name of {whose}", "use letters, digits, '-', '_' and '.', at most 40"
+        )
+    return name
+
+
 def _roles(asked: Asked, config: Config) -> dict[str, int]:
-    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in BUILT_IN_ROLES)]
+    # a worker of the role `lead` would be given the lead's own runs
+    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in (*BUILT_IN_ROLES, "lead"))]
     for role in (*asked.roles, *asked.providers):
         if role not in known:
             raise UnknownRole(role, ", ".join(known))
+    if negative := next((role for role, count in asked.roles.items() if count < 0), ""):
+        raise UsageError(f"the number of {negative} workers cannot be negative", "")
     roles = {role: count for role, count in asked.roles.items() if count > 0}
     if not roles and not asked.alone:
         raise NoWorkers
@@ -119,10 +150,13 @@ def _providers(asked: Asked, config: Config, roles: Mapping[str, int], repo: Rep
     return specs
 
 
-def _skills(words: tuple[str, ...]) -> dict[str, int]:
+def _skills(role: str, words: tuple[str, ...]) -> dict[str, int]:
     """`python` or `python:4` each."""
     pairs = (word.partition(":") for word in words)
-    return {name.strip(): proficiency(level.strip() or 3) for name, _, level in pairs}
+    try:
+        return {name.strip(): proficiency(level.strip() or 3) for name, _, level in pairs}
+    except ValueError as bad:
+        raise UsageError(f"[roles.{role}] skills: {bad}", 'for example skills = ["python:4"]') from None
 
 
 def _can_be_done(
@@ -136,6 +170,10 @@ def _can_be_done(
         raise UsageError("the plan needs a reviewer: nothing is merged without a verdict", "add --review 1")
     tester = providers.get("test")
     needs_command = tester is not None and tester.kind == "command" and not tester.arg and not tester.argv
+    # a tester with a template of its own may still ask for the plan's command
+    needs_command = needs_command or (
+        tester is not None and "{test}" in f"{tester.arg} {' '.join(tester.argv)}"
+    )
     for task in draft.tasks:
         if task.role not in roles:
             raise UsageError(

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from maestro_ray.actors.connections import Connections
 from maestro_ray.actors.live_team import LiveTeam
+from maestro_ray.actors.mail import PeerGone
 from maestro_ray.actors.messages import ClearSteering, Directives, Joined, Members, Roster, Steer
-from maestro_ray.actors.request import Asked, check
+from maestro_ray.actors.request import Asked, check, check_name
 from maestro_ray.actors.result import workers
-from maestro_ray.actors.start import start_team
+from maestro_ray.actors.start import UP_WITHIN, start_team
 from maestro_ray.actors.team_record import MemberRecord
 from maestro_ray.connection.line import Notify
-from maestro_ray.errors import Conflict, MaestroError, NotFound, UsageError
+from maestro_ray.errors import Conflict, MaestroError, NotFound, StartFailed, UsageError
 from maestro_ray.ids import new_id
+from maestro_ray.ports import ProviderSpec
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
 
 Params = dict[str, Any]
+
+# how long a channel may take to answer the operator, in seconds
+CHANNEL_WITHIN = 15.0
 
 
 class Service:
@@ -75,30 +81,42 @@ class Service:
     async def team_watch(self, params: Params, notify: Notify) -> Any:
         """Notifications `team.event` from `after` on; the answer comes when the team is over."""
         team = await self._one(params, ended=True)
-        async for event in team.happenings.follow(int(params.get("after", 0))):
+        async for event in team.happenings.follow(_after(params)):
             notify("team.event", event)
         return team.result
 
     async def team_logs(self, params: Params, _notify: Notify) -> Any:
         team = await self._one(params, ended=True)
-        return {"team": team.record.name, "events": team.happenings.after(int(params.get("after", 0)))}
+        return {"team": team.record.name, "events": team.happenings.after(_after(params))}
 
     async def team_join(self, params: Params, _notify: Notify) -> Any:
         """One more worker for a team that runs: `{role, name?, provider?, skills?, env}`."""
         team = await self._one(params)
         role = str(params.get("role", "dev"))
-        asked = Asked(team.record.repo, {role: 1}, params.get("providers", {}), env=params.get("env", {}))
+        env = params.get("env") or dict(team.env)
+        asked = Asked(team.record.repo, {role: 1}, params.get("providers", {}), env=env)
         request = await asyncio.to_thread(check, asked, self._connections.home)
-        number = sum(1 for each in team.record.members if each.role == role) + 1
-        name = str(params.get("name") or f"{role}-{number}")
-        if any(each.name == name for each in team.record.members):
-            raise Conflict(f"the team has a worker {name!r} already", "choose another with --name")
         skills = {**request.skills.get(role, {}), **dict.fromkeys(params.get("skills", []), 3)}
+        wanted = str(params.get("name") or "")
         return await asyncio.shield(
-            self._connections.spawn(self._join(team, name, role, skills, request.providers[role]))
+            self._connections.spawn(self._join(team, wanted, role, skills, request.providers[role]))
         )
 
-    async def _join(self, team: LiveTeam, name: str, role: str, skills: dict[str, int], provider: Any) -> Any:
+    async def _join(
+        self, team: LiveTeam, wanted: str, role: str, skills: dict[str, int], provider: ProviderSpec
+    ) -> Any:
+        async with team.changing:
+            if team.ending is not None:
+                raise Conflict(f"the team {team.record.name} is ending", "start another with `maestro team`")
+            name = _name_for(team, wanted, role)
+            await self._add_worker(team, name, role, skills, provider)
+        self._connections.fill_pool()
+        added = next(each for each in workers(team, self._connections.pool) if each["name"] == name)
+        return {"team": team.record.name, "worker": added}
+
+    async def _add_worker(
+        self, team: LiveTeam, name: str, role: str, skills: dict[str, int], provider: ProviderSpec
+    ) -> None:
         connections = self._connections
         body = {"name": name, "role": role, "skills": skills}
         session = await connections.studio.post(f"teams/{team.record.id}/workers", body)
@@ -111,11 +129,15 @@ class Service:
         connections.courier.tell(team.record.lead, Joined(name, role, session["id"], slot))
         slots = {each.name: each.slot for each in team.record.members}
         connections.courier.tell(team.record.channel, Members(slots))
-        await connections.slots.become(slot, parts[slot])
-        async with asyncio.timeout(60):
-            await team.up.wait()
-        connections.fill_pool()
-        return {"team": team.record.name, "worker": workers(team, connections.pool)[-1]}
+        try:
+            async with asyncio.timeout(UP_WITHIN):
+                await connections.slots.become(slot, parts[slot])
+                await team.up.wait()
+        except BaseException as error:
+            await connections.remove_worker(team, name)
+            if isinstance(error, TimeoutError):
+                raise StartFailed(name, f"no sign of life within {UP_WITHIN:.0f} s") from None
+            raise
 
     async def team_leave(self, params: Params, _notify: Notify) -> Any:
         """A worker leaves for good; what it was doing is queued for another."""
@@ -123,8 +145,13 @@ class Service:
         worker = str(params.get("worker", ""))
         if not any(each.name == worker for each in team.record.members):
             raise NotFound("worker", worker, "see `maestro team status`")
-        await asyncio.shield(self._connections.spawn(self._connections.remove_worker(team, worker)))
+        await asyncio.shield(self._connections.spawn(self._leave(team, worker)))
         return {"team": team.record.name, "worker": worker}
+
+    async def _leave(self, team: LiveTeam, worker: str) -> None:
+        async with team.changing:
+            if any(each.name == worker for each in team.record.members):
+                await self._connections.remove_worker(team, worker)
 
     # ── steering and decisions ───────────────────────────────────────────────────────────────────────────────────
 
@@ -136,8 +163,7 @@ class Service:
         if not teams:
             raise NotFound("team", params.get("team") or "here", "start one with `maestro team`")
         directive = str(params.get("id") or new_id())
-        told = [self._connections.courier.tell(team.record.channel, Steer(directive, text)) for team in teams]
-        numbers = await asyncio.gather(*told)
+        numbers = await asyncio.gather(*(self._ask_channel(team, Steer(directive, text)) for team in teams))
         return {
             "id": directive,
             "text": text,
@@ -147,15 +173,22 @@ class Service:
     async def steering_clear(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
         for team in teams:
-            await self._connections.courier.tell(team.record.channel, ClearSteering())
+            await self._ask_channel(team, ClearSteering())
         return {"teams": [team.record.name for team in teams]}
 
     async def steering_list(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
-        return {
-            team.record.name: await self._connections.courier.tell(team.record.channel, Directives())
-            for team in teams
-        }
+        return {team.record.name: await self._ask_channel(team, Directives()) for team in teams}
+
+    async def _ask_channel(self, team: LiveTeam, message: Any) -> Any:
+        """A channel that is starting again is waited for; its memory is in its journal."""
+        try:
+            async with asyncio.timeout(CHANNEL_WITHIN):
+                return await self._connections.courier.insist(team.record.channel, message, pause=0.1)
+        except (TimeoutError, PeerGone) as error:
+            raise Conflict(
+                f"the channel of {team.record.name} does not answer", "try again in a moment"
+            ) from error
 
     async def decide_list(self, params: Params, _notify: Notify) -> Any:
         query = {}
@@ -282,3 +315,20 @@ class Service:
                 "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
             },
         }
+
+
+def _after(params: Params) -> int:
+    after = params.get("after", 0)
+    if not isinstance(after, int) or isinstance(after, bool):
+        raise UsageError("after must be a whole number", "")
+    return after
+
+
+def _name_for(team: LiveTeam, wanted: str, role: str) -> str:
+    """The name asked for, or the first free `<role>-<n>`."""
+    taken = {each.name for each in team.record.members}
+    if wanted in taken:
+        raise Conflict(f"the team has a worker {wanted!r} already", "choose another with --name")
+    if wanted:
+        return check_name(wanted, "a worker")
+    return next(name for n in itertools.count(1) if (name := f"{role}-{n}") not in taken)

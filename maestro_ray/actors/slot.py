@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 CONNECTIONS = "connections"
 # A slot that has heard nothing of Connections for this many worker leases ends its part: detached never means leaked.
 ORPHANED_AFTER = 10
+# A blank slot says hello again this often (seconds): Connections may have begun a new life and know nothing of it.
+HELLO_EVERY = 5.0
 
 
 class Occupant(Protocol):
@@ -30,7 +32,13 @@ class Occupant(Protocol):
 
     def handle(self, sender: str, message: Any) -> Any: ...
 
-    async def quit(self) -> None: ...
+    async def quit(self) -> None:
+        """The team is over: leave nothing behind."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what this process holds and leave the team as it is, for the next life to go on."""
+        ...
 
 
 class Slot:
@@ -46,12 +54,23 @@ class Slot:
         self._occupant: Occupant | None = None
         self._part: Part | None = None
         self._pinging: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self._quitting = 0
 
     async def hello(self) -> None:
-        """Report to Connections, and be again what this slot was before it was started anew."""
-        part = await self._courier.tell(CONNECTIONS, WhoAmI(self.name, self._pid, self._node))
-        if part is not None and self._occupant is None:
-            await self.become(part)
+        """Report to Connections for ever, while blank, and be again what this slot was before it was started anew."""
+        while True:
+            if self._occupant is None and not self._quitting:
+                await self._ask_who()
+            await asyncio.sleep(HELLO_EVERY)
+
+    async def _ask_who(self) -> None:
+        try:
+            part = await self._courier.insist(CONNECTIONS, WhoAmI(self.name, self._pid, self._node))
+            if part is not None and self._occupant is None and not self._quitting:
+                await self.become(part)
+        except Exception:
+            log.exception("%s cannot be what it was", self.name)
 
     async def become(self, part: Part) -> None:
         """Take a part. Repeating the same one is harmless; another one needs a blank slot."""
@@ -79,23 +98,35 @@ class Slot:
         if self._pinging:
             self._pinging.cancel()
         if leaving is not None:
-            await leaving.quit()
+            self._quitting += 1
+            try:
+                await leaving.quit()
+            finally:
+                self._quitting -= 1
+
+    async def close(self) -> None:
+        """End this life as its process would, but in order. The team is not told."""
+        leaving, self._occupant = self._occupant, None
+        if self._pinging:
+            self._pinging.cancel()
+        self._courier.close()
+        if leaving is not None:
+            await leaving.close()
 
     async def _ping(self, team: TeamSpec) -> None:
+        """Show that this slot lives until it is blank, or until Connections says that it should be, or says nothing."""
         heard = self._clock.monotonic()
         while True:
-            run = getattr(self._occupant, "run", "")
+            ping = Ping(self.name, self._pid, self._node, team.id, getattr(self._occupant, "run", ""))
             try:
-                ping = Ping(self.name, self._pid, self._node, run)
-                await asyncio.wait_for(self._courier.tell(CONNECTIONS, ping), team.lease)
+                belongs = await asyncio.wait_for(self._courier.tell(CONNECTIONS, ping), team.lease)
                 heard = self._clock.monotonic()
             except Exception as error:  # noqa: BLE001 - whatever keeps Connections from answering counts as silence
                 log.info("Connections did not answer a ping: %r", error)
-            if self._clock.monotonic() - heard > ORPHANED_AFTER * team.lease:
-                log.warning(
-                    "nothing heard of Connections for %s s: leaving the team", ORPHANED_AFTER * team.lease
-                )
-                asyncio.get_running_loop().create_task(self._quit())
+                belongs = self._clock.monotonic() - heard <= ORPHANED_AFTER * team.lease
+            if not belongs:
+                log.warning("%s is no part of %s any more", self.name, team.name)
+                self._leaving = asyncio.get_running_loop().create_task(self._quit())
                 return
             await asyncio.sleep(team.ping)
 

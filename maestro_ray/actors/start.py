@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from maestro_ray.actors.pool import Place
 from maestro_ray.actors.request import TeamRequest
 from maestro_ray.actors.result import workers
 from maestro_ray.actors.team_record import MemberRecord, TeamRecord
-from maestro_ray.errors import StartFailed
+from maestro_ray.errors import MaestroError, StartFailed
 from maestro_ray.model.plan_file import to_json
 
 log = logging.getLogger(__name__)
@@ -72,15 +73,26 @@ async def _allocate(connections: Connections, request: TeamRequest) -> TeamRecor
     lead = await studio.post(
         "agent-sessions", {"project_id": project["id"], "role": "lead", "name": request.bot}
     )
+    try:
+        return await _allocate_team(connections, request, project["id"], lead["id"])
+    except BaseException:
+        # nobody would ever end this session in order
+        with contextlib.suppress(MaestroError):
+            await studio.delete(f"agent-sessions/{lead['id']}")
+        raise
+
+
+async def _allocate_team(
+    connections: Connections, request: TeamRequest, project: str, lead: str
+) -> TeamRecord:
     wanted = request.workers
-    given = await studio.post(
-        f"agent-sessions/{lead['id']}/team",
-        {
-            "workers": wanted,
-            "workspace": _workspace(connections, request),
-            "serves_all": request.draft is None,
-        },
-    )
+    body = {
+        "workers": wanted,
+        "workspace": _workspace(connections, request),
+        "serves_all": request.draft is None,
+    }
+    given = await connections.studio.post(f"agent-sessions/{lead}/team", body)
+    # from here to the record of the team nothing is awaited: the places taken are free until then
     places = _take_slots(connections, len(wanted) + 2)
     members = tuple(
         MemberRecord(
@@ -92,11 +104,11 @@ async def _allocate(connections: Connections, request: TeamRequest) -> TeamRecor
         id=given["id"],
         name=given["name"],
         channel_name=given["channel"],
-        project=project["id"],
+        project=project,
         key=request.key,
         repo=str(request.repo.root),
         bot=request.bot,
-        session=lead["id"],
+        session=lead,
         lead=places[0].name,
         channel=places[1].name,
         members=members,

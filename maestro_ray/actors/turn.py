@@ -49,12 +49,14 @@ class Turn:
         self._provider = build(part.provider)
         self._talk = self._provider.open(job)
         self._process: AgentProcess | None = None
+        self._begun = False
+        self._early: list[bytes] = []
         self._text: list[str] = []
         self._said_at = 0.0
         self._limited: RateLimited | None = None
         self._terminal: Finished | Failed | None = None
 
-    async def begin(self) -> bool:
+    async def begin(self) -> None:
         """Start the program with its prompt. Raises `AgentFailed`."""
         launch = self._talk.launch
         for path, content in launch.files.items():
@@ -73,12 +75,14 @@ class Turn:
         await self._process.write(launch.stdin)
         if not launch.keep_stdin:
             await self._process.close_stdin()
-        return True
+        while self._early:
+            await self._process.write(self._early.pop(0))
+        self._begun = True
 
     async def finish(self) -> Ended:
         """Follow the agent to its end."""
         assert self._process is not None
-        while piece := await self._process.read():
+        while piece := await self._next(self._process):
             await self._take(self._talk.feed(piece))
             self._flush(force=False)
         ended = await self._process.wait()
@@ -87,15 +91,29 @@ class Turn:
         return Ended(self._terminal or Failed("the agent ended without an outcome"), self._limited)
 
     async def steer(self, identifier: str, text: str) -> None:
-        """Put a directive into the running turn, when this agent takes any."""
+        """Put a directive into the running turn, when this agent takes any, and not before its prompt."""
         data = self._talk.steer(identifier, text)
-        if data is not None and self._process is not None:
+        if data is None:
+            return
+        if self._process is not None and self._begun:
             await self._process.write(data)
+        else:
+            self._early.append(data)
 
     async def stop(self) -> None:
         """End the agent and everything it started. Harmless when repeated."""
         if self._process is not None:
             await asyncio.shield(self._process.stop())
+
+    async def _next(self, process: AgentProcess) -> bytes:
+        """The next piece of output; what was said before it does not wait for it."""
+        if self._text:
+            try:
+                async with asyncio.timeout(TEXT_SECONDS):
+                    return await process.read()
+            except TimeoutError:
+                self._flush(force=True)
+        return await process.read()
 
     async def _take(self, events: Sequence[AgentEvent]) -> None:
         for event in events:

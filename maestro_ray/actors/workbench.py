@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -11,12 +10,14 @@ from typing import Any
 
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.threads import in_thread
 from maestro_ray.actors.turn import Ended
 from maestro_ray.agent.prompt import build_prompt
 from maestro_ray.model import evidence
 from maestro_ray.model.agent import Failed, Finished
 from maestro_ray.ports import Job
 from maestro_ray.workspace.conflict import begin_merge, unresolved
+from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.message import CommitMessage, Identity
 from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.worktree import Worktrees
@@ -38,15 +39,15 @@ class Workbench:
 
     async def prepare(self, assignment: Assignment) -> None:
         """A clean worktree at the run's commit, and what the agent may read beside it."""
-        await asyncio.to_thread(self._prepare, assignment)
+        await in_thread(self._prepare, assignment)
 
     async def finish(self, assignment: Assignment) -> None:
         """The scratch directory goes; the worktree waits for the next run."""
-        await asyncio.to_thread(shutil.rmtree, self._run_scratch(assignment), ignore_errors=True)
+        await in_thread(lambda: shutil.rmtree(self._run_scratch(assignment), ignore_errors=True))
 
     async def clear(self) -> None:
         """Remove the worktree."""
-        await asyncio.to_thread(lambda: self._open().remove(self._path()))
+        await in_thread(lambda: self._open().remove(self._path()))
 
     def job(self, assignment: Assignment, directives: Sequence[str]) -> Job:
         """The turn as its provider sees it."""
@@ -99,7 +100,7 @@ class Workbench:
             return _tested(assignment, ended.event)
         if assignment["purpose"] == "review":
             return Outcome.completed("reviewed", output=ended.event.text)
-        return await asyncio.to_thread(self._commit, assignment, ended.event)
+        return await in_thread(self._commit, assignment, ended.event)
 
     def _prepare(self, assignment: Assignment) -> None:
         worktrees = self._open()
@@ -130,7 +131,7 @@ class Workbench:
         if commit is None:
             return Outcome.failed("the agent changed nothing")
         self._keep(task["branch_name"], commit)
-        files = self._open().repo.changed_files(assignment["base"], commit)
+        files = [presentable(name) for name in self._open().repo.changed_files(assignment["base"], commit)]
         summary = event.text.strip().splitlines()[-1][:200] if event.text.strip() else ""
         return Outcome.completed(f"{len(files)} files changed, commit {commit[:10]}", commit=commit, files=files[:500],
                                  summary=summary)  # fmt: skip

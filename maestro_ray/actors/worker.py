@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maestro_ray.actors.mail import Courier
@@ -24,8 +24,9 @@ from maestro_ray.actors.messages import (
     Withdraw,
     WorkerEvent,
 )
-from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.outcome import Outcome, about
 from maestro_ray.actors.slot import CONNECTIONS
+from maestro_ray.actors.threads import ended
 from maestro_ray.actors.turn import Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
@@ -45,10 +46,11 @@ class Worker:
         self._clock = clock
         self._bench = Workbench(part)
         self._directives: dict[str, str] = {}
-        self._undelivered: set[str] = set()
-        self._working: asyncio.Task[None] | None = None
+        self._receipts: dict[str, How] = {}
+        self._working: set[asyncio.Task[None]] = set()
         self._turn: Turn | None = None
         self._taken: tuple[str, int] | None = None
+        self._held: Mapping[str, Any] | None = None
 
     def start(self) -> None:
         """Nothing to do before the first run: the worktree is made when it is needed."""
@@ -58,54 +60,58 @@ class Worker:
         await self._stop()
         await self._bench.clear()
 
+    async def close(self) -> None:
+        """The agent ends with this life; the worktree waits for the next."""
+        await self._stop()
+
     def handle(self, sender: str, message: Any) -> Any:
         """Decide about one message at once; what comes back may be awaited for the answer."""
         match message:
             case Assign(assignment):
                 return self._assign(assignment)
             case Withdraw(run):
-                return self._stop() if run == self.run else None
+                return self._withdraw() if run == self.run else None
             case Directive(identifier, text):
                 return self._direct(identifier, text)
-            case DirectivesCleared():
-                self._directives.clear()
-                self._undelivered.clear()
-                return None
+            case DirectivesCleared(kept):
+                return self._clear_all_but(kept)
             case _:
                 raise IllegalEvent("worker", "any", f"{type(message).__name__} of {sender}")
 
     # ── runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _assign(self, assignment: Mapping[str, Any]) -> None:
-        handover = (assignment["id"], assignment["epoch"])
-        if handover == self._taken:
+        run, epoch = assignment["id"], assignment["epoch"]
+        if self._taken is not None and self._taken[0] == run and epoch <= self._taken[1]:
             return
-        before, self._taken, self.run = self._working, handover, assignment["id"]
-        self._working = asyncio.get_running_loop().create_task(self._work(assignment, before))
+        self._taken, self.run, self._held = (run, epoch), run, assignment
+        work = asyncio.get_running_loop().create_task(self._work(assignment, list(self._working)))
+        self._working.add(work)
+        work.add_done_callback(self._working.discard)
 
-    async def _work(self, assignment: Mapping[str, Any], before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            before.cancel()
-            await asyncio.gather(before, return_exceptions=True)
-        purpose, title = assignment["purpose"], assignment["task"]["title"]
+    async def _work(self, assignment: Mapping[str, Any], before: Sequence[asyncio.Task[None]]) -> None:
+        for work in before:
+            await ended(work)
         self._tell_lead(assignment, began=True)
-        self._post(
-            "run.started", run=assignment["id"], purpose=purpose, task=assignment["task"]["id"], title=title
-        )
+        self._post("run.started", **about(assignment))
+        outcome = await self._outcome(assignment)
+        await self._report(assignment, outcome.action, outcome.body)
+        self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
+
+    def _end(self, assignment: Mapping[str, Any], kind: str, *, summary: str, **body: Any) -> None:
+        if self._held is assignment:
+            self.run, self._held = "", None
+        self._post(kind, **about(assignment), summary=summary, **body)
+        self._tell_lead(assignment, began=False, summary=summary)
+
+    async def _outcome(self, assignment: Mapping[str, Any]) -> Outcome:
         try:
-            outcome = await self._until_done(assignment)
+            return await self._until_done(assignment)
         except MaestroError as error:
-            outcome = Outcome.failed(str(error))
+            return Outcome.failed(str(error))
         except Exception as error:
             log.exception("run %s", assignment["id"])
-            outcome = Outcome.failed(f"maestro's own fault: {error!r}")
-        await self._report(assignment, outcome.action, outcome.body)
-        self._post(
-            "run.ended", run=assignment["id"], purpose=purpose, task=assignment["task"]["id"], title=title,
-            action=outcome.action, summary=outcome.summary,
-        )  # fmt: skip
-        self.run = ""
-        self._tell_lead(assignment, began=False, summary=outcome.summary)
+            return Outcome.failed(f"maestro's own fault: {error!r}")
 
     async def _until_done(self, assignment: Mapping[str, Any]) -> Outcome:
         """Turns until one ends with an outcome; a rate limit is a pause between two."""
@@ -124,15 +130,14 @@ class Worker:
         job = self._bench.job(assignment, list(directives.values()))
         self._turn = Turn(self._part, job, self._say, self._delivered_in_turn)
         try:
-            began = await self._turn.begin()
-            if began:
-                for identifier in directives:
-                    self._delivered(identifier, How.NEXT_TURN)
-            ended = await self._turn.finish()
+            await self._turn.begin()
+            for identifier in directives:
+                self._delivered(identifier, How.NEXT_TURN)
+            end = await self._turn.finish()
         finally:
             turn, self._turn = self._turn, None
             await turn.stop()
-        return await self._bench.outcome(assignment, ended)
+        return await self._bench.outcome(assignment, end)
 
     async def _pause(self, assignment: Mapping[str, Any], seconds: float, reason: str) -> None:
         resume_at = self._clock.wall() + seconds
@@ -141,28 +146,42 @@ class Worker:
         await asyncio.sleep(seconds)
         await self._report(assignment, "resume", {})
 
+    async def _withdraw(self) -> None:
+        """The run is somebody else's matter now: Studio is told nothing, the team is."""
+        held = self._held
+        await self._stop()
+        if held is not None:
+            self._end(held, "run.withdrawn", summary="withdrawn")
+
     async def _stop(self) -> None:
-        working, self._working, self.run = self._working, None, ""
-        if working is not None:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+        """Returns when no agent and no thread works any more, also to a second one who asks."""
+        self.run, self._held = "", None
+        for work in list(self._working):
+            await ended(work)
 
     # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _direct(self, identifier: str, text: str) -> None:
         if identifier in self._directives:
+            # the channel has begun a new life; what it was told last may be lost with the one before
+            if how := self._receipts.get(identifier):
+                self._tell_channel(Delivered(self._part.name, identifier, how.value))
             return
         self._directives[identifier] = text
-        self._undelivered.add(identifier)
         if self._turn is not None:
             await self._turn.steer(identifier, text)
+
+    def _clear_all_but(self, kept: Sequence[str]) -> None:
+        for identifier in set(self._directives).difference(kept):
+            del self._directives[identifier]
+            self._receipts.pop(identifier, None)
 
     def _delivered_in_turn(self, identifier: str) -> None:
         self._delivered(identifier, How.IN_TURN)
 
     def _delivered(self, identifier: str, how: How) -> None:
-        if identifier in self._undelivered:
-            self._undelivered.discard(identifier)
+        if identifier in self._directives and identifier not in self._receipts:
+            self._receipts[identifier] = how
             self._tell_channel(Delivered(self._part.name, identifier, how.value))
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -170,7 +189,7 @@ class Worker:
     async def _report(self, assignment: Mapping[str, Any], action: str, body: Mapping[str, Any]) -> None:
         """Returns when the report is in the outbox: from then on it cannot be lost."""
         report = Report(assignment["id"], assignment["epoch"], action, body)
-        await self._courier.tell(CONNECTIONS, report)
+        await self._courier.insist(CONNECTIONS, report)
 
     def _post(self, kind: str, **body: Any) -> None:
         self._tell_channel(Post(self._part.name, kind, body))

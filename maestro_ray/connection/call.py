@@ -12,6 +12,8 @@ from maestro_ray.errors import BadFrame, DaemonUnavailable
 from maestro_ray.protocol.jsonrpc import (
     Failure,
     LineSplitter,
+    Malformed,
+    Message,
     Notification,
     Request,
     Result,
@@ -22,7 +24,8 @@ from maestro_ray.protocol.jsonrpc import (
 
 
 class Line:
-    """A connection to the daemon. Raises `DaemonUnavailable` when there is none, or when it goes away."""
+    """A connection to the daemon. Raises `DaemonUnavailable` when there is none, or when it goes away, and `BadFrame`
+    when what it says is not the protocol."""
 
     def __init__(self, path: Path, timeout: float | None = None) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
@@ -73,13 +76,16 @@ class Line:
         except OSError as error:
             raise DaemonUnavailable(f"the connection to it broke: {error}") from error
 
-    def _next(self) -> Any:
+    def _next(self) -> Message:
         while not self._waiting:
             data = self._socket.recv(65536)
             if not data:
                 raise DaemonUnavailable("it went away in the middle of the call")
             self._waiting.extend(self._lines.feed(data))
         line = self._waiting.pop(0)
-        if isinstance(line, BadFrame):
-            raise line
-        return decode(line)
+        message = decode(line) if isinstance(line, bytes) else line
+        if isinstance(message, BadFrame):
+            raise message
+        if isinstance(message, Malformed | list):
+            raise BadFrame(message.reason if isinstance(message, Malformed) else "a batch was not asked for")
+        return message

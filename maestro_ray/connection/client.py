@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from maestro_ray.connection.tokens import TokenFile
-from maestro_ray.errors import MaestroError, StaleEpoch, StudioRefused, StudioUnavailable
+from maestro_ray.errors import MaestroError, StaleEpoch, StudioRefused, StudioUnavailable, Unauthenticated
 
 
 class StudioClient:
@@ -55,8 +55,14 @@ class StudioClient:
             token = await asyncio.to_thread(self._tokens.renew, token)
             answer = await self._try(method, path, token, body, params, key)
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return self._decoded(answer)
         raise refusal(answer.status_code, answer.text, path)
+
+    def _decoded(self, answer: httpx.Response) -> Any:
+        try:
+            return answer.json() if answer.content else None
+        except ValueError as error:
+            raise StudioUnavailable(self.url, "its answer is not JSON: is this Studio?") from error
 
     async def authorise(self, socket_id: str, channel: str) -> str:
         """Pusher's signature for a private channel."""
@@ -88,6 +94,8 @@ def refusal(status: int, text: str, path: str) -> MaestroError:
         code, detail = "", text[:200]
     if code == "stale_epoch":
         return StaleEpoch(path, "?", "?")
-    if status >= 500 and not code:
+    if status == httpx.codes.UNAUTHORIZED:
+        return Unauthenticated(detail or "Studio does not accept the token")
+    if status == httpx.codes.TOO_MANY_REQUESTS or (status >= 500 and not code):
         return StudioUnavailable(path, f"HTTP {status}")
     return StudioRefused(status, code or "http_error", detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -42,24 +43,29 @@ class LineServer:
         self._path = path
         self._handle = handle
         self._server: asyncio.Server | None = None
+        self._inode = 0
         self._peers: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen; a socket that nobody listens on any more is replaced."""
+        """Listen; a socket of that name is replaced. Whether somebody else may still want it is the caller's to know."""
         self._path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:
             self._server = await asyncio.start_unix_server(self._serve, str(self._path))
         finally:
             os.umask(before)
+        self._inode = self._path.stat().st_ino
 
     async def close(self) -> None:
+        """Stop listening, and end every call that runs."""
         if self._server is not None:
             self._server.close()
         for peer in list(self._peers):
             peer.cancel()
         await asyncio.gather(*self._peers, return_exceptions=True)
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if self._path.stat().st_ino == self._inode:  # another life may listen here already
+                self._path.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -139,10 +145,21 @@ def _is_ours(writer: asyncio.StreamWriter) -> bool:
     return bool(uid == os.getuid())
 
 
+def answer_in(line: bytes | BadFrame) -> Message:
+    """The message in a line of the other end. Raises `BadFrame`: what it means cannot be guessed."""
+    message = decode(line) if isinstance(line, bytes) else line
+    if isinstance(message, BadFrame):
+        raise message
+    if isinstance(message, Malformed | list):
+        raise BadFrame(message.reason if isinstance(message, Malformed) else "a batch was not asked for")
+    return message
+
+
 async def call(path: Path, method: str, params: dict[str, Any], notify: Notify) -> Any:
     """Ask another local line and pass on what it notifies; leaving in the middle ends the call there too.
 
-    Raises `DaemonUnavailable` when nobody listens or the line breaks, `Reported` for an error of the other end.
+    Raises `DaemonUnavailable` when nobody listens or the line breaks, `BadFrame` when the other end speaks something
+    else, `Reported` for an error of it.
     """
     try:
         reader, writer = await asyncio.open_unix_connection(str(path))
@@ -153,7 +170,7 @@ async def call(path: Path, method: str, params: dict[str, Any], notify: Notify) 
         writer.write(encode(Request(1, method, params)).encode() + b"\n")
         while data := await reader.read(65536):
             for line in lines.feed(data):
-                message = decode(line) if isinstance(line, bytes) else line
+                message = answer_in(line)
                 if isinstance(message, Notification) and isinstance(message.params, dict):
                     notify(message.method, message.params)
                 elif isinstance(message, Failure):

@@ -7,6 +7,7 @@ reads the state over REST.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -33,6 +34,9 @@ from maestro_ray.protocol.session import (
 )
 
 log = logging.getLogger(__name__)
+
+# how long a channel that could not be subscribed is left alone, in seconds
+PATIENCE = 2.0
 
 Authorise = Callable[[str, str], Awaitable[str]]
 
@@ -94,7 +98,7 @@ class StudioSocket:
         try:
             # a proxy of the shell is for the world, not for this
             self._websocket = await connect(
-                self._url, proxy=None, max_size=2**20, ping_interval=None, open_timeout=10
+                self._url, proxy=None, max_size=2**20, ping_interval=None, open_timeout=10, close_timeout=1
             )
         except (OSError, TimeoutError, websockets.WebSocketException) as error:
             return Disconnected(None, str(error), Advice.BACK_OFF, 0.0)
@@ -141,35 +145,50 @@ class StudioSocket:
                     for channel in sorted(self._channels):
                         self._ask(channel)
                 case Subscribed(channel) | GapSeen(channel):
-                    self._on_gap(channel)
+                    self._tell(self._on_gap, channel)
                 case SubscriptionRefused(channel, code, message):
                     log.warning("channel %s was refused: %s %s", channel, code, message)
+                    self._ask(channel, after=PATIENCE)
                 case Notified(channel, method, dict() as params):
-                    self._on_event(channel, method, params)
+                    self._tell(self._on_event, channel, method, params)
 
-    def _ask(self, channel: str) -> None:
-        if self._session is not None and self._session.state is ConnectionState.ESTABLISHED:
-            self._spawn(self._subscribe(self._session, channel))
-
-    async def _subscribe(self, session: ClientSession, channel: str) -> None:
+    def _tell(self, listener: Callable[..., None], *what: Any) -> None:
+        """One event that cannot be handled must not make the next ones unheard."""
         try:
-            auth = await self._authorise(session.socket_id, channel)
-        except MaestroError as error:
-            log.warning("channel %s cannot be authorised: %s", channel, error)
+            listener(*what)
+        except Exception:
+            log.exception("an event on %s", what[0])
+
+    def _ask(self, channel: str, after: float = 0.0) -> None:
+        if self._session is not None and self._session.state is ConnectionState.ESTABLISHED:
+            self._spawn(self._subscribe(self._session, channel, after))
+
+    async def _subscribe(self, session: ClientSession, channel: str, after: float) -> None:
+        """Again and again while the connection lasts: without its channel it is deaf and looks well."""
+        await asyncio.sleep(after)
+        while self._wanted(session, channel):
+            try:
+                auth = await self._authorise(session.socket_id, channel)
+            except MaestroError as error:
+                log.warning("channel %s cannot be authorised: %s", channel, error)
+                await asyncio.sleep(PATIENCE)
+                continue
+            if self._wanted(session, channel):
+                session.subscribe(channel, auth, now=time.monotonic())
+                await self._flush()
             return
-        if (
-            session is self._session
-            and session.state is ConnectionState.ESTABLISHED
-            and channel in self._channels
-        ):
-            session.subscribe(channel, auth, now=time.monotonic())
-            await self._flush()
+
+    def _wanted(self, session: ClientSession, channel: str) -> bool:
+        current = session is self._session and session.state is ConnectionState.ESTABLISHED
+        return current and channel in self._channels
 
     async def _flush(self) -> None:
         if self._session is None or self._websocket is None:
             return
-        for text in self._session.data_to_send():
-            await self._websocket.send(text)
+        # who reads this socket notices its end and makes another
+        with contextlib.suppress(websockets.ConnectionClosed):
+            for text in self._session.data_to_send():
+                await self._websocket.send(text)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

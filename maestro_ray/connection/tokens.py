@@ -68,7 +68,7 @@ class TokenFile:
             return Tokens(**json.loads(self._path.read_text()))
         except FileNotFoundError as error:
             raise Unauthenticated("no tokens are stored") from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OSError) as error:
             raise Unauthenticated(f"the token file {self._path} cannot be read") from error
 
     def _store(self, answer: dict[str, Any]) -> str:

@@ -263,6 +263,9 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
             _about(task.approved, commit, event)
             return _revise(replace(task, review_sent_at=None), reason, policy, [AnnounceConflict(reason)])
         case RunFailed(purpose, reason, retryable):
+            if purpose is Purpose.MERGE:
+                # to try again is to start a merge, and that is for an approved commit only
+                _about(task.approved, task.head, event)
             return _again(task, purpose, reason, policy if retryable else replace(policy, attempts=0))
         case RunInterrupted(purpose, costs):
             return _interrupted(task, purpose, policy) if costs else (task, [])

@@ -52,7 +52,7 @@ def read_verdict(output: str, commit: str) -> Verdict:
     output_lines = [line.rstrip() for line in output.split("\n")]
     lines = _verdict_lines(output_lines, _FENCE)
     if lines != _verdict_lines(output_lines, _ANY_FENCE):
-        return rejected("it cannot be told whether the review's verdict is quoted: its code fences are unbalanced")
+        return rejected("its code fences leave open whether the review's verdict is quoted")
     if not lines:
         return rejected("the review ended without a VERDICT line")
     found = [_LINE.fullmatch(line) for line in lines]

@@ -79,15 +79,23 @@ def bind(home: Home, port: int) -> socket.socket:
     Raises `PortTaken` when the configuration names a port that is in use.
     """
     kept = home.run / "studio.port"
-    wanted = port or (int(kept.read_text()) if kept.exists() else 0)
     try:
-        listener = _listen(wanted)
+        listener = _listen(port or _kept_port(kept))
     except OSError as error:
         if port:
             raise PortTaken(port) from error
         listener = _listen(0)
     kept.write_text(str(listener.getsockname()[1]))
     return listener
+
+
+def _kept_port(path: Path) -> int:
+    """The port in this file; 0, which means any, when there is none that could be one."""
+    try:
+        port = int(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+    return port if 0 < port < 2**16 else 0
 
 
 def _listen(port: int) -> socket.socket:

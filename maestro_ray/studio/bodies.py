@@ -66,8 +66,10 @@ class Complete(Body):
 
 
 class Fail(Body):
+    """A reason of any length is taken: a report that is refused would leave its run hanging."""
+
     epoch: int
-    reason: Text
+    reason: str
     retryable: bool = True
     hold: bool = False
 
@@ -93,6 +95,13 @@ class NewPlan(Body):
     revision_cap: Annotated[int, Field(ge=0, le=100)] = 3
 
 
+class ChannelAuth(BaseModel):
+    """Pusher's clients add parameters of their own, which mean nothing here."""
+
+    socket_id: Word
+    channel_name: Word
+
+
 class NewComment(Body):
     body: Text
 
@@ -104,7 +113,7 @@ class Answer(Body):
 class Mirrored(Body):
     """A message of a team's channel, numbered by the channel."""
 
-    number: int
+    number: Annotated[int, Field(ge=0, lt=2**63)]
     sender: Word
     kind: Word
     body: Any

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import graphlib
+
 import sqlalchemy as sa
 
 from maestro_ray.model import dispatch as decide
@@ -18,6 +20,7 @@ def settle(tx: Transaction) -> None:
     """Bring everything forward that can go forward now. Doing it twice changes nothing more."""
     for plan in tx.all(sa.select(t.plans).where(t.plans.c.status == plan_machine.Status.ACTIVE)):
         _forward(tx, plan)
+    _go_on_untested(tx)
     _assign(tx)
 
 
@@ -28,24 +31,42 @@ def _forward(tx: Transaction, plan: Row) -> None:
     if purpose and not runs.live(tx, t.runs.c.plan_id == plan["id"], t.runs.c.purpose == purpose):
         runs.queue(tx, plan["id"], purpose)
     if plan["epic_start"]:
+        by_id = {task["id"]: task for task in tasks}
         for task in tasks:
-            _start_if_ready(tx, task, {other["id"]: other for other in tasks})
+            _start_if_ready(tx, task, by_id)
 
 
 def _start_if_ready(tx: Transaction, task: Row, by_id: dict[str, Row]) -> None:
     if task["status"] != task_machine.Status.DRAFT:
         return
-    if not task["dependencies_waived"]:
-        needed = [by_id[identifier] for identifier in task["depends_on_task_ids"] if identifier in by_id]
-        for dependency in needed:
-            if dependency["status"] == task_machine.Status.CANCELLED:
-                loop.task_event(tx, task["id"], task_machine.Blocked(dependency["title"]))
-                return
-        if any(dependency["status"] not in task_machine.DONE for dependency in needed):
+    needed = [by_id[identifier] for identifier in task["depends_on_task_ids"]]
+    for dependency in needed:
+        if dependency["status"] == task_machine.Status.CANCELLED:
+            loop.task_event(tx, task["id"], task_machine.Blocked(dependency["title"]))
             return
+    if any(dependency["status"] not in task_machine.DONE for dependency in needed):
+        return
     event, start = task_machine.next_step(loop.as_task(task), loop.policy(tx, task["plan_id"]))
     loop.task_event(tx, task["id"], event)
     loop.start_task_run(tx, tx.get(t.tasks, task["id"]), start)
+
+
+def _go_on_untested(tx: Transaction) -> None:
+    """Test runs that wait for a tester who has left are not waited for."""
+    waiting = (
+        sa.select(t.runs.c.task_id, t.runs.c.plan_id, t.runs.c.commit)
+        .join(t.plans)
+        .where(
+            t.runs.c.state == run_machine.State.QUEUED,
+            t.runs.c.purpose == Purpose.TEST,
+            t.plans.c.status == plan_machine.Status.ACTIVE,
+        )
+    )
+    rows = tx.all(waiting)
+    untested = {plan for plan in {row["plan_id"] for row in rows} if not loop.policy(tx, plan).tester}
+    for row in rows:
+        if row["plan_id"] in untested:
+            loop.task_event(tx, row["task_id"], task_machine.Untested(row["commit"]))
 
 
 def _assign(tx: Transaction) -> None:
@@ -55,7 +76,7 @@ def _assign(tx: Transaction) -> None:
     seats = _idle_seats(tx)
     by_id = {row["id"]: row for row in waiting}
     levels = _levels(tx, {row["plan_id"] for row in waiting})
-    for run_id, session_id in decide.assign([_waiting(tx, row, levels) for row in waiting], seats):
+    for run_id, session_id in decide.assign([_waiting(row, levels) for row in waiting], seats):
         _hand_over(tx, tx.get(t.runs, run_id), session_id, by_id[run_id])
 
 
@@ -65,6 +86,7 @@ _QUEUED = (
         t.plans.c.project_id,
         t.plans.c.team_id,
         t.plans.c.workspace,
+        t.teams.c.status.label("team_status"),
         t.tasks.c.role,
         t.tasks.c.skill,
         t.tasks.c.required_proficiency,
@@ -72,6 +94,7 @@ _QUEUED = (
         t.tasks.c.position,
     )
     .join(t.plans, t.runs.c.plan_id == t.plans.c.id)
+    .outerjoin(t.teams, t.plans.c.team_id == t.teams.c.id)
     .outerjoin(t.tasks, t.runs.c.task_id == t.tasks.c.id)
     .where(
         t.runs.c.state == run_machine.State.QUEUED,
@@ -82,7 +105,7 @@ _QUEUED = (
 )
 
 
-def _waiting(tx: Transaction, row: Row, levels: dict[str, int]) -> decide.Waiting:
+def _waiting(row: Row, levels: dict[str, int]) -> decide.Waiting:
     purpose = Purpose(row["purpose"])
     work = purpose is Purpose.EXECUTE
     return decide.Waiting(
@@ -90,7 +113,8 @@ def _waiting(tx: Transaction, row: Row, levels: dict[str, int]) -> decide.Waitin
         row["project_id"],
         purpose,
         decide.role_for(purpose, row["role"] or "dev"),
-        team=_living_team(tx, row["team_id"]),
+        # a plan whose team is over waits for one that serves all
+        team=row["team_id"] if row["team_status"] == "active" else "",
         workspace=row["workspace"],
         skill=(row["skill"] or "") if work else "",
         proficiency=(row["required_proficiency"] or 0) if work else 0,
@@ -145,24 +169,11 @@ def _idle_seats(tx: Transaction) -> list[decide.Seat]:
     ]
 
 
-def _living_team(tx: Transaction, team_id: str | None) -> str:
-    if not team_id:
-        return ""
-    return team_id if tx.get(t.teams, team_id)["status"] == "active" else ""
-
-
 def _levels(tx: Transaction, plan_ids: set[str]) -> dict[str, int]:
     """How deep each task stands in its plan's dependencies: 0 when it needs no other."""
     query = sa.select(t.tasks.c.id, t.tasks.c.depends_on_task_ids).where(t.tasks.c.plan_id.in_(plan_ids))
     needs = {row["id"]: row["depends_on_task_ids"] for row in tx.all(query)}
     levels: dict[str, int] = {}
-
-    def level(task: str) -> int:
-        if task not in levels:
-            levels[task] = 0  # a cycle, which a plan file cannot hold, would end here
-            levels[task] = 1 + max((level(other) for other in needs.get(task, ())), default=-1)
-        return levels[task]
-
-    for task in needs:
-        level(task)
+    for task in graphlib.TopologicalSorter(needs).static_order():
+        levels[task] = 1 + max((levels[other] for other in needs[task]), default=-1)
     return levels

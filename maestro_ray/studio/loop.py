@@ -37,6 +37,8 @@ def task_event(tx: Transaction, /, task_id: str, event: task_machine.Event, **al
     if after.status in task_machine.TERMINAL and row["finished_at"] is None:
         values["finished_at"] = tx.now
     tx.update(t.tasks, task_id, **values)
+    if row["status"] == task_machine.Status.WAITING_FOR_RESUME != after.status:
+        _withdraw_cards(tx, t.decisions.c.task_id == task_id)
     _announce_task(tx, {**row, **values})
     task_effects(tx, {**row, **values}, effects)
 
@@ -94,6 +96,8 @@ def plan_event(tx: Transaction, plan_id: str, event: plan_machine.Event, **also:
         values["completed_at"] = tx.now
     tx.update(t.plans, plan_id, **values)
     _publish(tx, plan_id, "plan.updated", plan={"id": plan_id, "title": row["title"], **values})
+    if after.status in plan_machine.TERMINAL:
+        _withdraw_cards(tx, t.decisions.c.plan_id == plan_id)
     for effect in effects:
         _plan_effect(tx, plan_id, effect)
 
@@ -134,6 +138,14 @@ def ask(tx: Transaction, plan_id: str, kind: str, question: str, task_id: str | 
     return identifier
 
 
+def _withdraw_cards(tx: Transaction, which: sa.ColumnElement[bool]) -> None:
+    """Nobody needs to answer any more: it was decided in another way."""
+    values = {"status": "withdrawn", "answered_at": tx.now}
+    for card in tx.all(sa.select(t.decisions).where(which, t.decisions.c.status == "open")):
+        tx.update(t.decisions, card["id"], **values)
+        _publish(tx, card["plan_id"], "decision.answered", decision={**card, **values})
+
+
 def answer(tx: Transaction, decision_id: str, word: str) -> Row:
     """The operator's answer to a card, once. Raises `Conflict` for an unknown word or a card that is closed."""
     card = tx.get(t.decisions, decision_id)
@@ -156,21 +168,48 @@ def _answer_task(tx: Transaction, card: Row, word: str) -> None:
     if word == ABORT:
         task_event(tx, card["task_id"], task_machine.Aborted())
     else:
-        also = {"dependencies_waived": True} if card["kind"] == "dependency" else {}
+        also = _without_cancelled(tx, card["task_id"]) if card["kind"] == "dependency" else {}
         task_event(tx, card["task_id"], task_machine.Resumed(), **also)
 
 
+def _without_cancelled(tx: Transaction, task_id: str) -> dict[str, list[str]]:
+    """The dependencies that can still be met; only the cancelled ones are waived."""
+    needed = tx.get(t.tasks, task_id)["depends_on_task_ids"]
+    over = sa.select(t.tasks.c.id).where(t.tasks.c.id.in_(needed), t.tasks.c.status == "cancelled")
+    cancelled = {row["id"] for row in tx.all(over)}
+    return {"depends_on_task_ids": [identifier for identifier in needed if identifier not in cancelled]}
+
+
 def policy(tx: Transaction, plan_id: str) -> Policy:
-    """What the loop allows in this plan: a tester when a live session of its project is one."""
+    """What the loop allows in this plan."""
     plan = tx.get(t.plans, plan_id)
-    tester = tx.first(
-        sa.select(t.sessions.c.id).where(
-            t.sessions.c.project_id == plan["project_id"],
-            t.sessions.c.worker_role == "test",
-            t.sessions.c.status == "connected",
-        )
+    return Policy(_has_tester(tx, plan), attempts=plan["attempt_cap"], revision_cap=plan["revision_cap"])
+
+
+def _has_tester(tx: Transaction, plan: Row) -> bool:
+    """Whether a team that may work on this plan has a tester, also one that is away for a moment.
+
+    While there is no such team the answer is yes: the next one may bring a tester, and if it does not,
+    dispatch goes on without.
+    """
+    test = sa.and_(
+        t.sessions.c.team_id == t.teams.c.id,
+        t.sessions.c.worker_role == "test",
+        t.sessions.c.status != "ended",
     )
-    return Policy(tester=tester is not None, attempts=plan["attempt_cap"], revision_cap=plan["revision_cap"])
+    query = (
+        sa.select(t.teams.c.id, t.teams.c.serves_all, t.teams.c.workspace, t.sessions.c.id.label("tester"))
+        .outerjoin(t.sessions, test)
+        .where(t.teams.c.project_id == plan["project_id"], t.teams.c.status == "active")
+    )
+    teams = tx.all(query)
+    own = [row for row in teams if row["id"] == plan["team_id"]]
+    serving = [
+        row
+        for row in own or [row for row in teams if row["serves_all"]]
+        if plan["workspace"] in ("", row["workspace"])
+    ]
+    return not serving or any(row["tester"] for row in serving)
 
 
 def task_states(tx: Transaction, plan_id: str) -> list[task_machine.Status]:

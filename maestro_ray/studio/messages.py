@@ -24,11 +24,13 @@ def mirror(tx: Transaction, team_id: str, batch: Sequence[Mapping[str, Any]]) ->
     seen = {row["number"] for row in tx.all(known)}
     for message in batch:
         if message["number"] not in seen:
+            seen.add(message["number"])
             tx.insert(t.messages, team_id=team_id, **message)
             tx.publish(channels.team(team["name"]), "team.message", message=dict(message))
 
 
 def after(tx: Transaction, team_id: str, number: int) -> list[Row]:
     """The next page of messages with higher numbers."""
+    tx.get(t.teams, team_id)
     query = sa.select(t.messages).where(t.messages.c.team_id == team_id, t.messages.c.number > number)
     return tx.all(query.order_by(t.messages.c.number).limit(PAGE))

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from maestro_ray.errors import Conflict
 from maestro_ray.ids import slug, suffix
 from maestro_ray.model import plan as machine
 from maestro_ray.model.plan_file import PlanDraft, TaskDraft
@@ -16,8 +17,14 @@ from maestro_ray.studio.store import Row, Transaction
 
 
 def create(tx: Transaction, project_id: str, draft: PlanDraft, **values: Any) -> str:
-    """Store a draft as a plan with its tasks; its epic branch is named here, once and for all."""
+    """Store a draft as a plan with its tasks; its epic branch is named here, once and for all.
+
+    `values` are further columns. Raises `NotFound` and `Conflict` for a project or team it cannot belong to.
+    """
     tx.get(t.projects, project_id)
+    team_id = values.get("team_id")
+    if team_id and tx.get(t.teams, team_id)["project_id"] != project_id:
+        raise Conflict("the team belongs to another project", "")
     plan_id = tx.insert(
         t.plans,
         project_id=project_id,
@@ -69,16 +76,20 @@ def act(tx: Transaction, plan_id: str, word: str) -> Row:
     return view(tx, plan_id)
 
 
+# of a run; its result may be large
+_SHOWN = [
+    t.runs.c[name]
+    for name in ("id", "task_id", "session_id", "purpose", "state", "attempt", "commit", "reason",
+                 "created_at", "started_at", "finished_at")
+]  # fmt: skip
+
+
 def view(tx: Transaction, plan_id: str) -> dict[str, Any]:
     """A plan with its tasks, their runs' counts, verdicts and open cards."""
     plan = dict(tx.get(t.plans, plan_id))
     tasks = tx.all(sa.select(t.tasks).where(t.tasks.c.plan_id == plan_id).order_by(t.tasks.c.position))
     plan["tasks"] = [dict(row) for row in tasks]
-    plan["runs"] = [
-        {key: row[key] for key in ("id", "task_id", "session_id", "purpose", "state", "attempt", "commit", "reason",
-                                   "created_at", "started_at", "finished_at")}
-        for row in tx.all(sa.select(t.runs).where(t.runs.c.plan_id == plan_id).order_by(t.runs.c.id))
-    ]  # fmt: skip
+    plan["runs"] = tx.all(sa.select(*_SHOWN).where(t.runs.c.plan_id == plan_id).order_by(t.runs.c.id))
     ids = [row["id"] for row in tasks]
     plan["verdicts"] = tx.all(
         sa.select(t.verdicts).where(t.verdicts.c.task_id.in_(ids)).order_by(t.verdicts.c.id)

@@ -21,6 +21,8 @@ Result = Mapping[str, Any]
 
 # how much of a result is kept in the database; whole output is in the worker's log
 LONGEST_TEXT = 64_000
+# a reason goes into events, comments and cards as well
+LONGEST_REASON = 8_000
 
 
 def claim(tx: Transaction, session_id: str, run_id: str) -> dict[str, Any]:
@@ -29,7 +31,8 @@ def claim(tx: Transaction, session_id: str, run_id: str) -> dict[str, Any]:
     A repeated claim by the holder gets the same answer again: the first one's may have been lost.
     """
     row = tx.get(t.runs, run_id)
-    if row["state"] == machine.State.RUNNING and row["session_id"] == session_id:
+    held = row["state"] in (machine.State.RUNNING, machine.State.PAUSED)
+    if held and row["session_id"] == session_id:
         return assignment(tx, row)
     runs.step(tx, row, machine.Claimed(session_id), started_at=tx.now)
     if row["purpose"] == Purpose.EXECUTE:
@@ -100,7 +103,7 @@ def fail(
 
     `hold` asks the operator instead of trying again.
     """
-    row = tx.get(t.runs, run_id)
+    row, reason = tx.get(t.runs, run_id), reason[:LONGEST_REASON]
     runs.step(tx, row, machine.Failed(epoch), reason=reason)
     purpose = Purpose(row["purpose"])
     if row["task_id"] and purpose is Purpose.MERGE and reason.startswith("MERGE CONFLICT"):
@@ -131,19 +134,36 @@ def interrupt(tx: Transaction, run_id: str, epoch: int | None = None, *, costs: 
     runs.step(tx, tx.get(t.runs, run_id), machine.Requeued())
     if row["task_id"]:
         loop.task_event(tx, row["task_id"], task_machine.RunInterrupted(Purpose(row["purpose"]), costs))
+    elif costs:
+        _plan_run_interrupted(tx, row, Purpose(row["purpose"]))
 
 
 def _plan_run_failed(tx: Transaction, row: Row, purpose: Purpose, reason: str, *, final: bool) -> None:
-    plan = tx.get(t.plans, row["plan_id"])
-    attempts = plan["attempts"] + 1
-    tx.update(t.plans, plan["id"], attempts=attempts)
-    gone = final or attempts >= plan["attempt_cap"]
+    gone = _attempts_used_up(tx, row["plan_id"]) or final
     if purpose is Purpose.RELEASE_CLEANUP:
         if not gone:
-            runs.queue(tx, plan["id"], purpose)
+            runs.queue(tx, row["plan_id"], purpose)
     elif gone:
-        loop.plan_event(tx, plan["id"], plan_machine.Held(purpose, reason))
+        loop.plan_event(tx, row["plan_id"], plan_machine.Held(purpose, reason))
     # otherwise dispatch sees that the plan still needs this run and queues it again
+
+
+def _plan_run_interrupted(tx: Transaction, row: Row, purpose: Purpose) -> None:
+    """A run that takes its lead down each time is not tried for ever."""
+    if not _attempts_used_up(tx, row["plan_id"]):
+        return
+    runs.cancel(tx, t.runs.c.id == row["id"])
+    if purpose is not Purpose.RELEASE_CLEANUP:
+        loop.plan_event(
+            tx, row["plan_id"], plan_machine.Held(purpose, f"{purpose} was interrupted again and again")
+        )
+
+
+def _attempts_used_up(tx: Transaction, plan_id: str) -> bool:
+    """Count an attempt of the lead's present run; whether it was the last."""
+    plan = tx.get(t.plans, plan_id)
+    tx.update(t.plans, plan_id, attempts=plan["attempts"] + 1)
+    return bool(plan["attempts"] + 1 >= plan["attempt_cap"])
 
 
 def _work_done(tx: Transaction, row: Row, result: Result) -> None:
@@ -187,11 +207,13 @@ def _bootstrapped(tx: Transaction, row: Row, result: Result) -> None:
 
 
 def _released(tx: Transaction, row: Row, result: Result) -> None:
-    loop.plan_event(tx, row["plan_id"], plan_machine.Released(str(result.get("commit", ""))), attempts=0)
+    # with nothing merged there is nothing to release
+    commit = _commit(result, "commit") if _merged(tx, row["plan_id"]) else ""
+    loop.plan_event(tx, row["plan_id"], plan_machine.Released(commit), attempts=0)
 
 
 def _nothing_more(_tx: Transaction, _row: Row, _result: Result) -> None:
-    pass
+    """What came of it stands in the run's result."""
 
 
 _OUTCOMES = {
@@ -202,6 +224,8 @@ _OUTCOMES = {
     Purpose.BOOTSTRAP_EPIC: _bootstrapped,
     Purpose.RELEASE: _released,
     Purpose.RELEASE_CLEANUP: _nothing_more,
+    Purpose.REPO_ANALYSIS: _nothing_more,
+    Purpose.PLAN: _nothing_more,
 }
 
 

@@ -11,10 +11,11 @@ from starlette.routing import Route, WebSocketRoute
 
 from maestro_ray.errors import MaestroError, NotFound, Unauthenticated
 from maestro_ray.model.plan_file import from_json
+from maestro_ray.model.task import Aborted
 from maestro_ray.protocol.auth import sign_channel
 from maestro_ray.studio import bodies, identity, loop, messages, plans, reports, sessions
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.app import Call, authenticate, endpoint, problem
+from maestro_ray.studio.app import Call, authenticate, decode, endpoint, problem
 from maestro_ray.studio.socket import serve_socket
 from maestro_ray.studio.store import Row, Transaction
 
@@ -101,7 +102,7 @@ async def mirror(call: Call) -> Any:
 
 
 async def list_messages(call: Call) -> Any:
-    after = int(call.request.query_params.get("after", "0") or 0)
+    after = call.number("after")
     return await call.studio.store.read(messages.after, call.path("id"), after)
 
 
@@ -174,8 +175,6 @@ async def show_task(call: Call) -> Any:
 
 
 async def abort_task(call: Call) -> Any:
-    from maestro_ray.model.task import Aborted
-
     await call.change(loop.task_event, call.path("id"), Aborted())
 
 
@@ -189,7 +188,12 @@ async def add_comment(call: Call) -> Any:
 
 async def list_verdicts(call: Call) -> Any:
     query = sa.select(t.verdicts).where(t.verdicts.c.task_id == call.path("id")).order_by(t.verdicts.c.id)
-    return await call.studio.store.read(lambda tx: tx.all(query))
+
+    def given(tx: Transaction) -> list[Row]:
+        tx.get(t.tasks, call.path("id"))
+        return tx.all(query)
+
+    return await call.studio.store.read(given)
 
 
 async def list_decisions(call: Call) -> Any:
@@ -208,15 +212,10 @@ async def broadcasting_auth(request: Request) -> Response:
     studio = request.app.state.studio
     try:
         authenticate(studio, request)
-        form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        body = dict(await request.form()) if form else await request.json()
-        signature = sign_channel(
-            studio.hub.key, studio.hub.secret, str(body["socket_id"]), str(body["channel_name"])
-        )
+        asked = await decode(request, bodies.ChannelAuth, form=True)
+        signature = sign_channel(studio.hub.key, studio.hub.secret, asked.socket_id, asked.channel_name)
     except MaestroError as error:
         return problem(error)
-    except (KeyError, ValueError, TypeError):
-        return JSONResponse({"code": "bad_frame", "detail": "socket_id and channel_name are needed"}, 400)
     return JSONResponse({"auth": signature})
 
 

@@ -38,7 +38,9 @@ def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machin
         resume_at=after.resume_at,
         **also,
     )
-    announce(tx, {**row, "state": after.state, "epoch": after.epoch, "session_id": row["session_id"], **also})
+    # who holds it now, or who held it last
+    session = after.session or row["session_id"]
+    announce(tx, {**row, "state": after.state, "epoch": after.epoch, "session_id": session, **also})
     return after
 
 

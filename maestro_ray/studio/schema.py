@@ -135,7 +135,6 @@ tasks = sa.Table(
     _number("priority"),
     _text("test"),
     sa.Column("depends_on_task_ids", sa.JSON, nullable=False, default=list),
-    sa.Column("dependencies_waived", sa.Boolean, nullable=False, default=False),
     _text("branch_name"),
     _text("base_commit"),
     _text("head"),

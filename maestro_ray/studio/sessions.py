@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict
-from maestro_ray.ids import suffix
+from maestro_ray.ids import slug, suffix
 from maestro_ray.model import run as run_machine
 from maestro_ray.studio import channels, reports, runs
 from maestro_ray.studio import schema as t
@@ -28,8 +28,12 @@ def create_project(tx: Transaction, key: str, name: str) -> Row:
 def register(
     tx: Transaction, /, project_id: str, *, role: str, name: str, lease: float, **values: Any
 ) -> Row:
-    """A new session with a lease of `lease` seconds."""
+    """A new session with a lease of `lease` seconds. Raises `Conflict` for a team it cannot be in."""
     tx.get(t.projects, project_id)
+    if team_id := values.get("team_id"):
+        team = tx.get(t.teams, team_id)
+        if role != "worker" or team["project_id"] != project_id or team["status"] != "active":
+            raise Conflict("only a worker can join a team, one of its own project that is not over", "")
     lease_until = tx.now + lease
     identifier = tx.insert(
         t.sessions, project_id=project_id, role=role, name=name, lease_until=lease_until, **values
@@ -50,9 +54,10 @@ def allocate_team(
 ) -> dict[str, Any]:
     """Give a lead its team: a channel, and one session for each worker `{name, role, skills}`."""
     lead = tx.get(t.sessions, lead_id)
-    if lead["role"] != "lead" or lead["team_id"]:
-        raise Conflict("only a lead without a team can ask for one", "")
-    name = f"{lead['name']}-{suffix()}"
+    if lead["role"] != "lead" or lead["team_id"] or lead["status"] == "ended":
+        raise Conflict("only a connected lead without a team can ask for one", "")
+    # it becomes the name of a channel, in which not every letter may stand
+    name = f"{slug(lead['name'])}-{suffix()}"
     team_id = tx.insert(
         t.teams,
         project_id=lead["project_id"],
@@ -82,10 +87,14 @@ def add_worker(tx: Transaction, team_id: str, worker: Mapping[str, Any], *, leas
 
 
 def heartbeat(tx: Transaction, session_ids: Sequence[str], lease: float) -> list[str]:
-    """Renew the leases of these sessions; the ids of those that are over come back."""
-    query = sa.select(t.sessions).where(t.sessions.c.id.in_(session_ids))
-    over = []
-    for row in tx.all(query):
+    """Renew the leases of these sessions; the ids of those that are over, or that nobody knows, come back.
+
+    Raises `NotFound` when nobody knows the first, who speaks for the others.
+    """
+    tx.get(t.sessions, session_ids[0])
+    rows = tx.all(sa.select(t.sessions).where(t.sessions.c.id.in_(session_ids)))
+    over = sorted(set(session_ids) - {row["id"] for row in rows})
+    for row in rows:
         if row["status"] == "ended":
             over.append(row["id"])
             continue
@@ -93,6 +102,12 @@ def heartbeat(tx: Transaction, session_ids: Sequence[str], lease: float) -> list
         if row["status"] != "connected":
             _announce(tx, {**row, "status": "connected"})
     return over
+
+
+def renew_all(tx: Transaction, lease: float) -> None:
+    """Give every connected session a whole lease: for a time in which nobody could have renewed it."""
+    connected = t.sessions.c.status == "connected"
+    tx.execute(t.sessions.update().where(connected).values(lease_until=tx.now + lease))
 
 
 def expire(tx: Transaction) -> int:

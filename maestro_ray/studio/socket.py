@@ -22,8 +22,10 @@ from maestro_ray.protocol.session import (
     SubscribeAsked,
 )
 
-# A client that does not read is closed when this many frames wait for it; the others are not held up.
+# A client that does not read is closed when this many frames wait for it, or when one frame has waited this many
+# seconds; the others are not held up.
 LONGEST_QUEUE = 1000
+LONGEST_SEND = 20.0
 
 
 class Hub:
@@ -41,7 +43,8 @@ class Hub:
         number = self._numbers[channel] = self._numbers.get(channel, 0) + 1
         notification = Notification(method, {"id": new_id(), "n": number, **params})
         text = encode_frame(channel_event(channel, method, encode(notification)))
-        for connection in self._connections:
+        # one that is too slow leaves in the middle of this
+        for connection in tuple(self._connections):
             connection.deliver(channel, text)
 
     def number(self, channel: str) -> int:
@@ -116,13 +119,15 @@ class Connection:
         while True:
             item = await self._outgoing.get()
             try:
-                if isinstance(item, tuple):
+                async with asyncio.timeout(LONGEST_SEND):
+                    if isinstance(item, str):
+                        await self._websocket.send_text(item)
+                        continue
                     if self._websocket.application_state is WebSocketState.CONNECTED:
                         await self._websocket.close(*item)
-                    return
-                await self._websocket.send_text(item)
-            except (WebSocketDisconnect, RuntimeError):
-                return
+            except (WebSocketDisconnect, RuntimeError, TimeoutError):
+                pass
+            return
 
     async def _keep_alive(self) -> None:
         while (deadline := self._session.next_deadline()) is not None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from maestro_ray.clock import Clock
-from maestro_ray.errors import NotFound
+from maestro_ray.errors import JournalBroken, NotFound
 from maestro_ray.ids import new_id
 from maestro_ray.studio.schema import metadata
 
@@ -76,12 +76,17 @@ class Store:
 
     @classmethod
     async def open(cls, path: Path, clock: Clock, publish: Publish) -> Self:
-        """Open or create the database file."""
-        engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+        """Open or create the database file. Raises `JournalBroken` when it is none."""
+        # an address made of text would break at a `?` or `%` in the path
+        engine = create_async_engine(sa.URL.create("sqlite+aiosqlite", database=str(path)))
         sa.event.listen(engine.sync_engine, "connect", _tune)
         sa.event.listen(engine.sync_engine, "begin", _begin)
-        async with engine.begin() as connection:
-            await connection.run_sync(metadata.create_all)
+        try:
+            async with engine.begin() as connection:
+                await connection.run_sync(metadata.create_all)
+        except sa.exc.DBAPIError as error:
+            await engine.dispose()
+            raise JournalBroken(str(path), str(error.orig)) from error
         return cls(engine, clock, publish)
 
     async def close(self) -> None:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).parents[2]
-if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT), str(ROOT / "cli")]
 
 import typer
 from typer.testing import CliRunner
@@ -22,7 +17,7 @@ from maestro_ray.protocol import states
 from maestro_ray.protocol.codes import ErrorCode
 from maestro_ray.protocol.pusher import Code, advise
 
-from .markdown import DOCS, fill
+from .markdown import DOCS, ROOT, fill
 
 WIDTH = 96
 

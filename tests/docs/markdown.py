@@ -61,7 +61,9 @@ def section(page: Path, heading: str) -> str:
     head = re.search(rf"^(#+) +{re.escape(heading)}$", text, re.MULTILINE)
     assert head, f"{page.name} has no heading {heading!r}"
     rest = text[head.end() :]
-    end = re.search(rf"^#{{1,{len(head[1])}}} ", _BLOCK.sub(lambda block: "x" * len(block[0]), rest), re.MULTILINE)
+    end = re.search(
+        rf"^#{{1,{len(head[1])}}} ", _BLOCK.sub(lambda block: "x" * len(block[0]), rest), re.MULTILINE
+    )
     return rest[: end.start()] if end else rest
 
 
@@ -69,7 +71,9 @@ def rows(text: str) -> list[list[str]]:
     """The cells of every table row in the text, heads and rules left out."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     table = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-    rules = [number for number, cells in enumerate(table) if all(re.fullmatch(r":?-+:?", cell) for cell in cells)]
+    rules = [
+        number for number, cells in enumerate(table) if all(re.fullmatch(r":?-+:?", cell) for cell in cells)
+    ]
     out = {*rules, *(number - 1 for number in rules)}
     return [cells for number, cells in enumerate(table) if number not in out]
 
@@ -85,5 +89,6 @@ def fill(text: str, name: str, generated: str) -> str:
     begin, end = f"<!-- generated: {name} -->", f"<!-- end of {name} -->"
     before, found, rest = text.partition(begin)
     _, ends, after = rest.partition(end)
-    assert found and ends, f"there is no section {begin}"
+    assert found, f"there is no section {begin}"
+    assert ends, f"the section {begin} has no end"
     return f"{before}{begin}\n\n{generated.strip()}\n\n{end}{after}"

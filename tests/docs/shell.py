@@ -30,7 +30,7 @@ class Step:
 
 @dataclass
 class Shell:
-    """Where the reader is, and what the ids of the text are called in this run. `memory` is a file of ours elsewhere."""
+    """Where the reader is, and what the ids of the text are called in this run; `memory` is a file elsewhere."""
 
     directory: Path
     memory: Path

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from maestro_ray.home import Home
 
 from .markdown import DOCS, ROOT, blocks
 from .shell import Shell, Step, steps
@@ -39,22 +43,14 @@ def reader_env(tmp_path: Path) -> Iterator[dict[str, str]]:
     try:
         yield env
     finally:
-        stopped = _stop(env)
+        stop = [str(wrapper), "daemon", "stop"]
+        stopped = subprocess.run(stop, env=env, capture_output=True, text=True, timeout=SECONDS, check=False)
         left = processes_of(home)
-        assert stopped.returncode == 0, stopped.stderr
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(Home.find(env).run, ignore_errors=True)
+        assert stopped.returncode == 0, stopped.stdout + stopped.stderr
         assert not left, f"left running: {left}"
-
-
-def _stop(env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["maestro", "daemon", "stop"],
-        env=dict(env),
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-        executable=env["PATH"].partition(os.pathsep)[0] + "/maestro",
-    )
 
 
 def processes_of(home: Path) -> dict[int, str]:
@@ -83,7 +79,9 @@ def test_the_tutorial_does_what_it_says(reader_env: dict[str, str], tmp_path: Pa
         reader.run(step)
 
     assert len(typed) > 10
-    assert not (tmp_path / "state" / "worktrees").exists() or not list((tmp_path / "state" / "worktrees").iterdir())
+    assert not (tmp_path / "state" / "worktrees").exists() or not list(
+        (tmp_path / "state" / "worktrees").iterdir()
+    )
 
 
 def test_a_process_with_the_home_in_its_environment_is_found(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from maestro_ray.agent.sweep import MARK
+from maestro_ray.home import Home
 
 REPO = Path(__file__).parents[2]
 IDENTITY = ["-c", "user.name=someone", "-c", "user.email=someone@example.invalid"]
@@ -33,7 +37,9 @@ class Machine:
 
     # ── commands ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def run(self, *words: str, cwd: Path | None = None, timeout: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, cwd: Path | None = None, timeout: float = 120, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         """`maestro WORDS` to its end."""
         return subprocess.run(
             [sys.executable, "-m", "maestro_cli.main", *words],
@@ -87,13 +93,14 @@ class Machine:
     def processes(self) -> list[tuple[int, str]]:
         """Every living process of this home: by its environment, or by its command line."""
         mine = os.fsencode(self.home)
-        return [(pid, words) for pid, words, env in _processes() if b"MAESTRO_HOME=" + mine in env or mine in words.encode()]
+        return [
+            (pid, words)
+            for pid, words, env in _processes()
+            if b"MAESTRO_HOME=" + mine in env or mine in words.encode()
+        ]
 
     def agents(self) -> list[int]:
         """Every living process that carries the mark of a run of this home."""
-        from maestro_ray.agent.sweep import MARK
-        from maestro_ray.home import Home
-
         prefix = f"{MARK}={Home.find(self.env).instance}:".encode()
         ours = (b"node:ray", b"studio:")
         marks = [(pid, field) for pid, _, env in _processes() for field in env if field.startswith(prefix)]
@@ -120,6 +127,7 @@ class Machine:
         assert stopped.returncode == 0, stopped.stdout + stopped.stderr
         assert left == [], f"left running: {left}\n{stopped.stdout}{stopped.stderr}"
         assert self.worktrees() == []
+        shutil.rmtree(Home.find(self.env).run, ignore_errors=True)
 
 
 def _processes() -> list[tuple[int, str, list[bytes]]]:

@@ -56,13 +56,23 @@ def _one_task_was_rejected_once(result):
 def _main_is_green_and_holds_every_commit(machine, result):
     repo = Path(result["repo"])
     assert repo.is_absolute()
-    tests = subprocess.run([sys.executable, "-m", "unittest", "discover", "-s", "tests"], cwd=repo, capture_output=True, check=False)
+    tests = subprocess.run(
+        [sys.executable, "-m", "unittest", "discover", "-s", "tests"],
+        cwd=repo,
+        capture_output=True,
+        check=False,
+    )
     assert tests.returncode == 0, tests.stderr.decode()
     on_main = set(machine.git(repo, "rev-list", "main").split())
     assert {commit for task in result["tasks"] for commit in task["commits"]} <= on_main
     assert machine.git(repo, "branch", "--list", "--format=%(refname:short)").split() == ["main"]
-    assert machine.git(repo, "status", "--porcelain", "--ignored").splitlines() in ([], ["!! tests/__pycache__/", "!! wordkit/__pycache__/"])
-    trailers = machine.git(repo, "log", "-1", "--format=%(trailers:only)%an %cn", result["tasks"][0]["commits"][-1])
+    assert machine.git(repo, "status", "--porcelain", "--ignored").splitlines() in (
+        [],
+        ["!! tests/__pycache__/", "!! wordkit/__pycache__/"],
+    )
+    trailers = machine.git(
+        repo, "log", "-1", "--format=%(trailers:only)%an %cn", result["tasks"][0]["commits"][-1]
+    )
     assert all(word in trailers for word in ("Maestro-Run:", "Maestro-Task:", "Maestro-Session:", "dev-"))
 
 

@@ -13,7 +13,7 @@ import pytest
 pytestmark = [pytest.mark.e2e, pytest.mark.ray]
 
 TEST = "grep -q hello greeting.txt"
-REVIEW = "review=command:sh -c 'test {evidence} && grep -q \"\\\"exit_code\\\": 0\" {evidence} && echo VERDICT: APPROVED || echo \"VERDICT: REJECTED — red\"'"
+REVIEW = 'review=command:sh -c \'test {evidence} && grep -q "\\"exit_code\\": 0" {evidence} && echo VERDICT: APPROVED || echo "VERDICT: REJECTED — red"\''
 
 
 def plan(directory: Path, *tasks: dict[str, object], **top: str) -> str:
@@ -32,13 +32,19 @@ def team(plan_file: str, dev: str, *more: str) -> list[str]:
 
 def contents(repo: Path) -> dict[str, str]:
     """Every file of a checkout, the index included, by hash."""
-    files = [path for path in repo.rglob("*") if path.is_file() and ".git" not in path.relative_to(repo).parts]
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in [*files, repo / ".git" / "index"]}
+    files = [
+        path for path in repo.rglob("*") if path.is_file() and ".git" not in path.relative_to(repo).parts
+    ]
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in [*files, repo / ".git" / "index"]
+    }
 
 
 def test_a_clean_checkout_of_the_base_is_fast_forwarded_and_told_so(warm):
     repo = warm.repository("clean")
-    done = warm.run(*team(plan(warm.directory, {"title": "Greet"}), "sh -c 'echo hello world > greeting.txt'"), cwd=repo)
+    done = warm.run(
+        *team(plan(warm.directory, {"title": "Greet"}), "sh -c 'echo hello world > greeting.txt'"), cwd=repo
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"fast-forwarded {repo}" in done.stdout
@@ -49,7 +55,9 @@ def test_a_clean_checkout_of_the_base_is_fast_forwarded_and_told_so(warm):
 def test_a_change_that_breaks_the_tests_is_rejected_and_never_merged(warm):
     """The developer never mends it: the cap is reached, a card asks, nobody is at the terminal, so it ends with 1."""
     repo = warm.repository("broken")
-    done = warm.run(*team(plan(warm.directory, {"title": "Break"}), "sh -c 'date +%N > greeting.txt'"), cwd=repo)
+    done = warm.run(
+        *team(plan(warm.directory, {"title": "Break"}), "sh -c 'date +%N > greeting.txt'"), cwd=repo
+    )
     cards = warm.json("decide", "list", cwd=repo)["decisions"]
 
     assert done.returncode == 1, done.stdout + done.stderr
@@ -72,7 +80,9 @@ def test_uncommitted_edits_of_the_person_are_byte_for_byte_what_they_were(warm):
     warm.git(repo, "add", "staged.txt")
     (repo / "new.txt").write_text("untracked work\n")
     before, status = contents(repo), warm.git(repo, "status", "--porcelain=v2")
-    done = warm.run(*team(plan(warm.directory, {"title": "Greet"}), "sh -c 'echo hello there > greeting.txt'"), cwd=repo)
+    done = warm.run(
+        *team(plan(warm.directory, {"title": "Greet"}), "sh -c 'echo hello there > greeting.txt'"), cwd=repo
+    )
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "warning: 3 uncommitted files" in done.stderr
@@ -95,7 +105,8 @@ def test_a_base_that_nobody_has_checked_out_is_moved(warm):
     warm.git(repo, "switch", "-q", "-c", "mine")
     (repo / "greeting.txt").write_text("my own\n")
     done = warm.run(
-        *team(plan(warm.directory, {"title": "Greet"}, base="main"), "sh -c 'echo hello you > greeting.txt'"), cwd=repo
+        *team(plan(warm.directory, {"title": "Greet"}, base="main"), "sh -c 'echo hello you > greeting.txt'"),
+        cwd=repo,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -152,7 +163,10 @@ def test_ctrl_c_detaches_and_says_how_to_return_and_how_to_stop(warm):
     output, _ = watching.communicate(timeout=30)
 
     assert watching.returncode == 130
-    assert re.search(r"detached; the team goes on\.\n  back:  maestro team watch (\S+)\n  stop:  maestro team stop \1", output)
+    assert re.search(
+        r"detached; the team goes on\.\n  back:  maestro team watch (\S+)\n  stop:  maestro team stop \1",
+        output,
+    )
     assert warm.agents()
     stopped = warm.run("team", "stop", cwd=repo)
     assert stopped.returncode == 0
@@ -163,7 +177,7 @@ def test_ctrl_c_detaches_and_says_how_to_return_and_how_to_stop(warm):
 def test_a_worker_joins_from_another_terminal_and_leaves(warm):
     repo = warm.repository("join")
     script = warm.directory / "join.toml"
-    script.write_text('[[turns]]\n[[turns.steps]]\nwait = 600\n')
+    script.write_text("[[turns]]\n[[turns.steps]]\nwait = 600\n")
     lead = warm.json("team", "--dev", "1", "--detach", "--provider", f"dev=scripted:{script}", cwd=repo)
     joined = warm.begin("connect", "--no-tui", "--role", "worker", "--provider", f"dev=scripted:{script}", "--ephemeral",
                         "--team-channel", lead["team"]["name"], cwd=repo)  # fmt: skip

@@ -66,11 +66,16 @@ def run() -> None:
 
 
 def stop_daemon(home: Home) -> int | None:
-    """The pid of the daemon that was stopped, None when none ran. Returns when its process is gone."""
+    """The pid of the daemon that was stopped, None when nothing ran. Returns when its process is gone.
+
+    What a daemon that was killed left running is taken over by a new one, and ended by that.
+    """
     try:
         line = connect(home)
     except DaemonUnavailable:
-        return None
+        if not any((home.run / name).exists() for name in ("studio.json", "node.json")):
+            return None
+        line = connect_or_start(home)
     with line:
         pid = 0
         for kind, value in line.stream("daemon.stop"):

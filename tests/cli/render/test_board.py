@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maestro_cli.render.board import Board, summary_rows
+
+RUN = {"run": "r", "purpose": "execute", "task": "t", "title": "Parse\x1b[2J it"}
+
+
+def happened(kind, sender="dev-1", **fields):
+    body = fields.pop("body", None)
+    return {
+        "n": 1,
+        "kind": kind,
+        "at": 0.0,
+        "sender": sender,
+        **({"body": body} if body is not None else {}),
+        **fields,
+    }
+
+
+@pytest.fixture
+def board():
+    return Board({"dev-1": "idle", "review-1": "idle"})
+
+
+def test_a_run_from_its_start_to_its_end(board):
+    assert board.take(happened("run.started", body=RUN)) == ["dev-1         develop Parse [2J it"]
+    assert board.workers["dev-1"] == "develop Parse [2J it"
+    board.take(happened("text", text="thinking\nabout\x07 it\n", run="r"))
+    assert board.workers["dev-1"] == "develop Parse [2J it · about  it"
+    ended = board.take(
+        happened("run.ended", body={**RUN, "action": "complete", "summary": "2 files changed"})
+    )
+    assert ended == ["dev-1         develop Parse [2J it: 2 files changed"]
+    assert board.workers["dev-1"] == "idle"
+
+
+def test_a_failure_shows_its_reason_over_several_lines(board):
+    lines = board.take(happened("run.ended", body={**RUN, "action": "fail", "summary": "red:\n  one\n  two"}))
+    assert lines == [
+        "dev-1         develop Parse [2J it: failed: red:",
+        "              one",
+        "              two",
+    ]
+
+
+def test_tasks_are_counted_and_their_ends_told(board):
+    task = {"id": "t", "title": "Parse", "status": "in_progress"}
+    assert board.take(happened("task.updated", task=task)) == []
+    assert board.take(happened("task.updated", task={**task, "status": "merged"})) == [
+        "task          Parse: merged"
+    ]
+    assert board.take(happened("task.updated", task={**task, "status": "merged"})) == []
+    assert (board.done, len(board.tasks)) == (1, 1)
+
+
+def test_a_verdict_names_the_task_and_the_commit(board):
+    board.take(happened("task.updated", task={"id": "t", "title": "Parse", "status": "awaiting_review"}))
+    verdict = {"task_id": "t", "verdict": "REJECTED", "commit": "a" * 40, "reason": "no tests"}
+    assert board.take(happened("verdict.given", verdict=verdict)) == [
+        "verdict       REJECTED Parse @ aaaaaaaaaa — no tests"
+    ]
+
+
+def test_a_card_tells_its_answers_until_it_is_answered(board):
+    card = {
+        "id": "x" * 8 + "12345678",
+        "kind": "release",
+        "question": "main is dirty\nand moved",
+        "options": ["retry", "abort"],
+    }
+    assert board.take(happened("decision.requested", decision=card)) == [
+        "decide        release: main is dirty",
+        "              and moved",
+        "              maestro decide 12345678 retry",
+        "              maestro decide 12345678 abort",
+    ]
+    assert list(board.decisions) == [card["id"]]
+    board.take(happened("decision.answered", decision={"id": card["id"], "answer": "retry"}))
+    assert board.decisions == {}
+
+
+def test_a_team_waits_until_something_happens(board):
+    board.take(happened("team.waiting", decisions=[]))
+    assert board.waiting
+    board.take(happened("run.started", body=RUN))
+    assert not board.waiting
+
+
+def test_steering_is_counted(board):
+    assert board.take(happened("directive", "operator", body={"text": "be kind"})) == [
+        "operator      ⚑ be kind"
+    ]
+    assert board.take(happened("receipt", body={"how": "in-turn"})) == ["dev-1         ⚑ delivered (in-turn)"]
+    assert board.directives == 1
+    board.take(happened("cleared", "operator", body={}))
+    assert board.directives == 0
+
+
+def test_workers_come_get_lost_and_go(board):
+    board.take(happened("worker.joined", body={"worker": "dev-2"}))
+    assert board.take(happened("worker.lost", worker="dev-2")) == [
+        "dev-2         lost; its run is queued again"
+    ]
+    assert board.take(happened("worker.up", worker="dev-2", pid=7)) == ["dev-2         back, pid 7"]
+    board.take(happened("worker.left", body={"worker": "dev-2"}))
+    assert "dev-2" not in board.workers
+
+
+@given(st.text())
+def test_what_is_not_known_is_not_shown(kind):
+    assert Board({}).take({"n": 1, "kind": f"x-{kind}", "at": 0.0}) == []
+
+
+def test_the_summary_has_a_row_for_each_task():
+    plan = {
+        "tasks": [
+            {
+                "id": "t",
+                "title": "Parse",
+                "status": "completed",
+                "runs": 7,
+                "commits": ["a" * 40, "b" * 40],
+                "seconds": 3.21,
+            },
+            {"id": "u", "title": "Print", "status": "cancelled", "runs": 0, "commits": [], "seconds": 0.0},
+        ],
+        "verdicts": [{"task": "t", "verdict": "REJECTED"}, {"task": "t", "verdict": "APPROVED"}],
+    }
+    assert summary_rows(plan) == [
+        ["Parse", "completed", "7", "1 rejected, 1 approved", "aaaaaaa bbbbbbb", "3.2s"],
+        ["Print", "cancelled", "0", "-", "-", "0.0s"],
+    ]

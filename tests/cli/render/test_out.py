@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from maestro_cli import invocation
+from maestro_cli.invocation import Invocation
+from maestro_cli.render import out
+from maestro_ray.errors import NotARepository, Reported
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def as_json(monkeypatch):
+    monkeypatch.setattr(invocation, "current", Invocation(json=True))
+
+
+def test_an_outcome_as_text(capsys):
+    out.emit("team", "stop", "ok", "ended: a", teams=["a"])
+    assert capsys.readouterr().out == "ended: a\n"
+
+
+def test_an_outcome_as_json_is_one_object_whose_words_win(capsys, as_json):
+    out.say("progress")
+    out.emit("team", "stop", "ok", "ended: a", teams=["ä"], kind="other", text="kept")
+    assert json.loads(capsys.readouterr().out) == {
+        "kind": "team", "action": "stop", "status": "ok", "teams": ["ä"], "text": "kept",
+    }  # fmt: skip
+
+
+def test_an_error_goes_to_stderr_with_its_hint(capsys):
+    out.fail(NotARepository("/x"))
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        "error: /x is not inside a git repository\nhint: run `git init` there, or name a repository with -C\n"
+    )
+
+
+def test_a_reported_error_brings_its_exit_code():
+    assert out.exit_code(Reported("plan_file_error", "x", "", 2)) == 2
+    assert out.exit_code(NotARepository("/x")) == 1
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert out.paint("x", "red", Terminal()) == "\x1b[31mx\x1b[0m"
+    assert out.paint("x", "red", io.StringIO()) == "x"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert out.paint("x", "red", Terminal()) == "x"
+
+
+def test_columns_are_aligned_and_end_without_blanks():
+    assert out.columns([["a", "b"], ["ccc", ""]], ["x", "y"]) == "x    y\na    b\nccc"
+    assert out.columns([]) == ""
+
+
+def test_what_others_wrote_cannot_move_the_cursor():
+    assert out.printable("a\x1b[2Jb\r\nc\t") == "a [2Jb  c"

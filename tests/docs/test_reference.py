@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from maestro_ray.actors.service import Service
+from maestro_ray.config import KEYS, Config, ProviderTable, RoleTable
+from maestro_ray.home import Home
+from maestro_ray.model.agent import Failed
+from maestro_ray.model.plan_file import _TASK_KEYS, PlanDraft, TaskDraft, parse_plan
+from maestro_ray.model.run import LEAD_PURPOSES, Purpose
+from maestro_ray.model.verdict import Judgement, read_verdict
+from maestro_ray.protocol.server import ServerLimits
+from maestro_ray.providers import script, template
+from maestro_ray.providers.script import parse_script
+from maestro_ray.studio.app import _STATUS, LARGEST_BODY
+from maestro_ray.studio.routes import ROUTES
+from maestro_ray.studio.socket import LONGEST_QUEUE, LONGEST_SEND
+
+from .generate import commands, help_of, wanted
+from .markdown import DOCS, ROOT, Block, blocks, code, pages, rows, section
+
+REFERENCE = DOCS / "reference"
+SOURCES = ROOT / "maestro_ray"
+
+
+def table(page: str, heading: str) -> dict[str, list[str]]:
+    """The rows of a table by their first word in backticks."""
+    return {code(cells[0]): cells for cells in rows(section(REFERENCE / page, heading))}
+
+
+def test_what_the_code_knows_best_is_current() -> None:
+    for page, text in wanted().items():
+        assert page.read_text(encoding="utf-8") == text, f"{page.name} is old: python -m tests.docs.generate"
+
+
+@pytest.mark.parametrize(
+    "words", [words for words, command in commands() if not hasattr(command, "commands")]
+)
+def test_every_command_is_documented_with_an_example(words: str) -> None:
+    text = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+
+    assert f"### {words}\n" in text
+    assert re.search(rf"Example:\s+{words}\b", help_of(words))
+
+
+# ── examples ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def toml_blocks() -> list[Block]:
+    return [block for page in pages() for block in blocks(page) if block.kind == "toml"]
+
+
+@pytest.mark.parametrize("block", toml_blocks(), ids=lambda block: block.place)
+def test_toml_in_the_documentation_is_read(block: Block, tmp_path: Path) -> None:
+    match block.about:
+        case "plan":
+            assert parse_plan(block.text, block.place).tasks
+        case "script":
+            assert parse_script(block.text, block.place)
+        case "config":
+            (tmp_path / "config.toml").write_text(block.text)
+            config = Config.load(Home(tmp_path, tmp_path))
+            assert config.providers or config.roles
+        case _:
+            pytest.fail(f"{block.place}: say after the fence whether it is a plan, a script or a config")
+
+
+def test_verdict_lines_are_read_as_they_are_described() -> None:
+    text = section(REFERENCE / "providers.md", "The verdict of a reviewer")
+    lines = [line for line in text.splitlines() if line.startswith("VERDICT:")]
+
+    found = [read_verdict(line, "c0ffee") for line in lines]
+
+    assert [each.judgement for each in found] == [Judgement.APPROVED, Judgement.REJECTED]
+    assert found[1].reason == "the last page is missing"
+
+
+# ── tables ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
+    told = table("configuration.md", "Keys")
+    known = {f"{name}.{key}": target for name, keys in KEYS.items() for key, (target, _) in keys.items()}
+
+    assert set(told) >= set(known)
+    for key, field in known.items():
+        assert tomllib.loads(f"value = {code(told[key][1])}")["value"] == getattr(Config(), field), key
+    assert {key for key in told if "." in key} == set(known)
+
+
+@pytest.mark.parametrize(
+    ("heading", "cls"), [("`[providers.NAME]`", ProviderTable), ("`[roles.NAME]`", RoleTable)]
+)
+def test_every_key_of_a_table_is_described_with_its_default(heading: str, cls: type) -> None:
+    told = {key: tomllib.loads(f"value = {code(cells[1])}")["value"]
+            for key, cells in table("configuration.md", heading).items()}  # fmt: skip
+
+    assert told == {
+        field.name: list(field.default) if isinstance(field.default, tuple) else field.default
+        for field in fields(cls)
+    }
+
+
+def test_every_key_of_a_plan_file_is_described_with_its_default() -> None:
+    top, task = table("plan-file.md", "Keys of the plan"), table("plan-file.md", "Keys of a task")
+    names = {"key": "id"}
+    defaults = {names.get(f.name, f.name): f.default for f in (*fields(PlanDraft), *fields(TaskDraft))}
+
+    assert set(top) == {"title", "description", "base", "test", "phases", "tasks"}
+    assert set(task) == set(_TASK_KEYS)
+    for key, cells in [*top.items(), *task.items()]:
+        if told := code(cells[2]):
+            value = tomllib.loads(f"value = {told}")["value"]
+            assert (tuple(value) if isinstance(value, list) else value) == defaults[key], key
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('title = "p"\n[[tasks]]\ntitle = "a"\ndepend = ["b"]', "unknown key 'depend' (did you mean depends?)"),
+        ('title = "p"\n[[tasks]]\ntitle = "a"\npriority = "1"', "'priority' must be a whole number, not a string"),
+        ('[[tasks]]\ntitle = "a"', "a title is missing"),
+        ('title = "p"', "the plan has no tasks: add a [[tasks]] table with a title"),
+        ('title = "p"\n[[phases]]\ntitle = "a"', "this phase has no tasks: add a [[phases.tasks]] table below it"),
+        ('title = "p"\nphases = []\ntasks = []',
+         "a plan has either [[phases]] with [[phases.tasks]], or [[tasks]] alone"),
+        ('title = "p"\n[[tasks]]\ntitle = "b"\n[[tasks]]\ntitle = "c"\nid = "b"',
+         "another task has the id 'b' already"),
+        ('title = "p"\n[[tasks]]\ntitle = "adapter"\ndepends = ["adaptor"]',
+         "there is no task with the id 'adaptor' (did you mean adapter?)"),
+        ('title = "p"\n[[tasks]]\ntitle = "a"\ndepends = ["b"]\n[[tasks]]\ntitle = "b"\ndepends = ["a"]',
+         "these tasks wait for each other: a → b → a"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_a_plan_are_told_as_they_are_described(text: str, message: str) -> None:
+    described = [cells[1] for cells in rows(section(REFERENCE / "plan-file.md", "Mistakes"))]
+
+    with pytest.raises(Exception, match=re.escape(message)):
+        parse_plan(text, "plan.toml")
+
+    assert f"`{message}`" in described
+
+
+def test_every_placeholder_and_variable_is_described() -> None:
+    told = {key: code(cells[1]) for key, cells in table("providers.md", "Placeholders").items()}
+
+    assert set(told) == {f"{{{name}}}" for name in template._NAMES}
+    assert told == {
+        name: "" if name == "{prompt}" else f"MAESTRO_{name.strip('{}').upper()}" for name in told
+    }
+
+
+def test_every_step_and_selector_of_a_script_is_described() -> None:
+    turns, told = table("providers.md", "Turns"), table("providers.md", "Steps")
+
+    assert set(turns) == {"task", "purpose", "revision", "attempt", "steps"}
+    assert set(told) == set(script._READERS)
+    for step, options in script._OPTIONS.items():
+        assert all(f"`{option}`" in told[step][2] for option in options), step
+    assert Failed("").retryable
+
+
+# ── the wire ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_purpose_of_a_run_is_described() -> None:
+    text = section(REFERENCE / "protocol.md", "Run")
+    lead = re.search(r"Purposes of the lead: (.*)", text)
+    workers = re.search(r"Purposes of workers: (.*)", text)
+
+    assert lead and {*re.findall(r"`(\w+)`", lead[1])} == LEAD_PURPOSES
+    assert workers and {*re.findall(r"`(\w+)`", workers[1])} == set(Purpose) - LEAD_PURPOSES
+
+
+def test_every_kind_of_decision_is_described() -> None:
+    told = {code(cells[0]) for cells in rows(section(DOCS / "how-to" / "steer-and-decide.md", "Decide"))}
+    asked = re.compile(r'(?:_give_up\(\s*task,|AskDecision\()\s*"(\w+)"')
+    of_tasks = set(asked.findall((SOURCES / "model" / "task.py").read_text()))
+
+    assert {"attempts", "revision_cap"} < of_tasks
+    assert told == of_tasks | {Purpose.BOOTSTRAP_EPIC, Purpose.RELEASE}
+
+
+def test_every_rest_call_is_described() -> None:
+    told = {
+        (method, path if path.startswith("/") else f"/api/v1/{path}")
+        for cells in rows(section(REFERENCE / "protocol.md", "REST"))
+        if (found := re.match(r"(GET|POST|DELETE) (\S+)", code(cells[0])))
+        for method, path in [found.groups()]
+    }
+    known = {
+        (method, route.path)
+        for route in ROUTES
+        for method in sorted(getattr(route, "methods", None) or ())
+        if method != "HEAD"
+    }
+
+    assert told == known
+    assert f"at most {LARGEST_BODY // 2**20} MiB" in (REFERENCE / "protocol.md").read_text()
+
+
+def test_the_problems_are_those_of_the_code() -> None:
+    told = {word: int(cells[0]) for cells in rows(section(REFERENCE / "protocol.md", "Problems"))
+            for word in re.findall(r"`([a-z_]+)`", cells[1])}  # fmt: skip
+
+    assert told == {
+        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.__name__).lower(): code for error, code in _STATUS.items()
+    }
+
+
+def test_every_event_of_studio_is_described() -> None:
+    sent = re.compile(r'publish\((?:[^()]|\([^()]*\))*?"([a-z_]+\.[a-z_]+)"')
+    known = {name for path in (SOURCES / "studio").glob("*.py") for name in sent.findall(path.read_text())}
+
+    assert {"run.dispatched", "task.updated", "verdict.given", "team.ended"} < known
+    assert {name for name in table("protocol.md", "WebSocket") if "." in name} == known
+
+
+def test_the_limits_of_the_server_are_those_of_the_code() -> None:
+    text, limits = section(REFERENCE / "protocol.md", "WebSocket"), ServerLimits()
+
+    assert f"| {limits.message_bytes} bytes |" in text
+    assert f"| channels of one connection | {limits.subscriptions} |" in text
+    assert f"| {limits.client_events} a second |" in text
+    assert f"| silence until a ping is due | {limits.activity_timeout} s |" in text
+    assert f"| wait for the answer | {limits.pong_timeout:.0f} s |" in text
+    assert f"| {LONGEST_QUEUE}, then the connection" in text
+    assert f"| {LONGEST_SEND:.0f} s, then the same |" in text
+
+
+def test_every_method_of_the_local_line_is_described() -> None:
+    told = set(table("protocol.md", "The local line"))
+    daemon = re.findall(r'case "([a-z.]+)"', (SOURCES / "daemon" / "__main__.py").read_text())
+    connections = Service(None)._methods  # type: ignore[arg-type]  # none of them is called
+
+    assert len(daemon) > 3
+    assert told >= {*daemon, *connections}
+
+
+def test_every_event_of_a_team_is_described() -> None:
+    told = {name for cells in rows(section(REFERENCE / "protocol.md", "Events of a team"))
+            for name in re.findall(r"`([a-z._]+)`", cells[0])}  # fmt: skip
+    posted = re.compile(r'(?:happenings\.add|self\._post|self\._append)\(\s*"([a-z._]+)"')
+    known = {name for path in (SOURCES / "actors").glob("*.py") for name in posted.findall(path.read_text())}
+
+    assert {"run.started", "directive", "team.waiting", "worker.lost"} < known
+    assert told == known
