@@ -62,7 +62,10 @@ class Config:
                 continue
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(str(path), 1, 1, f"cannot be read: {error}") from error
-            config = _merged(config, read_toml(text, str(path), ConfigError))
+            top = read_toml(text, str(path), ConfigError)
+            if path.parent != home.root:
+                _for_a_repository(top)
+            config = _merged(config, top)
         return config
 
 
@@ -102,8 +105,8 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "team": {
         "attempts": ("attempts", _whole),
         "revision_cap": ("revision_cap", _whole),
-        "stop_grace": ("stop_grace", Table.number),
     },
+    "agents": {"stop_grace": ("stop_grace", Table.number)},
     "lease": {
         "ping": ("ping", _duration),
         "worker": ("lease", _duration),
@@ -111,6 +114,18 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "session": ("session_lease", _duration),
     },
 }
+
+
+# these are about the machine: the daemon reads them once, before it knows of any repository
+OF_THE_HOME = ("ray", "studio", "agents", "lease")
+
+
+def _for_a_repository(top: Table) -> None:
+    for name in OF_THE_HOME:
+        if name in top:
+            raise top.mistake(
+                f"[{name}] belongs in the config.toml of the state directory, not of a repository", name
+            )
 
 
 def _merged(config: Config, top: Table) -> Config:

@@ -10,6 +10,7 @@ MaestroError
 │   ├── BadRemote                    an address of `origin` that names no project
 │   ├── BranchInUse, RefMoved        somebody else works on a branch; nothing was changed
 │   ├── NotFound                     a team, plan, task, decision that does not exist
+│   ├── NoTeam
 │   └── Conflict                     a request the present state does not allow
 ├── AgentError                   the agent's program
 │   ├── ProviderMissing
@@ -203,6 +204,13 @@ class NotFound(UserError):
         return str(self.args[2]) if len(self.args) > 2 else ""
 
 
+class NoTeam(UserError):
+    """Nothing to steer, watch or stop."""
+
+    template = "no team runs on this repository"
+    hint_template = "start one with `maestro team`; what runs elsewhere: `maestro status`"
+
+
 class Conflict(UserError):
     """`Conflict(message, hint)`: the present state does not allow it."""
 
@@ -269,7 +277,7 @@ class DaemonUnavailable(Fault):
     """`DaemonUnavailable(reason)`."""
 
     template = "the maestro daemon is not available: {0}"
-    hint_template = "see `maestro daemon logs`, then `maestro daemon start`"
+    hint_template = "start it with `maestro daemon start`; what it wrote last: `maestro daemon logs`"
 
 
 class DaemonRunning(Fault):

@@ -98,6 +98,7 @@ class Home:
         except FileNotFoundError:
             self.prepare()
             fresh = path.with_name(f"machine.id.{os.getpid()}")
+            fresh.touch(mode=0o600)
             fresh.write_text(os.urandom(8).hex() + "\n")
             try:
                 path.hardlink_to(fresh)

@@ -35,6 +35,7 @@ class Workbench:
         self._scratch = Path(part.team.scratch)
         self._identity = Identity(part.name, f"{part.name}@maestro.invalid")
         self._conflicts: tuple[str, ...] = ()
+        self._start = ""
         self._worktrees: Worktrees | None = None
 
     async def prepare(self, assignment: Assignment) -> None:
@@ -104,10 +105,13 @@ class Workbench:
 
     def _prepare(self, assignment: Assignment) -> None:
         worktrees = self._open()
-        path = worktrees.add(self._part.name, assignment["commit"])
-        self._conflicts = (
-            begin_merge(worktrees, path, assignment["onto"], self._identity) if assignment["onto"] else ()
-        )
+        onto, self._conflicts = assignment["onto"], ()
+        # a program from a template cannot resolve markers, but does its work again on what is there now
+        anew = onto and self._part.provider.kind == "command"
+        self._start = onto if anew else assignment["commit"]
+        path = worktrees.add(self._part.name, self._start)
+        if onto and not anew:
+            self._conflicts = begin_merge(worktrees, path, onto, self._identity)
         scratch = self._run_scratch(assignment)
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         if assignment["evidence"]:
@@ -127,11 +131,14 @@ class Workbench:
                 "Maestro-Session": self._part.session,
             },
         )
-        commit = self._open().commit_all(self._path(), message, assignment["commit"])
+        commit = self._open().commit_all(self._path(), message, self._start)
         if commit is None:
             return Outcome.failed("the agent changed nothing")
         self._keep(task["branch_name"], commit)
-        files = [presentable(name) for name in self._open().repo.changed_files(assignment["base"], commit)]
+        files = [
+            presentable(name)
+            for name in self._open().repo.changed_files(assignment["onto"] or assignment["base"], commit)
+        ]
         summary = event.text.strip().splitlines()[-1][:200] if event.text.strip() else ""
         return Outcome.completed(f"{len(files)} files changed, commit {commit[:10]}", commit=commit, files=files[:500],
                                  summary=summary)  # fmt: skip

@@ -47,7 +47,7 @@ class LineServer:
         self._peers: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen; a socket of that name is replaced. Whether somebody else may still want it is the caller's to know."""
+        """Listen; a socket of that name is replaced, so the caller must know that nobody else wants it."""
         self._path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:

@@ -17,7 +17,7 @@ from typing import Any
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
-from maestro_ray.errors import MaestroError
+from maestro_ray.errors import IllegalEvent, MaestroError
 from maestro_ray.protocol.pusher import Advice
 from maestro_ray.protocol.session import (
     Backoff,
@@ -174,7 +174,8 @@ class StudioSocket:
                 await asyncio.sleep(PATIENCE)
                 continue
             if self._wanted(session, channel):
-                session.subscribe(channel, auth, now=time.monotonic())
+                with contextlib.suppress(IllegalEvent):  # somebody else was faster
+                    session.subscribe(channel, auth, now=time.monotonic())
                 await self._flush()
             return
 

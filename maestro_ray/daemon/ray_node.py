@@ -51,7 +51,9 @@ class RayNode:
         """Keep it where the next daemon finds it."""
         processes = {name: [each.pid, each.start] for name, each in self.processes.items()}
         data = {"address": self.address, "processes": processes, "timings": dict(self.timings)}
-        (home.run / "node.json").write_text(json.dumps(data))
+        path = home.run / "node.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(data))
 
 
 def kept(home: Home) -> RayNode | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from maestro_ray.actors.happenings import KEPT
 from maestro_ray.actors.service import Service
 from maestro_ray.config import KEYS, Config, ProviderTable, RoleTable
 from maestro_ray.home import Home
@@ -173,8 +174,10 @@ def test_every_purpose_of_a_run_is_described() -> None:
     lead = re.search(r"Purposes of the lead: (.*)", text)
     workers = re.search(r"Purposes of workers: (.*)", text)
 
-    assert lead and {*re.findall(r"`(\w+)`", lead[1])} == LEAD_PURPOSES
-    assert workers and {*re.findall(r"`(\w+)`", workers[1])} == set(Purpose) - LEAD_PURPOSES
+    assert lead
+    assert {*re.findall(r"`(\w+)`", lead[1])} == LEAD_PURPOSES
+    assert workers
+    assert {*re.findall(r"`(\w+)`", workers[1])} == set(Purpose) - LEAD_PURPOSES
 
 
 def test_every_kind_of_decision_is_described() -> None:
@@ -250,3 +253,4 @@ def test_every_event_of_a_team_is_described() -> None:
 
     assert {"run.started", "directive", "team.waiting", "worker.lost"} < known
     assert told == known
+    assert f"The last {KEPT} are kept" in section(REFERENCE / "protocol.md", "Events of a team")

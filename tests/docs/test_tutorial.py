@@ -86,12 +86,17 @@ def test_the_tutorial_does_what_it_says(reader_env: dict[str, str], tmp_path: Pa
 
 def test_a_process_with_the_home_in_its_environment_is_found(tmp_path: Path) -> None:
     env = {**os.environ, "MAESTRO_HOME": str(tmp_path)}
-    with subprocess.Popen(["sleep", "60"], env=env) as process:
-        try:
-            assert processes_of(tmp_path).get(process.pid, "").startswith("sleep 60")
-        finally:
-            process.kill()
-    assert process.pid not in processes_of(tmp_path)
+    with subprocess.Popen(
+        ["cat"], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        # its echo says that it is there: for a moment after its start a program has no environment to see
+        process.stdin.write(b"here\n")
+        assert process.stdout.readline() == b"here\n"
+        assert processes_of(tmp_path) == {process.pid: "cat "}
+        process.stdin.close()
+    assert processes_of(tmp_path) == {}
 
 
 def test_a_reader_stays_where_a_command_went_and_learns_the_ids(tmp_path: Path) -> None:

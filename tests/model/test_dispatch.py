@@ -72,16 +72,29 @@ def test_projects_take_turns() -> None:
     assert [run for run, _ in assign(runs, seats)] == ["p0", "q0", "p1"]
 
 
+roles, skills = st.sampled_from(["dev", "review"]), st.sampled_from(["a", "b"])
 seats_of = st.builds(
-    Seat, session=st.just(""), project=st.sampled_from("pq"), team=st.sampled_from("tu"),
-    workspace=st.sampled_from(["/1", "/2"]), role=st.sampled_from(["dev", "review"]), skills=st.dictionaries(st.sampled_from(["a", "b"]), st.integers(1, 5)),
+    Seat,
+    session=st.just(""),
+    project=st.sampled_from("pq"),
+    team=st.sampled_from("tu"),
+    workspace=st.sampled_from(["/1", "/2"]),
+    role=roles,
+    skills=st.dictionaries(skills, st.integers(1, 5)),
     serves_all=st.booleans(),
-)  # fmt: skip
+)
 runs_of = st.builds(
-    Waiting, run=st.just(""), project=st.sampled_from("pq"), purpose=st.just(Purpose.EXECUTE),
-    role=st.sampled_from(["dev", "review"]), team=st.sampled_from(["", "t"]), workspace=st.sampled_from(["", "/1"]),
-    skill=st.sampled_from(["", "a"]), proficiency=st.integers(1, 5), order=st.tuples(st.integers(0, 3)),
-)  # fmt: skip
+    Waiting,
+    run=st.just(""),
+    project=st.sampled_from("pq"),
+    purpose=st.just(Purpose.EXECUTE),
+    role=roles,
+    team=st.sampled_from(["", "t"]),
+    workspace=st.sampled_from(["", "/1"]),
+    skill=st.one_of(st.just(""), skills),
+    proficiency=st.integers(1, 5),
+    order=st.tuples(st.integers(0, 3)),
+)
 
 
 @settings(max_examples=120, deadline=None)

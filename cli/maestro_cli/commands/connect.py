@@ -75,7 +75,7 @@ def _join(
 ) -> dict[str, Any]:
     worker_role, _, choice = provider.partition("=")
     if not choice:
-        raise BadProvider(provider or "?", "a worker needs one")
+        raise BadProvider(provider or "(none)", "a worker needs one, and with it its role")
     joined: dict[str, Any] = line.call(
         "team.join",
         **which,

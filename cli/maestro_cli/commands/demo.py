@@ -60,7 +60,7 @@ def _run(project: Any, timings: bool) -> None:
     with connect_or_start(home) as line:
         answer = request_team(line, request)
         introduce(answer, timings)
-        result = watch(line, answer["team"]["id"], [each["name"] for each in answer["workers"]])
+        result = watch(line, answer)
     status = plan_status(result)
     text = f"{summary(result)}\n\n{_tests(project.repo)}\nlook at it: git -C {project.repo} log --graph --oneline"
     plan = result["plans"][0] if result.get("plans") else {}

@@ -13,7 +13,7 @@ from maestro_cli import invocation
 from maestro_cli.daemon_line import connect, connect_or_start
 from maestro_cli.render import out
 from maestro_ray.config import Config
-from maestro_ray.errors import BadProvider, DaemonUnavailable, GoalNeedsAgent, UsageError
+from maestro_ray.errors import BadProvider, DaemonUnavailable, GoalNeedsAgent, NoTeam, UsageError
 from maestro_ray.home import Home
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def follow(line: Any, answer: dict[str, Any]) -> None:
 
     name = answer["team"]["name"]
     try:
-        result = follow_team(line, answer["team"]["id"], [each["name"] for each in answer["workers"]])
+        result = follow_team(line, answer)
     except KeyboardInterrupt:
         out.say(
             f"\ndetached; the team goes on.\n  back:  maestro team watch {name}\n  stop:  maestro team stop {name}"
@@ -281,8 +281,12 @@ def _logs(line: Any, which: dict[str, str]) -> None:
 
 
 def _watch(line: Any, which: dict[str, str]) -> None:
-    (team, *others) = line.call("team.status", **which) or [None]
-    if team is None or others:
-        raise UsageError("which team?", "see `maestro status`, then maestro team watch NAME")
-    members = [each for each in team["workers"] if each["name"] not in ("lead", "channel")]
-    follow(line, {"team": {"id": team["id"], "name": team["name"]}, "workers": members, "timings": {}})
+    """Also one that has ended, by its name: its events and its result are kept for a while."""
+    teams = [] if "team" in which else line.call("team.status", **which)
+    if len(teams) > 1:
+        names = ", ".join(team["name"] for team in teams)
+        raise UsageError(f"several teams run here: {names}", "name the one you mean: maestro team watch NAME")
+    if not teams and "team" not in which:
+        raise NoTeam
+    name = which.get("team") or teams[0]["name"]
+    follow(line, {"team": {"id": name, "name": name}, "workers": [], "timings": {}})

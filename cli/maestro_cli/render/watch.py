@@ -18,14 +18,20 @@ class Waiting(Exception):
     """`Waiting(board)`: nothing goes on before the operator decides, and nobody is at the terminal."""
 
 
-def watch(line: Line, team: str, workers: list[str]) -> dict[str, Any]:
-    """Follow a team to its end; its result. Raises `Waiting`."""
-    board = Board(dict.fromkeys(workers, "idle"))
+def watch(line: Line, answer: dict[str, Any]) -> dict[str, Any]:
+    """Follow the team that `team.start` answered with to its end; its result. Raises `Waiting`."""
+    tasks = (answer.get("plan") or {}).get("tasks", [])
+    board = Board(
+        {each["name"]: "idle" for each in answer["workers"]},
+        {task["id"]: task["status"] for task in tasks},
+        {task["id"]: task["title"] for task in tasks},
+    )
     with _screen(board) as show:
-        for kind, value in line.stream("team.watch", team=team):
+        for kind, value in line.stream("team.watch", team=answer["team"]["id"]):
             if kind == "team.event":
                 show(board.take(value))
-                if board.waiting and not _interactive():
+                # what is past may have been answered meanwhile
+                if board.waiting and not value.get("past") and not _interactive():
                     raise Waiting(board)
             elif not kind:
                 return dict(value or {})

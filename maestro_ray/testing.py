@@ -1,0 +1,375 @@
+"""Doubles for tests: a clock that is moved by hand, actors without Ray, a Studio and a whole maestro in one process.
+
+Git, SQLite, agents under their shims and Studio's HTTP are real; only Ray, the processes around actors and the daemon
+are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import pickle
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import uvicorn
+
+from maestro_ray.actors.connections import Connections
+from maestro_ray.actors.mail import Courier, Letter, PeerGone
+from maestro_ray.actors.messages import Part
+from maestro_ray.actors.service import Service
+from maestro_ray.actors.slot import CONNECTIONS, Slot
+from maestro_ray.clock import Clock, SystemClock
+from maestro_ray.config import Config
+from maestro_ray.connection.client import StudioClient
+from maestro_ray.connection.sign_in import studio_tokens
+from maestro_ray.home import Home
+from maestro_ray.studio import identity
+from maestro_ray.studio.app import Studio, create_app
+from maestro_ray.studio.routes import ROUTES
+from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class FakeClock:
+    """A `Clock` that stands still until it is told to go on; both in seconds."""
+
+    def __init__(self, *, wall: float = 1_800_000_000.0, monotonic: float = 1000.0) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+
+    def wall(self) -> float:
+        return self._wall
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        """Both clocks go on."""
+        if seconds < 0:
+            raise ValueError("time goes on, never back; a wall clock that is set is `jump`")
+        self._wall += seconds
+        self._monotonic += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Somebody sets the wall clock, in either direction."""
+        self._wall += seconds
+
+
+@dataclass(frozen=True)
+class Faults:
+    """How likely it is, from 0 to 1, that a delivery is lost on its way, its answer is lost, it is made twice, or it is
+    made only after its sender has given up on it. What is late or doubled comes within `reach` seconds."""
+
+    lost: float = 0.0
+    unanswered: float = 0.0
+    doubled: float = 0.0
+    late: float = 0.0
+    reach: float = 0.02
+
+
+class Unreachable(Exception):
+    """`Unreachable(name)`: what Ray says of an actor that is being started again. The call may have run."""
+
+
+Receive = Callable[[str, Sequence[Letter]], Awaitable[Sequence[Any]]]
+
+
+class LocalActors:
+    """Actors of one home in this process: `mail.Send` and `pool.SlotActors`, and the hand that kills.
+
+    What is sent is pickled, as it would be. The same seed gives the same faults to the same deliveries.
+    """
+
+    def __init__(self, *, faults: Faults | None = None, seed: int = 0, clock: Clock | None = None) -> None:
+        self.faults = faults or Faults()
+        self.slots: dict[str, Slot] = {}
+        self.deliveries = 0
+        self._clock = clock or SystemClock()
+        self._chance = random.Random(seed)  # noqa: S311 - the same faults every time
+        self._receivers: dict[str, Receive] = {}
+        self._starting: set[str] = set()
+        self._greeting: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._lives = 0
+
+    # ── mail.Send ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def send(self, receiver: str, sender: str, batch: Sequence[Letter]) -> Sequence[Any]:
+        """One try. Raises `PeerGone` when there is no such slot, `Unreachable` when it may be there another time."""
+        self.deliveries += 1
+        letters = pickle.dumps(list(batch))
+        if self._happens(self.faults.lost):
+            raise Unreachable(receiver)
+        if self._happens(self.faults.late):
+            self._spawn(self._later(receiver, sender, letters))
+            raise Unreachable(receiver)
+        if self._happens(self.faults.doubled):
+            self._spawn(self._later(receiver, sender, letters))
+        replies = await self._deliver(receiver, sender, letters)
+        if self._happens(self.faults.unanswered):
+            raise Unreachable(receiver)
+        return replies
+
+    def host(self, name: str, receive: Receive) -> None:
+        """An actor that is no slot, for example Connections."""
+        self._receivers[name] = receive
+
+    def unhost(self, name: str) -> None:
+        """It is gone for the moment: whoever writes to it tries again."""
+        self._receivers.pop(name, None)
+        self._starting.add(name)
+
+    async def _deliver(self, receiver: str, sender: str, letters: bytes) -> Sequence[Any]:
+        receive = self._receivers.get(receiver)
+        if receive is None:
+            if receiver == CONNECTIONS or receiver in self._starting:
+                raise Unreachable(receiver)
+            raise PeerGone(receiver)
+        # on its own, as a call in another process is: the sender's end does not end it
+        replies = await asyncio.shield(self._spawn(receive(sender, pickle.loads(letters))))  # noqa: S301 - ours
+        if self._receivers.get(receiver) is not receive:
+            raise Unreachable(receiver)  # it was killed meanwhile, and the answer with it
+        answer: Sequence[Any] = pickle.loads(pickle.dumps(replies))  # noqa: S301 - ours
+        return answer
+
+    async def _later(self, receiver: str, sender: str, letters: bytes) -> None:
+        await asyncio.sleep(self._chance.random() * self.faults.reach)
+        with contextlib.suppress(PeerGone, Unreachable):
+            await self._deliver(receiver, sender, letters)
+
+    def _happens(self, likely: float) -> bool:
+        return likely > 0 and self._chance.random() < likely
+
+    # ── pool.SlotActors ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def make(self, name: str) -> None:
+        """A slot that is there already is left alone."""
+        if name not in self.slots and name not in self._starting:
+            self._begin(name)
+
+    async def become(self, name: str, part: Part) -> None:
+        while name in self._starting:
+            await asyncio.sleep(0.005)
+        if name not in self.slots:
+            raise PeerGone(name)
+        await self.slots[name].become(pickle.loads(pickle.dumps(part)))  # noqa: S301 - ours
+
+    def end(self, name: str) -> None:
+        self._starting.discard(name)
+        if slot := self._drop(name):
+            self._spawn(slot.close())
+
+    # ── life and death ───────────────────────────────────────────────────────────────────────────────────────────
+
+    async def kill(self, name: str) -> None:
+        """The slot's process is dead: its memory and its agents are gone. Ray starts another under the same name.
+
+        What it still wants to say reaches nobody. Returns when the next life has begun.
+        """
+        self._starting.add(name)
+        slot = self._drop(name)
+        assert slot is not None, f"there is no slot {name}"
+        await slot.close()
+        if name in self._starting:
+            self._starting.discard(name)
+            self._begin(name)
+
+    async def close(self) -> None:
+        """End every actor and every delivery on its way."""
+        self._receivers.clear()
+        for name in list(self.slots):
+            if slot := self._drop(name):
+                await slot.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, name: str) -> None:
+        self._lives += 1
+        life = self._lives
+
+        async def send(receiver: str, sender: str, batch: Sequence[Letter]) -> Sequence[Any]:
+            if self.slots.get(name) is not slot:
+                raise PeerGone(receiver)  # the dead send nothing
+            return await self.send(receiver, sender, batch)
+
+        # a pid that is no process of this machine: nobody may take it for one to signal
+        slot = Slot(name, send, self._clock, pid=2**22 + life, node="local", incarnation=str(life))
+        self.slots[name] = slot
+        self._receivers[name] = slot.receive
+        self._greeting[name] = self._spawn(slot.hello())
+
+    def _drop(self, name: str) -> Slot | None:
+        self._receivers.pop(name, None)
+        if greeting := self._greeting.pop(name, None):
+            greeting.cancel()
+        return self.slots.pop(name, None)
+
+    def _spawn(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(_awaited(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _awaited(work: Awaitable[Any]) -> Any:
+    return await work
+
+
+class LocalStudio:
+    """A real Studio on loopback, in this event loop. `stop` and `start` again is a restart: same file, same port."""
+
+    def __init__(self, home: Home, config: Config | None = None, clock: Clock | None = None) -> None:
+        self.home = home
+        self.url = ""
+        self.ws_url = ""
+        self.hub = Hub("", "")
+        self._config = config or Config()
+        self._clock = clock or SystemClock()
+        self._port = 0
+        self._server: uvicorn.Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Returns when it answers."""
+        self.hub = Hub("", "")
+        store = await Store.open(self.home.studio / "studio.db", self._clock, self.hub.publish)
+        self.hub.key = await store.write(identity.setting, "app_key", 10)
+        self.hub.secret = await store.write(identity.setting, "app_secret")
+        secret = await store.write(identity.setting, "jwt_secret")
+        self.app = create_app(Studio(store, self.hub, self._config, self._clock, secret), ROUTES)
+        self.store = store
+        self._server = _Server(
+            uvicorn.Config(
+                self.app,
+                port=self._port,
+                log_level="warning",
+                access_log=False,
+                ws="websockets-sansio",
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._serving = asyncio.get_running_loop().create_task(self._server.serve())
+        while not self._server.started:
+            assert not self._serving.done(), "Studio did not start"
+            await asyncio.sleep(0.002)
+        self._port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.ws_url = f"ws://127.0.0.1:{self._port}/app/{self.hub.key}?protocol=7"
+
+    async def stop(self) -> None:
+        """Connections are cut and the file is closed. Harmless when it is not running."""
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
+            self._server = self._serving = None
+
+    async def client(self) -> StudioClient:
+        """Somebody who is signed in."""
+        tokens = studio_tokens(self.home, self.url)
+        if not tokens.exists():
+            invite = await self.store.write(identity.invite)
+            await asyncio.to_thread(tokens.redeem, invite, "operator")
+        return StudioClient(self.url, tokens)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Signals are the test runner's."""
+        yield
+
+
+class LocalMaestro:
+    """A whole maestro without daemon and Ray: `async with LocalMaestro(home) as maestro: await maestro.call(…)`.
+
+    `call` is what the local line would answer. Leaving ends every actor and Studio, and the teams with them.
+    """
+
+    def __init__(
+        self, home: Home, *, config: Config | None = None, actors: LocalActors | None = None
+    ) -> None:
+        home.prepare()
+        self.home = home
+        self.config = config or Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4)
+        self.studio = LocalStudio(home, self.config)
+        self.actors = actors or LocalActors()
+        self.connections: Connections
+        self.service: Service
+        self._lives = 0
+
+    async def __aenter__(self) -> Self:
+        await self.studio.start()
+        await self._live()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for team in list(self.connections.teams.values()):
+            await self.connections.end_team(team, "the test is over")
+        await self.connections.close()
+        await self.actors.close()
+        await self.studio.stop()
+
+    async def call(self, method: str, **params: Any) -> Any:
+        """One call of the local line; raises what it would report."""
+        return await self.service.handle(method, params, lambda *_: None)
+
+    async def kill(self, member: str, team: str = "") -> None:
+        """Kill `lead`, `channel` or a worker of a team (by default the only one)."""
+        (live,) = [each for each in self.connections.teams.values() if team in ("", each.record.name)]
+        await self.actors.kill(live.record.slots[member])
+
+    async def kill_connections(self) -> None:
+        """Connections dies and another begins."""
+        self.actors.unhost(CONNECTIONS)
+        await self.connections.close()
+        await self._live()
+
+    async def events(self, team: str = "", after: int = 0) -> AsyncIterator[Mapping[str, Any]]:
+        """What happens in a team, to its end."""
+        live = next(
+            each
+            for each in (*self.connections.teams.values(), *self.connections.ended.values())
+            if team in ("", each.record.name)
+        )
+        async for event in live.happenings.follow(after):
+            yield event
+
+    async def until(self, kind: str, team: str = "", **facts: Any) -> Mapping[str, Any]:
+        """The first event of this kind with these facts, also a past one. Raises `TimeoutError` after 30 s."""
+        async with asyncio.timeout(30):
+            async for event in self.events(team):
+                if event["kind"] == kind and all(_has(event, key, value) for key, value in facts.items()):
+                    return event
+        raise AssertionError(f"the team ended without {kind} {facts}")
+
+    async def _live(self) -> None:
+        self._lives += 1
+        courier = Courier(f"{CONNECTIONS}#{self._lives}", self.actors.send)
+        client = await self.studio.client()
+        self.connections = Connections(
+            self.home, self.config, client, self.studio.ws_url, self.actors, courier, SystemClock()
+        )
+        self.connections.start()
+        self.service = Service(self.connections)
+        self.actors.host(CONNECTIONS, self.connections.receive)
+
+
+def _has(event: Mapping[str, Any], key: str, value: Any) -> bool:
+    """Facts of a channel's message are in its body."""
+    body = event.get("body")
+    return event.get(key) == value or (isinstance(body, Mapping) and body.get(key) == value)
+
+
+async def eventually(true: Callable[[], Any], within: float = 20.0) -> Any:
+    """Wait for what no event tells; its first true value. Raises `TimeoutError`."""
+    async with asyncio.timeout(within):
+        while not (value := true()):
+            await asyncio.sleep(0.005)
+    return value

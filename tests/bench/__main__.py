@@ -1,0 +1,38 @@
+"""`python -m tests.bench NAME [--rounds N] [--json FILE]`: measures maestro and its reference in the same run.
+
+Rounds alternate between the two, because machines are shared and noisy; the table shows medians and 95th percentiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+sys.path[:0] = [
+    str(Path(__file__).parents[1]),
+    str(Path(__file__).parents[2]),
+    str(Path(__file__).parents[2] / "cli"),
+]
+
+NAMES = ("spawn", "cold", "cli", "memory")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    parser.add_argument("name", choices=[*NAMES, "all"])
+    parser.add_argument("--rounds", type=int, default=0, help="by default what the benchmark needs")
+    parser.add_argument("--json", default="", metavar="FILE", help="write the samples too")
+    arguments = parser.parse_args()
+    samples = {}
+    for name in NAMES if arguments.name == "all" else [arguments.name]:
+        table = import_module(f"bench.{name}").measure(arguments.rounds)
+        print(f"### {name}\n\n{table.text()}\n", flush=True)
+        samples[name] = table.samples
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(samples, indent=1))
+
+
+main()

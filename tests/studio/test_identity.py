@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import jwt
+import pytest
+import sqlalchemy as sa
+
+from maestro_ray.errors import Unauthenticated
+from maestro_ray.studio import identity
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.app import Studio
+from maestro_ray.studio.identity import ACCESS_SECONDS, AUDIENCE, INVITE_SECONDS, REFRESH_SECONDS, verify
+from maestro_ray.studio.store import Store
+from maestro_ray.testing import FakeClock
+
+from .pretend import Rest
+
+SECRET = "s" * 64
+
+
+def token(**claims: object) -> str:
+    return jwt.encode({"sub": "u", "aud": AUDIENCE, "exp": 100, **claims}, SECRET, algorithm="HS256")
+
+
+# ── invites ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_invite_is_good_once(stranger: Rest, studio: Studio) -> None:
+    invite = await studio.store.write(identity.invite)
+    tokens = await stranger.sign_in(invite)
+    assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 900)
+    assert await stranger.get("projects") == []
+    assert await stranger.refused("POST", "auth/redeem", {"token": invite}, status=401) == "unauthenticated"
+
+
+async def test_an_invite_expires(stranger: Rest, studio: Studio, clock: FakeClock) -> None:
+    invite = await studio.store.write(identity.invite)
+    clock.advance(INVITE_SECONDS)
+    assert await stranger.refused("POST", "auth/redeem", {"token": invite}, status=401) == "unauthenticated"
+
+
+async def test_a_made_up_invite_is_refused(stranger: Rest) -> None:
+    assert await stranger.refused("POST", "auth/redeem", {"token": "x" * 43}, status=401) == "unauthenticated"
+
+
+async def test_no_secret_is_kept_as_it_is(store: Store) -> None:
+    invite = await store.write(identity.invite)
+    tokens = await store.write(identity.redeem, invite, "ada")
+    kept = await store.read(lambda tx: [tx.all(sa.select(table)) for table in (t.invites, t.refresh_tokens)])
+    assert invite not in repr(kept)
+    assert tokens["refresh_token"] not in repr(kept)
+    assert identity.digest(invite) in repr(kept)
+
+
+async def test_a_setting_is_chosen_once(store: Store) -> None:
+    first = await store.write(identity.setting, "app_key", 10)
+    assert len(first) == 20
+    assert await store.write(identity.setting, "app_key", 10) == first
+    assert await store.write(identity.setting, "app_secret", 10) != first
+
+
+# ── refresh tokens ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_refresh_token_is_exchanged_for_fresh_tokens(
+    rest: Rest, studio: Studio, clock: FakeClock
+) -> None:
+    tokens = await rest.sign_in(await studio.store.write(identity.invite))
+    clock.advance(ACCESS_SECONDS)
+    assert await rest.refused("GET", "projects", status=401) == "unauthenticated"
+    fresh = await rest.post("auth/refresh", {"refresh_token": tokens["refresh_token"]})
+    assert fresh["refresh_token"] != tokens["refresh_token"]
+    rest.http.headers["authorization"] = f"Bearer {fresh['access_token']}"
+    assert await rest.get("projects") == []
+
+
+async def test_a_refresh_token_seen_twice_revokes_its_whole_family(rest: Rest, studio: Studio) -> None:
+    stolen = await rest.sign_in(await studio.store.write(identity.invite))
+    other = await rest.sign_in(await studio.store.write(identity.invite))
+    fresh = await rest.post("auth/refresh", {"refresh_token": stolen["refresh_token"]})
+    for dead in (stolen, fresh, fresh):
+        body = {"refresh_token": dead["refresh_token"]}
+        assert await rest.refused("POST", "auth/refresh", body, status=401) == "unauthenticated"
+    # somebody else's is another family
+    await rest.post("auth/refresh", {"refresh_token": other["refresh_token"]})
+
+
+async def test_a_refresh_token_expires(rest: Rest, studio: Studio, clock: FakeClock) -> None:
+    tokens = await rest.sign_in(await studio.store.write(identity.invite))
+    clock.advance(REFRESH_SECONDS)
+    body = {"refresh_token": tokens["refresh_token"]}
+    assert await rest.refused("POST", "auth/refresh", body, status=401) == "unauthenticated"
+
+
+# ── access tokens ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_claims_of_a_good_token() -> None:
+    assert verify(token(), SECRET, 99.9)["sub"] == "u"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        token(exp=99),
+        token(exp="soon"),
+        token(aud="another-service"),
+        token(aud=[]),
+        jwt.encode({"aud": AUDIENCE, "exp": 1000}, SECRET, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": AUDIENCE}, SECRET, algorithm="HS256"),
+        jwt.encode({"sub": "u", "exp": 1000}, SECRET, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": AUDIENCE, "exp": 1000}, "f" * 64, algorithm="HS256"),
+        jwt.encode({"sub": "u", "aud": AUDIENCE, "exp": 1000}, SECRET, algorithm="HS512"),
+        jwt.encode({"sub": "u", "aud": AUDIENCE, "exp": 1000}, None, algorithm="none"),
+        token()[:-2],
+        "",
+        "a.b.c",
+        "é\x00",
+    ],
+)
+def test_a_token_that_is_expired_forged_or_for_somebody_else_is_refused(bad: str) -> None:
+    with pytest.raises(Unauthenticated):
+        verify(bad, SECRET, 99.0)
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic dTpw", f"Bearer {token()}", "Bearer x"])
+async def test_a_request_without_a_token_of_this_studio_is_refused(stranger: Rest, header: str) -> None:
+    answer = await stranger.http.get("/api/v1/projects", headers={"authorization": header})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["code"] == "unauthenticated"
