@@ -11,7 +11,7 @@ import contextlib
 import logging
 import pickle
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -77,7 +77,7 @@ class Unreachable(Exception):
     """`Unreachable(name)`: what Ray says of an actor that is being started again. The call may have run."""
 
 
-Receive = Callable[[str, Sequence[Letter]], Awaitable[Sequence[Any]]]
+Receive = Callable[[str, Sequence[Letter]], Coroutine[Any, Any, Sequence[Any]]]
 
 
 class LocalActors:
@@ -96,6 +96,7 @@ class LocalActors:
         self._starting: set[str] = set()
         self._greeting: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._dying: set[asyncio.Task[Any]] = set()
         self._lives = 0
 
     # ── mail.Send ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,7 +164,7 @@ class LocalActors:
     def end(self, name: str) -> None:
         self._starting.discard(name)
         if slot := self._drop(name):
-            self._spawn(slot.close())
+            self._dying.add(self._spawn(slot.close()))
 
     # ── life and death ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,8 +185,8 @@ class LocalActors:
         """End every actor and every delivery on its way."""
         self._receivers.clear()
         for name in list(self.slots):
-            if slot := self._drop(name):
-                await slot.close()
+            self.end(name)
+        await asyncio.gather(*self._dying)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -211,15 +212,11 @@ class LocalActors:
             greeting.cancel()
         return self.slots.pop(name, None)
 
-    def _spawn(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(_awaited(work))
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-async def _awaited(work: Awaitable[Any]) -> Any:
-    return await work
 
 
 class LocalStudio:

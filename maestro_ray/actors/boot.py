@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 
 from maestro_ray.config import Config
 from maestro_ray.errors import MaestroError, RayMissing, StartFailed
@@ -28,18 +29,22 @@ def main() -> None:
     parser.add_argument("--attach", default="", help="the address of a node that runs already")
     arguments = parser.parse_args()
     home = Home.find()
+    code = 0
     try:
-        answer: dict[str, object] = boot(home, arguments.attach)
+        boot(home, arguments.attach, lambda answer: _tell(arguments.ready, answer))
     except MaestroError as error:
-        answer = {"error_kind": error.kind, "message": str(error), "hint": error.hint}
-    os.write(arguments.ready, json.dumps(answer).encode() + b"\n")
-    sys.stdout.flush()
+        _tell(arguments.ready, {"error_kind": error.kind, "message": str(error), "hint": error.hint})
+        code = 1
     # nothing here owns the cluster: leaving without ceremony saves Ray's half second of farewell
-    os._exit(1 if "error_kind" in answer else 0)
+    os._exit(code)
 
 
-def boot(home: Home, attach: str) -> dict[str, object]:
-    """Raises `RayMissing` and `StartFailed`."""
+def _tell(ready: int, answer: dict[str, object]) -> None:
+    os.write(ready, json.dumps(answer).encode() + b"\n")
+
+
+def boot(home: Home, attach: str, tell: Callable[[dict[str, object]], None]) -> None:
+    """Tells as soon as Connections answers. Raises `RayMissing` and `StartFailed`."""
     began = time.monotonic()
     try:
         import ray
@@ -54,19 +59,24 @@ def boot(home: Home, attach: str) -> dict[str, object]:
     attached = time.monotonic()
     from maestro_ray.actors.runtime import make_actors
 
-    slots = [f"slot-{suffix(8)}" for _ in range(Config.load(home).pool)]
-    pid = ray.get(make_actors(home, slots).ready.remote(), timeout=120)
+    names = [f"slot-{suffix(8)}" for _ in range(Config.load(home).pool)]
+    connections, slots = make_actors(home, names)
+    pid = ray.get(connections.ready.remote(), timeout=120)
     ready = time.monotonic()
-    return {
-        "address": address,
-        "connections_pid": pid,
-        "timings": {
-            "import": round(imported - began, 3),
-            "head": round(started - imported, 3),
-            "attach": round(attached - started, 3),
-            "actors": round(ready - attached, 3),
-        },
-    }
+    tell(
+        {
+            "address": address,
+            "connections_pid": pid,
+            "timings": {
+                "import": round(imported - began, 3),
+                "head": round(started - imported, 3),
+                "attach": round(attached - started, 3),
+                "actors": round(ready - attached, 3),
+            },
+        }
+    )
+    # a raylet ends the processes it is starting for a driver that leaves, and would begin with them anew
+    ray.wait([slot.receive.remote("boot", []) for slot in slots], num_returns=len(slots), timeout=60)
 
 
 def start_head(home: Home) -> str:

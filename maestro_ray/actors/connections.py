@@ -529,7 +529,8 @@ class Connections:
     async def _leave(self, slot: str) -> None:
         """Ask a member to leave; one that does not is ended."""
         try:
-            await asyncio.wait_for(self.courier.tell(slot, Quit()), self.config.stop_grace + LEAVING)
+            async with asyncio.timeout(self.config.stop_grace + LEAVING):
+                await self.courier.tell(slot, Quit())
         except Exception as error:  # noqa: BLE001 - whatever kept it from leaving, it must go
             log.warning("%s does not leave (%r) and is ended", slot, error)
             self.courier.forget(slot)

@@ -14,6 +14,7 @@ from maestro_ray.home import Home
 from maestro_ray.model.plan_file import PlanDraft, from_json
 from maestro_ray.model.skill import proficiency
 from maestro_ray.ports import ProviderSpec
+from maestro_ray.providers.command import Command
 from maestro_ray.providers.registry import build, resolve
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
@@ -168,12 +169,7 @@ def _can_be_done(
     """A plan that nobody in the team can finish is refused now, and not found stuck later."""
     if "review" not in roles:
         raise UsageError("the plan needs a reviewer: nothing is merged without a verdict", "add --review 1")
-    tester = providers.get("test")
-    needs_command = tester is not None and tester.kind == "command" and not tester.arg and not tester.argv
-    # a tester with a template of its own may still ask for the plan's command
-    needs_command = needs_command or (
-        tester is not None and "{test}" in f"{tester.arg} {' '.join(tester.argv)}"
-    )
+    testing = [role for role, spec in providers.items() if spec.kind == "command" and Command(spec).needs_test]
     for task in draft.tasks:
         if task.role not in roles:
             raise UsageError(
@@ -184,10 +180,10 @@ def _can_be_done(
                 f"no {task.role} worker has the skill {task.skill!r} at level {task.proficiency}",
                 f'give it to the role: [roles.{task.role}] skills = ["{task.skill}:{task.proficiency}"] in config.toml',
             )
-        if needs_command and not (task.test or draft.test):
+        if testing and not (task.test or draft.test):
             raise UsageError(
-                f"the team has a tester, but neither the plan nor task {task.key!r} names a test command",
-                'add test = "…" to the plan, or leave out --test',
+                f"the role {testing[0]} runs the test command, but neither the plan nor task {task.key!r} names one",
+                'add test = "…" to the plan or to the task',
             )
 
 

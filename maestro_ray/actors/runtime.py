@@ -152,14 +152,13 @@ class RaySlots:
         self._peers.forget(name)
 
 
-def make_actors(home: Home, slots: Sequence[str]) -> ActorHandle:
-    """Connections and the first slots, all begun at once; the handle of Connections."""
+def make_actors(home: Home, slots: Sequence[str]) -> tuple[ActorHandle, list[ActorHandle]]:
+    """Connections and the first slots, all begun at once."""
     connections: ActorHandle = _CONNECTIONS.options(name=CONNECTIONS, get_if_exists=True).remote(
         str(home.root), str(home.run)
     )
-    for name in slots:
-        _SLOT.options(name=name, get_if_exists=True).remote(name, str(home.logs))
-    return connections
+    made = [_SLOT.options(name=name, get_if_exists=True).remote(name, str(home.logs)) for name in slots]
+    return connections, made
 
 
 def _log_to(path: Path, name: str) -> None:

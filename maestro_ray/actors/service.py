@@ -133,7 +133,7 @@ class Service:
             async with asyncio.timeout(UP_WITHIN):
                 await connections.slots.become(slot, parts[slot])
                 await team.up.wait()
-        except BaseException as error:
+        except Exception as error:
             await connections.remove_worker(team, name)
             if isinstance(error, TimeoutError):
                 raise StartFailed(name, f"no sign of life within {UP_WITHIN:.0f} s") from None
@@ -265,9 +265,8 @@ class Service:
         """The team as it really is: what the lead says, and when each member last showed that it lives."""
         connections, record = self._connections, team.record
         try:
-            roster = await asyncio.wait_for(
-                connections.courier.tell(record.lead, Roster()), connections.config.lease
-            )
+            async with asyncio.timeout(connections.config.lease):
+                roster = await connections.courier.tell(record.lead, Roster())
         except Exception:  # noqa: BLE001 - a lead that cannot answer now is a state to show, not an error
             roster = {"state": "lead does not answer", "workers": {}}
         plans = []

@@ -80,7 +80,7 @@ class Slot:
             raise IllegalEvent("slot", type(self._part).__name__, type(part).__name__)
         self._occupant, self._part = occupant(part, self._courier, self._clock), part
         self._occupant.start()
-        self._pinging = asyncio.get_running_loop().create_task(self._ping(part.team))
+        self._pinging = asyncio.get_running_loop().create_task(self._ping(part))
 
     async def receive(self, sender: str, batch: Sequence[Letter]) -> list[Any]:
         """Take a batch of letters and give the reply to each."""
@@ -113,18 +113,20 @@ class Slot:
         if leaving is not None:
             await leaving.close()
 
-    async def _ping(self, team: TeamSpec) -> None:
+    async def _ping(self, part: Part) -> None:
         """Show that this slot lives until it is blank, or until Connections says that it should be, or says nothing."""
-        heard = self._clock.monotonic()
-        while True:
+        team, heard = part.team, self._clock.monotonic()
+        while self._part is part:
             ping = Ping(self.name, self._pid, self._node, team.id, getattr(self._occupant, "run", ""))
             try:
-                belongs = await asyncio.wait_for(self._courier.tell(CONNECTIONS, ping), team.lease)
+                # not `wait_for`: it can lose the cancel that ends this
+                async with asyncio.timeout(team.lease):
+                    belongs = await self._courier.tell(CONNECTIONS, ping)
                 heard = self._clock.monotonic()
             except Exception as error:  # noqa: BLE001 - whatever keeps Connections from answering counts as silence
                 log.info("Connections did not answer a ping: %r", error)
                 belongs = self._clock.monotonic() - heard <= ORPHANED_AFTER * team.lease
-            if not belongs:
+            if not belongs and self._part is part:
                 log.warning("%s is no part of %s any more", self.name, team.name)
                 self._leaving = asyncio.get_running_loop().create_task(self._quit())
                 return

@@ -50,7 +50,7 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
         await _bring_up(connections, team, phases)
         plan = await _hand_over_plan(connections, team, request) if request.draft else None
         phases.ended("plan")
-    except BaseException as error:
+    except Exception as error:  # a start that is cancelled is a life that ends: the next one finds it in the journal
         await connections.end_team(team, f"it could not be started: {error}")
         raise
     connections.fill_pool()
@@ -75,7 +75,7 @@ async def _allocate(connections: Connections, request: TeamRequest) -> TeamRecor
     )
     try:
         return await _allocate_team(connections, request, project["id"], lead["id"])
-    except BaseException:
+    except Exception:
         # nobody would ever end this session in order
         with contextlib.suppress(MaestroError):
             await studio.delete(f"agent-sessions/{lead['id']}")

@@ -73,7 +73,6 @@ async def start(home: Home, attach: str = "") -> RayNode:
     boot = await Child.start(
         "Ray", "maestro_ray.actors.boot", arguments, env, home.logs / "ray.log", BOOT_WITHIN
     )
-    await boot.ended()
     node = RayNode(boot.answer["address"], await asyncio.to_thread(_find, home), boot.answer["timings"])
     node.save(home)
     return node

@@ -247,12 +247,10 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
     match event:
         case WorkDone(commit):
             return _work_done(task, commit, policy, now)
-        case Tested(commit):
+        case Tested(commit) | Untested(commit):
             _about(task.head, commit, event)
-            return task, [StartRun(Purpose.REVIEW, commit)]
-        case Untested(commit):
-            _about(task.head, commit, event)
-            return task, [CancelRuns(), StartRun(Purpose.REVIEW, commit)]
+            waiting: list[Effect] = [CancelRuns()] if isinstance(event, Untested) else []
+            return task, [*waiting, StartRun(Purpose.REVIEW, commit)]
         case Judged(verdict):
             _about(task.head, verdict.commit, event)
             return _judged(task, verdict, policy, now)

@@ -34,6 +34,11 @@ class Command:
         except ValueError as bad:
             raise BadProvider(self._text, str(bad)) from None
 
+    @property
+    def needs_test(self) -> bool:
+        """Whether there is nothing to run without a test command."""
+        return self._template is None or "test" in self._template.names
+
     def check(self, path: str, role: str) -> None:
         """A program inside the worktree, or named by a placeholder, is only known when the run begins."""
         if self._template is None and role != "test":
@@ -57,7 +62,7 @@ class Command:
         if self._template is None and job.purpose != "test":
             raise BadProvider(self._text, f"it needs the command to run for the purpose {job.purpose!r}")
         # an empty command would succeed, and so a test that never ran would pass
-        if not job.test and (self._template is None or "test" in self._template.names):
+        if not job.test and self.needs_test:
             raise BadProvider(
                 self._text, "there is nothing to run: neither the task nor its plan has a test command"
             )

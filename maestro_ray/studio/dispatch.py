@@ -153,7 +153,7 @@ def _idle_seats(tx: Transaction) -> list[decide.Seat]:
             t.teams.c.status == "active",
             t.sessions.c.id.not_in(busy),
         )
-        .order_by(t.sessions.c.id)
+        .order_by(t.sessions.c.created_at, t.sessions.c.name)
     )
     return [
         decide.Seat(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from maestro_ray.clock import Clock
 from maestro_ray.errors import JournalBroken, NotFound
@@ -42,10 +42,10 @@ class Transaction:
 
     def get(self, table: sa.Table, identifier: str) -> Row:
         """The row with this id. Raises `NotFound`."""
-        row = self.first(sa.select(table).where(table.c.id == identifier))
+        row = self._connection.execute(_by_id(table), {"identifier": identifier}).mappings().first()
         if row is None:
             raise NotFound(table.name.removesuffix("s"), identifier)
-        return row
+        return dict(row)
 
     def insert(self, table: sa.Table, **values: Any) -> str:
         """Add a row; it gets an id unless it brings one."""
@@ -66,44 +66,57 @@ class Transaction:
 
 
 class Store:
-    """The engine and the rule that writers take turns. `publish` is called for each event after a commit."""
+    """The engine and the rule that writers take turns. `publish` is called for each event after a commit.
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, publish: Publish) -> None:
+    A transaction runs in a thread from its first statement to its last: to cross to a driver's thread and back for
+    every statement takes ten times as long.
+    """
+
+    def __init__(self, engine: sa.Engine, clock: Clock, publish: Publish) -> None:
         self._engine = engine
         self._clock = clock
         self._publish = publish
         self._turn = asyncio.Lock()
+        self._writing: set[asyncio.Task[Any]] = set()
 
     @classmethod
     async def open(cls, path: Path, clock: Clock, publish: Publish) -> Self:
         """Open or create the database file. Raises `JournalBroken` when it is none."""
         # an address made of text would break at a `?` or `%` in the path
-        engine = create_async_engine(sa.URL.create("sqlite+aiosqlite", database=str(path)))
-        sa.event.listen(engine.sync_engine, "connect", _tune)
-        sa.event.listen(engine.sync_engine, "begin", _begin)
+        engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
+        sa.event.listen(engine, "connect", _tune)
+        sa.event.listen(engine, "begin", _begin)
         try:
-            async with engine.begin() as connection:
-                await connection.run_sync(metadata.create_all)
+            await asyncio.to_thread(metadata.create_all, engine)
         except sa.exc.DBAPIError as error:
-            await engine.dispose()
+            engine.dispose()
             raise JournalBroken(str(path), str(error.orig)) from error
         return cls(engine, clock, publish)
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await asyncio.gather(*self._writing, return_exceptions=True)
+        await asyncio.to_thread(self._engine.dispose)
 
     async def write(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run `work` in a transaction of its own; on any error nothing of it remains."""
+        """Run `work` in a transaction of its own; on any error nothing of it remains.
 
-        def run(connection: sa.Connection) -> tuple[Transaction, T]:
-            tx = Transaction(connection, self._clock.wall())
-            return tx, work(tx, *args, **kwargs)
+        A caller that is cancelled leaves it going: it takes effect as a whole, and its events are published.
+        """
+        task = asyncio.ensure_future(self._in_turn(lambda tx: work(tx, *args, **kwargs)))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        return await asyncio.shield(task)
+
+    async def _in_turn(self, work: Callable[[Transaction], T]) -> T:
+        def run() -> tuple[Transaction, T]:
+            with self._engine.begin() as connection:
+                tx = Transaction(connection, self._clock.wall())
+                return tx, work(tx)
 
         async with self._turn:
-            async with self._engine.connect() as connection, connection.begin():
-                tx, answer = await connection.run_sync(run)
+            tx, answer = await asyncio.to_thread(run)
             for event in tx.events:
                 self._publish(*event)
             return answer
@@ -112,11 +125,18 @@ class Store:
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `work`, which only reads, beside any writer."""
-        async with self._engine.connect() as connection:
-            reading = await connection.execution_options(maestro_reads=True)
-            return await reading.run_sync(
-                lambda sync: work(Transaction(sync, self._clock.wall()), *args, **kwargs)
-            )
+
+        def run() -> T:
+            with self._engine.connect().execution_options(maestro_reads=True) as connection:
+                return work(Transaction(connection, self._clock.wall()), *args, **kwargs)
+
+        return await asyncio.to_thread(run)
+
+
+@functools.cache
+def _by_id(table: sa.Table) -> sa.Select[Any]:
+    """Half of all statements are this one; to put it together each time costs more than to run it."""
+    return sa.select(table).where(table.c.id == sa.bindparam("identifier"))
 
 
 def _tune(connection: Any, _record: Any) -> None:

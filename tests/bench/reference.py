@@ -57,7 +57,8 @@ def raw_ray(directory: Path) -> Iterator[subprocess.Popen[str]]:
 def ask(driver: subprocess.Popen[str], command: str) -> float:
     driver.stdin.write(command + "\n")
     driver.stdin.flush()
-    return float(driver.stdout.readline())
+    # Ray writes warnings to the same place
+    return float(next(line for line in driver.stdout if line.startswith("="))[1:])
 
 
 def end_node(directory: Path) -> None:
@@ -104,7 +105,7 @@ def serve(directory: str) -> None:
             took = _unique_kilobytes(pids[0])
         for handle in handles:
             ray.kill(handle)
-        print(took, flush=True)
+        print(f"={took}", flush=True)
 
 
 def _unique_kilobytes(pid: int) -> float:

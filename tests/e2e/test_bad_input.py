@@ -62,7 +62,7 @@ CASES = {
         "the plan needs a reviewer"),
     "tester without a test": (
         "repo", [*WORKERS, "--test", "1", *PROVIDERS, "--plan", "../good.toml"], 2, "usage_error",
-        "the team has a tester, but neither the plan nor task 'one' names a test command"),
+        "the role test runs the test command, but neither the plan nor task 'one' names one"),
     "task and plan": (
         "repo", [*WORKERS, "--task", "x", "--plan", "../good.toml"], 2, "usage_error", "cannot be given together"),
     "detached without a base": (

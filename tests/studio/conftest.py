@@ -82,7 +82,9 @@ def app(studio: Studio) -> Starlette:
 async def stranger(app: Starlette) -> AsyncIterator[Rest]:
     """Somebody who has not signed in."""
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8001") as http:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1:8001", trust_env=False
+    ) as http:
         yield Rest(http)
 
 

@@ -34,8 +34,8 @@ class Rest:
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
-    async def get(self, path: str, *, status: int = 200, **params: str) -> Json:
-        return await self.call("GET", path, status=status, params=params)
+    async def get(self, path: str, **query: str) -> Json:
+        return await self.call("GET", path, status=200, params=query)
 
     async def post(self, path: str, body: Json = None, *, status: int = 200, key: str = "") -> Json:
         return await self.call("POST", path, {} if body is None else body, status=status, key=key)

@@ -1,0 +1,294 @@
+"""Connections and its teams when things die: the plan still completes, nothing is lost, doubled, stuck or left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maestro_ray.actors.messages import Delivery, Ping, Report, Roster, WhoAmI
+from maestro_ray.agent.sweep import find
+from maestro_ray.errors import IllegalEvent, StudioRefused
+from maestro_ray.home import Home
+from maestro_ray.journal import Entry
+from maestro_ray.testing import Faults, LocalActors, LocalMaestro, eventually
+from workspace.sample import Sample
+
+from .stage import APPROVE, begin, end, nothing_left, once, plan, waiting_for
+
+
+@pytest.fixture
+async def maestro(home: Home) -> AsyncIterator[LocalMaestro]:
+    async with LocalMaestro(home) as maestro:
+        yield maestro
+
+
+async def at_work(maestro: LocalMaestro, home: Home, sample: Sample, gate: Path, **changes: Any) -> str:
+    """A team whose developer's agent runs and waits for the gate; the team's name."""
+    answer = await begin(maestro, sample, providers={"dev": waiting_for(gate), "review": APPROVE}, **changes)
+    await maestro.until("run.started", purpose="execute")
+    await eventually(lambda: find(f"{home.instance}:"))
+    return str(answer["team"]["name"])
+
+
+@pytest.mark.parametrize("victim", ["dev-1", "lead", "channel", "connections"])
+async def test_whoever_is_killed_in_the_middle_the_plan_completes_and_nothing_is_doubled(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path, victim: str
+) -> None:
+    name = await at_work(maestro, home, sample, tmp_path / "gate")
+    if victim == "connections":
+        await maestro.kill_connections()
+    else:
+        await maestro.kill(victim)
+        await maestro.until("worker.lost", worker=victim)
+    (tmp_path / "gate").touch()
+    once(sample, await end(maestro), "one")
+    nothing_left(home, sample)
+    messages = await all_messages(maestro, name)
+    assert [message["number"] for message in messages] == list(range(1, len(messages) + 1))
+    executes = [m for m in messages if m["kind"] == "run.ended" and m["body"]["purpose"] == "execute"]
+    assert [each["body"]["action"] for each in executes] == ["complete"]
+
+
+async def all_messages(maestro: LocalMaestro, name: str) -> list[dict[str, Any]]:
+    team = next(each for each in maestro.connections.ended.values() if each.record.name == name)
+    found = await maestro.connections.studio.get(f"teams/{team.record.id}/messages", after="0")
+    return list(found)
+
+
+async def test_killed_at_every_step_of_the_way(maestro: LocalMaestro, home: Home, sample: Sample) -> None:
+    """Everybody dies once, each when another run has just begun."""
+    await begin(maestro, sample, plan=plan("one"))
+    await maestro.until("run.started", purpose="execute")
+    await maestro.kill("lead")
+    await maestro.until("run.started", purpose="review")
+    await maestro.kill("review-1")
+    await maestro.kill_connections()
+    await maestro.until("run.started", purpose="merge")
+    await maestro.kill("lead")
+    await maestro.until("run.started", purpose="release")
+    await maestro.kill("channel")
+    await maestro.kill("lead")
+    once(sample, await end(maestro), "one")
+    nothing_left(home, sample)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_mail_that_is_lost_doubled_and_late_changes_nothing(home: Home, sample: Sample, seed: int) -> None:
+    faults = Faults(lost=0.1, unanswered=0.1, doubled=0.15, late=0.1)
+    async with LocalMaestro(home, actors=LocalActors(faults=faults, seed=seed)) as maestro:
+        name = (await begin(maestro, sample))["team"]["name"]
+        once(sample, await end(maestro), "one")
+        nothing_left(home, sample)
+        messages = await all_messages(maestro, name)
+        started = [m["body"]["run"] for m in messages if m["kind"] == "run.started"]
+        assert len(started) == len(set(started))
+
+
+async def test_worker_and_connections_both_die_and_the_run_is_taken_up(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
+) -> None:
+    """The new Connections cannot know that the worker died, and the new worker knows nothing of its run."""
+    await at_work(maestro, home, sample, tmp_path / "gate")
+    (live,) = maestro.connections.teams.values()
+    await asyncio.gather(maestro.kill_connections(), maestro.actors.kill(live.record.slots["dev-1"]))
+    (tmp_path / "gate").touch()
+    once(sample, await end(maestro), "one")
+
+
+async def test_a_studio_that_restarts_loses_nothing(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
+) -> None:
+    await at_work(maestro, home, sample, tmp_path / "gate")
+    await maestro.studio.stop()
+    (tmp_path / "gate").touch()
+    await maestro.until("run.ended", purpose="execute")
+    await eventually(lambda: len(maestro.connections.outbox))
+    await maestro.studio.start()
+    once(sample, await end(maestro), "one")
+    assert len(maestro.connections.outbox) == 0
+
+
+async def test_a_silent_worker_is_lost_and_its_run_goes_to_who_is_there(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
+) -> None:
+    """As after SIGSTOP: the process is there, its word is worth nothing any more."""
+    await at_work(maestro, home, sample, tmp_path / "gate")
+    (live,) = maestro.connections.teams.values()
+    slot = maestro.actors.slots[live.record.slots["dev-1"]]
+    assert slot._pinging and slot._part
+    slot._pinging.cancel()
+    await maestro.until("worker.lost", worker="dev-1")
+    await eventually(lambda: find(f"{home.instance}:") == [])
+    (tmp_path / "gate").touch()
+    slot._pinging = asyncio.create_task(slot._ping(slot._part))
+    once(sample, await end(maestro), "one")
+
+
+# ── beginnings and ends that are cut ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_end_that_is_cut_is_taken_up_again(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await at_work(maestro, home, sample, tmp_path / "gate")
+    (live,) = maestro.connections.teams.values()
+    never = asyncio.Event()
+    monkeypatch.setattr(maestro.connections, "_leave", lambda _slot: never.wait())
+    stopping = asyncio.create_task(maestro.call("team.stop", team=live.record.name))
+    await maestro.until("team.ending")
+    await eventually(lambda: any(entry.kind == "team.ending" for entry in maestro.connections._journal.read()))
+    await maestro.kill_connections()
+    stopping.cancel()
+    await eventually(lambda: live.record.id in maestro.connections.ended)
+    nothing_left(home, sample)
+    assert (await maestro.connections.studio.get(f"teams/{live.record.id}"))["status"] == "ended"
+
+
+async def test_a_start_that_is_cut_leaves_no_team(
+    maestro: LocalMaestro, home: Home, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = asyncio.Event()
+    monkeypatch.setattr("maestro_ray.actors.start._hand_over_plan", lambda *_: never.wait())
+    starting = asyncio.create_task(begin(maestro, sample))
+    await eventually(lambda: [team for team in maestro.connections.teams.values() if team.up.is_set()])
+    (live,) = maestro.connections.teams.values()
+    await maestro.kill_connections()
+    starting.cancel()
+    await eventually(lambda: live.record.id in maestro.connections.ended)
+    nothing_left(home, sample)
+
+
+async def test_an_end_goes_on_whatever_a_step_of_it_meets(
+    maestro: LocalMaestro, home: Home, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = (await begin(maestro, sample, plan=None))["team"]["name"]
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr("maestro_ray.actors.connections.team_result", broken)
+    monkeypatch.setattr(maestro.connections.studio, "delete", broken)
+    monkeypatch.setattr(maestro.connections._env, "clear", broken)
+    await maestro.call("team.stop", team=name)
+    assert maestro.connections.teams == {}
+
+
+async def test_a_member_that_does_not_leave_is_ended(
+    maestro: LocalMaestro, home: Home, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maestro_ray.actors.connections.LEAVING", 0.05)
+    name = (await begin(maestro, sample, plan=None))["team"]["name"]
+    (live,) = maestro.connections.teams.values()
+    stuck = live.record.slots["dev-1"]
+    never = asyncio.Event()
+    occupant = maestro.actors.slots[stuck]._occupant
+    assert occupant
+    monkeypatch.setattr(occupant, "quit", never.wait)
+    await maestro.call("team.stop", team=name)
+    assert stuck not in maestro.actors.slots
+    assert maestro.connections.pool.get(stuck) is None
+
+
+# ── the slot table ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def ask(maestro: LocalMaestro, message: Any, number: int = 1) -> Any:
+    return (await maestro.connections.receive(f"asker-{number}", [(1, message)]))[0]
+
+
+async def test_blank_slots_are_known_again_after_a_death(maestro: LocalMaestro, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maestro_ray.actors.slot.HELLO_EVERY", 0.02)
+    maestro.connections.fill_pool()
+    await eventually(lambda: all(place.pid for place in maestro.connections.pool.all()))
+    names = {place.name for place in maestro.connections.pool.all()}
+    assert len(names) == 4
+    await maestro.kill_connections()
+    await eventually(lambda: {p.name for p in maestro.connections.pool.all() if p.pid} == names)
+    assert maestro.actors.slots.keys() == names
+
+
+async def test_slots_beyond_the_pool_are_ended(maestro: LocalMaestro) -> None:
+    for number in range(7):
+        await ask(maestro, WhoAmI(f"slot-{number}", 100 + number, "n"), number)
+    await eventually(lambda: len(maestro.connections.pool.all()) == 4)
+
+
+async def test_a_ping_of_who_belongs_nowhere_is_answered_no_and_makes_no_slot(maestro: LocalMaestro) -> None:
+    assert await ask(maestro, Ping("slot-ghost", 7, "n", "no-team")) is False
+    assert maestro.connections.pool.get("slot-ghost") is None
+
+
+async def test_a_slot_of_a_team_that_ends_gets_no_part_again(maestro: LocalMaestro, sample: Sample) -> None:
+    name = (await begin(maestro, sample, plan=None))["team"]["name"]
+    (live,) = maestro.connections.teams.values()
+    slot = live.record.slots["dev-1"]
+    assert await ask(maestro, WhoAmI(slot, maestro.connections.pool[slot].pid, "n")) is not None
+    stopping = asyncio.create_task(maestro.call("team.stop", team=name))
+    await eventually(lambda: live.ending)
+    assert await ask(maestro, WhoAmI(slot, 999, "n"), 2) is None
+    await stopping
+
+
+async def test_what_is_not_for_connections_is_refused(maestro: LocalMaestro) -> None:
+    assert isinstance(await ask(maestro, Roster()), IllegalEvent)
+
+
+# ── messages and reports ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_message_that_is_missing_is_asked_for_again(maestro: LocalMaestro, sample: Sample) -> None:
+    await begin(maestro, sample, plan=None)
+    (live,) = maestro.connections.teams.values()
+    await eventually(lambda: live.seen == 1)  # team.up
+
+    def delivery(*numbers: int) -> Delivery:
+        return Delivery(live.record.id, [Entry(n, "x", "said", {"n": n}, 0.0) for n in numbers])
+
+    assert await ask(maestro, delivery(5, 6), 1) == 1
+    assert await ask(maestro, delivery(1, 2), 2) == 2
+    assert await ask(maestro, delivery(1, 2), 3) == 2
+    said = [event["number"] for event in live.happenings.after(0) if event["kind"] == "said"]
+    assert said == [2]
+    assert await ask(maestro, Delivery("unknown", delivery(7).entries), 4) == 7
+
+
+async def test_a_report_studio_cannot_read_becomes_a_failure_and_one_it_refuses_does_not(
+    maestro: LocalMaestro,
+) -> None:
+    connections = maestro.connections
+    put: list[Report] = []
+    connections.outbox.put = put.append  # type: ignore[assignment,method-assign]
+    done = Report("run", 3, "complete", {"result": {}})
+    connections._report_refused(done, StudioRefused(409, "illegal_event", "over"))
+    assert put == []
+    for error in (StudioRefused(413, "bad_frame", "too large"), UnicodeEncodeError("utf-8", "\udce9", 0, 1, "no")):
+        connections._report_refused(done, error)
+    assert [(report.run, report.epoch, report.action) for report in put] == [("run", 3, "fail")] * 2
+    assert all(report.body["reason"].isascii() for report in put)
+    connections._report_refused(put[0], StudioRefused(413, "bad_frame", "too large"))
+    assert len(put) == 2
+
+
+async def test_only_who_lives_is_kept_alive_in_studio(maestro: LocalMaestro, sample: Sample) -> None:
+    await begin(maestro, sample, plan=None)
+    (live,) = maestro.connections.teams.values()
+    beaten: list[list[str]] = []
+
+    async def post(path: str, body: dict[str, Any]) -> None:
+        beaten.append([path.split("/")[1], *body["sessions"]])
+
+    studio = maestro.connections.studio
+    original, studio.post = studio.post, post  # type: ignore[assignment,method-assign]
+    place = maestro.connections.pool[live.record.slots["dev-1"]]
+    try:
+        await maestro.connections.heartbeat(live)
+        place.beat = maestro.connections.clock.monotonic() - 2 * maestro.config.lease
+        await maestro.connections.heartbeat(live)
+    finally:
+        studio.post = original  # type: ignore[method-assign]
+    assert beaten[0] == live.record.sessions
+    assert beaten[1] == [s for s in live.record.sessions if live.record.member_of(s) != "dev-1"]

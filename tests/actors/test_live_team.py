@@ -1,0 +1,61 @@
+"""A live team: when it is up, and which runs its sessions hold."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from maestro_ray.actors.live_team import LiveTeam
+from maestro_ray.actors.mirror import Mirror
+
+from .test_team_record import RECORD
+
+
+async def nothing(*_: Any) -> None:
+    return None
+
+
+@pytest.fixture
+async def team() -> LiveTeam:
+    mirror: Any = SimpleNamespace()
+    assert Mirror
+    return LiveTeam(RECORD, {}, mirror)
+
+
+async def test_it_is_up_when_everybody_is(team: LiveTeam) -> None:
+    for member in ("lead", "channel"):
+        assert team.beat(member)
+    assert not team.up.is_set()
+    assert team.beat("dev-1")
+    assert team.up.is_set()
+    assert not team.beat("dev-1")
+    team.lost("dev-1")
+    assert not team.up.is_set()
+    assert team.beat("dev-1") and team.up.is_set()
+
+
+def a_run(epoch: int, run: str = "r", session: str = "s-dev") -> dict[str, Any]:
+    return {"id": run, "epoch": epoch, "session_id": session}
+
+
+async def test_what_is_claimed_is_held_until_it_is_reported(team: LiveTeam) -> None:
+    assert team.hold(a_run(1))
+    assert team.hold(a_run(1, "other", "s-lead"))
+    assert [run["id"] for run in team.runs_of("s-dev")] == ["r"]
+    team.reported("r", 1)
+    assert team.runs_of("s-dev") == []
+
+
+async def test_a_report_may_be_faster_than_the_answer_to_the_claim(team: LiveTeam) -> None:
+    team.reported("r", 1)
+    assert not team.hold(a_run(1))
+    assert team.runs == {}
+    assert team.hold(a_run(2))
+
+
+async def test_a_late_report_of_an_old_epoch_ends_no_new_one(team: LiveTeam) -> None:
+    team.hold(a_run(3))
+    team.reported("r", 1)
+    assert "r" in team.runs

@@ -1,0 +1,138 @@
+"""The outbox: a report is delivered once, in order, however long Studio is away and however often we die."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maestro_ray.actors import outbox as module
+from maestro_ray.actors.messages import Report
+from maestro_ray.actors.outbox import Outbox
+from maestro_ray.errors import StaleEpoch, StudioUnavailable, Unauthenticated
+from maestro_ray.journal import Journal
+from maestro_ray.testing import FakeClock, eventually
+
+DONE = Report("run-1", 3, "complete", {"result": {"commit": "c"}})
+
+
+class Studio:
+    """Raises what it was given first, then takes everything; repeats by key are answered and not taken again."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls: list[tuple[str, Mapping[str, Any], str]] = []
+        self.taken: dict[str, str] = {}
+
+    async def post(self, path: str, body: Mapping[str, Any], key: str) -> None:
+        self.calls.append((path, body, key))
+        if self.errors:
+            raise self.errors.pop(0)
+        self.taken.setdefault(key, path)
+
+
+class Life:
+    """One life of the outbox, from the journal on."""
+
+    def __init__(self, path: Path, studio: Studio) -> None:
+        self.journal = Journal(path)
+        self.refused: list[tuple[Report, Exception]] = []
+        self.outbox = Outbox(
+            self.journal, "home", studio.post, lambda *what: self.refused.append(what), FakeClock()
+        )
+        for entry in self.journal.read():
+            self.outbox.replay(entry)
+        self.task = asyncio.create_task(self.outbox.run())
+
+    async def end(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        self.journal.close()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE", 0.001)
+
+
+@pytest.fixture
+async def begin(tmp_path: Path) -> AsyncIterator[Callable[[Studio], Life]]:
+    lives: list[Life] = []
+
+    def new_life(studio: Studio) -> Life:
+        lives.append(Life(tmp_path / "c.db", studio))
+        return lives[-1]
+
+    yield new_life
+    for life in lives:
+        await life.end()
+
+
+Begin = Callable[[Studio], Life]
+
+
+async def test_a_report_is_in_the_journal_before_its_sender_is_answered_and_then_goes_out(begin: Begin) -> None:
+    studio = Studio()
+    life = begin(studio)
+    number = await life.outbox.put(DONE)
+    assert [entry.kind for entry in life.journal.read()][0] == "report"
+    await eventually(lambda: studio.taken)
+    assert studio.calls == [
+        ("cli-runs/run-1/complete", {"epoch": 3, "result": {"commit": "c"}}, f"home-{number}")
+    ]
+    await eventually(lambda: not len(life.outbox))
+
+
+async def test_while_studio_is_away_reports_wait_in_order(begin: Begin) -> None:
+    studio = Studio(StudioUnavailable("u", "away"), Unauthenticated("expired"), StudioUnavailable("u", "away"))
+    life = begin(studio)
+    for number in range(3):
+        await life.outbox.put(Report(f"run-{number}", 1, "complete"))
+    await eventually(lambda: len(studio.taken) == 3)
+    assert list(studio.taken.values()) == [f"cli-runs/run-{n}/complete" for n in range(3)]
+    assert len({key for _, _, key in studio.calls[:4]}) == 1  # the first was tried four times with the same key
+
+
+@pytest.mark.parametrize("error", [StaleEpoch("run-1", 3, 4), ValueError("cannot be encoded")])
+async def test_what_is_refused_is_told_and_does_not_block_the_next(begin: Begin, error: Exception) -> None:
+    studio = Studio(error)
+    life = begin(studio)
+    await life.outbox.put(DONE)
+    await life.outbox.put(Report("run-2", 1, "fail"))
+    await eventually(lambda: studio.taken)
+    assert life.refused == [(DONE, error)]
+    assert list(studio.taken.values()) == ["cli-runs/run-2/fail"]
+
+
+async def test_after_a_death_it_is_delivered_with_the_same_key(begin: Begin) -> None:
+    """Studio had taken it, but we died before we knew."""
+    away = Studio(*(StudioUnavailable("u", "away") for _ in range(100_000)))
+    first = begin(away)
+    await first.outbox.put(DONE)
+    await eventually(lambda: away.calls)
+    await first.end()
+    studio = Studio()
+    second = begin(studio)
+    await eventually(lambda: studio.taken)
+    assert studio.calls[0] == away.calls[0]
+    await eventually(lambda: not len(second.outbox))
+    await second.end()
+
+    third_studio = Studio()
+    third = begin(third_studio)
+    await third.outbox.put(Report("run-9", 1, "complete"))
+    await eventually(lambda: third_studio.taken)
+    assert list(third_studio.taken.values()) == ["cli-runs/run-9/complete"]
+
+
+async def test_keys_never_repeat_over_lives(begin: Begin) -> None:
+    studio = Studio()
+    for _ in range(3):
+        life = begin(studio)
+        await life.outbox.put(DONE)
+        await eventually(lambda life=life: not len(life.outbox))
+        await life.end()
+    assert len(studio.taken) == 3

@@ -1,0 +1,47 @@
+"""The environment of a team's agents: private while it lives, gone with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from maestro_ray.actors.team_env import TeamEnv
+from maestro_ray.home import Home
+from maestro_ray.workspace.worktree import Worktrees
+from workspace.sample import Sample
+
+from .test_team_record import RECORD
+
+
+def test_it_is_kept_for_its_owner_alone(home: Home) -> None:
+    TeamEnv(home).write("bot-1", {"KEY": "s3cret"})
+    assert TeamEnv(home).read("bot-1") == {"KEY": "s3cret"}
+    (file,) = home.run.glob("team-*")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_lost_or_damaged_it_is_empty(home: Home) -> None:
+    env = TeamEnv(home)
+    assert env.read("bot-1") == {}
+    env.write("bot-1", {"KEY": "x"})
+    (file,) = home.run.glob("team-*")
+    file.write_text("{")
+    assert env.read("bot-1") == {}
+
+
+def test_at_the_end_nothing_of_the_team_is_left(home: Home, sample: Sample) -> None:
+    env, record = TeamEnv(home), replace(RECORD, repo=str(sample.path))
+    env.write("bot-1", {})
+    Worktrees(sample.repo, home.worktrees / "bot-1").add("dev-1", sample.sha("main"))
+    scratch = home.root / "scratch" / "bot-1" / "run"
+    scratch.mkdir(parents=True)
+    for _ in range(2):
+        env.clear(record)
+        assert list(home.run.glob("team-*")) == [] == list(home.worktrees.iterdir())
+        assert not scratch.parent.exists()
+        assert sample.git("worktree", "list").count("\n") == 0
+
+
+def test_a_repository_that_is_gone_keeps_nothing_from_being_cleared(home: Home) -> None:
+    (home.worktrees / "bot-1" / "dev-1").mkdir(parents=True)
+    TeamEnv(home).clear(RECORD)
+    assert list(home.worktrees.iterdir()) == []

@@ -1,0 +1,109 @@
+"""One turn of one real program: its words in time, its outcome, and nothing left of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maestro_ray.actors.turn import Turn
+from maestro_ray.agent.sweep import find
+from maestro_ray.errors import AgentFailed
+from maestro_ray.home import Home
+from maestro_ray.model.agent import Failed, Finished
+from maestro_ray.ports import ProviderSpec
+from maestro_ray.testing import eventually
+from providers.jobs import job_in
+
+from .parts import ENV, a_worker, command
+
+
+class Stage:
+    def __init__(self, home: Home, directory: Path, provider: ProviderSpec, **changes: Any) -> None:
+        self.said: list[str] = []
+        self.taken: list[str] = []
+        self.job = job_in(directory, **changes)
+        env = {**ENV, "SECRET": "s3cret", "NAMED": "yes", "RAY_AUTH_TOKEN": "key of the cluster"}
+        part = a_worker(home, directory, provider, env=env)
+        self.turn = Turn(part, self.job, self.said.append, self.taken.append)
+
+
+async def test_words_do_not_wait_for_the_next_ones(home: Home, tmp_path: Path) -> None:
+    stage = Stage(home, tmp_path, command("echo one; echo two; until [ -e go ]; do sleep 0.02; done"))
+    await stage.turn.begin()
+    finishing = asyncio.create_task(stage.turn.finish())
+    await eventually(lambda: "".join(stage.said) == "one\ntwo\n")
+    assert not finishing.done()
+    (stage.job.worktree / "go").touch()
+    assert isinstance((await finishing).event, Finished)
+    await stage.turn.stop()
+
+
+async def test_an_agent_that_dies_without_a_word_has_failed(home: Home, tmp_path: Path) -> None:
+    stage = Stage(home, tmp_path, command("kill -9 $$"))
+    await stage.turn.begin()
+    end = await stage.turn.finish()
+    assert isinstance(end.event, Failed)
+    await stage.turn.stop()
+
+
+async def test_a_program_that_cannot_start_is_the_agents_fault(home: Home, tmp_path: Path) -> None:
+    stage = Stage(home, tmp_path, ProviderSpec("command", "no-such-program-here"))
+    with pytest.raises(AgentFailed):
+        await stage.turn.begin()
+    await stage.turn.stop()
+
+
+async def test_stopped_in_the_middle_nothing_is_left(home: Home, tmp_path: Path) -> None:
+    stage = Stage(home, tmp_path, command("setsid sleep 60 & sleep 60"))
+    await stage.turn.begin()
+    await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
+    await asyncio.gather(stage.turn.stop(), stage.turn.stop())
+    assert find(f"{home.instance}:") == []
+    await stage.turn.stop()
+
+
+async def test_the_agent_sees_what_is_named_for_it_and_no_more(home: Home, tmp_path: Path) -> None:
+    stage = Stage(home, tmp_path, command("env", env=("NAMED",)))
+    await stage.turn.begin()
+    await stage.turn.finish()
+    await stage.turn.stop()
+    seen = "".join(stage.said)
+    assert "NAMED=yes" in seen
+    assert "s3cret" not in seen and "RAY_" not in seen
+
+
+async def test_what_steers_before_the_program_runs_comes_after_its_prompt(home: Home, tmp_path: Path) -> None:
+    script = tmp_path / "s.toml"
+    script.write_text('[[turns]]\nsteps = [{ until = "go" }]\n')
+    stage = Stage(home, tmp_path, ProviderSpec("scripted", str(script)))
+    await stage.turn.steer("d1", "early")
+    await stage.turn.begin()
+    finishing = asyncio.create_task(stage.turn.finish())
+    await eventually(lambda: stage.taken == ["d1"])
+    await stage.turn.steer("d2", "now")
+    await eventually(lambda: stage.taken == ["d1", "d2"])
+    (stage.job.worktree / "go").touch()
+    await finishing
+    await stage.turn.stop()
+
+
+async def test_an_agent_that_takes_no_steering_is_left_alone(home: Home, tmp_path: Path) -> None:
+    stage = Stage(home, tmp_path, command("echo ok"))
+    await stage.turn.steer("d1", "x")
+    await stage.turn.begin()
+    await stage.turn.steer("d2", "x")
+    await stage.turn.finish()
+    await stage.turn.stop()
+    assert stage.taken == []
+
+
+async def test_files_of_the_launch_are_the_owners_alone(home: Home, tmp_path: Path) -> None:
+    stage = Stage(home, tmp_path, command('cat "$MAESTRO_PROMPT_FILE"'))
+    await stage.turn.begin()
+    await stage.turn.finish()
+    await stage.turn.stop()
+    assert "".join(stage.said) == "Please add.\n"
+    assert all(file.stat().st_mode & 0o077 == 0 for file in stage.job.scratch.iterdir())

@@ -1,0 +1,134 @@
+"""The workbench: what is laid out for a turn, and what is made of what it left; above all after a merge conflict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.turn import Ended
+from maestro_ray.actors.workbench import Workbench
+from maestro_ray.home import Home
+from maestro_ray.model.agent import Failed, Finished, RateLimited
+from maestro_ray.ports import ProviderSpec
+from workspace.sample import Sample
+
+from .parts import a_run, a_worker, command
+
+
+@pytest.fixture
+def bench(home: Home, sample: Sample) -> Workbench:
+    return Workbench(a_worker(home, sample.path, ProviderSpec("scripted", "script.toml")))
+
+
+DONE = Ended(Finished("said\nthe last line\n"))
+
+
+async def work(bench: Workbench, run: dict[str, Any], **files: str) -> Outcome:
+    """One run in which the agent writes these files."""
+    await bench.prepare(run)
+    for name, text in files.items():
+        (bench._path() / name).write_text(text)
+    outcome = await bench.outcome(run, DONE)
+    await bench.finish(run)
+    return outcome
+
+
+def conflicting(sample: Sample) -> tuple[str, str, dict[str, Any]]:
+    """Both the task and the epic changed the first line of a.txt; the run that brings it to the developer."""
+    base = sample.sha("main")
+    mine = sample.side("task/add-it", **{"a.txt": "mine\n2\n3\n"})
+    epic = sample.side("epic/a-plan-1", **{"a.txt": "theirs\n2\n3\n", "other.txt": "theirs\n"})
+    return mine, epic, a_run(base, commit=mine, onto=epic)
+
+
+async def test_a_conflict_comes_with_its_markers_and_a_word_about_them(bench: Workbench, sample: Sample) -> None:
+    _, _, run = conflicting(sample)
+    await bench.prepare(run)
+    text = (bench._path() / "a.txt").read_text()
+    assert "<<<<<<< " in text and "mine" in text and "theirs" in text
+    assert (bench._path() / "other.txt").read_text() == "theirs\n"
+    assert "conflict markers are in a.txt" in bench.job(run, []).prompt
+
+
+async def test_a_resolved_conflict_is_a_merge_of_both(bench: Workbench, sample: Sample) -> None:
+    mine, epic, run = conflicting(sample)
+    outcome = await work(bench, run, **{"a.txt": "both\n2\n3\n"})
+    commit = outcome.body["result"]["commit"]
+    assert sample.git("log", "-1", "--format=%P", commit).split() == [mine, epic]
+    assert sample.files(commit)["a.txt"] == "both\n2\n3\n"
+    assert sample.sha("task/add-it") == commit
+
+
+async def test_markers_that_are_left_are_a_failure_and_no_commit(bench: Workbench, sample: Sample) -> None:
+    mine, _, run = conflicting(sample)
+    outcome = await work(bench, run)
+    assert (outcome.action, outcome.body["reason"]) == ("fail", "conflict markers are left in a.txt")
+    assert sample.sha("task/add-it") == mine
+
+
+async def test_a_program_that_cannot_resolve_markers_does_its_work_anew(home: Home, sample: Sample) -> None:
+    _, epic, run = conflicting(sample)
+    bench = Workbench(a_worker(home, sample.path, command("true")))
+    await bench.prepare(run)
+    assert (bench._path() / "a.txt").read_text() == "theirs\n2\n3\n"
+    assert "conflict markers" not in bench.job(run, []).prompt
+    outcome = await work(bench, run, **{"a.txt": "both\n2\n3\n"})
+    commit = outcome.body["result"]["commit"]
+    assert sample.git("log", "-1", "--format=%P", commit).split() == [epic]
+    assert sample.sha("task/add-it") == commit
+
+
+async def test_the_next_run_knows_nothing_of_an_old_conflict(bench: Workbench, sample: Sample) -> None:
+    mine, _, run = conflicting(sample)
+    await work(bench, run)
+    outcome = await work(bench, a_run(run["base"], id="run-2", commit=mine), **{"new.txt": "x\n"})
+    assert outcome.action == "complete"
+    assert sample.files(outcome.body["result"]["commit"]).keys() == {"a.txt", "b.txt", ".gitignore", "new.txt"}
+
+
+async def test_a_revision_goes_on_from_the_work_before_it(bench: Workbench, sample: Sample) -> None:
+    base = sample.sha("main")
+    first = (await work(bench, a_run(base), **{"one.txt": "1\n"})).body["result"]["commit"]
+    second = await work(bench, a_run(base, id="run-2", commit=first), **{"two.txt": "2\n"})
+    assert second.body["result"]["files"] == ["one.txt", "two.txt"]
+    assert sample.sha("task/add-it") == second.body["result"]["commit"]
+
+
+async def test_the_branch_follows_wherever_an_attempt_that_died_had_left_it(bench: Workbench, sample: Sample) -> None:
+    base = sample.sha("main")
+    await work(bench, a_run(base), **{"one.txt": "from a life that died before its report\n"})
+    outcome = await work(bench, a_run(base, epoch=2), **{"one.txt": "1\n"})
+    commit = outcome.body["result"]["commit"]
+    assert sample.sha("task/add-it") == commit
+    assert sample.sha(f"{commit}^") == base
+
+
+async def test_limits_and_failures_are_told_apart(bench: Workbench, sample: Sample) -> None:
+    run = a_run(sample.sha("main"))
+    limited = await bench.outcome(run, Ended(Failed("over"), RateLimited(30.0, "")))
+    assert (limited.action, limited.resume_after, limited.summary) == ("pause", 30.0, "over")
+    failed = await bench.outcome(run, Ended(Failed("broken", retryable=False)))
+    assert failed.body == {"reason": "broken", "retryable": False, "hold": False}
+    # a limit the agent got over by itself is none
+    await bench.prepare(run)
+    over = await bench.outcome(run, Ended(Finished(), RateLimited(30.0)))
+    assert over.resume_after is None
+
+
+async def test_the_job_says_all_a_provider_needs(bench: Workbench, sample: Sample) -> None:
+    base = sample.sha("main")
+    run = a_run(base, "review", attempt=2, evidence={"exit_code": 0}, task={"revision_count": 1, "test": "t"})
+    run["comments"] = [{"author": "reviewer", "body": "more tests", "created_at": 1.0}]
+    await bench.prepare(run)
+    job = bench.job(run, ["mind the API"])
+    assert (job.run, job.purpose, job.key, job.test, job.revision, job.attempt) == ("run-1", "review", "add", "t", 1, 2)
+    assert job.evidence is not None and job.evidence.read_text() == '{\n  "exit_code": 0\n}'
+    for words in ("more tests", "mind the API", "Add it"):
+        assert words in job.prompt
+    assert job.worktree.is_dir() and job.scratch.stat().st_mode & 0o077 == 0
+    await bench.finish(run)
+    assert not job.scratch.exists()
+    await bench.clear()
+    assert not job.worktree.exists()

@@ -1,0 +1,356 @@
+"""A worker with real git, real agents under their shims, and a post office for the rest of the team."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.programs import STUBBORN
+from maestro_ray.actors.messages import (
+    Assign,
+    BeWorker,
+    Delivered,
+    Directive,
+    DirectivesCleared,
+    Post,
+    Report,
+    Roster,
+    Text,
+    Withdraw,
+    WorkerEvent,
+)
+from maestro_ray.actors.worker import Worker
+from maestro_ray.agent.sweep import alive, find
+from maestro_ray.errors import IllegalEvent, JournalBroken
+from maestro_ray.home import Home
+from maestro_ray.ports import ProviderSpec
+from maestro_ray.testing import FakeClock, eventually
+from workspace.sample import Sample, committer
+
+from .office import Office
+from .parts import a_run, a_worker, command
+
+Hire = Callable[..., Worker]
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+@pytest.fixture
+async def hire(home: Home, sample: Sample, office: Office) -> AsyncIterator[Hire]:
+    """Makes the one worker of the test; it must leave nothing."""
+    hired: list[Worker] = []
+
+    def make(provider: ProviderSpec | str, role: str = "dev", **changes: Any) -> Worker:
+        spec = command(provider) if isinstance(provider, str) else provider
+        part: BeWorker = a_worker(home, sample.path, spec, role, **changes)
+        hired.append(Worker(part, office.courier(), FakeClock()))
+        hired[-1].start()
+        return hired[-1]
+
+    yield make
+    for worker in hired:
+        await worker.quit()
+        worker._courier.close()
+    assert not [path for path in home.worktrees.glob("*/*") if path.is_dir()], "a worktree was left"
+
+
+def script(tmp_path: Path, *steps: str) -> ProviderSpec:
+    """The scripted provider with these steps for every turn."""
+    path = tmp_path / "script.toml"
+    path.write_text(f"[[turns]]\nsteps = [{', '.join(steps)}]\n")
+    return ProviderSpec("scripted", str(path))
+
+
+async def reported(office: Office, action: str = "complete", count: int = 1) -> Report:
+    """The last of the first so many reports of this kind."""
+    found = await office.until(lambda: [r for r in office.of(Report) if r.action == action][count - 1 :])
+    return found[0]  # type: ignore[no-any-return]
+
+
+def kinds(office: Office) -> list[str]:
+    return [post.kind for post in office.of(Post)]
+
+
+async def test_work_becomes_a_commit_of_the_worker_on_the_task_branch(hire: Hire, office: Office, sample: Sample) -> None:
+    base = sample.sha("main")
+    worker = hire("echo hello > new.txt; echo so done")
+    worker.handle("lead", Assign(a_run(base)))
+    report = await reported(office)
+    commit = report.body["result"]["commit"]
+    assert (report.run, report.epoch) == ("run-1", 1)
+    assert sample.sha("task/add-it") == commit
+    assert sample.sha(f"{commit}^") == base
+    assert sample.files(commit)["new.txt"] == "hello\n"
+    assert committer(sample, commit) == "dev-1 <dev-1@maestro.invalid> | dev-1 <dev-1@maestro.invalid>"
+    message = sample.git("log", "-1", "--format=%B", commit)
+    assert message.startswith("Add it\n\nBecause.")
+    trailers = sample.git("log", "-1", "--format=%(trailers:only,unfold)", commit).split("\n")
+    assert {"Maestro-Run: run-1", "Maestro-Task: task-id", "Maestro-Session: session-dev"} <= set(trailers)
+    assert report.body["result"]["files"] == ["new.txt"]
+    assert report.body["result"]["summary"] == "so done"
+    assert sample.sha("main") == base and not (sample.path / "new.txt").exists()
+
+
+async def test_the_team_hears_of_it(hire: Hire, office: Office, sample: Sample) -> None:
+    worker = hire("echo hi > new.txt; echo words")
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    assert worker.run == "run-1"
+    await office.until(lambda: len(office.of(WorkerEvent)) == 2)
+    began, over = office.of(WorkerEvent, "slot-lead")
+    assert (began.began, over.began, over.run) == (True, False, "run-1")
+    assert kinds(office) == ["run.started", "run.ended"]
+    assert "words" in "".join(text.text for text in office.of(Text, "slot-channel"))
+    assert worker.run == ""
+
+
+async def test_changing_nothing_is_a_failure(hire: Hire, office: Office, sample: Sample) -> None:
+    hire("true").handle("lead", Assign(a_run(sample.sha("main"))))
+    report = await reported(office, "fail")
+    assert report.body == {"reason": "the agent changed nothing", "retryable": True, "hold": False}
+
+
+async def test_a_failing_agent_is_a_failure_with_its_words(hire: Hire, office: Office, sample: Sample) -> None:
+    hire("echo cannot; exit 3").handle("lead", Assign(a_run(sample.sha("main"))))
+    assert "exited with code 3: cannot" in (await reported(office, "fail")).body["reason"]
+
+
+async def test_a_program_that_is_not_there_is_a_failure(hire: Hire, office: Office, sample: Sample) -> None:
+    worker = hire(ProviderSpec("command", "no-such-program-here"))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    assert "no-such-program-here" in (await reported(office, "fail")).body["reason"]
+
+
+async def test_a_name_that_is_no_utf8_can_be_reported(hire: Hire, office: Office, sample: Sample) -> None:
+    worker = hire(r"touch \"$(printf 'caf\351.txt')\"".replace('\\"', '"'))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    (name,) = (await reported(office)).body["result"]["files"]
+    assert name.encode()  # it can be sent
+
+
+async def test_a_test_run_gives_evidence_red_or_green(hire: Hire, office: Office, sample: Sample) -> None:
+    base = sample.sha("main")
+    worker = hire(ProviderSpec("command"), "test")
+    test = "echo '===== 3 passed, 2 failed in 0.1s ====='; exit 1"
+    worker.handle("lead", Assign(a_run(base, "test", task={"test": test})))
+    result = (await reported(office)).body["result"]
+    assert result["commit"] == base
+    assert result["command"] == test
+    assert result["exit_code"] == 1
+    assert result["counts"] == {"passed": 3, "failed": 2}
+    assert "3 passed" in result["output"]
+
+
+async def test_a_test_runs_at_the_commit_under_test(hire: Hire, office: Office, sample: Sample) -> None:
+    side = sample.side("task/add-it", added="yes\n")
+    worker = hire(ProviderSpec("command"), "test")
+    worker.handle("lead", Assign(a_run(sample.sha("main"), "test", commit=side, task={"test": "cat added"})))
+    result = (await reported(office)).body["result"]
+    assert (result["exit_code"], result["output"], result["commit"]) == (0, "yes\n", side)
+
+
+async def test_what_a_reviewer_says_is_passed_on_and_what_it_changes_is_not(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
+    side = sample.side("task/add-it", added="yes\n")
+    worker = hire("echo spoiled > added; echo 'VERDICT: REJECTED — no test'", "review")
+    worker.handle("lead", Assign(a_run(sample.sha("main"), "review", commit=side)))
+    assert "VERDICT: REJECTED — no test" in (await reported(office)).body["result"]["output"]
+    assert sample.sha("task/add-it") == side
+
+
+async def test_evidence_is_laid_beside_the_worktree_and_taken_away(hire: Hire, office: Office, sample: Sample, home: Home) -> None:
+    worker = hire('cat "$MAESTRO_EVIDENCE" || env', "review")
+    run = a_run(sample.sha("main"), "review", evidence={"exit_code": 1, "commit": "c"})
+    worker.handle("lead", Assign(run))
+    assert '"exit_code": 1' in (await reported(office)).body["result"]["output"]
+    await office.until(lambda: len(office.of(WorkerEvent)) == 2)
+    assert list((home.root / "scratch").glob("*/*")) == []
+
+
+async def test_a_rate_limit_is_a_pause_and_no_failure(hire: Hire, office: Office, sample: Sample, tmp_path: Path) -> None:
+    spec = script(tmp_path, "{ rate_limit = 0.01 }", '{ edit = "new.txt", text = "x" }')
+    worker = hire(spec)
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await office.until(lambda: "run.ended" in kinds(office))
+    assert [report.action for report in office.of(Report)] == ["pause", "resume", "complete"]
+    assert office.of(Report)[0].body == {"resume_at": FakeClock().wall() + 0.01}
+    assert kinds(office) == ["run.started", "run.paused", "run.ended"]
+
+
+# ── taking back ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_withdrawn_the_whole_tree_ends_and_nothing_is_reported(
+    hire: Hire, office: Office, sample: Sample, home: Home, tmp_path: Path
+) -> None:
+    program = tmp_path / "stubborn.py"
+    program.write_text(STUBBORN)
+    worker = hire(ProviderSpec("command", f"python3 -u {program}"))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await eventually(lambda: len(find(f"{home.instance}:")) >= 4)  # its shim too
+    tree = find(f"{home.instance}:")
+    await worker.handle("lead", Withdraw("run-1", "session-dev"))
+    assert not any(alive(process) for process in tree)
+    assert worker.run == ""
+    await office.until(lambda: len(office.of(WorkerEvent)) == 2)
+    assert office.of(Report) == []
+    assert kinds(office) == ["run.started", "run.withdrawn"]
+    assert worker.handle("lead", Withdraw("run-1", "session-dev")) is None
+
+
+async def test_a_withdrawal_of_another_run_changes_nothing(hire: Hire, office: Office, sample: Sample) -> None:
+    worker = hire("echo hi > new.txt")
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    assert worker.handle("lead", Withdraw("run-0", "session-dev")) is None
+    await reported(office)
+
+
+async def test_withdrawn_before_it_began_it_never_begins(hire: Hire, office: Office, sample: Sample, home: Home) -> None:
+    worker = hire("sleep 60")
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await worker.handle("lead", Withdraw("run-1", "session-dev"))
+    assert find(f"{home.instance}:") == []
+    assert office.of(Report) == []
+
+
+async def test_quitting_leaves_no_process_and_no_worktree(hire: Hire, office: Office, sample: Sample, home: Home) -> None:
+    worker = hire("setsid sleep 60 & sleep 60")
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
+    assert (home.worktrees / "bot-1" / "dev-1").is_dir()
+    await worker.quit()
+    assert find(f"{home.instance}:") == []
+    assert not (home.worktrees / "bot-1" / "dev-1").exists()
+    assert office.of(Report) == []
+
+
+async def test_two_who_stop_it_both_wait_for_the_end(hire: Hire, office: Office, sample: Sample, home: Home) -> None:
+    worker = hire("trap '' TERM; sleep 60")
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
+    first = asyncio.ensure_future(worker.handle("lead", Withdraw("run-1", "session-dev")))
+    await asyncio.sleep(0)
+    await worker._stop()
+    assert find(f"{home.instance}:") == []
+    await first
+
+
+async def test_the_same_assignment_twice_runs_once(hire: Hire, office: Office, sample: Sample, tmp_path: Path) -> None:
+    worker = hire(f"echo ran >> {tmp_path}/count; echo hi > new.txt")
+    run = a_run(sample.sha("main"))
+    worker.handle("lead", Assign(run))
+    worker.handle("lead", Assign(run))
+    await reported(office)
+    worker.handle("lead", Assign(run))
+    worker.handle("lead", Assign({**run, "epoch": 0}))
+    await office.until(lambda: len(office.of(WorkerEvent)) == 2)
+    assert worker.run == ""
+    assert (tmp_path / "count").read_text() == "ran\n"
+    assert len(office.of(Report)) == 1
+
+
+async def test_a_new_epoch_of_the_same_run_begins_again(hire: Hire, office: Office, sample: Sample, tmp_path: Path, home: Home) -> None:
+    gate = tmp_path / "gate"
+    worker = hire(f"echo hi > new.txt; until [ -e {gate} ]; do sleep 0.02; done")
+    run = a_run(sample.sha("main"))
+    worker.handle("lead", Assign(run))
+    await eventually(lambda: find(f"{home.instance}:"))
+    worker.handle("lead", Assign({**run, "epoch": 2}))
+    gate.touch()
+    report = await reported(office)
+    assert report.epoch == 2
+    assert worker.run in ("", "run-1")
+    assert [each.epoch for each in office.of(Report)] == [2]
+
+
+async def test_a_report_that_cannot_be_taken_now_is_made_again(
+    hire: Hire, office: Office, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pause = asyncio.sleep
+    monkeypatch.setattr("maestro_ray.actors.mail.asyncio.sleep", lambda _seconds: pause(0))
+    errors: list[Any] = [JournalBroken("x", "disk is full"), JournalBroken("x", "disk is full")]
+    office.replies[Report] = lambda *_: errors.pop() if errors else 1
+    worker = hire("echo hi > new.txt")
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await office.until(lambda: "run.ended" in kinds(office))
+    assert len(office.of(Report)) == 3
+
+
+# ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_directive_into_the_running_turn_is_receipted_as_such(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
+    worker = hire(script(tmp_path, '{ say = "ready" }', '{ until = "go" }', '{ edit = "new.txt", text = "x" }'))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await office.until(lambda: any("ready" in text.text for text in office.of(Text)))
+    await worker.handle("channel", Directive("d1", "mind the API"))
+    await office.until(lambda: office.of(Delivered))
+    assert office.of(Delivered, "slot-channel") == [Delivered("dev-1", "d1", "in-turn")]
+    (worker._bench._path() / "go").touch()
+    await reported(office)
+    assert len(office.of(Delivered)) == 1
+
+
+async def test_a_directive_while_the_agent_is_being_started_is_not_lost(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
+    worker = hire(script(tmp_path, '{ until = "go" }', '{ edit = "new.txt", text = "x" }'))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    async with asyncio.timeout(20):
+        while worker._turn is None:
+            await asyncio.sleep(0)
+    assert worker._turn._process is None
+    await worker.handle("channel", Directive("d1", "mind the API"))
+    await office.until(lambda: office.of(Delivered))
+    assert office.of(Delivered)[0].how == "in-turn"
+    (worker._bench._path() / "go").touch()
+    await reported(office)
+
+
+async def test_a_directive_while_idle_is_in_every_later_prompt(hire: Hire, office: Office, sample: Sample) -> None:
+    worker = hire('cat "$MAESTRO_PROMPT_FILE"', "review")
+    await worker.handle("channel", Directive("d1", "mind the API"))
+    assert office.of(Delivered) == []
+    for number in (1, 2):
+        run = a_run(sample.sha("main"), "review", id=f"run-{number}")
+        worker.handle("lead", Assign(run))
+        output = (await reported(office, count=number)).body["result"]["output"]
+        assert "[OPERATOR STEERING]" in output and "mind the API" in output
+    assert office.of(Delivered) == [Delivered("review-1", "d1", "next-turn")]
+
+
+async def test_a_directive_told_again_is_receipted_again(hire: Hire, office: Office, sample: Sample) -> None:
+    """The channel may have died before it had the receipt."""
+    worker = hire("echo ok", "review")
+    await worker.handle("channel", Directive("d1", "x"))
+    await worker.handle("channel", Directive("d1", "x"))
+    assert office.of(Delivered) == []
+    worker.handle("lead", Assign(a_run(sample.sha("main"), "review")))
+    await reported(office)
+    await worker.handle("channel", Directive("d1", "x"))
+    await office.until(lambda: len(office.of(Delivered)) == 2)
+    assert office.of(Delivered)[0] == office.of(Delivered)[1]
+
+
+async def test_cleared_directives_are_in_no_prompt_and_kept_ones_are(hire: Hire, office: Office, sample: Sample) -> None:
+    worker = hire('cat "$MAESTRO_PROMPT_FILE"', "review")
+    await worker.handle("channel", Directive("d1", "an old wish"))
+    await worker.handle("channel", Directive("d2", "a lasting wish"))
+    worker.handle("channel", DirectivesCleared(("d2",)))
+    worker.handle("lead", Assign(a_run(sample.sha("main"), "review")))
+    output = (await reported(office)).body["result"]["output"]
+    assert "a lasting wish" in output and "an old wish" not in output
+
+
+async def test_what_is_not_for_a_worker_is_refused(hire: Hire) -> None:
+    with pytest.raises(IllegalEvent):
+        hire("true").handle("x", Roster())

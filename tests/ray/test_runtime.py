@@ -1,0 +1,98 @@
+"""The actors inside real Ray processes: any one of them may be killed in the middle of the work."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.ray, pytest.mark.e2e]
+
+SCRIPT = """
+[[turns]]
+[[turns.steps]]
+edit = "greeting.txt"
+text = "hello again\\n"
+[[turns.steps]]
+until = "{gate}"
+"""
+REVIEW = "review=command:sh -c 'grep -q hello greeting.txt && echo VERDICT: APPROVED'"
+
+
+def member(machine, repo, name):
+    workers = machine.json("team", "status", cwd=repo)["teams"][0]["workers"]
+    return next(each for each in workers if each["name"] == name)
+
+
+def connections_pid(machine):
+    (pid,) = (pid for pid, words in machine.processes() if words.startswith("ray::ConnectionsActor"))
+    return pid
+
+
+@pytest.mark.parametrize("victim", ["dev-1", "lead", "channel", "connections"])
+def test_a_plan_completes_once_whichever_actor_is_killed(shared, victim, tmp_path):
+    """Its agent is gone, its run is handed out again under a new epoch or goes on, and each thing happens once."""
+    repo = shared.repository(f"kill-{victim}")
+    gate = tmp_path / "gate"
+    script = tmp_path / "script.toml"
+    script.write_text(SCRIPT.format(gate=gate))
+    started = shared.json("team", "--dev", "1", "--review", "1", "--task", "Greet again", "--detach",
+                          "--provider", f"dev=scripted:{script}", "--provider", REVIEW, cwd=repo)  # fmt: skip
+    (agent,) = shared.until(lambda: [pid for pid in shared.agents() if "scripted_agent" in _words(pid)])
+    pid = connections_pid(shared) if victim == "connections" else member(shared, repo, victim)["pid"]
+    os.kill(pid, signal.SIGKILL)
+    if victim == "dev-1":
+        shared.until(lambda: not _alive(agent), within=10)
+    shared.until(lambda: _back(shared, repo, victim, pid), within=60)
+    gate.touch()
+    watched = shared.run("team", "watch", started["team"]["name"], cwd=repo)
+
+    assert watched.returncode == 0, watched.stdout + watched.stderr
+    assert re.search(r"^Greet again +completed ", watched.stdout, re.M)
+    assert shared.git(repo, "show", "main:greeting.txt") == "hello again\n"
+    subjects = shared.git(repo, "log", "--format=%s", "main").splitlines()
+    assert sorted(subjects) == ["Begin: Greet again", "Greet again", "Merge: Greet again", "Release: Greet again", "begin"]
+    assert shared.agents() == []
+    assert shared.worktrees() == []
+
+
+def _words(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def _alive(pid):
+    return bool(_words(pid))
+
+
+def _back(machine, repo, victim, pid):
+    status = machine.json("status")
+    if not status.get("connections"):
+        return False
+    if victim == "connections":
+        return connections_pid(machine) != pid and status["connections"]["studio"]["connected"]
+    now = member(machine, repo, victim)
+    return now["state"] == "up" and now["pid"] != pid
+
+
+def test_a_slot_that_is_blank_again_serves_the_next_team(shared):
+    """The pool is used again: the second team starts in the processes of the first."""
+    repo = shared.repository("again")
+    pids = []
+    for _ in range(2):
+        answer = shared.json("team", "--dev", "2", "--detach", "--provider", "dev=command:true", cwd=repo)
+        pids.append({each["pid"] for each in answer["workers"]})
+        shared.json("team", "stop", answer["team"]["name"])
+        shared.until(lambda: _pool_is_full(shared))
+
+    assert pids[0] & pids[1]
+
+
+def _pool_is_full(machine):
+    pool = machine.json("status")["connections"]["pool"]
+    return pool["blank"] >= pool["size"]

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from maestro_ray.config import Home
+from maestro_ray.errors import PortTaken
+from maestro_ray.studio.__main__ import _write_private, bind
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home.find({"MAESTRO_HOME": str(tmp_path / "home")})
+    home.prepare()
+    return home
+
+
+@contextmanager
+def listening(home: Home, port: int = 0) -> Iterator[int]:
+    listener = bind(home, port)
+    try:
+        assert listener.getsockname()[0] == "127.0.0.1"
+        yield listener.getsockname()[1]
+    finally:
+        listener.close()
+
+
+@contextmanager
+def taken() -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def test_a_port_is_chosen_once_and_kept(home: Home) -> None:
+    with listening(home) as first:
+        pass
+    with listening(home) as again:
+        assert again == first
+
+
+def test_a_kept_port_that_is_in_use_is_given_up(home: Home) -> None:
+    with taken() as port:
+        (home.run / "studio.port").write_text(str(port))
+        with listening(home) as other:
+            assert other != port
+    assert (home.run / "studio.port").read_text() == str(other)
+
+
+@pytest.mark.parametrize("kept", ["", "eighty", "-1", "0", "99999", "8" * 5000])
+def test_a_kept_port_that_is_none_is_chosen_anew(home: Home, kept: str) -> None:
+    (home.run / "studio.port").write_text(kept)
+    with listening(home) as port:
+        assert (home.run / "studio.port").read_text() == str(port)
+
+
+def test_a_configured_port_in_use_is_an_error_that_names_it(home: Home) -> None:
+    with taken() as port, pytest.raises(PortTaken) as raised:
+        bind(home, port)
+    assert raised.value.args == (port,)
+    assert not (home.run / "studio.port").exists()
+
+
+def test_a_secret_is_for_its_owner_alone_from_the_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "invite"
+    for words in ("one", "two"):
+        _write_private(path, words)
+        assert path.read_text() == f"{words}\n"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["invite"]
+
+
+@contextmanager
+def running(home: Home) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+    """Studio as the daemon starts it, and its ready line."""
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "maestro_ray.studio", "--ready", str(writing)],
+        env={**os.environ, "MAESTRO_HOME": str(home.root), "PYTHONPATH": os.pathsep.join(sys.path)},
+        pass_fds=[writing],
+    )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as ready:
+            yield process, json.loads(ready.readline())
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def test_studio_as_a_process_comes_back_as_the_same(home: Home) -> None:
+    with running(home) as (process, info):
+        assert info["pid"] == process.pid
+        assert json.loads((home.run / "studio.json").read_text()) == info
+        invite = home.run / "invite"
+        assert stat.S_IMODE(invite.stat().st_mode) == 0o600
+        with httpx.Client(base_url=f"{info['url']}/api/v1", trust_env=False) as http:
+            tokens = http.post("/auth/redeem", json={"token": invite.read_text().strip()}).json()
+    assert process.returncode in (0, -signal.SIGTERM)
+    with running(home) as (_, again):
+        assert {**again, "pid": 0} == {**info, "pid": 0}
+        answer = httpx.get(
+            f"{again['url']}/api/v1/projects",
+            headers={"authorization": f"Bearer {tokens['access_token']}"},
+            trust_env=False,
+        )
+        assert (answer.status_code, answer.json()) == (200, [])
+
+
+def test_a_studio_that_cannot_start_says_why(home: Home) -> None:
+    with taken() as port:
+        (home.root / "config.toml").write_text(f"[studio]\nport = {port}\n")
+        with running(home) as (process, said):
+            assert said["error_kind"] == "port_taken"
+            assert str(port) in said["message"]
+            assert process.wait(20) == 1

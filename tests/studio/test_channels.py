@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from maestro_ray.ids import new_id
+from maestro_ray.protocol.auth import needs_auth, valid_channel
+from maestro_ray.studio import channels
+
+
+def test_the_channels_are_private_and_have_names_pusher_allows() -> None:
+    project = new_id()
+    assert channels.project(project) == f"private-project.{project}"
+    assert channels.team("maestro-abc123") == "private-team.maestro-abc123"
+    for name in (channels.project(project), channels.team("maestro-abc123")):
+        assert valid_channel(name)
+        assert needs_auth(name)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import hmac
+
+import pytest
+from starlette.routing import Route
+
+from maestro_ray.studio.routes import ROUTES
+
+from .pretend import PretendTeam, Rest
+
+GHOST = "01900000-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", f"teams/{GHOST}", None),
+        ("DELETE", f"teams/{GHOST}", None),
+        ("POST", f"teams/{GHOST}/workers", {"name": "w", "role": "dev"}),
+        ("POST", f"teams/{GHOST}/messages", {"messages": []}),
+        ("GET", f"teams/{GHOST}/messages", None),
+        ("POST", "agent-sessions", {"project_id": GHOST, "role": "lead", "name": "x"}),
+        ("POST", f"agent-sessions/{GHOST}/heartbeat", {}),
+        ("DELETE", f"agent-sessions/{GHOST}", None),
+        ("POST", f"agent-sessions/{GHOST}/team", {"workers": []}),
+        ("GET", f"agent-sessions/{GHOST}/spawn-queue", None),
+        ("POST", f"agent-sessions/{GHOST}/run", {"run_id": GHOST}),
+        ("POST", f"cli-runs/{GHOST}/complete", {"epoch": 1}),
+        ("POST", f"cli-runs/{GHOST}/fail", {"epoch": 1, "reason": "x"}),
+        ("POST", f"cli-runs/{GHOST}/pause", {"epoch": 1}),
+        ("POST", f"cli-runs/{GHOST}/resume", {"epoch": 1}),
+        ("POST", f"cli-runs/{GHOST}/interrupt", {"epoch": 1}),
+        ("GET", f"plans/{GHOST}", None),
+        ("POST", f"plans/{GHOST}/activate", None),
+        ("POST", f"plans/{GHOST}/explode", None),
+        ("GET", f"tasks/{GHOST}", None),
+        ("POST", f"tasks/{GHOST}/abort", None),
+        ("POST", f"tasks/{GHOST}/comments", {"body": "x"}),
+        ("GET", f"tasks/{GHOST}/verdicts", None),
+        ("POST", f"decisions/{GHOST}/answer", {"answer": "retry"}),
+    ],
+)
+async def test_what_does_not_exist_is_said_to(rest: Rest, method: str, path: str, body: object) -> None:
+    assert await rest.refused(method, path, body, status=404) == "not_found"
+
+
+async def test_nothing_but_signing_in_is_for_strangers(stranger: Rest) -> None:
+    open_to_all = {"/api/v1/auth/redeem", "/api/v1/auth/refresh"}
+    for route in ROUTES:
+        if isinstance(route, Route) and route.path.startswith("/api/v1/") and route.path not in open_to_all:
+            for method in (route.methods or set()) - {"HEAD"}:
+                answer = await stranger.http.request(method, route.path)
+                assert (method, route.path, answer.status_code) == (method, route.path, 401)
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "1.5", "٣", "9" * 30])
+async def test_a_number_in_the_address_is_a_number(rest: Rest, after: str) -> None:
+    team = await PretendTeam.join(rest, await rest.project(), [])
+    answer = await rest.call("GET", f"teams/{team.id}/messages", status=400, params={"after": after})
+    assert (answer["code"], answer["detail"]) == ("bad_frame", "bad frame: after must be a whole number")
+
+
+async def test_a_comment_is_shown_to_the_next_worker(rest: Rest) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    plan = await rest.plan(project)
+    (task,) = (await rest.tasks(plan["id"])).values()
+    await rest.post(f"tasks/{task['id']}/comments", {"body": "mind the gap"}, status=201)
+    await team.bootstrap()
+    (comment,) = (await team.take("execute"))["comments"]
+    assert (comment["author"], comment["body"]) == ("operator", "mind the gap")
+
+
+async def test_cards_are_listed_by_project(rest: Rest) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    await rest.plan(project)
+    await team.fail(await team.take("bootstrap_epic"), "no such branch: main", hold=True)
+    (card,) = await rest.get("decisions", project_id=project)
+    assert card["question"] == "no such branch: main"
+    assert await rest.get("decisions", project_id=GHOST) == []
+
+
+# ── channel authorisation ────────────────────────────────────────────────────────────────────────────────────────
+
+SIGNED = "key:" + hmac.digest(b"secret", b"1.2:private-project.x", "sha256").hex()
+
+
+@pytest.mark.parametrize("kind", ["json", "data"])
+async def test_a_channel_is_signed_for_json_and_for_a_form(rest: Rest, kind: str) -> None:
+    asked = {"socket_id": "1.2", "channel_name": "private-project.x", "further": "parameters"}
+    answer = await rest.http.post("/broadcasting/auth", **{kind: asked})  # type: ignore[arg-type]  # httpx's names
+    assert (answer.status_code, answer.json()) == (200, {"auth": SIGNED})
+
+
+async def test_a_channel_is_signed_for_nobody_unknown(stranger: Rest) -> None:
+    asked = {"socket_id": "1.2", "channel_name": "private-project.x"}
+    assert (await stranger.http.post("/broadcasting/auth", json=asked)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"socket_id": "1.2", "channel_name": "private-project.x"}', "text/plain"),
+        (b'{"socket_id": "1.2"}', "application/json"),
+        (b'{"socket_id": "1.2:private-x", "channel_name": "private-project.x"}', "application/json"),
+        (b'{"socket_id": "1.2", "channel_name": "private-a:b"}', "application/json"),
+        (b'{"socket_id": 1.2, "channel_name": "private-x"}', "application/json"),
+        (b"[]", "application/json"),
+        (b"[" * 100_000, "application/json"),
+        (b"socket_id=1.2", "application/x-www-form-urlencoded"),
+        (b"socket_id=1.2&channel_name=\xff", "application/x-www-form-urlencoded"),
+    ],
+)
+async def test_a_bad_request_for_a_signature_is_a_problem_document(
+    rest: Rest, body: bytes, kind: str
+) -> None:
+    answer = await rest.http.post("/broadcasting/auth", content=body, headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_frame")

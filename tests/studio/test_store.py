@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from maestro_ray.errors import Conflict, JournalBroken, NotFound
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.store import Store, Transaction
+from maestro_ray.testing import FakeClock
+
+from .conftest import Published
+
+
+def remember(tx: Transaction, name: str, value: str = "x") -> None:
+    tx.insert(t.settings, name=name, value=value)
+    tx.publish("private-x", "told", name=name)
+
+
+def names(tx: Transaction) -> list[str]:
+    return [row["name"] for row in tx.all(sa.select(t.settings).order_by(t.settings.c.name))]
+
+
+async def test_events_leave_after_the_commit(store: Store, published: Published) -> None:
+    def work(tx: Transaction) -> int:
+        remember(tx, "a")
+        assert published == []
+        return 7
+
+    assert await store.write(work) == 7
+    assert published == [("private-x", "told", {"name": "a"})]
+
+
+async def test_of_what_fails_nothing_remains_and_nothing_is_told(store: Store, published: Published) -> None:
+    def work(tx: Transaction) -> None:
+        remember(tx, "a")
+        raise Conflict("no", "")
+
+    with pytest.raises(Conflict):
+        await store.write(work)
+    assert await store.read(names) == []
+    assert published == []
+    await store.write(remember, "b")
+    assert await store.read(names) == ["b"]
+
+
+async def test_writers_take_turns_and_readers_do_not_wait(store: Store) -> None:
+    def count(tx: Transaction) -> None:
+        row = tx.first(sa.select(t.settings).where(t.settings.c.name == "n"))
+        if row is None:
+            remember(tx, "n", "1")
+        else:
+            tx.execute(t.settings.update().values(value=str(int(row["value"]) + 1)))
+
+    answers = await asyncio.gather(
+        *(store.write(count) for _ in range(20)), *(store.read(names) for _ in range(20))
+    )
+    assert all(answer in (None, [], ["n"]) for answer in answers)
+    row = await store.read(lambda tx: tx.first(sa.select(t.settings)))
+    assert row is not None
+    assert row["value"] == "20"
+
+
+async def test_what_was_begun_takes_effect_and_is_told_though_its_caller_is_gone(
+    store: Store, published: Published
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(tx: Transaction) -> None:
+        remember(tx, "a")
+        begun.set()
+        go_on.wait(10)
+
+    caller = asyncio.create_task(store.write(work))
+    await asyncio.to_thread(begun.wait, 10)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    waiting = asyncio.create_task(store.write(remember, "b"))
+    go_on.set()
+    await waiting
+    assert await store.read(names) == ["a", "b"]
+    assert [params["name"] for _, _, params in published] == ["a", "b"]
+
+
+async def test_rows_get_an_id_and_their_time(store: Store, clock: FakeClock) -> None:
+    identifier = await store.write(lambda tx: tx.insert(t.projects, key="github:a/b", name="b"))
+    row = await store.read(Transaction.get, t.projects, identifier)
+    assert (row["id"], row["created_at"]) == (identifier, clock.wall())
+    with pytest.raises(NotFound) as raised:
+        await store.read(Transaction.get, t.projects, "ghost")
+    assert raised.value.args == ("project", "ghost")
+
+
+async def test_what_was_written_is_there_after_a_restart_and_safely_on_disk(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    # characters that mean something in an address
+    directory = tmp_path / "a?b=c#d %20é"
+    directory.mkdir()
+    for name in ("a", "b"):
+        store = await Store.open(directory / "studio.db", clock, lambda *_: None)
+        await store.write(remember, name)
+        pragmas = await store.read(
+            lambda tx: [tx.execute(sa.text(f"PRAGMA {word}")).scalar() for word in ("journal_mode", "synchronous", "foreign_keys")]
+        )  # fmt: skip
+        assert pragmas == ["wal", 2, 1]
+        found = await store.read(names)
+        await store.close()
+    assert found == ["a", "b"]
+    assert [path.name for path in directory.iterdir()] == ["studio.db"]
+
+
+async def test_a_file_that_is_no_database_is_said_to_be_none_and_left_alone(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    path = tmp_path / "studio.db"
+    path.write_text("certainly not SQLite\n" * 100)
+    with pytest.raises(JournalBroken, match="not a database"):
+        await Store.open(path, clock, lambda *_: None)
+    assert path.read_text().startswith("certainly not SQLite")
