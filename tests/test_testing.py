@@ -111,7 +111,8 @@ async def test_what_is_sent_is_a_copy_and_must_be_picklable() -> None:
     mine = {"a": [1]}
     (answer,) = await actors.send("echo", "a", [(1, mine)])
     assert answer == mine == echo.handled[0]
-    assert answer is not mine and echo.handled[0] is not mine
+    assert answer is not mine
+    assert echo.handled[0] is not mine
     with pytest.raises(Exception, match="pickle"):
         await actors.send("echo", "a", [(2, lambda: None)])
     await actors.close()
@@ -152,7 +153,8 @@ async def test_a_slot_that_is_killed_comes_back_as_another_life(tmp_path: Path) 
     part = a_part(tmp_path)
     await actors.become("slot-1", part)
     first = actors.slots["slot-1"]
-    assert first._part == part and first._part is not part
+    assert first._part == part
+    assert first._part is not part
 
     parts.append(part)
     await actors.kill("slot-1")

@@ -97,6 +97,7 @@ class Connections:
 
     def start(self) -> None:
         """Take up what the journal says was going on, and keep the pool filled."""
+        self.home.machine_id()  # made by one, before requests that come at once all want it
         ending: dict[str, str] = {}
         for entry in self._journal.read():
             self._replay(entry, ending)

@@ -169,7 +169,9 @@ def _can_be_done(
     """A plan that nobody in the team can finish is refused now, and not found stuck later."""
     if "review" not in roles:
         raise UsageError("the plan needs a reviewer: nothing is merged without a verdict", "add --review 1")
-    testing = [role for role, spec in providers.items() if spec.kind == "command" and Command(spec).needs_test]
+    testing = [
+        role for role, spec in providers.items() if spec.kind == "command" and Command(spec).needs_test
+    ]
     for task in draft.tasks:
         if task.role not in roles:
             raise UsageError(

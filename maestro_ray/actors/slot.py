@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from maestro_ray.actors.mail import Courier, Letter, Mailbox, Send
-from maestro_ray.actors.messages import BeChannel, BeLead, BeWorker, Part, Ping, Quit, TeamSpec, WhoAmI
+from maestro_ray.actors.messages import BeChannel, BeLead, BeWorker, Part, Ping, Quit, WhoAmI
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent
 

@@ -50,7 +50,9 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
         await _bring_up(connections, team, phases)
         plan = await _hand_over_plan(connections, team, request) if request.draft else None
         phases.ended("plan")
-    except Exception as error:  # a start that is cancelled is a life that ends: the next one finds it in the journal
+    except (
+        Exception
+    ) as error:  # a start that is cancelled is a life that ends: the next one finds it in the journal
         await connections.end_team(team, f"it could not be started: {error}")
         raise
     connections.fill_pool()

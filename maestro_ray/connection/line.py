@@ -77,8 +77,8 @@ class LineServer:
         except (ConnectionError, asyncio.CancelledError):
             pass  # the person left, or the daemon stops: either way there is nobody to tell
         finally:
+            await _hang_up(writer)
             self._peers.discard(task)
-            writer.close()
 
 
 class _Peer:
@@ -145,6 +145,13 @@ def _is_ours(writer: asyncio.StreamWriter) -> bool:
     return bool(uid == os.getuid())
 
 
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    """What the other end has not read is of no use to it any more."""
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
 def answer_in(line: bytes | BadFrame) -> Message:
     """The message in a line of the other end. Raises `BadFrame`: what it means cannot be guessed."""
     message = decode(line) if isinstance(line, bytes) else line
@@ -181,4 +188,4 @@ async def call(path: Path, method: str, params: dict[str, Any], notify: Notify) 
     except OSError as error:
         raise DaemonUnavailable(f"the line to {path.stem} broke: {error}") from error
     finally:
-        writer.close()
+        await _hang_up(writer)

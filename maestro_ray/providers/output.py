@@ -20,7 +20,6 @@ _CONTROLS = {
 }
 _NO_PARAMETER = re.compile(r"[^ -?]")
 _STRING_END = re.compile("[\a\x1b\n]")
-_VERDICT = re.compile(r"^(?=\s*(?:VERDICT\s*:|```|~~~))", re.IGNORECASE)
 
 
 class Piece(NamedTuple):
@@ -36,8 +35,8 @@ def clean(text: str) -> str:
 
 
 def without_verdict(text: str) -> str:
-    """The same text with no line that could be read as a verdict, or that opens a code fence which would hide one."""
-    return "\n".join(_VERDICT.sub("> ", line) for line in text.splitlines())
+    """The same text behind a bar, where no line can be read as a verdict or opens a code fence that would hide one."""
+    return "\n".join(f"| {line}" for line in text.splitlines())
 
 
 class Lines:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from agent.programs import until
+from workspace.sample import Sample
+
 from maestro_ray.agent.sweep import find, sweep
 from maestro_ray.home import Home
-from workspace.sample import Sample
 
 
 @pytest.fixture(autouse=True)

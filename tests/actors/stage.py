@@ -6,20 +6,25 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from workspace.sample import Sample
+
 from maestro_ray.agent.sweep import find
 from maestro_ray.home import Home
 from maestro_ray.testing import LocalMaestro
-from workspace.sample import Sample
 
 from .parts import ENV
 
 APPROVE = "command:sh -c 'echo VERDICT: APPROVED'"
-WRITE = "command:sh -c 'echo \"$MAESTRO_KEY\" > \"$MAESTRO_KEY.txt\"'"
+WRITE = 'command:sh -c \'echo "$MAESTRO_KEY" > "$MAESTRO_KEY.txt"\''
 
 
 def plan(*keys: str, **changes: Any) -> dict[str, Any]:
     """Each task writes a file with its key."""
-    return {"title": "A plan", "tasks": [{"id": key, "title": f"Write {key}"} for key in keys or ("one",)], **changes}
+    return {
+        "title": "A plan",
+        "tasks": [{"id": key, "title": f"Write {key}"} for key in keys or ("one",)],
+        **changes,
+    }
 
 
 async def begin(maestro: LocalMaestro, sample: Sample, **changes: Any) -> dict[str, Any]:
@@ -50,7 +55,7 @@ async def end(maestro: LocalMaestro, team: str = "") -> dict[str, Any]:
 def nothing_left(home: Home, sample: Sample) -> None:
     """No process, no worktree, no scratch, no environment of a team; and only branches that have a reason."""
     assert find(f"{home.instance}:") == []
-    assert [path for path in home.worktrees.glob("*")] == []
+    assert list(home.worktrees.glob("*")) == []
     assert list((home.root / "scratch").glob("*")) == []
     assert list(home.run.glob("team-*.env")) == []
     assert sample.git("worktree", "list").count("\n") == 0

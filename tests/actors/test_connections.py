@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workspace.sample import Sample
 
 from maestro_ray.actors.messages import Delivery, Ping, Report, Roster, WhoAmI
 from maestro_ray.agent.sweep import find
@@ -15,7 +16,6 @@ from maestro_ray.errors import IllegalEvent, StudioRefused
 from maestro_ray.home import Home
 from maestro_ray.journal import Entry
 from maestro_ray.testing import Faults, LocalActors, LocalMaestro, eventually
-from workspace.sample import Sample
 
 from .stage import APPROVE, begin, end, nothing_left, once, plan, waiting_for
 
@@ -59,6 +59,16 @@ async def all_messages(maestro: LocalMaestro, name: str) -> list[dict[str, Any]]
     return list(found)
 
 
+async def test_a_new_lead_learns_who_is_here(maestro: LocalMaestro, sample: Sample) -> None:
+    name = (await begin(maestro, sample, plan=None))["team"]["name"]
+    (live,) = maestro.connections.teams.values()
+    await maestro.kill("lead")
+    await eventually(lambda: live.up.is_set())
+    async with asyncio.timeout(20):
+        while (await maestro.call("team.status", team=name))[0]["state"] != "active":
+            await asyncio.sleep(0.01)
+
+
 async def test_killed_at_every_step_of_the_way(maestro: LocalMaestro, home: Home, sample: Sample) -> None:
     """Everybody dies once, each when another run has just begun."""
     await begin(maestro, sample, plan=plan("one"))
@@ -77,7 +87,9 @@ async def test_killed_at_every_step_of_the_way(maestro: LocalMaestro, home: Home
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_mail_that_is_lost_doubled_and_late_changes_nothing(home: Home, sample: Sample, seed: int) -> None:
+async def test_mail_that_is_lost_doubled_and_late_changes_nothing(
+    home: Home, sample: Sample, seed: int
+) -> None:
     faults = Faults(lost=0.1, unanswered=0.1, doubled=0.15, late=0.1)
     async with LocalMaestro(home, actors=LocalActors(faults=faults, seed=seed)) as maestro:
         name = (await begin(maestro, sample))["team"]["name"]
@@ -119,7 +131,8 @@ async def test_a_silent_worker_is_lost_and_its_run_goes_to_who_is_there(
     await at_work(maestro, home, sample, tmp_path / "gate")
     (live,) = maestro.connections.teams.values()
     slot = maestro.actors.slots[live.record.slots["dev-1"]]
-    assert slot._pinging and slot._part
+    assert slot._pinging
+    assert slot._part
     slot._pinging.cancel()
     await maestro.until("worker.lost", worker="dev-1")
     await eventually(lambda: find(f"{home.instance}:") == [])
@@ -140,7 +153,9 @@ async def test_an_end_that_is_cut_is_taken_up_again(
     monkeypatch.setattr(maestro.connections, "_leave", lambda _slot: never.wait())
     stopping = asyncio.create_task(maestro.call("team.stop", team=live.record.name))
     await maestro.until("team.ending")
-    await eventually(lambda: any(entry.kind == "team.ending" for entry in maestro.connections._journal.read()))
+    await eventually(
+        lambda: any(entry.kind == "team.ending" for entry in maestro.connections._journal.read())
+    )
     await maestro.kill_connections()
     stopping.cancel()
     await eventually(lambda: live.record.id in maestro.connections.ended)
@@ -200,7 +215,9 @@ async def ask(maestro: LocalMaestro, message: Any, number: int = 1) -> Any:
     return (await maestro.connections.receive(f"asker-{number}", [(1, message)]))[0]
 
 
-async def test_blank_slots_are_known_again_after_a_death(maestro: LocalMaestro, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_blank_slots_are_known_again_after_a_death(
+    maestro: LocalMaestro, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("maestro_ray.actors.slot.HELLO_EVERY", 0.02)
     maestro.connections.fill_pool()
     await eventually(lambda: all(place.pid for place in maestro.connections.pool.all()))
@@ -265,7 +282,10 @@ async def test_a_report_studio_cannot_read_becomes_a_failure_and_one_it_refuses_
     done = Report("run", 3, "complete", {"result": {}})
     connections._report_refused(done, StudioRefused(409, "illegal_event", "over"))
     assert put == []
-    for error in (StudioRefused(413, "bad_frame", "too large"), UnicodeEncodeError("utf-8", "\udce9", 0, 1, "no")):
+    for error in (
+        StudioRefused(413, "bad_frame", "too large"),
+        UnicodeEncodeError("utf-8", "\udce9", 0, 1, "no"),
+    ):
         connections._report_refused(done, error)
     assert [(report.run, report.epoch, report.action) for report in put] == [("run", 3, "fail")] * 2
     assert all(report.body["reason"].isascii() for report in put)

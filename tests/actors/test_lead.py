@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from workspace.sample import Sample
 
 from maestro_ray.actors.lead import Lead
 from maestro_ray.actors.messages import (
@@ -27,7 +28,6 @@ from maestro_ray.actors.messages import (
 from maestro_ray.errors import IllegalEvent, JournalBroken
 from maestro_ray.home import Home
 from maestro_ray.testing import FakeClock
-from workspace.sample import Sample
 
 from .office import Office
 from .parts import a_lead, a_lead_run, a_run
@@ -118,7 +118,9 @@ async def test_a_report_that_cannot_be_taken_does_not_end_the_lead(
     assert [report.epoch for report in office.of(Report)] == [1, 1, 2]
 
 
-async def test_a_withdrawal_goes_to_its_holder_whether_or_not_he_was_heard_of(lead: Lead, office: Office) -> None:
+async def test_a_withdrawal_goes_to_its_holder_whether_or_not_he_was_heard_of(
+    lead: Lead, office: Office
+) -> None:
     """Between Assign and the worker's first word, and in a lead that has just begun its life."""
     tell(lead, Withdraw("run-1", "session-dev"))
     await office.until(lambda: office.of(Withdraw))
@@ -129,7 +131,9 @@ async def test_its_own_run_that_is_withdrawn_before_it_began_is_not_done(
     lead: Lead, office: Office, sample: Sample
 ) -> None:
     tell(lead, Assign(BOOTSTRAP))
-    tell(lead, Assign({**BOOTSTRAP, "id": "run-2", "plan": {**BOOTSTRAP["plan"], "epic_branch": "epic/other"}}))
+    tell(
+        lead, Assign({**BOOTSTRAP, "id": "run-2", "plan": {**BOOTSTRAP["plan"], "epic_branch": "epic/other"}})
+    )
     tell(lead, Withdraw("run-2", "session-lead"))
     tell(lead, Assign({**BOOTSTRAP, "id": "run-3"}))
     await office.until(lambda: len(office.of(Report)) == 2)

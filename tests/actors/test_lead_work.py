@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from workspace.sample import Sample, committer, fingerprint
 
 from maestro_ray.actors.lead_work import LeadWork
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.agent.sweep import find
 from maestro_ray.home import Home
 from maestro_ray.testing import eventually
-from workspace.sample import Sample, committer, fingerprint
 
 from .parts import a_lead, a_lead_run, a_run
 
@@ -56,10 +56,14 @@ async def test_an_epic_begins_with_an_empty_commit_of_ours(work: LeadWork, sampl
     assert parents(sample, commit) == [sample.sha("main")]
     assert sample.files(commit) == sample.files("main")
     assert "[BOOTSTRAP plan-id]" in sample.git("log", "-1", "--format=%B", commit)
-    assert committer(sample, commit) == "maestro <maestro@maestro.invalid> | maestro <maestro@maestro.invalid>"
+    assert (
+        committer(sample, commit) == "maestro <maestro@maestro.invalid> | maestro <maestro@maestro.invalid>"
+    )
 
 
-async def test_a_second_bootstrap_finds_the_first_also_when_the_base_has_moved(work: LeadWork, sample: Sample) -> None:
+async def test_a_second_bootstrap_finds_the_first_also_when_the_base_has_moved(
+    work: LeadWork, sample: Sample
+) -> None:
     commit = await begun(work)
     sample.commit("meanwhile", other="x\n")
     assert await begun(work) == commit
@@ -75,7 +79,8 @@ async def test_exactly_the_reviewed_commit_is_merged(work: LeadWork, sample: Sam
     assert parents(sample, commit) == [epic, reviewed]
     assert sample.files(EPIC)["new.txt"] == "reviewed\n"
     trailers = sample.git("log", "-1", "--format=%(trailers:only,unfold)", commit)
-    assert "Maestro-Task: task-id" in trailers and "Maestro-Session: session-lead" in trailers
+    assert "Maestro-Task: task-id" in trailers
+    assert "Maestro-Session: session-lead" in trailers
 
 
 async def test_a_second_merge_of_the_same_changes_nothing(work: LeadWork, sample: Sample) -> None:
@@ -88,7 +93,9 @@ async def test_a_second_merge_of_the_same_changes_nothing(work: LeadWork, sample
     assert sample.git("rev-list", "--count", "--merges", EPIC) == "1"
 
 
-async def test_a_conflict_is_a_failure_that_names_it_and_moves_nothing(work: LeadWork, sample: Sample) -> None:
+async def test_a_conflict_is_a_failure_that_names_it_and_moves_nothing(
+    work: LeadWork, sample: Sample
+) -> None:
     tip = await merged(work, sample, **{"a.txt": "theirs\n"})
     other = sample.side("task/other", f"{tip}^1", **{"a.txt": "mine\n"})
     outcome = await merge(work, other, tip)
@@ -106,12 +113,15 @@ async def test_a_base_that_is_not_checked_out_is_moved(work: LeadWork, sample: S
     outcome = await done(work, "release", tip)
     commit = outcome.body["result"]["commit"]
     assert outcome.body["result"]["how"] == "moved ref"
-    assert sample.sha("main") == commit and parents(sample, commit) == [base, tip]
+    assert sample.sha("main") == commit
+    assert parents(sample, commit) == [base, tip]
     assert "[RELEASE plan-id]" in sample.git("log", "-1", "--format=%B", commit)
     assert fingerprint(sample) == before
 
 
-async def test_a_clean_checkout_of_the_base_is_forwarded_and_that_is_said(work: LeadWork, sample: Sample) -> None:
+async def test_a_clean_checkout_of_the_base_is_forwarded_and_that_is_said(
+    work: LeadWork, sample: Sample
+) -> None:
     tip = await merged(work, sample)
     outcome = await done(work, "release", tip)
     assert outcome.summary == f"main: fast-forwarded {sample.path}"
@@ -127,7 +137,8 @@ async def test_a_dirty_checkout_waits_with_the_reason_and_the_command(work: Lead
     assert outcome.body["hold"]
     assert "1 uncommitted change (a.txt)" in outcome.body["reason"]
     command = outcome.body["reason"].partition("To finish by hand: ")[2]
-    assert fingerprint(sample) == before and sample.sha("main") == base
+    assert fingerprint(sample) == before
+    assert sample.sha("main") == base
 
     sample.git("stash", "-q")
     sample.git("gc", "-q", "--prune=now")  # the command must outlive a collection
@@ -142,8 +153,10 @@ async def test_a_red_release_leaves_the_base_and_shows_why(work: LeadWork, sampl
     before = fingerprint(sample)
     outcome = await done(work, "release", tip, plan={"test": "echo broken here; test ! -e new.txt"})
     assert outcome.body["hold"]
-    assert "exit code 1" in outcome.body["reason"] and "broken here" in outcome.body["reason"]
-    assert sample.sha("main") == base and fingerprint(sample) == before
+    assert "exit code 1" in outcome.body["reason"]
+    assert "broken here" in outcome.body["reason"]
+    assert sample.sha("main") == base
+    assert fingerprint(sample) == before
 
 
 async def test_a_green_release_was_tested_as_it_will_be(work: LeadWork, sample: Sample) -> None:
@@ -176,7 +189,9 @@ async def test_nothing_merged_is_nothing_to_release(work: LeadWork, sample: Samp
     assert sample.sha("main") == base
 
 
-async def test_a_release_that_is_stopped_leaves_no_test_running(work: LeadWork, sample: Sample, home: Home) -> None:
+async def test_a_release_that_is_stopped_leaves_no_test_running(
+    work: LeadWork, sample: Sample, home: Home
+) -> None:
     tip = await merged(work, sample)
     releasing = asyncio.create_task(done(work, "release", tip, plan={"test": "setsid sleep 60 & sleep 60"}))
     await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
@@ -193,7 +208,9 @@ async def test_merged_branches_go_and_others_stay(work: LeadWork, sample: Sample
     abandoned = sample.side("task/abandoned", tip, **{"half.txt": "half\n"})
     await done(work, "release", tip)
     for _ in range(2):
-        outcome = await done(work, "release_cleanup", tip, branches=["task/add-it", "task/abandoned", "task/never"])
+        outcome = await done(
+            work, "release_cleanup", tip, branches=["task/add-it", "task/abandoned", "task/never"]
+        )
     assert outcome.body["result"] == {"deleted": 0, "kept": 1}
     assert sample.sha("task/abandoned") == abandoned
     names = sample.git("for-each-ref", "--format=%(refname)").split("\n")
@@ -204,7 +221,8 @@ async def test_merged_branches_go_and_others_stay(work: LeadWork, sample: Sample
 async def test_an_epic_with_work_in_it_that_was_not_released_stays(work: LeadWork, sample: Sample) -> None:
     tip = await merged(work, sample)
     await done(work, "release_cleanup", tip, branches=["task/add-it"])
-    assert sample.sha(EPIC) == tip and sample.sha("task/add-it")
+    assert sample.sha(EPIC) == tip
+    assert sample.sha("task/add-it")
 
 
 async def test_an_epic_that_nothing_was_merged_into_goes(work: LeadWork, sample: Sample) -> None:

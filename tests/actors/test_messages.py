@@ -31,5 +31,9 @@ def test_a_message_cannot_be_changed_and_can_be_sent(kind: type) -> None:
 
 
 def test_parts_are_equal_when_they_are_the_same(home: Home, tmp_path: Path) -> None:
-    for part in (a_channel(home, tmp_path), a_lead(home, tmp_path), a_worker(home, tmp_path, command("true"))):
+    for part in (
+        a_channel(home, tmp_path),
+        a_lead(home, tmp_path),
+        a_worker(home, tmp_path, command("true")),
+    ):
         assert pickle.loads(pickle.dumps(part)) == part

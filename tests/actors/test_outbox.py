@@ -74,11 +74,13 @@ async def begin(tmp_path: Path) -> AsyncIterator[Callable[[Studio], Life]]:
 Begin = Callable[[Studio], Life]
 
 
-async def test_a_report_is_in_the_journal_before_its_sender_is_answered_and_then_goes_out(begin: Begin) -> None:
+async def test_a_report_is_in_the_journal_before_its_sender_is_answered_and_then_goes_out(
+    begin: Begin,
+) -> None:
     studio = Studio()
     life = begin(studio)
     number = await life.outbox.put(DONE)
-    assert [entry.kind for entry in life.journal.read()][0] == "report"
+    assert next(entry.kind for entry in life.journal.read()) == "report"
     await eventually(lambda: studio.taken)
     assert studio.calls == [
         ("cli-runs/run-1/complete", {"epoch": 3, "result": {"commit": "c"}}, f"home-{number}")
@@ -87,13 +89,17 @@ async def test_a_report_is_in_the_journal_before_its_sender_is_answered_and_then
 
 
 async def test_while_studio_is_away_reports_wait_in_order(begin: Begin) -> None:
-    studio = Studio(StudioUnavailable("u", "away"), Unauthenticated("expired"), StudioUnavailable("u", "away"))
+    studio = Studio(
+        StudioUnavailable("u", "away"), Unauthenticated("expired"), StudioUnavailable("u", "away")
+    )
     life = begin(studio)
     for number in range(3):
         await life.outbox.put(Report(f"run-{number}", 1, "complete"))
     await eventually(lambda: len(studio.taken) == 3)
     assert list(studio.taken.values()) == [f"cli-runs/run-{n}/complete" for n in range(3)]
-    assert len({key for _, _, key in studio.calls[:4]}) == 1  # the first was tried four times with the same key
+    assert (
+        len({key for _, _, key in studio.calls[:4]}) == 1
+    )  # the first was tried four times with the same key
 
 
 @pytest.mark.parametrize("error", [StaleEpoch("run-1", 3, 4), ValueError("cannot be encoded")])

@@ -6,11 +6,12 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+from workspace.sample import Sample
+
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.pool import Pool
 from maestro_ray.actors.result import team_result, workers
 from maestro_ray.errors import StudioUnavailable
-from workspace.sample import Sample
 
 from .test_team_record import RECORD
 
@@ -64,7 +65,8 @@ async def test_commits_that_git_does_not_know_are_named_as_they_were_reported(sa
 
 async def test_a_studio_that_is_away_is_said_and_keeps_nobody(sample: Sample) -> None:
     result = await team_result(studio(StudioUnavailable("u", "away")), a_team(sample), Pool(1))
-    assert result["plans"][0]["status"] == "unknown" and "away" in result["plans"][0]["reason"]
+    assert result["plans"][0]["status"] == "unknown"
+    assert "away" in result["plans"][0]["reason"]
 
 
 def test_workers_are_named_with_the_process_of_their_actor(sample: Sample) -> None:
@@ -72,4 +74,6 @@ def test_workers_are_named_with_the_process_of_their_actor(sample: Sample) -> No
     assert workers(team, pool)[0]["pid"] == 0
     place = pool.add("slot-3")
     place.pid, place.node = 77, "n"
-    assert workers(team, pool) == [{"name": "dev-1", "role": "dev", "session": "s-dev", "pid": 77, "node": "n"}]
+    assert workers(team, pool) == [
+        {"name": "dev-1", "role": "dev", "session": "s-dev", "pid": 77, "node": "n"}
+    ]

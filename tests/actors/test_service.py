@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workspace.sample import Sample
 
 from maestro_ray.agent.sweep import find
 from maestro_ray.errors import Conflict, MaestroError, NotFound, UsageError
 from maestro_ray.home import Home
 from maestro_ray.testing import LocalMaestro, eventually
-from workspace.sample import Sample
 
 from .parts import ENV
 from .stage import APPROVE, WRITE, begin, end, nothing_left, once, plan, waiting_for
@@ -52,14 +52,17 @@ async def test_a_plan_goes_from_the_request_to_the_base_and_nothing_is_left(
     assert [message["number"] for message in messages] == list(range(1, len(messages) + 1))
     assert {"team.up", "run.started", "run.ended"} <= {message["kind"] for message in messages}
     status = await maestro.call("status")
-    assert status["teams"] == [] and status["outbox"] == 0
+    assert status["teams"] == []
+    assert status["outbox"] == 0
     assert not [place for place in maestro.connections.pool.all() if place.team]
 
 
 async def test_stopping_in_the_middle_leaves_nothing_and_can_be_watched(
     maestro: LocalMaestro, home: Home, sample: Sample
 ) -> None:
-    await begin(maestro, sample, providers={"dev": "command:sh -c 'setsid sleep 60 & sleep 60'", "review": APPROVE})
+    await begin(
+        maestro, sample, providers={"dev": "command:sh -c 'setsid sleep 60 & sleep 60'", "review": APPROVE}
+    )
     await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
     before = sample.sha("main")
     seen: list[dict[str, Any]] = []
@@ -85,7 +88,9 @@ async def test_a_directive_reaches_the_running_agent_and_later_prompts_until_cle
     maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
 ) -> None:
     script = tmp_path / "script.toml"
-    script.write_text('[[turns]]\nsteps = [{ say = "ready" }, { until = "go" }, { edit = "one.txt", text = "x" }]\n')
+    script.write_text(
+        '[[turns]]\nsteps = [{ say = "ready" }, { until = "go" }, { edit = "one.txt", text = "x" }]\n'
+    )
     review = "command:sh -c 'cat \"$MAESTRO_PROMPT_FILE\" > /dev/stderr; echo VERDICT: APPROVED'"
     await begin(maestro, sample, providers={"dev": f"scripted:{script}", "review": review})
     await maestro.until("text", sender="dev-1")
@@ -108,7 +113,9 @@ async def test_a_directive_reaches_the_running_agent_and_later_prompts_until_cle
 
 async def test_workers_come_and_go(maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    await begin(maestro, sample, providers={"dev": waiting_for(gate), "review": APPROVE}, plan=plan("one", "two"))
+    await begin(
+        maestro, sample, providers={"dev": waiting_for(gate), "review": APPROVE}, plan=plan("one", "two")
+    )
     repo = str(sample.path)
     joins = [maestro.call("team.join", repo=repo, role="dev", providers={"dev": WRITE}) for _ in range(2)]
     joined = [answer["worker"] for answer in await asyncio.gather(*joins)]
@@ -130,7 +137,9 @@ async def test_workers_come_and_go(maestro: LocalMaestro, home: Home, sample: Sa
     nothing_left(home, sample)
 
 
-async def test_two_teams_at_once_do_not_meet(maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path) -> None:
+async def test_two_teams_at_once_do_not_meet(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
+) -> None:
     other = Sample.make(tmp_path / "other")
     first, second = await asyncio.gather(begin(maestro, sample), begin(maestro, other, plan=plan("uno")))
     results = await asyncio.gather(end(maestro, first["team"]["name"]), end(maestro, second["team"]["name"]))
@@ -139,10 +148,14 @@ async def test_two_teams_at_once_do_not_meet(maestro: LocalMaestro, home: Home, 
     nothing_left(home, sample)
 
 
-async def test_several_teams_here_must_be_told_apart(maestro: LocalMaestro, sample: Sample, tmp_path: Path) -> None:
+async def test_several_teams_here_must_be_told_apart(
+    maestro: LocalMaestro, sample: Sample, tmp_path: Path
+) -> None:
     gate, repo = tmp_path / "gate", str(sample.path)
     names = {
-        (await begin(maestro, sample, providers={"dev": waiting_for(gate), "review": APPROVE}))["team"]["name"]
+        (await begin(maestro, sample, providers={"dev": waiting_for(gate), "review": APPROVE}))["team"][
+            "name"
+        ]
         for _ in range(2)
     }
     with pytest.raises(Conflict) as caught:
@@ -158,9 +171,14 @@ async def test_a_plan_that_waits_says_so_and_goes_on_when_decided(
 ) -> None:
     (home.root / "config.toml").write_text("[team]\nattempts = 1\n")
     gate = tmp_path / "gate"
-    await begin(maestro, sample, providers={"dev": f"command:sh -c 'test -e {gate} && echo x > one.txt'", "review": APPROVE})
+    await begin(
+        maestro,
+        sample,
+        providers={"dev": f"command:sh -c 'test -e {gate} && echo x > one.txt'", "review": APPROVE},
+    )
     (card,) = (await maestro.until("team.waiting"))["decisions"]
-    assert "Write one" in card["question"] and card["options"] == ["retry", "abort"]
+    assert "Write one" in card["question"]
+    assert card["options"] == ["retry", "abort"]
     (listed,) = await maestro.call("decide.list", repo=str(sample.path))
     assert listed["id"] == card["id"]
     with pytest.raises(NotFound):
@@ -197,7 +215,9 @@ async def test_a_team_without_a_plan_serves_those_of_the_project(
     nothing_left(home, sample)
 
 
-async def test_status_says_who_does_what(maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path) -> None:
+async def test_status_says_who_does_what(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
+) -> None:
     gate = tmp_path / "gate"
     await begin(maestro, sample, providers={"dev": waiting_for(gate), "review": APPROVE})
     await maestro.until("run.started", purpose="execute")
@@ -219,9 +239,8 @@ async def test_status_says_who_does_what(maestro: LocalMaestro, home: Home, samp
     await end(maestro)
 
 
-@pytest.mark.parametrize(
-    ("method", "params", "error"),
-    [
+async def test_bad_calls_are_errors_of_the_caller(maestro: LocalMaestro) -> None:
+    bad: list[tuple[str, dict[str, Any], type[MaestroError]]] = [
         ("team.dance", {}, NotFound),
         ("team.start", {}, UsageError),
         ("team.start", {"repo": "/x", "surprise": 1}, UsageError),
@@ -229,13 +248,10 @@ async def test_status_says_who_does_what(maestro: LocalMaestro, home: Home, samp
         ("team.stop", {"team": "nobody"}, NotFound),
         ("team.logs", {}, NotFound),
         ("team.join", {"team": "nobody"}, NotFound),
-    ],
-)
-async def test_bad_calls_are_errors_of_the_caller(
-    maestro: LocalMaestro, method: str, params: dict[str, Any], error: type[MaestroError]
-) -> None:
-    with pytest.raises(error):
-        await maestro.call(method, **params)
+    ]
+    for method, params, error in bad:
+        with pytest.raises(error):
+            await maestro.call(method, **params)
 
 
 async def test_a_number_that_is_none_is_refused(maestro: LocalMaestro, sample: Sample) -> None:
@@ -245,12 +261,17 @@ async def test_a_number_that_is_none_is_refused(maestro: LocalMaestro, sample: S
             await maestro.call("team.logs", team=name, after=after)
 
 
-async def test_the_environment_of_the_shell_is_the_agents(maestro: LocalMaestro, home: Home, sample: Sample) -> None:
+async def test_the_environment_of_the_shell_is_the_agents(
+    maestro: LocalMaestro, home: Home, sample: Sample
+) -> None:
     (home.root / "config.toml").write_text(
         '[providers.keyed]\nkind = "command"\nargv = ["sh", "-c", "echo $MY_KEY > one.txt"]\nenv = ["MY_KEY"]\n'
     )
     await begin(
-        maestro, sample, providers={"dev": "keyed", "review": APPROVE}, env={**ENV, "MY_KEY": "k3y", "OTHER": "x"}
+        maestro,
+        sample,
+        providers={"dev": "keyed", "review": APPROVE},
+        env={**ENV, "MY_KEY": "k3y", "OTHER": "x"},
     )
     await end(maestro)
     assert sample.files("main")["one.txt"] == "k3y\n"

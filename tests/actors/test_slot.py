@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workspace.sample import Sample
 
 from maestro_ray.actors import slot as module
 from maestro_ray.actors.channel import Channel
@@ -19,7 +20,6 @@ from maestro_ray.clock import SystemClock
 from maestro_ray.errors import IllegalEvent
 from maestro_ray.home import Home
 from maestro_ray.testing import FakeClock, eventually
-from workspace.sample import Sample
 
 from .office import Office
 from .parts import a_channel, a_lead, a_worker, command
@@ -152,7 +152,9 @@ async def test_a_part_that_cannot_be_taken_leaves_it_blank_and_asking(
     greeting.cancel()
 
 
-async def test_a_slot_that_belongs_to_no_team_any_more_leaves_it(make: Make, office: Office, part: BeChannel) -> None:
+async def test_a_slot_that_belongs_to_no_team_any_more_leaves_it(
+    make: Make, office: Office, part: BeChannel
+) -> None:
     office.replies[Ping] = lambda *_: False
     slot = make()
     await slot.become(part)
@@ -198,7 +200,8 @@ async def test_while_it_quits_it_takes_no_part(
     quitting = asyncio.create_task(slot._quit())
     greeting = asyncio.create_task(slot.hello())
     await asyncio.sleep(0.05)
-    assert office.of(WhoAmI) == [] and slot._occupant is None
+    assert office.of(WhoAmI) == []
+    assert slot._occupant is None
     gate.set()
     await quitting
     await eventually(lambda: slot._occupant)

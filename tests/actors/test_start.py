@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workspace.sample import Sample
 
 from maestro_ray.actors import start as module
 from maestro_ray.errors import JournalBroken, StartFailed, StudioRefused
 from maestro_ray.home import Home
-from maestro_ray.testing import LocalMaestro
-from workspace.sample import Sample
+from maestro_ray.testing import LocalMaestro, eventually
 
 from .stage import begin, nothing_left, plan
 
@@ -40,11 +40,14 @@ async def test_a_member_that_never_comes_ends_the_start_and_the_team(
     become = maestro.actors.become
 
     async def all_but_the_reviewer(name: str, part: Any) -> None:
-        if getattr(part, "name", "") != "review-1":
+        if getattr(part, "name", "") == "review-1":
+            maestro.actors.end(name)
+        else:
             await become(name, part)
 
+    maestro.connections.fill_pool()
+    await eventually(lambda: all(place.pid for place in maestro.connections.pool.all()))
     monkeypatch.setattr(maestro.actors, "become", all_but_the_reviewer)
-    monkeypatch.setattr("maestro_ray.actors.slot.HELLO_EVERY", 60.0)
     with pytest.raises(StartFailed, match="review-1"):
         await begin(maestro, sample)
     assert maestro.connections.teams == {}
@@ -101,14 +104,18 @@ async def test_a_channel_without_its_journal_cannot_begin(
     nothing_left(home, sample)
 
 
-async def test_starts_at_the_same_moment_get_slots_of_their_own(maestro: LocalMaestro, sample: Sample) -> None:
+async def test_starts_at_the_same_moment_get_slots_of_their_own(
+    maestro: LocalMaestro, sample: Sample
+) -> None:
     maestro.connections.fill_pool()
     await asyncio.gather(*(begin(maestro, sample, plan=None) for _ in range(3)))
     taken = [slot for team in maestro.connections.teams.values() for slot in team.record.slots.values()]
     assert len(taken) == len(set(taken)) == 12
 
 
-async def test_a_caller_who_leaves_in_the_middle_leaves_a_whole_team(maestro: LocalMaestro, sample: Sample) -> None:
+async def test_a_caller_who_leaves_in_the_middle_leaves_a_whole_team(
+    maestro: LocalMaestro, sample: Sample
+) -> None:
     starting = asyncio.create_task(begin(maestro, sample, plan=plan("one")))
     async with asyncio.timeout(20):
         while not maestro.connections.teams:

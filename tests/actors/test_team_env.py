@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from workspace.sample import Sample
+
 from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.home import Home
 from maestro_ray.workspace.worktree import Worktrees
-from workspace.sample import Sample
 
 from .test_team_record import RECORD
 

@@ -37,10 +37,18 @@ def test_members_come_and_go() -> None:
 def test_every_slot_gets_its_part_and_keys_stay_out_of_the_journal(home: Home) -> None:
     parts = RECORD.parts(home, Config(ping=0.5, lease=2.0, stop_grace=1.0), {"KEY": "s3cret"})
     lead, channel, dev = parts["slot-1"], parts["slot-2"], parts["slot-3"]
-    assert isinstance(lead, BeLead) and lead.members == (("dev-1", "dev", "s-dev"),)
-    assert isinstance(channel, BeChannel) and channel.readers == ("connections",)
-    assert isinstance(dev, BeWorker) and dev.provider == DEV.provider
+    assert isinstance(lead, BeLead)
+    assert lead.members == (("dev-1", "dev", "s-dev"),)
+    assert isinstance(channel, BeChannel)
+    assert channel.readers == ("connections",)
+    assert isinstance(dev, BeWorker)
+    assert dev.provider == DEV.provider
     assert dev.team == lead.team == channel.team
-    assert (dev.team.env["KEY"], dev.team.ping, dev.team.lease, dev.team.stop_grace) == ("s3cret", 0.5, 2.0, 1.0)
+    assert (dev.team.env["KEY"], dev.team.ping, dev.team.lease, dev.team.stop_grace) == (
+        "s3cret",
+        0.5,
+        2.0,
+        1.0,
+    )
     assert dev.team.instance == home.instance
     assert "s3cret" not in json.dumps(RECORD.to_json())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from providers.jobs import job_in
 
 from maestro_ray.actors.turn import Turn
 from maestro_ray.agent.sweep import find
@@ -15,7 +16,6 @@ from maestro_ray.home import Home
 from maestro_ray.model.agent import Failed, Finished
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.testing import eventually
-from providers.jobs import job_in
 
 from .parts import ENV, a_worker, command
 
@@ -30,8 +30,13 @@ class Stage:
         self.turn = Turn(part, self.job, self.said.append, self.taken.append)
 
 
-async def test_words_do_not_wait_for_the_next_ones(home: Home, tmp_path: Path) -> None:
-    stage = Stage(home, tmp_path, command("echo one; echo two; until [ -e go ]; do sleep 0.02; done"))
+async def test_words_do_not_wait_for_the_next_ones(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maestro_ray.actors.turn.TEXT_SECONDS", 0.5)
+    stage = Stage(
+        home, tmp_path, command("echo one; sleep 0.02; echo two; until [ -e go ]; do sleep 0.02; done")
+    )
     await stage.turn.begin()
     finishing = asyncio.create_task(stage.turn.finish())
     await eventually(lambda: "".join(stage.said) == "one\ntwo\n")
@@ -72,7 +77,8 @@ async def test_the_agent_sees_what_is_named_for_it_and_no_more(home: Home, tmp_p
     await stage.turn.stop()
     seen = "".join(stage.said)
     assert "NAMED=yes" in seen
-    assert "s3cret" not in seen and "RAY_" not in seen
+    assert "s3cret" not in seen
+    assert "RAY_" not in seen
 
 
 async def test_what_steers_before_the_program_runs_comes_after_its_prompt(home: Home, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from workspace.sample import Sample
 
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.actors.turn import Ended
@@ -12,7 +13,6 @@ from maestro_ray.actors.workbench import Workbench
 from maestro_ray.home import Home
 from maestro_ray.model.agent import Failed, Finished, RateLimited
 from maestro_ray.ports import ProviderSpec
-from workspace.sample import Sample
 
 from .parts import a_run, a_worker, command
 
@@ -43,11 +43,15 @@ def conflicting(sample: Sample) -> tuple[str, str, dict[str, Any]]:
     return mine, epic, a_run(base, commit=mine, onto=epic)
 
 
-async def test_a_conflict_comes_with_its_markers_and_a_word_about_them(bench: Workbench, sample: Sample) -> None:
+async def test_a_conflict_comes_with_its_markers_and_a_word_about_them(
+    bench: Workbench, sample: Sample
+) -> None:
     _, _, run = conflicting(sample)
     await bench.prepare(run)
     text = (bench._path() / "a.txt").read_text()
-    assert "<<<<<<< " in text and "mine" in text and "theirs" in text
+    assert "<<<<<<< " in text
+    assert "mine" in text
+    assert "theirs" in text
     assert (bench._path() / "other.txt").read_text() == "theirs\n"
     assert "conflict markers are in a.txt" in bench.job(run, []).prompt
 
@@ -85,7 +89,12 @@ async def test_the_next_run_knows_nothing_of_an_old_conflict(bench: Workbench, s
     await work(bench, run)
     outcome = await work(bench, a_run(run["base"], id="run-2", commit=mine), **{"new.txt": "x\n"})
     assert outcome.action == "complete"
-    assert sample.files(outcome.body["result"]["commit"]).keys() == {"a.txt", "b.txt", ".gitignore", "new.txt"}
+    assert sample.files(outcome.body["result"]["commit"]).keys() == {
+        "a.txt",
+        "b.txt",
+        ".gitignore",
+        "new.txt",
+    }
 
 
 async def test_a_revision_goes_on_from_the_work_before_it(bench: Workbench, sample: Sample) -> None:
@@ -96,7 +105,9 @@ async def test_a_revision_goes_on_from_the_work_before_it(bench: Workbench, samp
     assert sample.sha("task/add-it") == second.body["result"]["commit"]
 
 
-async def test_the_branch_follows_wherever_an_attempt_that_died_had_left_it(bench: Workbench, sample: Sample) -> None:
+async def test_the_branch_follows_wherever_an_attempt_that_died_had_left_it(
+    bench: Workbench, sample: Sample
+) -> None:
     base = sample.sha("main")
     await work(bench, a_run(base), **{"one.txt": "from a life that died before its report\n"})
     outcome = await work(bench, a_run(base, epoch=2), **{"one.txt": "1\n"})
@@ -123,11 +134,20 @@ async def test_the_job_says_all_a_provider_needs(bench: Workbench, sample: Sampl
     run["comments"] = [{"author": "reviewer", "body": "more tests", "created_at": 1.0}]
     await bench.prepare(run)
     job = bench.job(run, ["mind the API"])
-    assert (job.run, job.purpose, job.key, job.test, job.revision, job.attempt) == ("run-1", "review", "add", "t", 1, 2)
-    assert job.evidence is not None and job.evidence.read_text() == '{\n  "exit_code": 0\n}'
+    assert (job.run, job.purpose, job.key, job.test, job.revision, job.attempt) == (
+        "run-1",
+        "review",
+        "add",
+        "t",
+        1,
+        2,
+    )
+    assert job.evidence is not None
+    assert job.evidence.read_text() == '{\n  "exit_code": 0\n}'
     for words in ("more tests", "mind the API", "Add it"):
         assert words in job.prompt
-    assert job.worktree.is_dir() and job.scratch.stat().st_mode & 0o077 == 0
+    assert job.worktree.is_dir()
+    assert job.scratch.stat().st_mode & 0o077 == 0
     await bench.finish(run)
     assert not job.scratch.exists()
     await bench.clear()

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from agent.programs import STUBBORN
+from workspace.sample import Sample, committer
+
 from maestro_ray.actors.messages import (
     Assign,
     BeWorker,
@@ -29,7 +30,6 @@ from maestro_ray.errors import IllegalEvent, JournalBroken
 from maestro_ray.home import Home
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.testing import FakeClock, eventually
-from workspace.sample import Sample, committer
 
 from .office import Office
 from .parts import a_run, a_worker, command
@@ -78,7 +78,9 @@ def kinds(office: Office) -> list[str]:
     return [post.kind for post in office.of(Post)]
 
 
-async def test_work_becomes_a_commit_of_the_worker_on_the_task_branch(hire: Hire, office: Office, sample: Sample) -> None:
+async def test_work_becomes_a_commit_of_the_worker_on_the_task_branch(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
     base = sample.sha("main")
     worker = hire("echo hello > new.txt; echo so done")
     worker.handle("lead", Assign(a_run(base)))
@@ -95,7 +97,8 @@ async def test_work_becomes_a_commit_of_the_worker_on_the_task_branch(hire: Hire
     assert {"Maestro-Run: run-1", "Maestro-Task: task-id", "Maestro-Session: session-dev"} <= set(trailers)
     assert report.body["result"]["files"] == ["new.txt"]
     assert report.body["result"]["summary"] == "so done"
-    assert sample.sha("main") == base and not (sample.path / "new.txt").exists()
+    assert sample.sha("main") == base
+    assert not (sample.path / "new.txt").exists()
 
 
 async def test_the_team_hears_of_it(hire: Hire, office: Office, sample: Sample) -> None:
@@ -116,7 +119,9 @@ async def test_changing_nothing_is_a_failure(hire: Hire, office: Office, sample:
     assert report.body == {"reason": "the agent changed nothing", "retryable": True, "hold": False}
 
 
-async def test_a_failing_agent_is_a_failure_with_its_words(hire: Hire, office: Office, sample: Sample) -> None:
+async def test_a_failing_agent_is_a_failure_with_its_words(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
     hire("echo cannot; exit 3").handle("lead", Assign(a_run(sample.sha("main"))))
     assert "exited with code 3: cannot" in (await reported(office, "fail")).body["reason"]
 
@@ -165,7 +170,9 @@ async def test_what_a_reviewer_says_is_passed_on_and_what_it_changes_is_not(
     assert sample.sha("task/add-it") == side
 
 
-async def test_evidence_is_laid_beside_the_worktree_and_taken_away(hire: Hire, office: Office, sample: Sample, home: Home) -> None:
+async def test_evidence_is_laid_beside_the_worktree_and_taken_away(
+    hire: Hire, office: Office, sample: Sample, home: Home
+) -> None:
     worker = hire('cat "$MAESTRO_EVIDENCE" || env', "review")
     run = a_run(sample.sha("main"), "review", evidence={"exit_code": 1, "commit": "c"})
     worker.handle("lead", Assign(run))
@@ -174,7 +181,9 @@ async def test_evidence_is_laid_beside_the_worktree_and_taken_away(hire: Hire, o
     assert list((home.root / "scratch").glob("*/*")) == []
 
 
-async def test_a_rate_limit_is_a_pause_and_no_failure(hire: Hire, office: Office, sample: Sample, tmp_path: Path) -> None:
+async def test_a_rate_limit_is_a_pause_and_no_failure(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
     spec = script(tmp_path, "{ rate_limit = 0.01 }", '{ edit = "new.txt", text = "x" }')
     worker = hire(spec)
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
@@ -205,14 +214,18 @@ async def test_withdrawn_the_whole_tree_ends_and_nothing_is_reported(
     assert worker.handle("lead", Withdraw("run-1", "session-dev")) is None
 
 
-async def test_a_withdrawal_of_another_run_changes_nothing(hire: Hire, office: Office, sample: Sample) -> None:
+async def test_a_withdrawal_of_another_run_changes_nothing(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
     worker = hire("echo hi > new.txt")
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     assert worker.handle("lead", Withdraw("run-0", "session-dev")) is None
     await reported(office)
 
 
-async def test_withdrawn_before_it_began_it_never_begins(hire: Hire, office: Office, sample: Sample, home: Home) -> None:
+async def test_withdrawn_before_it_began_it_never_begins(
+    hire: Hire, office: Office, sample: Sample, home: Home
+) -> None:
     worker = hire("sleep 60")
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     await worker.handle("lead", Withdraw("run-1", "session-dev"))
@@ -220,7 +233,9 @@ async def test_withdrawn_before_it_began_it_never_begins(hire: Hire, office: Off
     assert office.of(Report) == []
 
 
-async def test_quitting_leaves_no_process_and_no_worktree(hire: Hire, office: Office, sample: Sample, home: Home) -> None:
+async def test_quitting_leaves_no_process_and_no_worktree(
+    hire: Hire, office: Office, sample: Sample, home: Home
+) -> None:
     worker = hire("setsid sleep 60 & sleep 60")
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
@@ -231,7 +246,9 @@ async def test_quitting_leaves_no_process_and_no_worktree(hire: Hire, office: Of
     assert office.of(Report) == []
 
 
-async def test_two_who_stop_it_both_wait_for_the_end(hire: Hire, office: Office, sample: Sample, home: Home) -> None:
+async def test_two_who_stop_it_both_wait_for_the_end(
+    hire: Hire, office: Office, sample: Sample, home: Home
+) -> None:
     worker = hire("trap '' TERM; sleep 60")
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
@@ -242,7 +259,9 @@ async def test_two_who_stop_it_both_wait_for_the_end(hire: Hire, office: Office,
     await first
 
 
-async def test_the_same_assignment_twice_runs_once(hire: Hire, office: Office, sample: Sample, tmp_path: Path) -> None:
+async def test_the_same_assignment_twice_runs_once(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
     worker = hire(f"echo ran >> {tmp_path}/count; echo hi > new.txt")
     run = a_run(sample.sha("main"))
     worker.handle("lead", Assign(run))
@@ -256,7 +275,9 @@ async def test_the_same_assignment_twice_runs_once(hire: Hire, office: Office, s
     assert len(office.of(Report)) == 1
 
 
-async def test_a_new_epoch_of_the_same_run_begins_again(hire: Hire, office: Office, sample: Sample, tmp_path: Path, home: Home) -> None:
+async def test_a_new_epoch_of_the_same_run_begins_again(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path, home: Home
+) -> None:
     gate = tmp_path / "gate"
     worker = hire(f"echo hi > new.txt; until [ -e {gate} ]; do sleep 0.02; done")
     run = a_run(sample.sha("main"))
@@ -289,7 +310,9 @@ async def test_a_report_that_cannot_be_taken_now_is_made_again(
 async def test_a_directive_into_the_running_turn_is_receipted_as_such(
     hire: Hire, office: Office, sample: Sample, tmp_path: Path
 ) -> None:
-    worker = hire(script(tmp_path, '{ say = "ready" }', '{ until = "go" }', '{ edit = "new.txt", text = "x" }'))
+    worker = hire(
+        script(tmp_path, '{ say = "ready" }', '{ until = "go" }', '{ edit = "new.txt", text = "x" }')
+    )
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     await office.until(lambda: any("ready" in text.text for text in office.of(Text)))
     await worker.handle("channel", Directive("d1", "mind the API"))
@@ -316,7 +339,9 @@ async def test_a_directive_while_the_agent_is_being_started_is_not_lost(
     await reported(office)
 
 
-async def test_a_directive_while_idle_is_in_every_later_prompt(hire: Hire, office: Office, sample: Sample) -> None:
+async def test_a_directive_while_idle_is_in_every_later_prompt(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
     worker = hire('cat "$MAESTRO_PROMPT_FILE"', "review")
     await worker.handle("channel", Directive("d1", "mind the API"))
     assert office.of(Delivered) == []
@@ -324,7 +349,8 @@ async def test_a_directive_while_idle_is_in_every_later_prompt(hire: Hire, offic
         run = a_run(sample.sha("main"), "review", id=f"run-{number}")
         worker.handle("lead", Assign(run))
         output = (await reported(office, count=number)).body["result"]["output"]
-        assert "[OPERATOR STEERING]" in output and "mind the API" in output
+        assert "[OPERATOR STEERING]" in output
+        assert "mind the API" in output
     assert office.of(Delivered) == [Delivered("review-1", "d1", "next-turn")]
 
 
@@ -341,14 +367,17 @@ async def test_a_directive_told_again_is_receipted_again(hire: Hire, office: Off
     assert office.of(Delivered)[0] == office.of(Delivered)[1]
 
 
-async def test_cleared_directives_are_in_no_prompt_and_kept_ones_are(hire: Hire, office: Office, sample: Sample) -> None:
+async def test_cleared_directives_are_in_no_prompt_and_kept_ones_are(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
     worker = hire('cat "$MAESTRO_PROMPT_FILE"', "review")
     await worker.handle("channel", Directive("d1", "an old wish"))
     await worker.handle("channel", Directive("d2", "a lasting wish"))
     worker.handle("channel", DirectivesCleared(("d2",)))
     worker.handle("lead", Assign(a_run(sample.sha("main"), "review")))
     output = (await reported(office)).body["result"]["output"]
-    assert "a lasting wish" in output and "an old wish" not in output
+    assert "a lasting wish" in output
+    assert "an old wish" not in output
 
 
 async def test_what_is_not_for_a_worker_is_refused(hire: Hire) -> None:

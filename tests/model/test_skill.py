@@ -36,4 +36,4 @@ def test_the_answer_is_a_level_or_a_refusal(value: object) -> None:
     try:
         assert proficiency(value) in range(1, 6)
     except ValueError as error:
-        assert "a proficiency is" in str(error)  # noqa: PT017
+        assert "a proficiency is" in str(error)

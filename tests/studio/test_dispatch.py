@@ -49,9 +49,10 @@ async def test_a_session_holds_one_run_at_a_time(rest: Rest) -> None:
 
 async def test_two_projects_share_nothing(rest: Rest) -> None:
     one, two = await rest.project("github:acme/one"), await rest.project("github:acme/two")
-    team = await PretendTeam.join(rest, one)
     other = await PretendTeam.join(rest, two)
     plan = await rest.plan(one, TWO)
+    assert await other.held() == []
+    team = await PretendTeam.join(rest, one)
     assert await other.held() == []
     await team.bootstrap()
     # the second project's workers are idle and as able, and get none of it

@@ -412,7 +412,7 @@ async def test_a_tester_that_is_away_for_a_moment_is_waited_for(rest: Rest, stud
 
 async def test_another_teams_tester_is_none_for_this_plan(rest: Rest) -> None:
     project = await rest.project()
-    await PretendTeam.join(rest, project, [("test-9", "test")], workspace="/clone", serves_all=False)
+    await PretendTeam.join(rest, project, [("test-9", "test")], serves_all=False)
     team = await PretendTeam.join(rest, project, WORKERS[:3])
     await rest.plan(project, team_id=team.id)
     await team.bootstrap()

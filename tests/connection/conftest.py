@@ -1,0 +1,26 @@
+"""A home, and a real Studio on loopback in this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from maestro_ray.home import Home
+from maestro_ray.testing import LocalStudio
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "home", tmp_path / "run")
+    home.prepare()
+    return home
+
+
+@pytest.fixture
+async def studio(home: Home) -> AsyncIterator[LocalStudio]:
+    studio = LocalStudio(home)
+    await studio.start()
+    yield studio
+    await studio.stop()
