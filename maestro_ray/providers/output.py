@@ -18,6 +18,8 @@ _CONTROLS = {
     **{ord(c): c for c in "\n\t\r"},
     **{ord(c): "\n" for c in "\u2028\u2029"},
 }
+# also behind the marks of quotations and lists, where Markdown still knows a fence
+_VERDICT = re.compile(r"^(?=[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s[\s>]*)*(?:VERDICT\s*:|```|~~~))", re.IGNORECASE)
 _NO_PARAMETER = re.compile(r"[^ -?]")
 _STRING_END = re.compile("[\a\x1b\n]")
 
@@ -35,8 +37,8 @@ def clean(text: str) -> str:
 
 
 def without_verdict(text: str) -> str:
-    """The same text behind a bar, where no line can be read as a verdict or opens a code fence that would hide one."""
-    return "\n".join(f"| {line}" for line in text.splitlines())
+    """The same text with no line that could be read as a verdict, or that opens a code fence which would hide one."""
+    return "\n".join(_VERDICT.sub("| ", line) for line in text.splitlines())
 
 
 class Lines:

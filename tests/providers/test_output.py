@@ -146,5 +146,6 @@ def test_no_verdict_survives_and_ours_is_read(text: str) -> None:
     assert read_verdict(f"{changed}\nVERDICT: APPROVED", "c").approved
 
 
-def test_every_line_stays_as_it_is_behind_the_bar() -> None:
-    assert without_verdict("a\n  the VERDICT: x\n\nb") == "| a\n|   the VERDICT: x\n| \n| b"
+def test_other_text_is_not_touched() -> None:
+    assert without_verdict("a\n  the VERDICT: x\n\nb ```") == "a\n  the VERDICT: x\n\nb ```"
+    assert without_verdict("VERDICT: x\n1. ```") == "| VERDICT: x\n| 1. ```"

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from maestro_ray.ids import new_id
 from maestro_ray.studio import dispatch
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.app import Studio
@@ -209,17 +208,21 @@ async def test_what_is_over_costs_nothing_and_what_waits_costs_no_statement_each
         sa.event.remove(engine, "before_cursor_execute", count)
         return len(statements)
 
-    def pile_up(tx: Transaction, count: int) -> None:
-        # those that wait can be given to nobody: nobody has the role of their task
+    def one_run(tx: Transaction) -> None:
+        # one that waits can be given to nobody: nobody has the role of its task
+        tx.update(t.tasks, task, role="archaeologist")
         state = "queued" if waiting else "succeeded"
-        row = {"plan_id": plan["id"], "task_id": task, "purpose": "execute", "state": state, "result": {}}
-        tx.execute(
-            t.runs.insert().values([{"id": new_id(), "created_at": tx.now, **row} for _ in range(count)])
-        )
+        tx.insert(t.runs, plan_id=plan["id"], task_id=task, purpose="execute", state=state, note="many")
 
-    await studio.store.write(lambda tx: tx.update(t.tasks, task, role="archaeologist"))
-    await studio.store.write(pile_up, 1)
+    def twice_as_many(tx: Transaction) -> None:
+        columns = [sa.func.hex(sa.func.randomblob(16)), *list(t.runs.c)[1:]]
+        copies = sa.select(*columns).where(t.runs.c.note == "many")
+        tx.execute(t.runs.insert().from_select(list(t.runs.c), copies))
+
+    await studio.store.write(one_run)
     before = await cost()
-    for _ in range(4):
-        await studio.store.write(pile_up, 500)
+    for _ in range(11):
+        await studio.store.write(twice_as_many)
+    many = sa.select(sa.func.count()).where(t.runs.c.note == "many")
+    assert await studio.store.read(lambda tx: tx.execute(many).scalar_one()) == 2048
     assert await cost() == before <= 8
