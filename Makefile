@@ -26,7 +26,7 @@ demo: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@echo "maestro: running the tests (make test PYTEST_ARGS='-k word' for some of them)"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ MaestroError
 │   ├── BadRemote                    an address of `origin` that names no project
 │   ├── BranchInUse, RefMoved        somebody else works on a branch; nothing was changed
 │   ├── NotFound                     a team, plan, task, decision that does not exist
-│   ├── NoTeam
+│   │   └── NoTeam
 │   └── Conflict                     a request the present state does not allow
 ├── AgentError                   the agent's program
 │   ├── ProviderMissing
@@ -204,11 +204,14 @@ class NotFound(UserError):
         return str(self.args[2]) if len(self.args) > 2 else ""
 
 
-class NoTeam(UserError):
+class NoTeam(NotFound):
     """Nothing to steer, watch or stop."""
 
     template = "no team runs on this repository"
-    hint_template = "start one with `maestro team`; what runs elsewhere: `maestro status`"
+
+    @property
+    def hint(self) -> str:
+        return "start one with `maestro team`; what runs elsewhere: `maestro status`"
 
 
 class Conflict(UserError):

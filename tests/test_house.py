@@ -111,7 +111,7 @@ def test_every_source_begins_with_a_sentence_and_has_its_test(path):
         expected = TESTED_ELSEWHERE.get(name) or _mirror(path)
         assert (ROOT / expected).is_file(), f"{name} has no test file {expected}"
     assert docstring, f"{name} does not say what it is"
-    assert re.match(r"[A-Z`].*[.:]", docstring.splitlines()[0] + "."), docstring
+    assert re.match(r"[A-Za-z`].*[.:]", docstring.splitlines()[0] + "."), docstring
 
 
 def _mirror(path: Path) -> str:

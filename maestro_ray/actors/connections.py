@@ -393,8 +393,14 @@ class Connections:
                 return
             else:
                 if team.ending is None and team.hold(assignment):
+                    await self._serve(team, assignment["plan"]["id"])
                     self.courier.tell(team.record.lead, Assign(assignment))
                 return
+
+    async def _serve(self, team: LiveTeam, plan_id: str) -> None:
+        """A team without a plan of its own takes up each that it is given work of, and goes on when it is over."""
+        if team.record.serves_all and plan_id not in team.record.plans:
+            await self.add_plan(team, plan_id)
 
     # ── life and death of sessions ───────────────────────────────────────────────────────────────────────────────
 
@@ -457,7 +463,8 @@ class Connections:
 
     async def add_plan(self, team: LiveTeam, plan_id: str) -> None:
         """The team works for this plan and ends with it."""
-        record = replace(team.record, plans=(*team.record.plans, plan_id))
+        plans = dict.fromkeys((*team.record.plans, plan_id))
+        record = replace(team.record, plans=tuple(plans))
         team.open_plans.add(plan_id)
         await self.record(record, team.env)
 

@@ -20,6 +20,11 @@ class Happenings:
         self._news = asyncio.Event()
         self.over = False
 
+    @property
+    def last(self) -> int:
+        """The number of the newest; 0 when there is none."""
+        return self._last
+
     def add(self, kind: str, at: float, **body: Any) -> None:
         self._last += 1
         self._kept.append({"n": self._last, "kind": kind, "at": at, **body})

@@ -17,7 +17,7 @@ from maestro_ray.actors.result import workers
 from maestro_ray.actors.start import UP_WITHIN, start_team
 from maestro_ray.actors.team_record import MemberRecord
 from maestro_ray.connection.line import Notify
-from maestro_ray.errors import Conflict, MaestroError, NotFound, StartFailed, UsageError
+from maestro_ray.errors import Conflict, MaestroError, NoTeam, NotFound, StartFailed, UsageError
 from maestro_ray.ids import new_id
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.workspace.remote import project_key
@@ -74,15 +74,17 @@ class Service:
     async def team_stop(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
         if not teams:
-            raise NotFound("team", params.get("team") or "here", "see `maestro status`")
+            raise NoTeam
         await asyncio.gather(*(asyncio.shield(self._connections.end_team(team, "stopped")) for team in teams))
         return [{"id": team.record.id, "name": team.record.name, "result": team.result} for team in teams]
 
     async def team_watch(self, params: Params, notify: Notify) -> Any:
         """Notifications `team.event` from `after` on; the answer comes when the team is over."""
         team = await self._one(params, ended=True)
+        now = team.happenings.last
         async for event in team.happenings.follow(_after(params)):
-            notify("team.event", event)
+            # what is past may be settled by now; only the newest of it says how things are
+            notify("team.event", {**event, "past": event["n"] < now})
         return team.result
 
     async def team_logs(self, params: Params, _notify: Notify) -> Any:
@@ -161,7 +163,7 @@ class Service:
             raise UsageError("a directive needs words", 'for example: maestro steer "keep the public API"')
         teams = await self._chosen(params)
         if not teams:
-            raise NotFound("team", params.get("team") or "here", "start one with `maestro team`")
+            raise NoTeam
         directive = str(params.get("id") or new_id())
         numbers = await asyncio.gather(*(self._ask_channel(team, Steer(directive, text)) for team in teams))
         return {
@@ -249,7 +251,7 @@ class Service:
         living = await self._chosen(params) if not params.get("team") else []
         teams = living or await self._chosen(params, ended=ended)
         if not teams:
-            raise NotFound("team", params.get("team") or "here", "start one with `maestro team`")
+            raise NoTeam
         if len(living) > 1:
             names = ", ".join(team.record.name for team in living)
             raise Conflict(f"several teams run here: {names}", "name the one you mean")

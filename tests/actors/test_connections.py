@@ -61,9 +61,8 @@ async def all_messages(maestro: LocalMaestro, name: str) -> list[dict[str, Any]]
 
 async def test_a_new_lead_learns_who_is_here(maestro: LocalMaestro, sample: Sample) -> None:
     name = (await begin(maestro, sample, plan=None))["team"]["name"]
-    (live,) = maestro.connections.teams.values()
+    await maestro.until("team.up")
     await maestro.kill("lead")
-    await eventually(lambda: live.up.is_set())
     async with asyncio.timeout(20):
         while (await maestro.call("team.status", team=name))[0]["state"] != "active":
             await asyncio.sleep(0.01)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 from maestro_ray.agent.sweep import ProcessId, alive, identify
 from maestro_ray.daemon.processes import descendants, kill
@@ -23,6 +24,9 @@ def test_a_family_is_found_and_ended_whatever_its_sessions():
         assert len(family) == 2
         kill(family)
         parent.wait()
+    until = time.monotonic() + 5
+    while any(alive(each) for each in family) and time.monotonic() < until:
+        time.sleep(0.01)
     assert not any(alive(each) for each in family)
 
 

@@ -108,7 +108,7 @@ class Machine:
 
     def worktrees(self) -> list[Path]:
         root = self.home / "worktrees"
-        return [path for path in root.glob("*/*")] if root.is_dir() else []
+        return list(root.glob("*/*")) if root.is_dir() else []
 
     def until(self, what: Callable[[], Any], within: float = 60, pause: float = 0.1) -> Any:
         """The first true answer."""

@@ -204,7 +204,7 @@ def test_everything_listens_on_loopback_only(shared):
 
 def _socket_inodes(pid: int) -> set[str]:
     try:
-        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        links = [str(Path(f"/proc/{pid}/fd/{fd}").readlink()) for fd in os.listdir(f"/proc/{pid}/fd")]
     except OSError:
         return set()
     return {link[8:-1] for link in links if link.startswith("socket:[")}

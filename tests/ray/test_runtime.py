@@ -54,7 +54,13 @@ def test_a_plan_completes_once_whichever_actor_is_killed(shared, victim, tmp_pat
     assert re.search(r"^Greet again +completed ", watched.stdout, re.M)
     assert shared.git(repo, "show", "main:greeting.txt") == "hello again\n"
     subjects = shared.git(repo, "log", "--format=%s", "main").splitlines()
-    assert sorted(subjects) == ["Begin: Greet again", "Greet again", "Merge: Greet again", "Release: Greet again", "begin"]
+    assert sorted(subjects) == [
+        "Begin: Greet again",
+        "Greet again",
+        "Merge: Greet again",
+        "Release: Greet again",
+        "begin",
+    ]
     assert shared.agents() == []
     assert shared.worktrees() == []
 
