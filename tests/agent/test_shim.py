@@ -256,7 +256,8 @@ print(asyncio.run(run(argv, Path("/"), {{}}, {mark!r}))[1])
     *status, oom, stat = done.stdout.strip().splitlines()
     masks = dict(line.split(":\t") for line in status if line.startswith(("SigBlk", "SigIgn", "SigCgt")))
 
-    assert {int(value, 16) for value in masks.values()} == {0}
+    # 32 and 33 are the C library's own: nobody can change them through it, and whoever runs the tests may have
+    assert {int(value, 16) & ~(0b11 << 31) for value in masks.values()} == {0}
     assert oom == "0"
     assert stat.rpartition(")")[2].split()[16] == ("0" if os.geteuid() == 0 else "5")
 
