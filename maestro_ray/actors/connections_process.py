@@ -25,8 +25,10 @@ from maestro_ray.ids import suffix
 class ConnectionsProcess:
     """Wires Connections to this machine: its files, sockets and clock."""
 
-    def __init__(self, home: Home, send: Send, slots: SlotActors) -> None:
+    def __init__(self, home: Home, send: Send, slots: SlotActors, begun: Sequence[str] = ()) -> None:
+        """`begun` are slots that are being made already, and will say hello in a moment."""
         self._home = home
+        self._begun = begun
         self._slots = slots
         self._courier = Courier(f"{CONNECTIONS}#{os.getpid()}-{suffix()}", send)
         self._connections: Connections | None = None
@@ -46,6 +48,8 @@ class ConnectionsProcess:
             SystemClock(),
         )
         self._connections.start()
+        for name in self._begun:
+            self._connections.pool.add(name)
         self._line = LineServer(self._home.connections_socket, Service(self._connections).handle)
         await self._line.start()
 

@@ -95,13 +95,17 @@ class SlotActor:
 class ConnectionsActor:
     """Connections inside Ray, with its end of the local line."""
 
-    async def __init__(self, home_root: str, home_run: str) -> None:  # type: ignore[misc]  # Ray awaits it
+    async def __init__(  # type: ignore[misc]  # Ray awaits it
+        self, home_root: str, home_run: str, begun: Sequence[str]
+    ) -> None:
+        """`begun` are the slots the boot driver makes; in a later life of this actor they are what the journal says."""
         from maestro_ray.actors.connections_process import ConnectionsProcess
 
         home = Home(Path(home_root), Path(home_run))
         _log_to(home.logs / "connections.log", CONNECTIONS)
         peers = Peers()
-        self._process = ConnectionsProcess(home, peers.send, RaySlots(home, peers))
+        again = ray.get_runtime_context().was_current_actor_reconstructed
+        self._process = ConnectionsProcess(home, peers.send, RaySlots(home, peers), () if again else begun)
         self._starting = asyncio.get_running_loop().create_task(self._process.start())
 
     async def ready(self) -> int:
@@ -155,7 +159,7 @@ class RaySlots:
 def make_actors(home: Home, slots: Sequence[str]) -> tuple[ActorHandle, list[ActorHandle]]:
     """Connections and the first slots, all begun at once."""
     connections: ActorHandle = _CONNECTIONS.options(name=CONNECTIONS, get_if_exists=True).remote(
-        str(home.root), str(home.run)
+        str(home.root), str(home.run), list(slots)
     )
     made = [_SLOT.options(name=name, get_if_exists=True).remote(name, str(home.logs)) for name in slots]
     return connections, made
