@@ -85,6 +85,7 @@ class Connections:
         self.pool = Pool(config.pool)
         self.slots = slots
         self.teams: dict[str, LiveTeam] = {}
+        self.projects: dict[str, str] = {}
         self.ended: dict[str, LiveTeam] = {}
         self.socket = StudioSocket(ws_url, studio.authorise, self._on_event, self._on_gap)
         self._mailbox = Mailbox(self._handle)

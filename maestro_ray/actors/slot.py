@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, Protocol
 
 from maestro_ray.actors.mail import Courier, Letter, Mailbox, Send
@@ -63,6 +64,8 @@ class Slot:
             if self._occupant is None and not self._quitting:
                 await self._ask_who()
             await asyncio.sleep(HELLO_EVERY)
+            if self._occupant is None:
+                warm_up()
 
     async def _ask_who(self) -> None:
         try:
@@ -131,6 +134,12 @@ class Slot:
                 self._leaving = asyncio.get_running_loop().create_task(self._quit())
                 return
             await asyncio.sleep(team.ping)
+
+
+def warm_up() -> None:
+    """Load what any part needs, some time after the start, when nobody waits for this slot or its processor."""
+    for name in ("channel", "lead", "worker"):
+        import_module(f"maestro_ray.actors.{name}")
 
 
 def occupant(part: Part, courier: Courier, clock: Clock) -> Occupant:

@@ -67,16 +67,20 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     }
 
 
+async def _project(connections: Connections, key: str) -> str:
+    """The id of the project with this key, which is asked for once: it never changes."""
+    if key not in connections.projects:
+        found = await connections.studio.post("projects", {"key": key, "name": key.rpartition("/")[2] or key})
+        connections.projects[key] = found["id"]
+    return connections.projects[key]
+
+
 async def _allocate(connections: Connections, request: TeamRequest) -> TeamRecord:
     studio = connections.studio
-    project = await studio.post(
-        "projects", {"key": request.key, "name": request.key.rpartition("/")[2] or request.key}
-    )
-    lead = await studio.post(
-        "agent-sessions", {"project_id": project["id"], "role": "lead", "name": request.bot}
-    )
+    project = await _project(connections, request.key)
+    lead = await studio.post("agent-sessions", {"project_id": project, "role": "lead", "name": request.bot})
     try:
-        return await _allocate_team(connections, request, project["id"], lead["id"])
+        return await _allocate_team(connections, request, project, lead["id"])
     except Exception:
         # nobody would ever end this session in order
         with contextlib.suppress(MaestroError):
