@@ -13,7 +13,7 @@ from e2e.machine import Machine
 from maestro_ray.connection.call import Line
 from maestro_ray.home import Home
 
-SIZES = (4, 8)
+SIZES = (4, 8, 16)
 
 
 def measure(rounds: int) -> Table:
