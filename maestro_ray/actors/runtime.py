@@ -65,6 +65,9 @@ class Peers:
                 raise PeerGone(name) from error
         return self._handles[name]
 
+    def know(self, name: str, handle: ActorHandle) -> None:
+        self._handles[name] = handle
+
     def forget(self, name: str) -> None:
         self._handles.pop(name, None)
 
@@ -139,7 +142,10 @@ class RaySlots:
         self._peers = peers
 
     def make(self, name: str) -> None:
-        _SLOT.options(name=name, get_if_exists=True).remote(name, str(self._home.logs))
+        # keeping the handle spares the first call to this slot a look-up
+        self._peers.know(
+            name, _SLOT.options(name=name, get_if_exists=True).remote(name, str(self._home.logs))
+        )
 
     async def become(self, name: str, part: Part) -> None:
         while True:

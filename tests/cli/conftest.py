@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from maestro_cli import invocation
 from maestro_cli.invocation import Invocation
 
