@@ -97,7 +97,7 @@ class Home:
             return path.read_text().strip()
         except FileNotFoundError:
             self.prepare()
-            fresh = path.with_name(f"machine.id.{os.getpid()}")
+            fresh = path.with_name(f"machine.id.{os.urandom(8).hex()}")
             fresh.touch(mode=0o600)
             fresh.write_text(os.urandom(8).hex() + "\n")
             try:
