@@ -197,7 +197,8 @@ async def test_a_release_that_is_stopped_leaves_no_test_running(
     await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
     releasing.cancel()
     await asyncio.gather(releasing, return_exceptions=True)
-    assert find(f"{home.instance}:") == []
+    # a start that is cut leaves the end to the shim, which has up to two seconds
+    await eventually(lambda: not find(f"{home.instance}:"))
 
 
 # ── cleaning up ──────────────────────────────────────────────────────────────────────────────────────────────────
