@@ -74,13 +74,13 @@ class Daemon:
             case _:
                 began = time.monotonic()
                 await self._supervisor.ensure(progress)
+                ensured = time.monotonic()
                 answer = await call(self._home.connections_socket, method, params, notify)
                 if method == "team.start":
-                    answer["timings"] = {
-                        "ensure": round(time.monotonic() - began, 4) - sum(answer["timings"].values()),
-                        **answer["timings"],
-                        "cold": self._supervisor.timings,
-                    }
+                    phases = answer["timings"]
+                    check = time.monotonic() - ensured - sum(phases.values())
+                    first = {"ensure": round(ensured - began, 4), "check": round(check, 4)}
+                    answer["timings"] = {**first, **phases, "cold": self._supervisor.timings}
                 return answer
 
     def _status(self) -> dict[str, Any]:

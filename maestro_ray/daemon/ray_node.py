@@ -86,9 +86,10 @@ async def end(home: Home, node: RayNode | None) -> None:
 def _end(home: Home, node: RayNode | None) -> None:
     known = {*(node.processes.values() if node else ()), *_find(home).values()}
     roots = [process for process in known if alive(process)]
-    # parents first: a raylet would start new workers for those it sees die
+    # looked for before the parents are gone, who are killed first: a raylet starts new workers for those it sees die
+    below = descendants([process.pid for process in roots])
     kill(roots)
-    kill(descendants([process.pid for process in roots]))
+    kill(below)
     sweep(node_mark(home))
     (home.run / "node.json").unlink(missing_ok=True)
     (home.connections_socket).unlink(missing_ok=True)

@@ -62,6 +62,7 @@ class Supervisor:
                 began = time.monotonic()
                 self.studio = await self._start_studio()
                 self.timings["studio"] = round(time.monotonic() - began, 3)
+                self.trouble.pop("studio", None)
             return self.studio
 
     async def ensure_ray(self, progress: Progress) -> None:
@@ -73,6 +74,7 @@ class Supervisor:
                 self.node = await ray_node.start(self.home)
                 self.timings["ray"] = round(time.monotonic() - began, 3)
                 self.timings.update({f"ray.{phase}": seconds for phase, seconds in self.node.timings.items()})
+                self.trouble.pop("ray", None)
                 self._spawn(self._watch_ray(self.node))
 
     async def adopt(self) -> None:
@@ -147,9 +149,11 @@ class Supervisor:
 
     async def _watch_ray(self, node: RayNode) -> None:
         name = await node.ended()
-        self.node = None
-        log.warning("%s of Ray has ended: the rest of the node is killed and a new one started", name)
-        await ray_node.end(self.home, node)
+        # nobody may start a new node before the old one is gone: they carry the same mark
+        async with self._locks["ray"]:
+            self.node = None
+            log.warning("%s of Ray has ended: the rest of the node is killed and a new one started", name)
+            await ray_node.end(self.home, node)
         if not self._gives_up("ray", f"{name} ended"):
             await self._again("ray", self.ensure_ray)
 
