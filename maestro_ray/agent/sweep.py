@@ -19,6 +19,7 @@ MARK = "MAESTRO_MARK"
 
 _PAUSE = 0.005
 _LOOKS = 5
+_ROUNDS = 8
 
 
 @dataclass(frozen=True, order=True)
@@ -97,11 +98,21 @@ def sweep(mark: str, *, grace: float = 0.0, within: float = 5.0) -> Swept:
 
 
 def _marked(mark: str) -> Iterator[ProcessId]:
-    """As it goes, so that the caller can act at once; the newest first, as a chain of forks lives on in that one."""
-    me = os.getpid()
-    for pid in sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), reverse=True):
-        if pid != me and _carries(pid, mark) and (process := identify(pid)):
-            yield process
+    """As it goes, so that the caller can act at once; the newest first, as a chain of forks lives on in that one.
+
+    Whoever came while this looked is looked at too: a look takes longer than a fork that leaves its parent.
+    """
+    seen = {os.getpid()}
+    for _ in range(_ROUNDS):
+        new = _pids().difference(seen)
+        seen |= new
+        for pid in sorted(new, reverse=True):
+            if _carries(pid, mark) and (process := identify(pid)):
+                yield process
+
+
+def _pids() -> set[int]:
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
 
 
 def _carries(pid: int, mark: str) -> bool:
