@@ -311,7 +311,9 @@ class Connections:
     def _project_event(self, team: LiveTeam, method: str, params: dict[str, Any]) -> None:
         body = {key: value for key, value in params.items() if key not in ("id", "n")}
         team.happenings.add(method, self.clock.wall(), **body)
-        if method in ("run.updated", "decision.requested") and team.open_plans:
+        if method.startswith("decision."):
+            team.card(params["decision"])
+        if team.cards and method in ("run.updated", "decision.requested"):
             self.spawn(self._tell_when_waiting(team))
         if method == "run.updated":
             self._run_updated(team, params["run"])
@@ -339,17 +341,13 @@ class Connections:
 
     async def _tell_when_waiting(self, team: LiveTeam) -> None:
         """Nothing goes on in the team's plans before the operator decides: those who watch should know."""
-        cards: list[Mapping[str, Any]] = []
-        for plan_id in list(team.open_plans):
-            with contextlib.suppress(MaestroError):
-                plan = await self.studio.get(f"plans/{plan_id}")
-                if any(run["state"] in run_machine.LIVE for run in plan["runs"]):
-                    return
-                cards += plan["decisions"]
-        waits = frozenset(card["id"] for card in cards)
-        if waits and waits != team.waits:
-            team.happenings.add("team.waiting", self.clock.wall(), decisions=cards)
-        team.waits = waits
+        plans = [await self._from_studio(f"plans/{plan_id}") for plan_id in list(team.open_plans)]
+        team.cards = {card["id"]: card for plan in plans for card in plan["decisions"]}
+        if any(run["state"] in run_machine.LIVE for plan in plans for run in plan["runs"]):
+            return
+        if team.cards and team.cards.keys() != team.waits:
+            team.happenings.add("team.waiting", self.clock.wall(), decisions=list(team.cards.values()))
+        team.waits = frozenset(team.cards)
 
     def _on_gap(self, channel: str) -> None:
         for team in self.teams.values():
@@ -380,6 +378,7 @@ class Connections:
             cleanup = [run for run in plan["runs"] if run["purpose"] == Purpose.RELEASE_CLEANUP]
             if cleanup and all(run["state"] in run_machine.OVER for run in cleanup):
                 await self._plan_over(team, plan_id)
+        await self._tell_when_waiting(team)
 
     async def _claim(self, team: LiveTeam, session: str, run: str) -> None:
         while team.ending is None:

@@ -28,6 +28,8 @@ class LiveTeam:
         self.up = asyncio.Event()
         self.open_plans = set(record.plans)
         self.ending: asyncio.Task[None] | None = None
+        # the decision cards of its plans that are open, and those it was said to wait for, by id
+        self.cards: dict[str, Mapping[str, Any]] = {}
         self.waits: frozenset[str] = frozenset()
         self.result: Mapping[str, Any] | None = None
         # members come one after the other: each name is given once
@@ -58,6 +60,13 @@ class LiveTeam:
         held = self.runs.get(run)
         if held is not None and held["epoch"] <= epoch:
             del self.runs[run]
+
+    def card(self, decision: Mapping[str, Any]) -> None:
+        """A decision card was put before the operator, answered or withdrawn."""
+        if decision["plan_id"] in self.open_plans and decision["status"] == "open":
+            self.cards[decision["id"]] = decision
+        else:
+            self.cards.pop(decision["id"], None)
 
     def runs_of(self, session: str) -> list[Assignment]:
         return [run for run in self.runs.values() if run["session_id"] == session]

@@ -32,7 +32,12 @@ def descendants(roots: Iterable[int]) -> list[ProcessId]:
 
 
 def kill(processes: Iterable[ProcessId]) -> None:
-    """SIGKILL to exactly these: a pid that belongs to another by now is left alone."""
+    """SIGKILL to exactly these."""
+    signal_to(processes, signal.SIGKILL)
+
+
+def signal_to(processes: Iterable[ProcessId], number: signal.Signals) -> None:
+    """A signal to exactly these: a pid that belongs to another by now is left alone."""
     for process in processes:
         try:
             fd = os.pidfd_open(process.pid)
@@ -40,7 +45,7 @@ def kill(processes: Iterable[ProcessId]) -> None:
             continue
         try:
             if alive(process):
-                signal.pidfd_send_signal(fd, signal.SIGKILL)
+                signal.pidfd_send_signal(fd, number)
         except OSError:
             pass  # it ended in between
         finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray.agent.sweep import ProcessId, alive, identify, sweep
-from maestro_ray.daemon.child import Child, gone
+from maestro_ray.daemon import child
 from maestro_ray.daemon.processes import descendants, kill
 from maestro_ray.daemon.ray_environment import node_mark, ray_environment
 from maestro_ray.home import Home
@@ -36,7 +36,9 @@ class RayNode:
         """Waits until a vital process has ended; its name."""
         vital = {name: process for name, process in self.processes.items() if name in VITAL}
         waits = {
-            asyncio.create_task(gone(process.pid)): name for name, process in vital.items() if alive(process)
+            asyncio.create_task(child.gone(process)): name
+            for name, process in vital.items()
+            if alive(process)
         }
         if len(waits) < len(vital):
             for task in waits:
@@ -70,7 +72,7 @@ async def start(home: Home, attach: str = "") -> RayNode:
     """Start a node and its first actors, or only the actors on a node that runs. Raises `StartFailed` or `Reported`."""
     arguments = ["--attach", attach] if attach else []
     env = ray_environment(home, os.environ)
-    boot = await Child.start(
+    boot = await child.start(
         "Ray", "maestro_ray.actors.boot", arguments, env, home.logs / "ray.log", BOOT_WITHIN
     )
     node = RayNode(boot.answer["address"], await asyncio.to_thread(_find, home), boot.answer["timings"])

@@ -7,15 +7,14 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from maestro_ray.agent.environment import allowed
-from maestro_ray.agent.sweep import MARK, ProcessId, alive, find, identify, sweep
+from maestro_ray.agent.sweep import MARK, ProcessId, find, identify, sweep
 from maestro_ray.connection.line import call
 from maestro_ray.connection.sign_in import sign_in
-from maestro_ray.daemon import ray_node
-from maestro_ray.daemon.child import Child, gone
+from maestro_ray.daemon import child, ray_node
 from maestro_ray.daemon.processes import descendants, kill
 from maestro_ray.daemon.ray_node import RayNode
 from maestro_ray.errors import DaemonUnavailable, MaestroError
@@ -36,7 +35,7 @@ class Supervisor:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.timings: dict[str, float] = {}
-        self.studio: dict[str, Any] | None = None
+        self.studio: Mapping[str, Any] | None = None
         self.node: RayNode | None = None
         self.trouble: dict[str, str] = {}
         self._studio_process: ProcessId | None = None
@@ -44,6 +43,7 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._deaths: dict[str, list[float]] = {"studio": [], "ray": []}
         self._stopping = False
+        self._ending = asyncio.Lock()
 
     async def ensure(self, progress: Progress) -> None:
         """Studio, Ray and Connections are up. Raises the error of what would not start."""
@@ -54,10 +54,11 @@ class Supervisor:
             await asyncio.gather(studio, return_exceptions=True)
         await studio
 
-    async def ensure_studio(self, progress: Progress) -> dict[str, Any]:
+    async def ensure_studio(self, progress: Progress) -> Mapping[str, Any]:
         """Studio answers and this home is signed in; where it is."""
         async with self._locks["studio"]:
             if self.studio is None:
+                self._refuse_when_stopping()
                 progress("starting Studio")
                 began = time.monotonic()
                 self.studio = await self._start_studio()
@@ -69,6 +70,7 @@ class Supervisor:
         """The node is up and Connections answers."""
         async with self._locks["ray"]:
             if self.node is None:
+                self._refuse_when_stopping()
                 progress("starting Ray")
                 began = time.monotonic()
                 self.node = await ray_node.start(self.home)
@@ -88,8 +90,13 @@ class Supervisor:
             await ray_node.end(self.home, left)
 
     async def stop(self, progress: Progress) -> None:
-        """End everything of this home in order, and leave no process of it."""
-        self._stopping = True
+        """End everything of this home in order, and leave no process of it. Asked for twice, it is done once."""
+        async with self._ending:
+            if not self._stopping:
+                self._stopping = True
+                await self._stop(progress)
+
+    async def _stop(self, progress: Progress) -> None:
         if self.node is not None and self.node.running():
             progress("ending the teams")
             await self._disconnect()
@@ -104,20 +111,20 @@ class Supervisor:
 
     # ── Studio ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _start_studio(self) -> dict[str, Any]:
+    async def _start_studio(self) -> Mapping[str, Any]:
         (self.home.run / "studio.json").unlink(missing_ok=True)
         env = {
             **allowed(os.environ, ["PYTHONPATH", "LD_LIBRARY_PATH"]),
             "MAESTRO_HOME": str(self.home.root),
             MARK: f"{self.home.instance}:studio:",
         }
-        child = await Child.start(
+        studio = await child.start(
             "Studio", "maestro_ray.studio", [], env, self.home.logs / "studio.log", STUDIO_WITHIN
         )
-        self._studio_process = child.identity
-        await asyncio.to_thread(sign_in, self.home, child.answer["url"])
-        self._spawn(self._watch_studio(child.identity))
-        return child.answer
+        self._studio_process = studio.process
+        await asyncio.to_thread(sign_in, self.home, studio.answer["url"])
+        self._spawn(self._watch_studio(studio.process))
+        return studio.answer
 
     def _adopt_studio(self) -> None:
         try:
@@ -130,19 +137,14 @@ class Supervisor:
             self._spawn(self._watch_studio(process))
 
     async def _watch_studio(self, process: ProcessId) -> None:
-        await gone(process.pid)
+        await child.gone(process)
         self.studio = None
         if not self._gives_up("studio", "Studio ended"):
             await self._again("studio", self.ensure_studio)
 
     async def _stop_studio(self) -> None:
-        process = self._studio_process
-        if process and alive(process):
-            os.kill(process.pid, 15)
-            try:
-                await asyncio.wait_for(gone(process.pid), 5.0)
-            except TimeoutError:
-                kill([process])
+        if self._studio_process:
+            await child.end(self._studio_process, within=5.0)
         (self.home.run / "studio.json").unlink(missing_ok=True)
 
     # ── Ray ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,6 +168,10 @@ class Supervisor:
             log.warning("the teams could not be ended in order: %r", error)
 
     # ── both ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _refuse_when_stopping(self) -> None:
+        if self._stopping:
+            raise DaemonUnavailable("it is being stopped")
 
     def _gives_up(self, name: str, why: str) -> bool:
         now = time.monotonic()

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
-from maestro_ray.daemon.child import Child, gone
+from maestro_ray.agent.sweep import alive, identify
+from maestro_ray.daemon import child
+from maestro_ray.daemon.processes import reap
 from maestro_ray.errors import Reported, StartFailed
 
 PROGRAM = """
@@ -19,21 +23,25 @@ fd = int(sys.argv[sys.argv.index("--ready") + 1])
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
+    # what the daemon does for its own
+    previous = signal.signal(signal.SIGCHLD, lambda *_: reap())
+
     async def start(body, within=10.0):
         (tmp_path / "program.py").write_text(PROGRAM.format(body=body))
         env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-        return await Child.start("It", "program", [], env, tmp_path / "log", within)
+        return await child.start("It", "program", [], env, tmp_path / "log", within)
 
-    return start
+    yield start
+    signal.signal(signal.SIGCHLD, previous)
 
 
 async def test_a_child_is_there_when_it_says_so(start):
-    child = await start('os.write(fd, b\'{"url": "x"}\\n\'); time.sleep(600)')
+    program = await start('os.write(fd, b\'{"url": "x"}\\n\'); time.sleep(600)')
 
-    assert child.answer == {"url": "x"}
-    assert child.running()
-    await child.stop(5)
-    assert not child.running()
+    assert program.answer == {"url": "x"}
+    assert alive(program.process)
+    await child.end(program.process, within=5)
+    assert not alive(program.process)
 
 
 async def test_what_it_says_went_wrong_is_raised(start):
@@ -55,19 +63,25 @@ async def test_one_that_says_nothing_is_given_up_and_ended(start, tmp_path):
 
 
 async def test_one_that_ignores_the_signal_is_killed(start):
-    child = await start(
+    program = await start(
         "import signal; signal.signal(15, signal.SIG_IGN); os.write(fd, b'{}\\n'); time.sleep(600)"
     )
     began = time.monotonic()
-    await child.stop(0.2)
+    await child.end(program.process, within=0.2)
 
-    assert not child.running()
+    assert not alive(program.process)
     assert time.monotonic() - began < 5
 
 
 async def test_the_end_of_a_process_is_noticed():
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    process.stdin.close()
-    await gone(process.pid)
-    assert process.wait() is not None
-    await gone(process.pid)
+    program = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = identify(program.pid)
+    program.stdin.close()
+    await child.gone(process)
+    assert program.wait() is not None
+    await child.gone(process)
+
+
+async def test_a_pid_that_is_anothers_by_now_is_neither_waited_for_nor_ended():
+    me = identify(os.getpid())
+    await child.end(replace(me, start=me.start - 1), within=1)
