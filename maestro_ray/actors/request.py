@@ -25,7 +25,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 @dataclass(frozen=True)
 class TeamRequest:
-    """What a person asked for and can have. `warnings` are for them to read."""
+    """What a person asked for and can have."""
 
     repo: Repo
     key: str
@@ -37,7 +37,6 @@ class TeamRequest:
     draft: PlanDraft | None
     env: Mapping[str, str]
     config: Config
-    warnings: tuple[str, ...] = ()
 
     @property
     def workers(self) -> list[dict[str, Any]]:
@@ -81,7 +80,7 @@ def check(asked: Asked, home: Home) -> TeamRequest:
         _can_be_done(draft, roles, skills, providers)
     return TeamRequest(
         repo,
-        project_key(repo.root, home.machine_id()),
+        project_key(repo, home.machine_id()),
         check_name(asked.name or config.bot, "the bot"),
         base,
         roles,
@@ -90,7 +89,6 @@ def check(asked: Asked, home: Home) -> TeamRequest:
         draft,
         asked.env,
         config,
-        _warnings(repo),
     )
 
 
@@ -189,11 +187,12 @@ def _can_be_done(
             )
 
 
-def _warnings(repo: Repo) -> tuple[str, ...]:
+def warnings(repo: Repo) -> list[str]:
+    """What a person should know and may ignore. Blocks: in a large repository this look takes seconds."""
     changes = repo.dirty()
     if not changes:
-        return ()
+        return []
     files = "file" if len(changes) == 1 else "files"
-    return (
-        f"{len(changes)} uncommitted {files} in {repo.root}: workers start from the last commit and will not see them",
-    )
+    return [
+        f"{len(changes)} uncommitted {files} in {repo.root}: workers start from the last commit and will not see them"
+    ]

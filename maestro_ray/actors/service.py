@@ -259,7 +259,7 @@ class Service:
 
     async def _key(self, repo: str) -> str:
         def find() -> str:
-            return project_key(Repo.open(Path(repo)).root, self._connections.home.machine_id())
+            return project_key(Repo.open(Path(repo)), self._connections.home.machine_id())
 
         return await asyncio.to_thread(find)
 

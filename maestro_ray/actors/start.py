@@ -12,7 +12,7 @@ from typing import Any
 from maestro_ray.actors.connections import Connections
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.pool import Place
-from maestro_ray.actors.request import TeamRequest
+from maestro_ray.actors.request import TeamRequest, warnings
 from maestro_ray.actors.result import workers
 from maestro_ray.actors.team_record import MemberRecord, TeamRecord
 from maestro_ray.errors import MaestroError, StartFailed
@@ -43,6 +43,8 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     When something fails on the way, what was made is ended again. Raises whatever it was.
     """
     phases = Phases()
+    # beside everything else: a team need not wait for a look at every file
+    warned = connections.spawn(asyncio.to_thread(warnings, request.repo))
     record = await _allocate(connections, request)
     phases.ended("allocate")
     team = await connections.record(record, request.env)
@@ -50,6 +52,7 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
         await _bring_up(connections, team, phases)
         plan = await _hand_over_plan(connections, team, request) if request.draft else None
         phases.ended("plan")
+        told = await warned
     except (
         Exception
     ) as error:  # a start that is cancelled is a life that ends: the next one finds it in the journal
@@ -62,7 +65,7 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
         "base": request.base,
         "plan": plan,
         "workers": workers(team, connections.pool),
-        "warnings": list(request.warnings),
+        "warnings": told,
         "timings": phases.seconds,
     }
 

@@ -37,9 +37,13 @@ def branch_ref(name: str) -> str:
     return f"refs/heads/{check_ref(short)}"
 
 
+def is_commit(text: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text) is not None
+
+
 def check_commit(sha: str) -> str:
     """The full hash, 40 (SHA-1) or 64 (SHA-256) lower-case hex digits; nothing shorter names a commit for good."""
-    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", sha):
+    if not is_commit(sha):
         raise UsageError(f"{sha!r} is not a full commit hash", "give all 40 (or 64) hex digits")
     return sha
 

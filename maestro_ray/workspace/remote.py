@@ -27,18 +27,17 @@ _PROVIDERS = {
 }
 
 
-def project_key(repo: Path, machine_id: str) -> str:
-    """The key under which Studio knows the repository at `repo`; it is the same in each of its worktrees.
+def project_key(repo: Repo, machine_id: str) -> str:
+    """The key under which Studio knows the repository; it is the same in each of its worktrees.
 
     Without a remote named `origin` it is `local:<machine id>/<directory name>-<6 hex of its path>`.
-    Raises `BadRemote` for an address that cannot be read, and what `Repo.open` raises.
+    Raises `BadRemote` for an address that cannot be read.
     """
-    found = Repo.open(repo)
-    url = found.git.run("remote", "get-url", "origin", check=False).removesuffix("\n")
+    url = repo.git.run("remote", "get-url", "origin", check=False).removesuffix("\n")
     if not url or url == "origin":  # git before 2.46 gives the name back when the remote has no address
-        return f"local:{machine_id}/{_directory_name(found.home)}-{_digest(found.home)}"
+        return f"local:{machine_id}/{_directory_name(repo.home)}-{_digest(repo.home)}"
     if _is_path(url):
-        url = os.path.normpath(found.home / url)
+        url = os.path.normpath(repo.home / url)
     return parse_remote(url)
 
 

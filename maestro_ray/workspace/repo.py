@@ -18,7 +18,7 @@ from maestro_ray.errors import (
 from maestro_ray.workspace.checkout import Checkout, administrations, borrowed, checkouts
 from maestro_ray.workspace.git import Git, presentable
 from maestro_ray.workspace.lock import locked
-from maestro_ray.workspace.refs import branch_ref, check_commit, check_ref, nothing
+from maestro_ray.workspace.refs import branch_ref, check_commit, check_ref, is_commit, nothing
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,15 @@ class Repo:
         to work there (a repository of another user, for instance).
         """
         git = Git(path.absolute())
+        asked = ("--is-inside-work-tree", "--show-toplevel", "--git-common-dir", "HEAD^{commit}")
+        answers = git.run("rev-parse", "--path-format=absolute", *asked, check=False).split("\n")[:-1]
+        if len(answers) == len(asked) and answers[0] == "true" and is_commit(answers[3]):
+            return cls(Path(answers[1]), Path(answers[2]))
+        return cls._open_step_by_step(git, path)
+
+    @classmethod
+    def _open_step_by_step(cls, git: Git, path: Path) -> Repo:
+        """Finds out what is wrong, or opens a repository with a line break in its path."""
         try:
             bare, inside = git.line("rev-parse", "--is-bare-repository", "--is-inside-work-tree").split("\n")
         except GitFailed as error:

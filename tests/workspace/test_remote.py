@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from maestro_ray.errors import BadRemote
 from maestro_ray.workspace.remote import parse_remote, project_key
+from maestro_ray.workspace.repo import Repo
 
 from .sample import Sample
 
@@ -154,38 +155,42 @@ def test_user_information_is_never_kept(shape: str, user: str, secret: str) -> N
 def test_the_key_of_a_repository_is_that_of_origin(sample: Sample) -> None:
     sample.git("remote", "add", "upstream", "https://github.com/other/repo")
     sample.git("remote", "add", "origin", "https://me:secret@gitlab.com/group/sub/repo.git")
-    assert project_key(sample.path, "m1") == "gitlab:group/sub/repo"
+    assert project_key(Repo.open(sample.path), "m1") == "gitlab:group/sub/repo"
 
 
 def test_rewritten_addresses_count_as_what_they_become(sample: Sample) -> None:
     sample.git("config", "url.https://github.com/.insteadOf", "gh:")
     sample.git("remote", "add", "origin", "gh:owner/repo")
-    assert project_key(sample.path, "m1") == "github:owner/repo"
+    assert project_key(Repo.open(sample.path), "m1") == "github:owner/repo"
 
 
 def test_a_relative_origin_is_read_from_the_repository(sample: Sample, tmp_path: Path) -> None:
     sample.git("remote", "add", "origin", "../remote.git")
     parts = (tmp_path / "remote").parts[1:]
-    assert project_key(sample.path, "m1") == f"file:{'/'.join(parts)}"
+    assert project_key(Repo.open(sample.path), "m1") == f"file:{'/'.join(parts)}"
 
 
 def test_without_origin_the_key_is_local_and_the_same_in_every_worktree(
     sample: Sample, tmp_path: Path
 ) -> None:
-    key = project_key(sample.path, "m1")
+    key = project_key(Repo.open(sample.path), "m1")
     assert key == f"local:m1/project-{hashlib.sha256(os.fsencode(sample.path)).hexdigest()[:6]}"
     sample.git("worktree", "add", "-q", "--detach", str(tmp_path / "linked"))
     (sample.path / "sub").mkdir()
-    assert project_key(tmp_path / "linked", "m1") == project_key(sample.path / "sub", "m1") == key
-    assert project_key(Sample.make(tmp_path / "x" / "project").path, "m1") != key
-    assert project_key(sample.path, "m2") != key
+    assert (
+        project_key(Repo.open(tmp_path / "linked"), "m1")
+        == project_key(Repo.open(sample.path / "sub"), "m1")
+        == key
+    )
+    assert project_key(Repo.open(Sample.make(tmp_path / "x" / "project").path), "m1") != key
+    assert project_key(Repo.open(sample.path), "m2") != key
 
 
 def test_an_origin_without_address_is_none(sample: Sample) -> None:
     sample.git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
-    assert project_key(sample.path, "m1").startswith("local:m1/project-")
+    assert project_key(Repo.open(sample.path), "m1").startswith("local:m1/project-")
 
 
 def test_a_strange_directory_name_makes_a_plain_key(tmp_path: Path) -> None:
     sample = Sample.make(tmp_path / "my\nnew:project é")
-    assert project_key(sample.path, "m1").rpartition("-")[0] == "local:m1/my_new_project é"
+    assert project_key(Repo.open(sample.path), "m1").rpartition("-")[0] == "local:m1/my_new_project é"

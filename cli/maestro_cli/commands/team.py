@@ -232,7 +232,9 @@ def environment(home: Home, repo: Path) -> dict[str, str]:
 
 
 def _would_start(checked: TeamRequest) -> None:
-    for warning in checked.warnings:
+    from maestro_ray.actors.request import warnings
+
+    for warning in warnings(checked.repo):
         out.warn(warning)
     names = [each["name"] for each in checked.workers]
     text = (
