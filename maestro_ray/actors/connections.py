@@ -57,6 +57,8 @@ log = logging.getLogger(__name__)
 LEAVING = 10.0
 # how long a slot may take to show itself after Connections has begun a new life, in seconds
 RETURNING = 20.0
+# how long after a team's start or end the pool is filled again, in seconds
+REFILL = 0.5
 # how long Studio is left alone when it did not answer, in seconds
 PATIENCE = 0.5
 ENDED_TEAMS_KEPT = 20
@@ -144,8 +146,16 @@ class Connections:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("in the background: %r", error, exc_info=error)
 
+    def refill_pool(self) -> None:
+        """Fill the pool in a moment: whoever was just answered has the processors first."""
+        self.spawn(self._refill_pool())
+
+    async def _refill_pool(self) -> None:
+        await asyncio.sleep(REFILL)
+        self.fill_pool()
+
     def fill_pool(self, wanted: int | None = None) -> None:
-        """Make the slots that are missing, in the background: nobody waits for them."""
+        """Make the slots that are missing; nobody waits for them here."""
         for _ in range(self.pool.missing(wanted)):
             name = f"slot-{suffix(8)}"
             self.pool.add(name)
@@ -526,7 +536,7 @@ class Connections:
         while len(self.ended) > ENDED_TEAMS_KEPT:
             del self.ended[next(iter(self.ended))]
         self._trim_pool()
-        self.fill_pool()
+        self.refill_pool()
 
     def _trim_pool(self) -> None:
         for slot in self.pool.surplus():

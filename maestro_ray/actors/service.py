@@ -112,7 +112,7 @@ class Service:
                 raise Conflict(f"the team {team.record.name} is ending", "start another with `maestro team`")
             name = _name_for(team, wanted, role)
             await self._add_worker(team, name, role, skills, provider)
-        self._connections.fill_pool()
+        self._connections.refill_pool()
         added = next(each for each in workers(team, self._connections.pool) if each["name"] == name)
         return {"team": team.record.name, "worker": added}
 

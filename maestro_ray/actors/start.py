@@ -58,7 +58,7 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     ) as error:  # a start that is cancelled is a life that ends: the next one finds it in the journal
         await connections.end_team(team, f"it could not be started: {error}")
         raise
-    connections.fill_pool()
+    connections.refill_pool()
     return {
         "team": {"id": record.id, "name": record.name},
         "repo": record.repo,

@@ -6,6 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
 from bench.reference import ask, raw_ray
 from bench.table import Table
 from e2e.machine import Machine
@@ -14,6 +15,8 @@ from maestro_ray.connection.call import Line
 from maestro_ray.home import Home
 
 SIZES = (4, 8, 16)
+# per cent of the processors
+IDLE = 15.0
 
 
 def measure(rounds: int) -> Table:
@@ -53,9 +56,8 @@ def _team(line: Line, machine: Machine, repo: Path, size: int) -> float:
 
 
 def _settle(line: Line) -> None:
-    """The pool is full again, as it is some seconds after any team."""
+    """The pool is full and its slots are warm, as they are some seconds after any team."""
     while True:
         pool = line.call("status")["connections"]["pool"]
-        if pool["blank"] >= pool["size"]:
+        if psutil.cpu_percent(interval=1.0) < IDLE and pool["blank"] >= pool["size"]:
             return
-        time.sleep(0.2)

@@ -32,6 +32,7 @@ def listening(home: Home, port: int = 0) -> Iterator[int]:
     listener = bind(home, port)
     try:
         assert listener.getsockname()[0] == "127.0.0.1"
+        assert listener.proto == socket.IPPROTO_TCP, "answers would wait 40 ms for Nagle"
         yield listener.getsockname()[1]
     finally:
         listener.close()
