@@ -14,6 +14,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from maestro_ray.actors.assignments import Assignments
 from maestro_ray.actors.live_team import Assignment, LiveTeam
 from maestro_ray.actors.mail import Courier, Letter, Mailbox
 from maestro_ray.actors.messages import (
@@ -30,7 +31,6 @@ from maestro_ray.actors.messages import (
     Quit,
     Report,
     WhoAmI,
-    Withdraw,
 )
 from maestro_ray.actors.mirror import Mirror
 from maestro_ray.actors.outbox import Outbox
@@ -44,12 +44,10 @@ from maestro_ray.clock import Clock
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.socket import StudioSocket
-from maestro_ray.errors import IllegalEvent, MaestroError, StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.errors import IllegalEvent, MaestroError, StudioRefused
 from maestro_ray.home import Home
 from maestro_ray.ids import suffix
 from maestro_ray.journal import Entry, Journal
-from maestro_ray.model import run as run_machine
-from maestro_ray.model.run import Purpose
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +57,6 @@ LEAVING = 10.0
 RETURNING = 20.0
 # how long after a team's start or end the pool is filled again, in seconds
 REFILL = 0.5
-# how long Studio is left alone when it did not answer, in seconds
-PATIENCE = 0.5
 ENDED_TEAMS_KEPT = 20
 # HTTP's ways to say that a body was not understood
 UNREADABLE = (400, 413, 422)
@@ -89,7 +85,10 @@ class Connections:
         self.teams: dict[str, LiveTeam] = {}
         self.projects: dict[str, str] = {}
         self.ended: dict[str, LiveTeam] = {}
-        self.socket = StudioSocket(ws_url, studio.authorise, self._on_event, self._on_gap)
+        self.assignments = Assignments(self)
+        self.socket = StudioSocket(
+            ws_url, studio.authorise, self.assignments.on_event, self.assignments.on_gap
+        )
         self._mailbox = Mailbox(self._handle)
         self._journal = Journal(home.journal / "connections.db")
         self.outbox = Outbox(self._journal, home.instance, self._post_report, self._report_refused, clock)
@@ -119,7 +118,7 @@ class Connections:
     async def _end_if_cut(self, team: LiveTeam) -> None:
         """A start that was cut before the team had its plan at work has told nobody of the team."""
         if not team.record.serves_all:
-            plans = [await self._from_studio(f"plans/{plan}") for plan in team.record.plans]
+            plans = [await self.assignments.from_studio(f"plans/{plan}") for plan in team.record.plans]
             if all(plan["status"] == "draft" for plan in plans):
                 self.end_team(team, "its start was cut")
 
@@ -242,7 +241,7 @@ class Connections:
         if isinstance(place.part, BeLead):
             for other in self.pool.of_team(team.record.id).values():
                 self._tell_beat(team, other)
-            self.spawn(self.catch_up(team))
+            self.spawn(self.assignments.catch_up(team))
         elif isinstance(place.part, BeWorker):
             self._tell_beat(team, place)
             for run in team.runs_of(place.part.session):
@@ -308,109 +307,6 @@ class Connections:
         self._heal_journal()
         _, done = self._journal.append(kind, body, at=self.clock.wall())
         await done
-
-    # ── Studio ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _on_event(self, channel: str, method: str, params: dict[str, Any]) -> None:
-        for team in list(self.teams.values()):
-            if channel == team.record.channel_name and method == "run.dispatched":
-                self.spawn(self._claim(team, params["run"]["session_id"], params["run"]["id"]))
-            elif channel == f"private-project.{team.record.project}":
-                self._project_event(team, method, params)
-
-    def _project_event(self, team: LiveTeam, method: str, params: dict[str, Any]) -> None:
-        body = {key: value for key, value in params.items() if key not in ("id", "n")}
-        team.happenings.add(method, self.clock.wall(), **body)
-        if method.startswith("decision."):
-            team.card(params["decision"])
-        if team.cards and method in ("run.updated", "decision.requested"):
-            self.spawn(self._tell_when_waiting(team))
-        if method == "run.updated":
-            self._run_updated(team, params["run"])
-        elif method == "team.ended" and params["team"]["id"] == team.record.id:
-            self.end_team(team, "ended in Studio")
-
-    def _run_updated(self, team: LiveTeam, run: Mapping[str, Any]) -> None:
-        held = team.runs.get(run["id"])
-        gone = (run_machine.State.CANCELLED, run_machine.State.INTERRUPTED)
-        if held is not None and run["state"] in gone and run["epoch"] > held["epoch"]:
-            del team.runs[run["id"]]
-            self.courier.tell(team.record.lead, Withdraw(run["id"], held["session_id"]))
-        over = run["state"] in run_machine.OVER
-        if over and run["purpose"] == Purpose.RELEASE_CLEANUP and run["plan_id"] in team.open_plans:
-            self.spawn(self._plan_over(team, run["plan_id"]))
-
-    async def _plan_over(self, team: LiveTeam, plan_id: str) -> None:
-        """The plan's last run has ended. A team that was started for its plans ends with the last of them."""
-        plan = await self._from_studio(f"plans/{plan_id}")
-        if any(run["state"] in run_machine.LIVE for run in plan["runs"]) or plan_id not in team.open_plans:
-            return
-        team.open_plans.discard(plan_id)
-        if not team.open_plans and not team.record.serves_all:
-            self.end_team(team, f"plan {plan['status']}")
-
-    async def _tell_when_waiting(self, team: LiveTeam) -> None:
-        """Nothing goes on in the team's plans before the operator decides: those who watch should know."""
-        plans = [await self._from_studio(f"plans/{plan_id}") for plan_id in list(team.open_plans)]
-        team.cards = {card["id"]: card for plan in plans for card in plan["decisions"]}
-        if any(run["state"] in run_machine.LIVE for plan in plans for run in plan["runs"]):
-            return
-        if team.cards and team.cards.keys() != team.waits:
-            team.happenings.add("team.waiting", self.clock.wall(), decisions=list(team.cards.values()))
-        team.waits = frozenset(team.cards)
-
-    def _on_gap(self, channel: str) -> None:
-        for team in self.teams.values():
-            if channel == team.record.channel_name:
-                self.spawn(self.catch_up(team))
-            elif channel == f"private-project.{team.record.project}":
-                self.spawn(self._look_at_plans(team))
-
-    async def catch_up(self, team: LiveTeam) -> None:
-        """Take up every run Studio has handed to this team: new ones, and those a lead that is back has forgotten."""
-        runs = await self._from_studio(f"agent-sessions/{team.record.session}/spawn-queue")
-        for run in runs:
-            await self._claim(team, run["session_id"], run["id"])
-
-    async def _from_studio(self, path: str) -> Any:
-        """As `StudioClient.get`, however long Studio is away."""
-        while True:
-            try:
-                return await self.studio.get(path)
-            except (StudioUnavailable, Unauthenticated) as error:
-                log.info("%s is asked for again: %s", path, error)
-                await asyncio.sleep(PATIENCE)
-
-    async def _look_at_plans(self, team: LiveTeam) -> None:
-        """An event that ended a plan may have been missed."""
-        for plan_id in list(team.open_plans):
-            plan = await self._from_studio(f"plans/{plan_id}")
-            cleanup = [run for run in plan["runs"] if run["purpose"] == Purpose.RELEASE_CLEANUP]
-            if cleanup and all(run["state"] in run_machine.OVER for run in cleanup):
-                await self._plan_over(team, plan_id)
-        await self._tell_when_waiting(team)
-
-    async def _claim(self, team: LiveTeam, session: str, run: str) -> None:
-        while team.ending is None:
-            try:
-                assignment: Assignment = await self.studio.post(
-                    f"agent-sessions/{session}/run", {"run_id": run}
-                )
-            except (StudioUnavailable, Unauthenticated):
-                await asyncio.sleep(PATIENCE)
-            except MaestroError as error:
-                log.info("run %s is not claimed: %s", run, error)
-                return
-            else:
-                if team.ending is None and team.hold(assignment):
-                    await self._serve(team, assignment["plan"]["id"])
-                    self.courier.tell(team.record.lead, Assign(assignment))
-                return
-
-    async def _serve(self, team: LiveTeam, plan_id: str) -> None:
-        """A team without a plan of its own takes up each that it is given work of, and goes on when it is over."""
-        if team.record.serves_all and plan_id not in team.record.plans:
-            await self.add_plan(team, plan_id)
 
     # ── life and death of sessions ───────────────────────────────────────────────────────────────────────────────
 

@@ -86,6 +86,9 @@ class AgentProcess:
             # A start that is cancelled must still close the shim's ends, in its thread.
             await asyncio.shield(spawned)
             await process._begin(argv[0])
+        except asyncio.CancelledError:
+            await process._cut()
+            raise
         except BaseException:
             process._close()
             raise
@@ -146,6 +149,16 @@ class AgentProcess:
         self.identity = ProcessId(begun["pid"], begun["start"])
         self.shim = ProcessId(begun["shim"], begun["shim_start"])
 
+    async def _cut(self) -> None:
+        """The start was cancelled, but the agent may run by now: its tree ends before the caller goes on."""
+        self._control.close()
+        self._follower = asyncio.create_task(self._follow())
+        try:
+            async with asyncio.timeout(self._grace + ALLOWANCE):
+                await asyncio.shield(self._follower)
+        except TimeoutError:
+            await asyncio.to_thread(sweep, self._mark)
+
     async def _follow(self) -> None:
         try:
             gone = False
@@ -161,7 +174,7 @@ class AgentProcess:
 
     async def _finish_for_the_shim(self) -> None:
         swept = await asyncio.to_thread(sweep, self._mark)
-        _log.warning("shim %d was killed; %d processes of its tree ended", self.shim.pid, swept.ended)
+        _log.warning("the shim of %s was killed; %d processes of its tree ended", self._mark, swept.ended)
         if swept.left:
             _log.error("these processes cannot be ended: %s", swept.left)
 

@@ -204,12 +204,23 @@ def test_it_runs_in_a_loop_of_another_thread_and_ends_with_that_loop(mark: str) 
     assert until(lambda: not alive(process.identity) and not find(mark), 5)
 
 
-async def test_a_start_that_is_cancelled_leaves_nothing(mark: str) -> None:
+async def test_a_start_that_is_cancelled_leaves_nothing(mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent runs by then, though the report of its start was not read, and it ignores SIGTERM."""
+    monkeypatch.setattr(AgentProcess, "_begin", lambda *_: asyncio.Event().wait())
+    starting = asyncio.create_task(begin(STUBBORN, mark))
+    await eventually(lambda: len(find(mark)) == 4)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert find(mark) == []
+
+
+async def test_a_start_that_is_cancelled_early_leaves_nothing(mark: str) -> None:
     before = descriptors()
     starting = asyncio.create_task(begin(SLEEPS, mark))
     await eventually(lambda: len(descriptors()) >= len(before) + 5)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-
-    await eventually(lambda: descriptors() == before and not find(mark))
+    assert descriptors() == before
+    assert find(mark) == []

@@ -1,0 +1,134 @@
+"""What Studio hands to the teams: runs to claim and to withdraw, plans that end, decisions they wait for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from maestro_ray.actors.live_team import Assignment, LiveTeam
+from maestro_ray.actors.messages import Assign, Withdraw
+from maestro_ray.errors import MaestroError, StudioUnavailable, Unauthenticated
+from maestro_ray.model import run as run_machine
+from maestro_ray.model.run import Purpose
+
+if TYPE_CHECKING:
+    from maestro_ray.actors.connections import Connections
+
+log = logging.getLogger(__name__)
+
+# how long Studio is left alone when it did not answer, in seconds
+PATIENCE = 0.5
+
+
+class Assignments:
+    """Follows Studio's events for every team of Connections. An event may be lost, so a gap means to look again."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def on_event(self, channel: str, method: str, params: dict[str, Any]) -> None:
+        """Something was said on a channel."""
+        for team in list(self._connections.teams.values()):
+            if channel == team.record.channel_name and method == "run.dispatched":
+                self._connections.spawn(self._claim(team, params["run"]["session_id"], params["run"]["id"]))
+            elif channel == f"private-project.{team.record.project}":
+                self._project_event(team, method, params)
+
+    def _project_event(self, team: LiveTeam, method: str, params: dict[str, Any]) -> None:
+        body = {key: value for key, value in params.items() if key not in ("id", "n")}
+        team.happenings.add(method, self._connections.clock.wall(), **body)
+        if method.startswith("decision."):
+            team.card(params["decision"])
+        if team.cards and method in ("run.updated", "decision.requested"):
+            self._connections.spawn(self._tell_when_waiting(team))
+        if method == "run.updated":
+            self._run_updated(team, params["run"])
+        elif method == "team.ended" and params["team"]["id"] == team.record.id:
+            self._connections.end_team(team, "ended in Studio")
+
+    def _run_updated(self, team: LiveTeam, run: Mapping[str, Any]) -> None:
+        held = team.runs.get(run["id"])
+        gone = (run_machine.State.CANCELLED, run_machine.State.INTERRUPTED)
+        if held is not None and run["state"] in gone and run["epoch"] > held["epoch"]:
+            del team.runs[run["id"]]
+            self._connections.courier.tell(team.record.lead, Withdraw(run["id"], held["session_id"]))
+        over = run["state"] in run_machine.OVER
+        if over and run["purpose"] == Purpose.RELEASE_CLEANUP and run["plan_id"] in team.open_plans:
+            self._connections.spawn(self._plan_over(team, run["plan_id"]))
+
+    async def _plan_over(self, team: LiveTeam, plan_id: str) -> None:
+        """The plan's last run has ended. A team that was started for its plans ends with the last of them."""
+        plan = await self.from_studio(f"plans/{plan_id}")
+        if any(run["state"] in run_machine.LIVE for run in plan["runs"]) or plan_id not in team.open_plans:
+            return
+        team.open_plans.discard(plan_id)
+        if not team.open_plans and not team.record.serves_all:
+            self._connections.end_team(team, f"plan {plan['status']}")
+
+    async def _tell_when_waiting(self, team: LiveTeam) -> None:
+        """Nothing goes on in the team's plans before the operator decides: those who watch should know."""
+        plans = [await self.from_studio(f"plans/{plan_id}") for plan_id in list(team.open_plans)]
+        team.cards = {card["id"]: card for plan in plans for card in plan["decisions"]}
+        if any(run["state"] in run_machine.LIVE for plan in plans for run in plan["runs"]):
+            return
+        if team.cards and team.cards.keys() != team.waits:
+            team.happenings.add(
+                "team.waiting", self._connections.clock.wall(), decisions=list(team.cards.values())
+            )
+        team.waits = frozenset(team.cards)
+
+    def on_gap(self, channel: str) -> None:
+        """A channel was joined, or something that was said on it is lost."""
+        for team in self._connections.teams.values():
+            if channel == team.record.channel_name:
+                self._connections.spawn(self.catch_up(team))
+            elif channel == f"private-project.{team.record.project}":
+                self._connections.spawn(self._look_at_plans(team))
+
+    async def catch_up(self, team: LiveTeam) -> None:
+        """Take up every run Studio has handed to this team: new ones, and those a lead that is back has forgotten."""
+        runs = await self.from_studio(f"agent-sessions/{team.record.session}/spawn-queue")
+        for run in runs:
+            await self._claim(team, run["session_id"], run["id"])
+
+    async def from_studio(self, path: str) -> Any:
+        """As `StudioClient.get`, however long Studio is away."""
+        while True:
+            try:
+                return await self._connections.studio.get(path)
+            except (StudioUnavailable, Unauthenticated) as error:
+                log.info("%s is asked for again: %s", path, error)
+                await asyncio.sleep(PATIENCE)
+
+    async def _look_at_plans(self, team: LiveTeam) -> None:
+        """An event that ended a plan may have been missed."""
+        for plan_id in list(team.open_plans):
+            plan = await self.from_studio(f"plans/{plan_id}")
+            cleanup = [run for run in plan["runs"] if run["purpose"] == Purpose.RELEASE_CLEANUP]
+            if cleanup and all(run["state"] in run_machine.OVER for run in cleanup):
+                await self._plan_over(team, plan_id)
+        await self._tell_when_waiting(team)
+
+    async def _claim(self, team: LiveTeam, session: str, run: str) -> None:
+        while team.ending is None:
+            try:
+                assignment: Assignment = await self._connections.studio.post(
+                    f"agent-sessions/{session}/run", {"run_id": run}
+                )
+            except (StudioUnavailable, Unauthenticated):
+                await asyncio.sleep(PATIENCE)
+            except MaestroError as error:
+                log.info("run %s is not claimed: %s", run, error)
+                return
+            else:
+                if team.ending is None and team.hold(assignment):
+                    await self._serve(team, assignment["plan"]["id"])
+                    self._connections.courier.tell(team.record.lead, Assign(assignment))
+                return
+
+    async def _serve(self, team: LiveTeam, plan_id: str) -> None:
+        """A team without a plan of its own takes up each that it is given work of, and goes on when it is over."""
+        if team.record.serves_all and plan_id not in team.record.plans:
+            await self._connections.add_plan(team, plan_id)

@@ -1,0 +1,61 @@
+"""What Studio says reaches the team it concerns, also when the event that said it was lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from workspace.sample import Sample
+
+from maestro_ray.home import Home
+from maestro_ray.testing import LocalMaestro
+
+from .stage import APPROVE, begin, end, once
+
+FAILS = "command:false"
+
+
+@pytest.fixture
+async def maestro(home: Home) -> AsyncIterator[LocalMaestro]:
+    async with LocalMaestro(home) as maestro:
+        yield maestro
+
+
+async def test_a_plan_is_read_again_only_while_a_decision_is_open(
+    maestro: LocalMaestro, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    get = maestro.connections.studio.get
+
+    async def counted(path: str, **params: str) -> object:
+        asked.append(path)
+        return await get(path, **params)
+
+    monkeypatch.setattr(maestro.connections.studio, "get", counted)
+    once(sample, await end(maestro, (await begin(maestro, sample))["team"]["name"]), "one")
+    # at the first subscription, when the last run has ended, and for the result
+    assert len([path for path in asked if path.startswith("plans/")]) <= 4
+
+
+async def test_a_decision_that_was_asked_for_during_a_gap_is_seen(
+    maestro: LocalMaestro, sample: Sample
+) -> None:
+    await begin(maestro, sample, providers={"dev": FAILS, "review": APPROVE})
+    (card,) = (await maestro.until("team.waiting"))["decisions"]
+    (team,) = maestro.connections.teams.values()
+    team.cards, team.waits = {}, frozenset()
+    before = team.happenings.last
+    maestro.connections.assignments.on_gap(f"private-project.{team.record.project}")
+    async for event in team.happenings.follow(before):
+        if event["kind"] == "team.waiting":
+            assert [each["id"] for each in event["decisions"]] == [card["id"]]
+            break
+
+
+async def test_an_answered_decision_is_open_no_longer(maestro: LocalMaestro, sample: Sample) -> None:
+    await begin(maestro, sample, providers={"dev": FAILS, "review": APPROVE})
+    (card,) = (await maestro.until("team.waiting"))["decisions"]
+    (team,) = maestro.connections.teams.values()
+    await maestro.call("decide.answer", id=card["id"], answer="abort")
+    await maestro.until("decision.answered")
+    assert card["id"] not in team.cards
