@@ -11,6 +11,9 @@ MaestroError
 │   ├── BranchInUse, RefMoved        somebody else works on a branch; nothing was changed
 │   ├── NotFound                     a team, plan, task, decision that does not exist
 │   │   └── NoTeam
+│   ├── Forbidden                    one's role does not allow it
+│   ├── TooManyRequests
+│   ├── Outdated                     a change based on a state that is no longer the present one
 │   └── Conflict                     a request the present state does not allow
 ├── AgentError                   the agent's program
 │   ├── ProviderMissing
@@ -212,6 +215,29 @@ class NoTeam(NotFound):
     @property
     def hint(self) -> str:
         return "start one with `maestro team`; what runs elsewhere: `maestro status`"
+
+
+class Forbidden(UserError):
+    """`Forbidden(action, hint)`."""
+
+    template = "your role does not allow you to {0}"
+
+    @property
+    def hint(self) -> str:
+        return str(self.args[1]) if len(self.args) > 1 else ""
+
+
+class TooManyRequests(UserError):
+    """`TooManyRequests(seconds)`: how long to wait, a whole number."""
+
+    template = "too many requests; try again in {0} s"
+
+
+class Outdated(UserError):
+    """`Outdated(what)`: it has changed since it was read."""
+
+    template = "{0} has changed since you read it"
+    hint_template = "read it again and repeat the change"
 
 
 class Conflict(UserError):

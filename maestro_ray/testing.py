@@ -28,10 +28,11 @@ from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
-from maestro_ray.studio.app import Studio, create_app
-from maestro_ray.studio.routes import ROUTES
+from maestro_ray.studio.app import create_app
+from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Store
+from maestro_ray.studio.studio import Studio
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +241,9 @@ class LocalStudio:
         self.hub.key = await store.write(identity.setting, "app_key", 10)
         self.hub.secret = await store.write(identity.setting, "app_secret")
         secret = await store.write(identity.setting, "jwt_secret")
-        self.app = create_app(Studio(store, self.hub, self._config, self._clock, secret), ROUTES)
+        self.app = create_app(
+            Studio(store, self.hub, self._config, self._clock, Doorkeeper(store, secret, self._clock))
+        )
         self.store = store
         self._server = _Server(
             uvicorn.Config(

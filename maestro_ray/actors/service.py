@@ -196,11 +196,11 @@ class Service:
         query = {}
         if repo := params.get("repo"):
             key = await self._key(repo)
-            found = await self._connections.studio.get("projects", key=key)
+            found = await self._connections.studio.list("projects", key=key)
             if not found:
                 return []
             query["project_id"] = found[0]["id"]
-        return await self._connections.studio.get("decisions", **query)
+        return await self._connections.studio.list("decisions", **query)
 
     async def decide_answer(self, params: Params, notify: Notify) -> Any:
         wanted, answer = str(params.get("id", "")), str(params.get("answer", ""))

@@ -31,6 +31,16 @@ class StudioClient:
     async def get(self, path: str, **params: str) -> Any:
         return await self.call("GET", path, params=params)
 
+    async def list(self, path: str, **params: str) -> list[Any]:
+        """Every row of a list, however many pages it has."""
+        rows: list[Any] = []
+        more: str | None = path
+        while more:
+            answer = await self._answer("GET", more, params=params)
+            rows += self._decoded(answer)
+            more, params = answer.links.get("next", {}).get("url"), {}
+        return rows
+
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str = "") -> Any:
         """`key` is the Idempotency-Key that makes a repeat harmless."""
         return await self.call("POST", path, body={} if body is None else body, key=key)
@@ -49,14 +59,25 @@ class StudioClient:
     ) -> Any:
         """The decoded answer. Raises `StudioUnavailable` (it may have taken effect), `StudioRefused` or `StaleEpoch`
         (it did not), `Unauthenticated`."""
+        return self._decoded(await self._answer(method, path, body=body, params=params, key=key))
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        key: str = "",
+    ) -> httpx.Response:
         token = await asyncio.to_thread(self._tokens.access_token)
         answer = await self._try(method, path, token, body, params, key)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             token = await asyncio.to_thread(self._tokens.renew, token)
             answer = await self._try(method, path, token, body, params, key)
-        if answer.is_success:
-            return self._decoded(answer)
-        raise refusal(answer.status_code, answer.text, path)
+        if not answer.is_success:
+            raise refusal(answer.status_code, answer.text, path)
+        return answer
 
     def _decoded(self, answer: httpx.Response) -> Any:
         try:

@@ -18,10 +18,11 @@ from maestro_ray.config import Config
 from maestro_ray.errors import MaestroError, PortTaken
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
-from maestro_ray.studio.app import Studio, create_app
-from maestro_ray.studio.routes import ROUTES
+from maestro_ray.studio.app import create_app
+from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Store
+from maestro_ray.studio.studio import Studio
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ async def serve(home: Home, config: Config, ready: int) -> None:
     hub.secret = await store.write(identity.setting, "app_secret")
     jwt_secret = await store.write(identity.setting, "jwt_secret")
     _write_private(home.run / "invite", await store.write(identity.invite))
-    app = create_app(Studio(store, hub, config, clock, jwt_secret), ROUTES)
+    app = create_app(Studio(store, hub, config, clock, Doorkeeper(store, jwt_secret, clock)))
     server = uvicorn.Server(
         uvicorn.Config(
             app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=1024 * 1024,

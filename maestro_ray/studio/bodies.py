@@ -24,6 +24,24 @@ class Refresh(Body):
     refresh_token: Word
 
 
+class Logout(Body):
+    everywhere: bool = False
+
+
+class NewInvite(Body):
+    """Without a project the role holds everywhere."""
+
+    role: Literal["owner", "architect", "lead", "member"]
+    project_id: Word = "*"
+
+
+class NewToken(Body):
+    """Channels that may be listened to, and for how long, in seconds."""
+
+    channels: list[Word] = Field(min_length=1, max_length=100)
+    seconds: Annotated[int, Field(ge=1, le=900)] = 900
+
+
 class NewProject(Body):
     key: Annotated[str, StringConstraints(min_length=3, max_length=500, pattern=r"^[^\s:]+:.+$")]
     name: Word

@@ -29,15 +29,27 @@ def _time(name: str, *, nullable: bool = True) -> sa.Column[float]:
 
 settings = sa.Table("settings", metadata, sa.Column("name", sa.String(64), primary_key=True), _text("value"))
 
-users = sa.Table("users", metadata, _id(), _text("name"), _text("role", "owner"), _time("created_at"))
+users = sa.Table("users", metadata, _id(), _text("name"), _time("created_at"))
+
+memberships = sa.Table(
+    "memberships",
+    metadata,
+    sa.Column("user_id", sa.String(36), sa.ForeignKey("users.id"), primary_key=True),
+    sa.Column("project", sa.String(36), primary_key=True, comment="a project's id, or * for all of them"),
+    _text("role"),
+    sa.Index("memberships_project", "project"),
+)
 
 invites = sa.Table(
     "invites",
     metadata,
     sa.Column("hash", sa.String(64), primary_key=True),
-    _text("role", "owner"),
+    _text("role"),
+    _text("project"),
+    _text("invited_by"),
     _time("expires_at", nullable=False),
     _time("used_at"),
+    _text("used_by"),
 )
 
 refresh_tokens = sa.Table(
@@ -45,10 +57,19 @@ refresh_tokens = sa.Table(
     metadata,
     sa.Column("hash", sa.String(64), primary_key=True),
     sa.Column("family", sa.String(36), nullable=False, index=True),
+    sa.Column("parent", sa.String(64), nullable=False, default="", index=True),
     _ref("user_id", "users"),
     _time("expires_at", nullable=False),
     _time("used_at"),
     _time("revoked_at"),
+)
+
+cuts = sa.Table(
+    "cuts",
+    metadata,
+    sa.Column("subject", sa.String(36), primary_key=True),
+    _time("at", nullable=False),
+    comment="users and token families whose access tokens made until then count no longer",
 )
 
 projects = sa.Table(
@@ -80,6 +101,7 @@ sessions = sa.Table(
     _id(),
     _ref("project_id", "projects"),
     _ref("team_id", "teams", nullable=True),
+    _text("user_id"),
     _text("role"),
     _text("worker_role"),
     _text("name"),
@@ -236,4 +258,18 @@ replies = sa.Table(
     sa.Column("body", sa.JSON, nullable=True),
     _time("created_at"),
     comment="What an Idempotency-Key was answered with",
+)
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    _id(),
+    sa.Column("project_id", sa.String(36), nullable=True),
+    _text("user_id"),
+    _text("action"),
+    _text("subject"),
+    sa.Column("detail", sa.JSON, nullable=False, default=dict),
+    _time("created_at"),
+    sa.Index("audit_project", "project_id", "id"),
+    comment="what people asked Studio to do",
 )

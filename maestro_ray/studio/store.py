@@ -42,10 +42,15 @@ class Transaction:
 
     def get(self, table: sa.Table, identifier: str) -> Row:
         """The row with this id. Raises `NotFound`."""
-        row = self._connection.execute(_by_id(table), {"identifier": identifier}).mappings().first()
+        row = self.find(table, identifier)
         if row is None:
             raise NotFound(table.name.removesuffix("s"), identifier)
-        return dict(row)
+        return row
+
+    def find(self, table: sa.Table, identifier: str) -> Row | None:
+        """The row with this id, or None."""
+        row = self._connection.execute(_by_id(table), {"identifier": identifier}).mappings().first()
+        return None if row is None else dict(row)
 
     def insert(self, table: sa.Table, **values: Any) -> str:
         """Add a row; it gets an id unless it brings one."""

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from maestro_ray.home import Home
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.store import Transaction
 from maestro_ray.testing import LocalStudio
 
 
@@ -22,5 +24,12 @@ def home(tmp_path: Path) -> Home:
 async def studio(home: Home) -> AsyncIterator[LocalStudio]:
     studio = LocalStudio(home)
     await studio.start()
+    await studio.store.write(_furnish)
     yield studio
     await studio.stop()
+
+
+def _furnish(tx: Transaction) -> None:
+    """A project `p` with a team `t`: channels that may be listened to."""
+    tx.insert(t.projects, id="p", key="github:acme/p", name="p")
+    tx.insert(t.teams, project_id="p", name="t")

@@ -140,7 +140,7 @@ async def test_against_a_real_studio(studio: LocalStudio) -> None:
         await client.get("plans/none")
     with pytest.raises(StudioRefused, match="400 bad_frame"):
         await client.post("projects", {"surprise": 1})
-    assert ":" in await client.authorise("1.2", "private-project.x")
+    assert ":" in await client.authorise("1.2", "private-project.p")
     await studio.stop()
     with pytest.raises(StudioUnavailable):
         await client.get("projects")

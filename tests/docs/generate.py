@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from maestro_cli.main import app
 from maestro_ray.model import plan, run, steering, task, team
+from maestro_ray.model.access import MAY, MEANING, Action, Role
 from maestro_ray.protocol import states
 from maestro_ray.protocol.codes import ErrorCode
 from maestro_ray.protocol.pusher import Code, advise
@@ -49,6 +50,14 @@ def error_codes() -> str:
     return _table(["code", "name", "what the caller should do"], rows)
 
 
+def roles() -> str:
+    rows = [
+        [f"`{action.value}`", MEANING[action], *("✓" if role in MAY[action] else "" for role in Role)]
+        for action in Action
+    ]
+    return _table(["may", "that is", *(role.value for role in Role)], rows)
+
+
 def pusher_codes() -> str:
     rows = [[f"{int(code)}", f"`{code.name}`", advise(code).value] for code in Code]
     return _table(["code", "name", "what a client does"], rows)
@@ -75,6 +84,7 @@ def moves(arrows: Mapping[Any, Mapping[Any, Any]]) -> str:
 PROTOCOL = {
     "error codes": error_codes,
     "pusher codes": pusher_codes,
+    "roles": roles,
     "plan": lambda: machine(plan.ARROWS),
     "task": lambda: machine(task.ARROWS),
     "run": lambda: machine(run.ARROWS),

@@ -18,8 +18,9 @@ from maestro_ray.model.verdict import Judgement, read_verdict
 from maestro_ray.protocol.server import ServerLimits
 from maestro_ray.providers import script, template
 from maestro_ray.providers.script import parse_script
-from maestro_ray.studio.app import _STATUS, LARGEST_BODY
-from maestro_ray.studio.routes import ROUTES
+from maestro_ray.studio.api.decode import LARGEST_BODY
+from maestro_ray.studio.api.problem import STATUS
+from maestro_ray.studio.api.table import routes
 from maestro_ray.studio.socket import LONGEST_QUEUE, LONGEST_SEND
 
 from .generate import commands, help_of, wanted
@@ -198,7 +199,7 @@ def test_every_rest_call_is_described() -> None:
     }
     known = {
         (method, route.path)
-        for route in ROUTES
+        for route in routes()
         for method in sorted(getattr(route, "methods", None) or ())
         if method != "HEAD"
     }
@@ -212,7 +213,7 @@ def test_the_problems_are_those_of_the_code() -> None:
             for word in re.findall(r"`([a-z_]+)`", cells[1])}  # fmt: skip
 
     assert told == {
-        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.__name__).lower(): code for error, code in _STATUS.items()
+        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.__name__).lower(): code for error, code in STATUS.items()
     }
 
 

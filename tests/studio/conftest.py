@@ -13,11 +13,12 @@ from starlette.applications import Starlette
 
 from maestro_ray.config import Config
 from maestro_ray.studio import identity
-from maestro_ray.studio.app import Studio, create_app
-from maestro_ray.studio.routes import ROUTES
+from maestro_ray.studio.app import create_app
+from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.schema import metadata
 from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Store
+from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
 from .pretend import Rest
@@ -68,14 +69,15 @@ async def studio(database: Path, clock: FakeClock, published: Published) -> Asyn
         hub.publish(channel, method, params)
 
     store = await Store.open(database, clock, publish)
-    studio = Studio(store, hub, Config(), clock, await store.write(identity.setting, "jwt_secret"))
+    door = Doorkeeper(store, await store.write(identity.setting, "jwt_secret"), clock)
+    studio = Studio(store, hub, Config(), clock, door)
     yield studio
     await store.close()
 
 
 @pytest.fixture
 def app(studio: Studio) -> Starlette:
-    return create_app(studio, ROUTES)
+    return create_app(studio)
 
 
 @pytest_asyncio.fixture

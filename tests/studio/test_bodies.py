@@ -10,6 +10,9 @@ from maestro_ray.studio import bodies
 GOOD: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (bodies.Redeem, {"token": "t"}),
     (bodies.Refresh, {"refresh_token": "t"}),
+    (bodies.Logout, {}),
+    (bodies.NewInvite, {"role": "member"}),
+    (bodies.NewToken, {"channels": ["private-team.x"]}),
     (bodies.NewProject, {"key": "github:acme/shop", "name": "shop"}),
     (bodies.NewSession, {"project_id": "p", "role": "lead", "name": "maestro"}),
     (bodies.NewWorker, {"name": "dev-1", "role": "dev", "skills": {"sql": 5}}),

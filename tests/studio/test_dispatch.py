@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from maestro_ray.studio import dispatch
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.app import Studio
 from maestro_ray.studio.store import Transaction
+from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
 from .conftest import Published

@@ -7,18 +7,31 @@ import sqlalchemy as sa
 from maestro_ray.errors import Unauthenticated
 from maestro_ray.studio import identity
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.app import Studio
-from maestro_ray.studio.identity import ACCESS_SECONDS, AUDIENCE, INVITE_SECONDS, REFRESH_SECONDS, verify
+from maestro_ray.studio.identity import (
+    ACCESS_SECONDS,
+    AUDIENCE,
+    INVITE_SECONDS,
+    REFRESH_SECONDS,
+    REPEAT_SECONDS,
+    verify,
+)
 from maestro_ray.studio.store import Store
+from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
 from .pretend import Rest
 
 SECRET = "s" * 64
+CLAIMS = {"sub": "u", "fam": "f", "aud": AUDIENCE, "iat": 1.5, "exp": 100, "roles": {"*": "owner"}}
 
 
 def token(**claims: object) -> str:
-    return jwt.encode({"sub": "u", "aud": AUDIENCE, "exp": 100, **claims}, SECRET, algorithm="HS256")
+    return jwt.encode({**CLAIMS, **claims}, SECRET, algorithm="HS256")
+
+
+def without(name: str) -> str:
+    rest = {key: value for key, value in CLAIMS.items() if key != name}
+    return jwt.encode(rest, SECRET, algorithm="HS256")
 
 
 # ── invites ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -73,15 +86,39 @@ async def test_a_refresh_token_is_exchanged_for_fresh_tokens(
     assert await rest.get("projects") == []
 
 
-async def test_a_refresh_token_seen_twice_revokes_its_whole_family(rest: Rest, studio: Studio) -> None:
+async def test_a_refresh_token_seen_twice_revokes_its_whole_family(
+    rest: Rest, studio: Studio, clock: FakeClock
+) -> None:
     stolen = await rest.sign_in(await studio.store.write(identity.invite))
     other = await rest.sign_in(await studio.store.write(identity.invite))
     fresh = await rest.post("auth/refresh", {"refresh_token": stolen["refresh_token"]})
+    clock.advance(REPEAT_SECONDS + 1)
     for dead in (stolen, fresh, fresh):
         body = {"refresh_token": dead["refresh_token"]}
         assert await rest.refused("POST", "auth/refresh", body, status=401) == "unauthenticated"
     # somebody else's is another family
     await rest.post("auth/refresh", {"refresh_token": other["refresh_token"]})
+
+
+async def test_a_client_whose_answer_was_lost_may_ask_again_at_once(rest: Rest, studio: Studio) -> None:
+    tokens = await rest.sign_in(await studio.store.write(identity.invite))
+    lost = await rest.post("auth/refresh", {"refresh_token": tokens["refresh_token"]})
+    again = await rest.post("auth/refresh", {"refresh_token": tokens["refresh_token"]})
+    await rest.post("auth/refresh", {"refresh_token": again["refresh_token"]})
+    # who comes with the lost one now has read somebody's mail
+    body = {"refresh_token": lost["refresh_token"]}
+    assert await rest.refused("POST", "auth/refresh", body, status=401) == "unauthenticated"
+
+
+async def test_a_thief_who_is_quick_is_found_out_when_the_owner_comes_back(
+    rest: Rest, studio: Studio
+) -> None:
+    tokens = await rest.sign_in(await studio.store.write(identity.invite))
+    owners = await rest.post("auth/refresh", {"refresh_token": tokens["refresh_token"]})
+    thiefs = await rest.post("auth/refresh", {"refresh_token": tokens["refresh_token"]})
+    for dead in (owners, thiefs):
+        body = {"refresh_token": dead["refresh_token"]}
+        assert await rest.refused("POST", "auth/refresh", body, status=401) == "unauthenticated"
 
 
 async def test_a_refresh_token_expires(rest: Rest, studio: Studio, clock: FakeClock) -> None:
@@ -105,12 +142,10 @@ def test_the_claims_of_a_good_token() -> None:
         token(exp="soon"),
         token(aud="another-service"),
         token(aud=[]),
-        jwt.encode({"aud": AUDIENCE, "exp": 1000}, SECRET, algorithm="HS256"),
-        jwt.encode({"sub": "u", "aud": AUDIENCE}, SECRET, algorithm="HS256"),
-        jwt.encode({"sub": "u", "exp": 1000}, SECRET, algorithm="HS256"),
-        jwt.encode({"sub": "u", "aud": AUDIENCE, "exp": 1000}, "f" * 64, algorithm="HS256"),
-        jwt.encode({"sub": "u", "aud": AUDIENCE, "exp": 1000}, SECRET, algorithm="HS512"),
-        jwt.encode({"sub": "u", "aud": AUDIENCE, "exp": 1000}, None, algorithm="none"),
+        *(without(name) for name in CLAIMS),
+        jwt.encode(CLAIMS, "f" * 64, algorithm="HS256"),
+        jwt.encode(CLAIMS, SECRET, algorithm="HS512"),
+        jwt.encode(CLAIMS, None, algorithm="none"),
         token()[:-2],
         "",
         "a.b.c",

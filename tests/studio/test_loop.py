@@ -6,7 +6,7 @@ import pytest
 
 from maestro_ray.studio import schema as t
 from maestro_ray.studio import sessions
-from maestro_ray.studio.app import Studio
+from maestro_ray.studio.studio import Studio
 
 from .conftest import Published
 from .pretend import APPROVED, REJECTED, WORKERS, PretendTeam, Rest, sha

@@ -5,7 +5,7 @@ import pytest
 from maestro_ray.model.run import Purpose
 from maestro_ray.studio import reports
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.app import Studio
+from maestro_ray.studio.studio import Studio
 
 from .conftest import Published
 from .pretend import PretendTeam, Rest, sha

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from maestro_ray.protocol.auth import valid_channel
 from maestro_ray.studio import sessions
-from maestro_ray.studio.app import Studio
+from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
 from .conftest import Published

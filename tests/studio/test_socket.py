@@ -14,8 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from maestro_ray.protocol.auth import sign_channel
 from maestro_ray.studio import socket as module
-from maestro_ray.studio.app import Studio
 from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.studio import Studio
 
 from .pretend import Rest
 

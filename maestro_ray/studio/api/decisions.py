@@ -1,0 +1,37 @@
+"""Decision cards, and the log of who did what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from maestro_ray.model.access import Action
+from maestro_ray.studio import bodies, loop
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.api.call import Call, Rest
+
+
+async def find(call: Call) -> Any:
+    query = sa.select(t.decisions).where(t.decisions.c.status == "open")
+    if project := call.query("project_id"):
+        query = query.where(t.decisions.c.project_id == project)
+    return await call.rows(query, t.decisions)
+
+
+async def answer(call: Call) -> Any:
+    return await call.change(loop.answer, call.path("id"), call.body.answer)
+
+
+async def read_audit(call: Call) -> Any:
+    query = sa.select(t.audit)
+    if project := call.query("project_id"):
+        query = query.where(t.audit.c.project_id == project)
+    return await call.rows(query, t.audit)
+
+
+ROUTES = [
+    Rest("GET", "decisions", find, Action.READ, listing=True),
+    Rest("POST", "decisions/{id}/answer", answer, Action.DECIDE, t.decisions, bodies.Answer),
+    Rest("GET", "audit", read_audit, Action.MANAGE),
+]

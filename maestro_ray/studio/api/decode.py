@@ -1,0 +1,41 @@
+"""Request bodies: bytes into values, or a sentence that says what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from maestro_ray.errors import BadFrame
+from maestro_ray.protocol import strictjson
+
+B = TypeVar("B", bound=BaseModel)
+
+LARGEST_BODY = 8 * 1024 * 1024
+FORM = "application/x-www-form-urlencoded"
+
+
+async def decode(request: Request, body: type[B], *, form: bool = False) -> B:
+    """The request's body, JSON or where it is allowed a form, as a value. Raises `BadFrame`."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # a page of another site can post text/plain without asking first, so only JSON counts
+    if kind != "application/json" and not (form and kind == FORM):
+        raise BadFrame("the body must be application/json")
+    raw = bytearray()
+    async for piece in request.stream():
+        raw += piece
+        if len(raw) > LARGEST_BODY:
+            raise BadFrame(f"the body is larger than {LARGEST_BODY} bytes")
+    try:
+        if kind == FORM:
+            return body.model_validate(dict(parse_qsl(raw.decode())))
+        # pydantic takes NaN, repeated keys and any depth, which nobody who reads the answers could take
+        strictjson.parse(bytes(raw))
+        return body.model_validate_json(bytes(raw))
+    except UnicodeDecodeError as error:
+        raise BadFrame("the body is not UTF-8") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise BadFrame(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -1,0 +1,70 @@
+"""Errors as RFC 9457 problem documents: the status, and the stable `code` a program can rely on."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from maestro_ray.errors import (
+    BadFrame,
+    Conflict,
+    Forbidden,
+    IllegalEvent,
+    MaestroError,
+    NotFound,
+    Outdated,
+    StaleEpoch,
+    TooManyRequests,
+    Unauthenticated,
+    UsageError,
+)
+
+STATUS: dict[type[MaestroError], int] = {
+    BadFrame: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NotFound: 404,
+    Conflict: 409,
+    IllegalEvent: 409,
+    StaleEpoch: 409,
+    Outdated: 412,
+    UsageError: 422,
+    TooManyRequests: 429,
+}
+
+
+def problem(error: MaestroError) -> Response:
+    """The answer to a request that ended with this error."""
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    headers = {}
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, TooManyRequests):
+        headers["retry-after"] = str(error.args[0])
+    return _document(status, error.kind, str(error), headers, error.hint)
+
+
+async def no_route(_request: Request, error: Exception) -> Response:
+    """What Starlette answers by itself: an unknown path, a method the path does not have."""
+    assert isinstance(error, HTTPException)
+    code = re.sub(r"\W+", "_", error.detail).lower()
+    return _document(error.status_code, code, error.detail, error.headers)
+
+
+async def own_fault(_request: Request, error: Exception) -> Response:
+    """A mistake of ours: the log has it, the caller learns that there was one."""
+    return _document(500, "internal_error", f"Studio made a mistake ({type(error).__name__})")
+
+
+def _document(
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, hint: str = ""
+) -> Response:
+    document = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail}
+    if hint:
+        document["hint"] = hint
+    return Response(json.dumps(document), status, headers, "application/problem+json")

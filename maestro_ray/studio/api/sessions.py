@@ -1,0 +1,57 @@
+"""Agent sessions: registered, kept alive, given work, ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maestro_ray.model.access import Action
+from maestro_ray.studio import bodies, reports, sessions
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.api.call import Call, Rest
+
+
+async def create(call: Call) -> Any:
+    values = call.body.model_dump()
+    project = values.pop("project_id")
+    lease = call.studio.config.session_lease
+    return await call.change(sessions.register, project, lease=lease, user_id=call.caller.user, **values)
+
+
+async def beat(call: Call) -> Any:
+    ids = [call.path("id"), *call.body.sessions]
+    over = await call.change(sessions.heartbeat, ids, call.studio.config.session_lease)
+    return {"ended": over}
+
+
+async def end(call: Call) -> Any:
+    await call.change(sessions.end, call.path("id"))
+
+
+async def allocate(call: Call) -> Any:
+    body: bodies.NewTeam = call.body
+    return await call.change(
+        sessions.allocate_team,
+        call.path("id"),
+        [worker.model_dump() for worker in body.workers],
+        workspace=body.workspace,
+        serves_all=body.serves_all,
+        lease=call.studio.config.session_lease,
+    )
+
+
+async def spawn_queue(call: Call) -> Any:
+    return await call.read(sessions.spawn_queue, call.path("id"))
+
+
+async def claim(call: Call) -> Any:
+    return await call.change(reports.claim, call.path("id"), call.body.run_id)
+
+
+ROUTES = [
+    Rest("POST", "agent-sessions", create, Action.WORK, "body", bodies.NewSession, status=201),
+    Rest("POST", "agent-sessions/{id}/heartbeat", beat, Action.WORK, t.sessions, bodies.Heartbeat),
+    Rest("DELETE", "agent-sessions/{id}", end, Action.WORK, t.sessions),
+    Rest("POST", "agent-sessions/{id}/team", allocate, Action.LEAD, t.sessions, bodies.NewTeam, status=201),
+    Rest("GET", "agent-sessions/{id}/spawn-queue", spawn_queue, Action.WORK, t.sessions),
+    Rest("POST", "agent-sessions/{id}/run", claim, Action.WORK, t.sessions, bodies.Claim),
+]

@@ -1,0 +1,62 @@
+"""Tasks, what is said about them, and the verdicts on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from maestro_ray.model.access import Action
+from maestro_ray.model.task import Aborted
+from maestro_ray.studio import bodies, loop
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.store import Row, Transaction
+
+
+async def find(call: Call) -> Any:
+    query = sa.select(t.tasks)
+    for name in ("plan_id", "status"):
+        if value := call.query(name):
+            query = query.where(t.tasks.c[name] == value)
+    return await call.rows(query, t.tasks)
+
+
+async def show(call: Call) -> Any:
+    return await call.read(lambda tx: tx.get(t.tasks, call.path("id")))
+
+
+async def abort(call: Call) -> Any:
+    await call.change(loop.task_event, call.path("id"), Aborted())
+
+
+async def add_comment(call: Call) -> Any:
+    def add(tx: Transaction) -> Row:
+        tx.get(t.tasks, call.path("id"))
+        return {"id": loop.comment(tx, call.path("id"), "operator", call.body.body)}
+
+    return await call.change(add)
+
+
+async def list_comments(call: Call) -> Any:
+    return await call.rows(sa.select(t.comments).where(t.comments.c.task_id == call.path("id")), t.comments)
+
+
+async def list_verdicts(call: Call) -> Any:
+    query = sa.select(t.verdicts).where(t.verdicts.c.task_id == call.path("id")).order_by(t.verdicts.c.id)
+
+    def given(tx: Transaction) -> list[Row]:
+        tx.get(t.tasks, call.path("id"))
+        return tx.all(query)
+
+    return await call.read(given)
+
+
+ROUTES = [
+    Rest("GET", "tasks", find, Action.READ, listing=True),
+    Rest("GET", "tasks/{id}", show, Action.READ, t.tasks, tagged=True),
+    Rest("POST", "tasks/{id}/abort", abort, Action.PLAN, t.tasks),
+    Rest("POST", "tasks/{id}/comments", add_comment, Action.COMMENT, t.tasks, bodies.NewComment, status=201),
+    Rest("GET", "tasks/{id}/comments", list_comments, Action.READ, t.tasks),
+    Rest("GET", "tasks/{id}/verdicts", list_verdicts, Action.READ, t.tasks),
+]

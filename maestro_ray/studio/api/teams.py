@@ -1,0 +1,57 @@
+"""Teams, their workers, and Studio's mirror of their channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from maestro_ray.model.access import Action
+from maestro_ray.studio import bodies, messages, sessions
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.store import Row, Transaction
+
+
+async def find(call: Call) -> Any:
+    query = sa.select(t.teams)
+    for name in ("project_id", "status"):
+        if value := call.query(name):
+            query = query.where(t.teams.c[name] == value)
+    return await call.rows(query, t.teams)
+
+
+async def show(call: Call) -> Any:
+    def view(tx: Transaction) -> Row:
+        team = tx.get(t.teams, call.path("id"))
+        members = sa.select(t.sessions).where(t.sessions.c.team_id == team["id"]).order_by(t.sessions.c.id)
+        return {**team, "sessions": tx.all(members)}
+
+    return await call.read(view)
+
+
+async def end(call: Call) -> Any:
+    await call.change(sessions.end_team, call.path("id"))
+
+
+async def add_worker(call: Call) -> Any:
+    worker, lease = call.body.model_dump(), call.studio.config.session_lease
+    return await call.change(sessions.add_worker, call.path("id"), worker, lease=lease)
+
+
+async def mirror(call: Call) -> Any:
+    await call.change(messages.mirror, call.path("id"), [m.model_dump() for m in call.body.messages])
+
+
+async def list_messages(call: Call) -> Any:
+    return await call.read(messages.after, call.path("id"), call.number("after"))
+
+
+ROUTES = [
+    Rest("GET", "teams", find, Action.READ, listing=True),
+    Rest("GET", "teams/{id}", show, Action.READ, t.teams),
+    Rest("DELETE", "teams/{id}", end, Action.LEAD, t.teams),
+    Rest("POST", "teams/{id}/workers", add_worker, Action.LEAD, t.teams, bodies.NewWorker, status=201),
+    Rest("POST", "teams/{id}/messages", mirror, Action.WORK, t.teams, bodies.NewMessages),
+    Rest("GET", "teams/{id}/messages", list_messages, Action.READ, t.teams),
+]

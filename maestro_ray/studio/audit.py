@@ -1,0 +1,25 @@
+"""The audit log: what people asked Studio to do. What agents report stands in runs and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from maestro_ray.model.access import EVERYWHERE, Action, Caller
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.store import Transaction
+
+ACTIONS = frozenset(
+    {Action.COMMENT, Action.STEER, Action.LEAD, Action.PLAN, Action.DECIDE, Action.INVITE, Action.MANAGE}
+)
+
+
+def note(tx: Transaction, caller: Caller, action: Action, project: str, subject: str, **detail: Any) -> None:
+    """`subject` is the path of the call; nothing of its body is kept, for it may hold a secret."""
+    tx.insert(
+        t.audit,
+        project_id=None if project == EVERYWHERE else project,
+        user_id=caller.user,
+        action=action,
+        subject=subject,
+        detail=detail,
+    )

@@ -1,0 +1,47 @@
+"""Leases of sessions: watched, and counted anew when nobody could have renewed them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import sqlalchemy as sa
+
+from maestro_ray.studio import schema as t
+from maestro_ray.studio import sessions
+from maestro_ray.studio.store import Transaction
+from maestro_ray.studio.studio import Studio
+
+log = logging.getLogger(__name__)
+
+# The wall clock and the monotonic one may drift apart this much, in seconds, before leases are counted anew.
+CLOCK_JUMP = 2.0
+
+
+async def watch_leases(studio: Studio) -> None:
+    """Interrupt sessions whose lease has ended, soon after it has."""
+    ahead = None
+    while True:
+        try:
+            ahead = await check_leases(studio, ahead)
+        except sa.exc.SQLAlchemyError:
+            log.exception("leases could not be checked; trying again")
+        await asyncio.sleep(min(5.0, max(0.2, studio.config.session_lease / 20)))
+
+
+async def check_leases(studio: Studio, ahead: float | None) -> float:
+    """Interrupt the sessions whose lease is over. `ahead` is what the last call returned, None at the first.
+
+    Leases are kept in wall time, to outlive a restart. After Studio was away, or when the wall clock has jumped
+    (or the machine has slept), nobody could have renewed them, so everybody gets a whole one.
+    """
+    now = studio.clock.wall()
+    ahead_now = now - studio.clock.monotonic()
+    late = sa.select(t.sessions.c.id).where(
+        t.sessions.c.status == "connected", t.sessions.c.lease_until <= now
+    )
+    if ahead is None or abs(ahead_now - ahead) > CLOCK_JUMP:
+        await studio.store.write(sessions.renew_all, studio.config.session_lease)
+    elif await studio.store.read(Transaction.first, late):
+        await studio.change(sessions.expire)
+    return ahead_now

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+
+from maestro_ray.errors import TooManyRequests, Unauthenticated
+from maestro_ray.model.access import Role
+from maestro_ray.studio import identity
+from maestro_ray.studio.doorkeeper import CUTS_KEPT, Doorkeeper
+from maestro_ray.studio.store import Store
+from maestro_ray.testing import FakeClock
+
+
+@pytest.fixture
+async def door(store: Store, clock: FakeClock) -> Doorkeeper:
+    return Doorkeeper(store, await store.write(identity.setting, "jwt_secret"), clock)
+
+
+async def sign_in(store: Store) -> str:
+    tokens = await store.write(identity.redeem, await store.write(identity.invite), "ada")
+    return str(tokens["access_token"])
+
+
+async def test_a_token_tells_who_comes_and_as_what(door: Doorkeeper, store: Store) -> None:
+    caller = await door.caller(await sign_in(store))
+    assert caller.roles == {"*": Role.OWNER}
+    assert caller.channels is None
+
+
+async def test_a_sign_in_that_was_ended_counts_no_longer(
+    door: Doorkeeper, store: Store, clock: FakeClock
+) -> None:
+    mine, other = await sign_in(store), await sign_in(store)
+    caller = await door.caller(mine)
+    clock.advance(1)
+    await store.write(identity.logout, caller)
+    door.look_again()
+    with pytest.raises(Unauthenticated, match="revoked"):
+        await door.caller(mine)
+    await door.caller(other)
+
+
+async def test_what_another_process_cut_is_known_a_second_later(
+    door: Doorkeeper, store: Store, clock: FakeClock
+) -> None:
+    token = await sign_in(store)
+    await store.write(identity.logout, await door.caller(token), everywhere=True)
+    clock.advance(CUTS_KEPT)
+    with pytest.raises(Unauthenticated, match="revoked"):
+        await door.caller(token)
+
+
+async def test_a_token_made_after_the_cut_counts(door: Doorkeeper, store: Store, clock: FakeClock) -> None:
+    caller = await door.caller(await sign_in(store))
+    await store.write(identity.logout, caller, everywhere=True)
+    door.look_again()
+    clock.advance(0.01)
+    invite = await store.write(identity.invite)
+    fresh = await store.write(identity.redeem, invite, "ada", caller.user)
+    assert (await door.caller(fresh["access_token"])).user == caller.user
+
+
+async def test_nobody_knocks_too_often(door: Doorkeeper) -> None:
+    for _ in range(30):
+        door.knock("10.0.0.1")
+    with pytest.raises(TooManyRequests):
+        door.knock("10.0.0.1")
+    door.knock("10.0.0.2")

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from starlette.applications import Starlette
+
+from maestro_ray.studio import leases as module
+from maestro_ray.studio.leases import CLOCK_JUMP, check_leases
+from maestro_ray.studio.studio import Studio
+from maestro_ray.testing import FakeClock
+
+from .pretend import PretendTeam, Rest
+
+PROJECT = {"key": "github:acme/shop", "name": "shop"}
+
+
+async def status_of(rest: Rest, team: PretendTeam) -> set[str]:
+    return {session["status"] for session in (await rest.get(f"teams/{team.id}"))["sessions"]}
+
+
+async def test_leases_are_counted_anew_after_studio_was_away(
+    rest: Rest, studio: Studio, clock: FakeClock
+) -> None:
+    team = await PretendTeam.join(rest, await rest.project())
+    clock.advance(studio.config.session_lease * 3)
+    ahead = await check_leases(studio, None)
+    assert await status_of(rest, team) == {"connected"}
+    clock.advance(studio.config.session_lease)
+    await check_leases(studio, ahead)
+    assert await status_of(rest, team) == {"interrupted"}
+
+
+async def test_a_jump_of_the_wall_clock_ends_no_lease(rest: Rest, studio: Studio, clock: FakeClock) -> None:
+    team = await PretendTeam.join(rest, await rest.project())
+    ahead = await check_leases(studio, None)
+    for jump in (studio.config.session_lease * 3, -studio.config.session_lease * 6, CLOCK_JUMP * 2):
+        clock.jump(jump)
+        ahead = await check_leases(studio, ahead)
+        assert await status_of(rest, team) == {"connected"}
+    clock.advance(studio.config.session_lease)
+    await check_leases(studio, ahead)
+    assert await status_of(rest, team) == {"interrupted"}
+
+
+async def test_the_watch_begins_with_the_application_and_ends_with_it(
+    app: Starlette, rest: Rest, studio: Studio, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = asyncio.Event()
+
+    async def look(_studio: Studio, ahead: float | None) -> float:
+        looked.set()
+        return 0.0
+
+    monkeypatch.setattr(module, "check_leases", look)
+    async with app.router.lifespan_context(app):
+        await asyncio.wait_for(looked.wait(), 5)
+    assert len(asyncio.all_tasks()) == 1
