@@ -40,6 +40,7 @@ class Config:
 
     bot: str = "maestro"
     pool: int = 6
+    connections_per_actor: int = 256
     studio_port: int = 0
     attempts: int = 3
     revision_cap: int = 3
@@ -76,6 +77,13 @@ def _whole(table: Table, key: str) -> int:
     return value
 
 
+def _at_least_one(table: Table, key: str) -> int:
+    value = table.whole(key, 0)
+    if value < 1:
+        raise table.mistake(f"{key!r} must be at least 1", key)
+    return value
+
+
 def _duration(table: Table, key: str) -> float:
     value = table.number(key)
     if value == 0:
@@ -100,7 +108,10 @@ def _bot(table: Table, key: str) -> str:
 # table and key in a file -> field of Config and how it is read
 KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "bot": {"name": ("bot", _bot)},
-    "ray": {"pool": ("pool", _whole)},
+    "ray": {
+        "pool": ("pool", _whole),
+        "connections_per_actor": ("connections_per_actor", _at_least_one),
+    },
     "studio": {"port": ("studio_port", _port)},
     "team": {
         "attempts": ("attempts", _whole),

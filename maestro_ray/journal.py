@@ -1,6 +1,7 @@
-"""The journal: an append-only SQLite file that a durable fact is in before anybody is told it is safe.
+"""The journal: a SQLite file that a durable fact is in before anybody is told it is safe.
 
-One owner, one writer thread per file. Appends that arrive while the disk is busy share the next commit.
+One owner, one writer thread per file. Appends that arrive while the disk is busy share the next commit. Nothing is
+changed or taken out but by `condense`, and that in one transaction.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from maestro_ray.errors import JournalBroken
 
@@ -33,7 +34,8 @@ CREATE TABLE IF NOT EXISTS entries (
 
 @dataclass(frozen=True)
 class Entry:
-    """One fact. `number` counts from 1 without gaps, `body` is plain JSON, `at` is Unix seconds."""
+    """One fact. `number` counts from 1 without gaps (from the last `condense` on), `body` is plain JSON, `at` is Unix
+    seconds."""
 
     number: int
     sender: str
@@ -43,7 +45,14 @@ class Entry:
 
 
 _Row = tuple[int, str, str, str, float]
-_Item = tuple[_Row, "Future[int]"]
+
+
+class _Item(NamedTuple):
+    """An entry to write; with `alone` those before it are deleted in the same transaction."""
+
+    row: _Row
+    done: Future[int]
+    alone: bool
 
 
 class Journal:
@@ -81,6 +90,18 @@ class Journal:
 
         Needs a running event loop. Raises `TypeError` or `ValueError` for a body that is not plain JSON.
         """
+        return self._put(kind, body, sender, at, alone=False)
+
+    def condense(self, kind: str, body: Any, *, at: float) -> asyncio.Future[int]:
+        """Append an entry that says all that is still of use, and delete those before it, both or neither.
+
+        The body must speak also for entries whose future is not done yet: they are before it. Raises as `append`.
+        """
+        return self._put(kind, body, "", at, alone=True)[1]
+
+    def _put(
+        self, kind: str, body: Any, sender: str, at: float, *, alone: bool
+    ) -> tuple[Entry, asyncio.Future[int]]:
         # escaped, for a name that is not UTF-8 holds characters that SQLite does not take
         text = json.dumps(body, separators=(",", ":"))
         done: Future[int] = Future()
@@ -90,7 +111,7 @@ class Journal:
                 done.set_exception(JournalBroken(str(self.path), self._broken))
             else:
                 self._last = entry.number
-                self._waiting.put(((entry.number, sender, kind, text, at), done))
+                self._waiting.put(_Item((entry.number, sender, kind, text, at), done, alone))
         return entry, asyncio.wrap_future(done)
 
     def read(self, after: int = 0, limit: int = -1) -> list[Entry]:
@@ -151,14 +172,12 @@ class Journal:
         for batch in self._batches():
             try:
                 with connection:
-                    connection.executemany(
-                        "INSERT INTO entries VALUES (?, ?, ?, ?, ?)", [row for row, _ in batch]
-                    )
+                    _write_batch(connection, batch)
             except Exception as error:  # noqa: BLE001 - whatever it was: a writer that ends without a word hangs everybody
                 self._fail(batch, str(error))
                 break
-            for row, done in batch:
-                _settle(done, row[0])
+            for item in batch:
+                _settle(item.done, item.row[0])
         connection.close()
 
     def _batches(self) -> Iterator[Sequence[_Item]]:
@@ -184,7 +203,13 @@ class Journal:
                 behind.append(self._waiting.get())
         for item in (*batch, *behind):
             if item is not None:
-                _settle(item[1], JournalBroken(str(self.path), self._broken))
+                _settle(item.done, JournalBroken(str(self.path), self._broken))
+
+
+def _write_batch(connection: sqlite3.Connection, batch: Sequence[_Item]) -> None:
+    connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", [item.row for item in batch])
+    if alone := [item.row[0] for item in batch if item.alone]:
+        connection.execute("DELETE FROM entries WHERE number < ?", (alone[-1],))
 
 
 def _settle(done: Future[int], result: int | JournalBroken) -> None:

@@ -25,6 +25,7 @@ from maestro_ray.actors.slot import CONNECTIONS, Slot
 from maestro_ray.clock import Clock, SystemClock
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
+from maestro_ray.connection.identity import Identity
 from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
@@ -272,11 +273,16 @@ class LocalStudio:
 
     async def client(self) -> StudioClient:
         """Somebody who is signed in."""
+        await self.identity()
+        return StudioClient(self.url, studio_tokens(self.home, self.url))
+
+    async def identity(self) -> Identity:
+        """The same one, for project connections."""
         tokens = studio_tokens(self.home, self.url)
         if not tokens.exists():
             invite = await self.store.write(identity.invite)
             await asyncio.to_thread(tokens.redeem, invite, "operator")
-        return StudioClient(self.url, tokens)
+        return Identity(self.url, self.ws_url, str(self.home.run / "tokens.json"))
 
 
 class _Server(uvicorn.Server):
@@ -300,6 +306,8 @@ class LocalMaestro:
         self.config = config or Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4)
         self.studio = LocalStudio(home, self.config)
         self.actors = actors or LocalActors()
+        # projects that are worked for as somebody else, by key
+        self.identities: dict[str, Identity] = {}
         self.connections: Connections
         self.service: Service
         self._lives = 0
@@ -352,9 +360,14 @@ class LocalMaestro:
     async def _live(self) -> None:
         self._lives += 1
         courier = Courier(f"{CONNECTIONS}#{self._lives}", self.actors.send)
-        client = await self.studio.client()
+        own = await self.studio.identity()
         self.connections = Connections(
-            self.home, self.config, client, self.studio.ws_url, self.actors, courier, SystemClock()
+            self.home,
+            self.config,
+            lambda key: self.identities.get(key, own),
+            self.actors,
+            courier,
+            SystemClock(),
         )
         self.connections.start()
         self.service = Service(self.connections)

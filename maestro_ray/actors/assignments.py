@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from maestro_ray.actors.live_team import Assignment, LiveTeam
 from maestro_ray.actors.messages import Assign, Withdraw
+from maestro_ray.connection.client import Rest
 from maestro_ray.errors import MaestroError, StudioUnavailable, Unauthenticated
 from maestro_ray.model import run as run_machine
 from maestro_ray.model.run import Purpose
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# how long Studio is left alone when it did not answer, in seconds
-PATIENCE = 0.5
+# how long Studio is left alone when it did not answer, at first and at most, in seconds
+PATIENCE, LONGEST = 0.5, 5.0
 
 
 class Assignments:
@@ -28,13 +30,16 @@ class Assignments:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
-    def on_event(self, channel: str, method: str, params: dict[str, Any]) -> None:
-        """Something was said on a channel."""
-        for team in list(self._connections.teams.values()):
+    def on_event(self, key: str, channel: str, method: str, params: dict[str, Any]) -> None:
+        """Something was said on a channel of a project's Studio."""
+        for team in self._teams(key):
             if channel == team.record.channel_name and method == "run.dispatched":
                 self._connections.spawn(self._claim(team, params["run"]["session_id"], params["run"]["id"]))
             elif channel == f"private-project.{team.record.project}":
                 self._project_event(team, method, params)
+
+    def _teams(self, key: str) -> list[LiveTeam]:
+        return [team for team in self._connections.teams.values() if team.record.key == key]
 
     def _project_event(self, team: LiveTeam, method: str, params: dict[str, Any]) -> None:
         body = {key: value for key, value in params.items() if key not in ("id", "n")}
@@ -60,7 +65,7 @@ class Assignments:
 
     async def _plan_over(self, team: LiveTeam, plan_id: str) -> None:
         """The plan's last run has ended. A team that was started for its plans ends with the last of them."""
-        plan = await self.from_studio(f"plans/{plan_id}")
+        plan = await self.from_studio(team, f"plans/{plan_id}")
         if any(run["state"] in run_machine.LIVE for run in plan["runs"]) or plan_id not in team.open_plans:
             return
         team.open_plans.discard(plan_id)
@@ -69,7 +74,7 @@ class Assignments:
 
     async def _tell_when_waiting(self, team: LiveTeam) -> None:
         """Nothing goes on in the team's plans before the operator decides: those who watch should know."""
-        plans = [await self.from_studio(f"plans/{plan_id}") for plan_id in list(team.open_plans)]
+        plans = [await self.from_studio(team, f"plans/{plan_id}") for plan_id in list(team.open_plans)]
         team.cards = {card["id"]: card for plan in plans for card in plan["decisions"]}
         if any(run["state"] in run_machine.LIVE for plan in plans for run in plan["runs"]):
             return
@@ -79,9 +84,9 @@ class Assignments:
             )
         team.waits = frozenset(team.cards)
 
-    def on_gap(self, channel: str) -> None:
+    def on_gap(self, key: str, channel: str) -> None:
         """A channel was joined, or something that was said on it is lost."""
-        for team in self._connections.teams.values():
+        for team in self._teams(key):
             if channel == team.record.channel_name:
                 self._connections.spawn(self.catch_up(team))
             elif channel == f"private-project.{team.record.project}":
@@ -89,36 +94,41 @@ class Assignments:
 
     async def catch_up(self, team: LiveTeam) -> None:
         """Take up every run Studio has handed to this team: new ones, and those a lead that is back has forgotten."""
-        runs = await self.from_studio(f"agent-sessions/{team.record.session}/spawn-queue")
+        runs = await self.from_studio(team, f"agent-sessions/{team.record.session}/spawn-queue")
         for run in runs:
             await self._claim(team, run["session_id"], run["id"])
 
-    async def from_studio(self, path: str) -> Any:
-        """As `StudioClient.get`, however long Studio is away."""
+    async def from_studio(self, team: LiveTeam, path: str) -> Any:
+        """As `Rest.get` of the team's project, however long its Studio is away."""
+        pause = PATIENCE
         while True:
             try:
-                return await self._connections.studio.get(path)
+                return await self._rest(team).get(path)
             except (StudioUnavailable, Unauthenticated) as error:
                 log.info("%s is asked for again: %s", path, error)
-                await asyncio.sleep(PATIENCE)
+                pause = await _wait(pause)
+
+    def _rest(self, team: LiveTeam) -> Rest:
+        return self._connections.connection(team.record.key).rest
 
     async def _look_at_plans(self, team: LiveTeam) -> None:
         """An event that ended a plan may have been missed."""
         for plan_id in list(team.open_plans):
-            plan = await self.from_studio(f"plans/{plan_id}")
+            plan = await self.from_studio(team, f"plans/{plan_id}")
             cleanup = [run for run in plan["runs"] if run["purpose"] == Purpose.RELEASE_CLEANUP]
             if cleanup and all(run["state"] in run_machine.OVER for run in cleanup):
                 await self._plan_over(team, plan_id)
         await self._tell_when_waiting(team)
 
     async def _claim(self, team: LiveTeam, session: str, run: str) -> None:
+        pause = PATIENCE
         while team.ending is None:
             try:
-                assignment: Assignment = await self._connections.studio.post(
+                assignment: Assignment = await self._rest(team).post(
                     f"agent-sessions/{session}/run", {"run_id": run}
                 )
             except (StudioUnavailable, Unauthenticated):
-                await asyncio.sleep(PATIENCE)
+                pause = await _wait(pause)
             except MaestroError as error:
                 log.info("run %s is not claimed: %s", run, error)
                 return
@@ -132,3 +142,9 @@ class Assignments:
         """A team without a plan of its own takes up each that it is given work of, and goes on when it is over."""
         if team.record.serves_all and plan_id not in team.record.plans:
             await self._connections.add_plan(team, plan_id)
+
+
+async def _wait(pause: float) -> float:
+    """Wait about as long as was said, for many ask the same Studio again; the next pause."""
+    await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311 - jitter, no secret
+    return min(pause * 2, LONGEST)

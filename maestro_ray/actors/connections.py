@@ -2,7 +2,8 @@
 
 Hard state, in its journal: which slots are which team's, and the reports Studio has not accepted. Soft state: who has
 shown signs of life, which runs are held, what watchers are shown. Sessions are kept alive only while the worker's own
-ping arrives, so a dead worker cannot look alive.
+ping arrives, so a dead worker cannot look alive. Each project's connection is an object of its own
+(`connection(key)`), and may live in a further actor.
 """
 
 from __future__ import annotations
@@ -10,22 +11,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from maestro_ray.actors.assignments import Assignments
+from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.live_team import Assignment, LiveTeam
 from maestro_ray.actors.mail import Courier, Letter, Mailbox
 from maestro_ray.actors.messages import (
+    Answered,
     Assign,
     Beat,
     BeLead,
     BeWorker,
+    Changed,
     Delivery,
+    Heard,
     Left,
     Lost,
     Members,
+    Missed,
     Part,
     Ping,
     Quit,
@@ -36,6 +43,7 @@ from maestro_ray.actors.mirror import Mirror
 from maestro_ray.actors.outbox import Outbox
 from maestro_ray.actors.pool import Place, Pool, SlotActors
 from maestro_ray.actors.result import team_result
+from maestro_ray.actors.switchboard import Switchboard
 from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.actors.threads import in_thread
@@ -43,11 +51,11 @@ from maestro_ray.agent.sweep import sweep
 from maestro_ray.clock import Clock
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
-from maestro_ray.connection.socket import StudioSocket
+from maestro_ray.connection.identity import Identify
+from maestro_ray.connection.project import Connection
 from maestro_ray.errors import IllegalEvent, MaestroError, StudioRefused
 from maestro_ray.home import Home
 from maestro_ray.ids import suffix
-from maestro_ray.journal import Entry, Journal
 
 log = logging.getLogger(__name__)
 
@@ -63,21 +71,20 @@ UNREADABLE = (400, 413, 422)
 
 
 class Connections:
-    """Public methods are called from one event loop. `name` tells one life of this actor from the next."""
+    """Public methods are called from one event loop. `identify` says as whom, and at which Studio, a project is worked
+    for; with an empty key it is asked for the Studio of this machine."""
 
     def __init__(
         self,
         home: Home,
         config: Config,
-        studio: StudioClient,
-        ws_url: str,
+        identify: Identify,
         slots: SlotActors,
         courier: Courier,
         clock: Clock,
     ) -> None:
         self.home = home
         self.config = config
-        self.studio = studio
         self.clock = clock
         self.courier = courier
         self.pool = Pool(config.pool)
@@ -86,28 +93,54 @@ class Connections:
         self.projects: dict[str, str] = {}
         self.ended: dict[str, LiveTeam] = {}
         self.assignments = Assignments(self)
-        self.socket = StudioSocket(
-            ws_url, studio.authorise, self.assignments.on_event, self.assignments.on_gap
-        )
+        self.switchboard = Switchboard(config, identify, self.assignments, self, slots, courier, self.spawn)
         self._mailbox = Mailbox(self._handle)
-        self._journal = Journal(home.journal / "connections.db")
-        self.outbox = Outbox(self._journal, home.instance, self._post_report, self._report_refused, clock)
+        self._ledger = Ledger(home.journal / "connections.db", clock)
+        self._using: Counter[str] = Counter()
+        self.outbox = Outbox(self._ledger, home.instance, self._post_report, self._report_refused)
         self._env = TeamEnv(home)
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def studio(self) -> StudioClient:
+        """REST of the Studio of this machine, for what is about no project."""
+        return self.switchboard.rest("")
+
+    def connection(self, key: str) -> Connection:
+        """The connection of the project with this key; it is opened when it is first asked for."""
+        return self.switchboard.connection(key)
+
+    @contextlib.contextmanager
+    def using(self, key: str) -> Iterator[None]:
+        """The connection of this project is needed for a while, also without a team."""
+        self._using[key] += 1
+        try:
+            yield
+        finally:
+            self._using[key] -= 1
+            self._release(key)
+
+    def _release(self, key: str) -> None:
+        """Close the connection of a project that no team works for and no report waits for."""
+        used = any(team.record.key == key for team in self.teams.values()) or self.outbox.waits_for(key)
+        if not used and not self._using[key]:
+            del self._using[key]
+            self.switchboard.release(key)
 
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
         """Take up what the journal says was going on, and keep the pool filled."""
         self.home.machine_id()  # made by one, before requests that come at once all want it
-        ending: dict[str, str] = {}
-        for entry in self._journal.read():
-            self._replay(entry, ending)
+        ending = dict(self._ledger.ending)
+        for body in list(self._ledger.teams.values()):
+            record = TeamRecord.from_json(body)
+            self._adopt(record, self._env.read(record.name))
         for place in self.pool.all():
             place.beat = self.clock.monotonic() + RETURNING
             # after a restart of Ray its actor is gone; one that is still there is left alone
             self.slots.make(place.name)
-        for work in (self.outbox.run(), self.socket.run(), self._keep_sessions(), self._watch_beats()):
+        for work in (self.outbox.run(), self._keep_sessions(), self._watch_beats()):
             self.spawn(work)
         for team in list(self.teams.values()):
             if team.record.id in ending:
@@ -118,7 +151,7 @@ class Connections:
     async def _end_if_cut(self, team: LiveTeam) -> None:
         """A start that was cut before the team had its plan at work has told nobody of the team."""
         if not team.record.serves_all:
-            plans = [await self.assignments.from_studio(f"plans/{plan}") for plan in team.record.plans]
+            plans = [await self.assignments.from_studio(team, f"plans/{plan}") for plan in team.record.plans]
             if all(plan["status"] == "draft" for plan in plans):
                 self.end_team(team, "its start was cut")
 
@@ -130,8 +163,8 @@ class Connections:
         for team in self.teams.values():
             await team.mirror.close(within=0.0)
         self.courier.close()
-        await self.studio.close()
-        await in_thread(self._journal.close)
+        await self.switchboard.close()
+        await in_thread(self._ledger.close)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something beside; what goes wrong in it is logged."""
@@ -160,37 +193,21 @@ class Connections:
             self.pool.add(name)
             self.slots.make(name)
 
-    def _replay(self, entry: Entry, ending: dict[str, str]) -> None:
-        self.outbox.replay(entry)
-        if entry.kind == "team":
-            record = TeamRecord.from_json(entry.body)
-            team = self.teams.get(record.id)
-            before = set(team.record.slots.values()) if team else set()
-            team = self._adopt(record, self._env.read(record.name))
-            team.open_plans = set(record.plans)
-            for slot in before.difference(record.slots.values()):
-                self.pool.drop(slot)
-        elif entry.kind == "team.ending":
-            ending[entry.body["id"]] = entry.body["reason"]
-        elif entry.kind == "team.ended" and (ended := self.teams.pop(entry.body["id"], None)):
-            ended.mirror.cancel()
-            self.socket.unsubscribe(ended.record.channel_name)
-            for slot in ended.record.slots.values():
-                self.pool.drop(slot)
-
     def _adopt(self, record: TeamRecord, env: Mapping[str, str]) -> LiveTeam:
         """Hold the slots of a team and listen to its channels."""
         if known := self.teams.get(record.id):
             known.record = record
             team = known
         else:
-            team = self.teams[record.id] = LiveTeam(record, env, Mirror(record.id, self.studio.post))
+            post = self.connection(record.key).rest.post
+            team = self.teams[record.id] = LiveTeam(record, env, Mirror(record.id, post))
         parts = record.parts(self.home, self.config, env)
         for member, slot in record.slots.items():
             place = self.pool.add(slot)
             place.part, place.team, place.member = parts[slot], record.id, member
-        self.socket.subscribe(f"private-project.{record.project}")
-        self.socket.subscribe(record.channel_name)
+        connection = self.connection(record.key)
+        connection.subscribe(f"private-project.{record.project}")
+        connection.subscribe(record.channel_name)
         return team
 
     # ── mail ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -209,6 +226,8 @@ class Connections:
                 return self._delivery(message)
             case WhoAmI(slot, pid, node):
                 return self._who(slot, pid, node)
+            case Answered() | Heard() | Missed() | Changed():
+                return self.switchboard.handle(message)
             case _:
                 raise IllegalEvent("connections", "any", f"{type(message).__name__} of {sender}")
 
@@ -217,6 +236,10 @@ class Connections:
         place = self.pool.add(slot)
         died = place.pid not in (0, pid)
         place.pid, place.node = pid, node
+        if self.switchboard.is_holder(place):
+            if died:
+                self.switchboard.lost(place)
+            return place.part
         team = self.teams.get(place.team)
         if team is None or team.ending is not None:
             return None
@@ -226,10 +249,10 @@ class Connections:
 
     def _ping(self, ping: Ping) -> bool:
         place, team = self.pool.get(ping.slot), self.teams.get(ping.team)
-        if place is None or team is None or place.team != ping.team:
+        if place is None or place.team != ping.team or not (team or self.switchboard.beat(place)):
             return False
         place.pid, place.node, place.beat = ping.pid, ping.node, self.clock.monotonic()
-        if team.beat(place.member):
+        if team and team.beat(place.member):
             self._member_is_up(team, place)
         return True
 
@@ -277,11 +300,13 @@ class Connections:
         if report.action in ("complete", "fail"):
             for team in self.teams.values():
                 team.reported(report.run, report.epoch)
-        self._heal_journal()
         return self.outbox.put(report)
 
-    async def _post_report(self, path: str, body: Mapping[str, Any], key: str) -> Any:
-        return await self.studio.post(path, body, key=key)
+    async def _post_report(self, project: str, path: str, body: Mapping[str, Any], key: str) -> Any:
+        answer = await self.connection(project).rest.post(path, body, key=key)
+        # when the outbox has noted it, this may have been the last for which the connection was there
+        asyncio.get_running_loop().call_soon(self._release, project)
+        return answer
 
     def _report_refused(self, report: Report, error: Exception) -> None:
         """Somebody else has the run now, or it is over: what was reported counts for nothing, and that is said.
@@ -296,17 +321,11 @@ class Connections:
         )
         if report.action == "complete" and unreadable:
             reason = f"its report cannot be sent: {str(error)!a}"
-            self.outbox.put(Report(report.run, report.epoch, "fail", {"reason": reason, "retryable": True}))
-
-    def _heal_journal(self) -> None:
-        """Everything that is decided here waits for the journal first, so after a failure there is nothing to undo."""
-        if self._journal.failed:
-            self._journal.recover()
+            self.outbox.put(replace(report, action="fail", body={"reason": reason, "retryable": True}))
 
     async def _note(self, kind: str, body: Mapping[str, Any]) -> None:
-        self._heal_journal()
-        _, done = self._journal.append(kind, body, at=self.clock.wall())
-        await done
+        """Everything that is decided here waits for the journal first, so after a failure there is nothing to undo."""
+        await self._ledger.append(kind, body)[1]
 
     # ── life and death of sessions ───────────────────────────────────────────────────────────────────────────────
 
@@ -324,23 +343,31 @@ class Connections:
     async def _interrupt(self, team: LiveTeam, run: Assignment) -> None:
         """A fact like any other report: it reaches Studio once, and after what was reported before."""
         await asyncio.to_thread(sweep, f"{self.home.instance}:{team.record.id}:{run['id']}")
-        self._heal_journal()
-        await self.outbox.put(Report(run["id"], run["epoch"], "interrupt"))
+        await self.outbox.put(Report(run["id"], run["epoch"], "interrupt", project=team.record.key))
 
     async def _keep_sessions(self) -> None:
+        """All at the same time: the Studio of one team may hang."""
         while True:
             await asyncio.sleep(self.config.session_heartbeat)
             for team in list(self.teams.values()):
-                try:
-                    await self.heartbeat(team)
-                except Exception as error:  # noqa: BLE001 - the next one may work, and the other teams need theirs
-                    log.warning("no heartbeat for %s: %r", team.record.name, error)
+                if not team.beating:
+                    team.beating = True
+                    self.spawn(self._try_heartbeat(team))
+
+    async def _try_heartbeat(self, team: LiveTeam) -> None:
+        try:
+            await self.heartbeat(team)
+        except Exception as error:  # noqa: BLE001 - the next one may work
+            log.warning("no heartbeat for %s: %r", team.record.name, error)
+        finally:
+            team.beating = False
 
     async def heartbeat(self, team: LiveTeam) -> None:
         """One call for the whole team, and only for those of it that have shown a sign of life within their lease."""
         alive = [session for session in team.record.sessions if self._alive(team, session)]
         if alive:
-            await self.studio.post(f"agent-sessions/{alive[0]}/heartbeat", {"sessions": alive[1:]})
+            path, others = f"agent-sessions/{alive[0]}/heartbeat", {"sessions": alive[1:]}
+            await self.connection(team.record.key).rest.post(path, others)
 
     def _alive(self, team: LiveTeam, session: str) -> bool:
         place = self.pool.get(team.record.slots[team.record.member_of(session)])
@@ -353,9 +380,13 @@ class Connections:
             late = self.clock.monotonic() - self.config.lease
             with logged("looking for silent members"):
                 for place in self.pool.all():
+                    if place.beat is None or place.beat >= late:
+                        continue
                     team = self.teams.get(place.team)
-                    if team and team.ending is None and place.beat is not None and place.beat < late:
+                    if team and team.ending is None:
                         self._member_died(team, place)
+                    elif self.switchboard.is_holder(place):
+                        self.switchboard.lost(place)
                 self._trim_pool()
 
     # ── teams ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -379,7 +410,7 @@ class Connections:
         member = next(each for each in team.record.members if each.name == name)
         await self._leave(member.slot)
         with logged("a worker leaves"):  # its session ends with its lease at the latest
-            await self.studio.delete(f"agent-sessions/{member.session}")
+            await self.connection(team.record.key).rest.delete(f"agent-sessions/{member.session}")
         self.pool.release(member.slot)
         team.beaten.discard(name)
         await self.record(team.record.without_member(name), team.env)
@@ -401,14 +432,14 @@ class Connections:
         with logged("ending a team: the journal"):
             await self._note("team.ending", {"id": record.id, "reason": reason})
         with logged("ending a team: the result"):
-            team.result = await team_result(self.studio, team, self.pool)
+            team.result = await team_result(self.connection(record.key).rest, team, self.pool)
         await asyncio.gather(*(self._leave(each.slot) for each in record.members))
         await self._leave(record.lead)
         await self._leave(record.channel)
         await asyncio.to_thread(sweep, f"{self.home.instance}:{record.id}:")
         await team.mirror.close(within=2.0)
         with logged("ending a team: Studio"):
-            await self.studio.delete(f"teams/{record.id}")
+            await self.connection(record.key).rest.delete(f"teams/{record.id}")
         with logged("ending a team: the directories"):
             await in_thread(self._env.clear, record)
         with logged("ending a team: the journal"):
@@ -419,15 +450,13 @@ class Connections:
 
     def _forget(self, team: LiveTeam) -> None:
         record = team.record
-        self.socket.unsubscribe(record.channel_name)
-        if not any(
-            other.record.project == record.project for other in self.teams.values() if other is not team
-        ):
-            self.socket.unsubscribe(f"private-project.{record.project}")
         for slot in record.slots.values():
             self.courier.forget(slot)
             self.pool.release(slot)
         del self.teams[record.id]
+        # a connection that no other team needs is closed
+        self.connection(record.key).unsubscribe(record.channel_name)
+        self._release(record.key)
         self.ended[record.id] = team
         while len(self.ended) > ENDED_TEAMS_KEPT:
             del self.ended[next(iter(self.ended))]
@@ -439,6 +468,19 @@ class Connections:
             self.courier.forget(slot)
             self.pool.drop(slot)
             self.slots.end(slot)
+
+    # ── switchboard.Staff ────────────────────────────────────────────────────────────────────────────────────────
+
+    def hire(self) -> Place:
+        self.fill_pool(1)
+        (place,) = self.pool.take(1)
+        self.refill_pool()
+        return place
+
+    async def dismiss(self, slot: str) -> None:
+        await self._leave(slot)
+        self.courier.forget(slot)
+        self.pool.release(slot)
 
     async def _leave(self, slot: str) -> None:
         """Ask a member to leave; one that does not is ended."""

@@ -178,7 +178,13 @@ class Lead:
             self.run = assignment["id"]
             self._post("run.started", **about(assignment))
             outcome = await self._do(assignment)
-            report = Report(assignment["id"], assignment["epoch"], outcome.action, outcome.body)
+            report = Report(
+                assignment["id"],
+                assignment["epoch"],
+                outcome.action,
+                outcome.body,
+                self._part.team.project,
+            )
             await self._courier.insist(CONNECTIONS, report)
             self._post("run.ended", **about(assignment), action=outcome.action, summary=outcome.summary)
             self.run = ""

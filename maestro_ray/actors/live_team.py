@@ -28,6 +28,8 @@ class LiveTeam:
         self.up = asyncio.Event()
         self.open_plans = set(record.plans)
         self.ending: asyncio.Task[None] | None = None
+        # a heartbeat of its sessions is on its way
+        self.beating = False
         # the decision cards of its plans that are open, and those it was said to wait for, by id
         self.cards: dict[str, Mapping[str, Any]] = {}
         self.waits: frozenset[str] = frozenset()

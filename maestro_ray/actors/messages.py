@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from maestro_ray.connection.identity import Identity
+from maestro_ray.errors import MaestroError
 from maestro_ray.journal import Entry
 from maestro_ray.ports import ProviderSpec
 
@@ -17,7 +19,8 @@ from maestro_ray.ports import ProviderSpec
 
 @dataclass(frozen=True)
 class TeamSpec:
-    """What every member of a team must know about it. Paths are absolute strings; `env` is the agents' environment.
+    """What every member of a team must know about it. Paths are absolute strings; `env` is the agents' environment;
+    `project` is the project's key.
 
     `instance` marks the processes of this state directory; `slots` maps `lead`, `channel` and worker names to slots.
     """
@@ -36,6 +39,17 @@ class TeamSpec:
     ping: float = 1.0
     lease: float = 4.0
     stop_grace: float = 0.7
+    project: str = ""
+
+
+@dataclass(frozen=True)
+class Leash:
+    """Whom a slot without a team belongs to, and how often it must show that it lives; see `TeamSpec`."""
+
+    id: str
+    name: str
+    ping: float = 1.0
+    lease: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,14 @@ class BeChannel:
     readers: Sequence[str]
 
 
-Part = BeLead | BeWorker | BeChannel
+@dataclass(frozen=True)
+class BeHolder:
+    """A further actor for project connections."""
+
+    team: Leash
+
+
+Part = BeLead | BeWorker | BeChannel | BeHolder
 
 
 # ── to Connections ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -95,12 +116,14 @@ class Ping:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume` or `interrupt` of Studio's REST."""
+    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume` or `interrupt` of Studio's REST, and
+    `project` is the key of the project whose Studio it is for."""
 
     run: str
     epoch: int
     action: str
     body: Mapping[str, Any] = field(default_factory=dict)
+    project: str = ""
 
 
 @dataclass(frozen=True)
@@ -252,3 +275,74 @@ class Members:
     """Which workers directives must reach: name to slot. Sent again when it changes."""
 
     slots: Mapping[str, str]
+
+
+# ── between Connections and its holders ──────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Hold:
+    """To a holder: have this project's connection, listening to these channels and no others."""
+
+    key: str
+    identity: Identity
+    channels: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Drop:
+    """To a holder: end this project's connection."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """To a holder: one REST call for a project. `Answered` with the same number follows; this is answered at once."""
+
+    number: int
+    key: str
+    method: str
+    path: str
+    body: Mapping[str, Any] | None = None
+    params: Mapping[str, str] | None = None
+    idempotency: str = ""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """From a holder: what Studio said to an `Ask`, or the error."""
+
+    holder: str
+    number: int
+    value: Any = None
+    error: MaestroError | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """From a holder: a notification of a channel. Soft: what is lost is a gap."""
+
+    holder: str
+    key: str
+    channel: str
+    method: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Missed:
+    """From a holder: what this channel is about must be read again."""
+
+    holder: str
+    key: str
+    channel: str
+
+
+@dataclass(frozen=True)
+class Changed:
+    """From a holder: a project's socket is there, or gone."""
+
+    holder: str
+    key: str
+    connected: bool

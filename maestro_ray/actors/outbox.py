@@ -4,84 +4,153 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.messages import Report
-from maestro_ray.clock import Clock
-from maestro_ray.errors import StudioUnavailable, Unauthenticated
-from maestro_ray.journal import Entry, Journal
+from maestro_ray.errors import JournalBroken, StudioRefused, StudioUnavailable, Unauthenticated
 
 log = logging.getLogger(__name__)
 
-Post = Callable[[str, Mapping[str, Any], str], Awaitable[Any]]
+Post = Callable[[str, str, Mapping[str, Any], str], Awaitable[Any]]
 Refused = Callable[[Report, Exception], None]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+# how many runs of one project are reported on beside each other
+AT_ONCE = 4
+
+_Waiting = deque[tuple[int, Report]]
 
 
 class Outbox:
-    """Delivers each report once, in order, however long Studio is away. Numbers of the journal are the keys that
-    make a repeat harmless; `refused` is told of a report that Studio will never take."""
+    """Delivers each report once, however long its Studio is away: those of one run in order, those of different runs
+    beside each other. So neither a Studio that is away nor one report that it cannot digest holds up any other.
 
-    def __init__(self, journal: Journal, name: str, post: Post, refused: Refused, clock: Clock) -> None:
-        self._journal = journal
+    `post(project, path, body, key)` is one try. Numbers of the journal are the keys that make a repeat harmless;
+    `refused` is told of a report that Studio will never take.
+    """
+
+    def __init__(self, ledger: Ledger, name: str, post: Post, refused: Refused) -> None:
+        """What the ledger holds of earlier lives is delivered again, with the same keys."""
+        self._ledger = ledger
         self._name = name
         self._post = post
         self._refused = refused
-        self._clock = clock
-        self._waiting: deque[tuple[int, Report]] = deque()
+        self._runs: dict[tuple[str, str], _Waiting] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._delivering: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._filled = asyncio.Event()
-
-    def replay(self, entry: Entry) -> None:
-        """Take in what the journal holds, at start."""
-        if entry.kind == "report":
-            body = entry.body
-            report = Report(body["run"], body["epoch"], body["action"], body["body"])
-            self._waiting.append((entry.number, report))
-            self._filled.set()
-        elif entry.kind == "report.accepted":
-            self._waiting = deque(item for item in self._waiting if item[0] != entry.body["number"])
+        for number, body in sorted(ledger.reports.items()):
+            self._queue(number, _report(body))
 
     def put(self, report: Report) -> asyncio.Future[int]:
-        """The future is done when the report cannot be lost any more."""
-        body = {"run": report.run, "epoch": report.epoch, "action": report.action, "body": dict(report.body)}
-        entry, done = self._journal.append("report", body, at=self._clock.wall())
-        done.add_done_callback(lambda done: self._ready(entry.number, report, done))
+        """The future is done when the report cannot be lost any more. Raises `JournalBroken`."""
+        number, done = self._ledger.append("report", _body(report))
+        done.add_done_callback(lambda done: self._ready(number, report, done))
         return done
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return sum(len(waiting) for waiting in self._runs.values())
+
+    def waits_for(self, project: str) -> bool:
+        """Whether any report of this project waits."""
+        return any(of == project for of, _ in self._runs)
 
     async def run(self) -> None:
         """Deliver for ever; cancel it to end."""
-        while True:
-            await self._filled.wait()
-            while self._waiting:
-                number, report = self._waiting[0]
-                await self._deliver(number, report)
-                self._waiting.popleft()
-                self._journal.append("report.accepted", {"number": number}, at=self._clock.wall())
-            self._filled.clear()
+        try:
+            while True:
+                await self._filled.wait()
+                self._filled.clear()
+                for run in self._runs.keys() - self._delivering.keys():
+                    self._delivering[run] = asyncio.get_running_loop().create_task(self._deliver_all(run))
+        finally:
+            tasks = list(self._delivering.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _ready(self, number: int, report: Report, done: asyncio.Future[int]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._waiting.append((number, report))
-            self._filled.set()
+        # who does not wait for the answer has reported all the same
+        if done.cancelled() or done.exception() is None:
+            self._queue(number, report)
 
-    async def _deliver(self, number: int, report: Report) -> None:
+    def _queue(self, number: int, report: Report) -> None:
+        self._runs.setdefault((report.project, report.run), deque()).append((number, report))
+        self._filled.set()
+
+    async def _deliver_all(self, run: tuple[str, str]) -> None:
+        """Until nothing of this run waits any more."""
+        waiting = self._runs[run]
+        turns = self._turns.setdefault(run[0], asyncio.Semaphore(AT_ONCE))
+        try:
+            while waiting:
+                number, report = waiting[0]
+                await self._deliver(number, report, turns)
+                waiting.popleft()
+                self._accepted(number)
+        finally:
+            # nothing is awaited since the last look, so nothing can have come in between
+            del self._runs[run], self._delivering[run]
+            if not any(project == run[0] for project, _ in self._runs):
+                self._turns.pop(run[0], None)
+
+    def _accepted(self, number: int) -> None:
+        """A note that is lost costs a repeat, which is harmless."""
+        try:
+            self._ledger.append("report.accepted", {"number": number})[1].add_done_callback(_noted)
+        except JournalBroken as error:
+            log.warning("the acceptance of report %s is not noted: %s", number, error)
+
+    async def _deliver(self, number: int, report: Report, turns: asyncio.Semaphore) -> None:
         pause = FIRST_PAUSE
+        path, body = f"cli-runs/{report.run}/{report.action}", {"epoch": report.epoch, **report.body}
         while True:
             try:
-                path = f"cli-runs/{report.run}/{report.action}"
-                await self._post(path, {"epoch": report.epoch, **report.body}, f"{self._name}-{number}")
-            except (StudioUnavailable, Unauthenticated) as error:
-                log.info("report %s waits: %s", number, error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+                async with turns:
+                    await self._post(report.project, path, body, f"{self._name}-{number}")
             except Exception as error:  # noqa: BLE001 - nothing may keep the reports behind this one from going out
-                self._refused(report, error)
-                return
+                if not _may_pass(error):
+                    self._give_up(report, error)
+                    return
+                log.info("report %s waits: %s", number, error)
+                # spread out: all that wait for the same Studio would else ask again at the same time
+                await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311 - jitter, no secret
+                pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 return
+
+    def _give_up(self, report: Report, error: Exception) -> None:
+        try:
+            self._refused(report, error)
+        except Exception:
+            log.exception("report %s of run %s", report.action, report.run)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same report may be taken another time: a fault of Studio's own is not the report's."""
+    fault = isinstance(error, StudioRefused) and error.args[0] >= 500
+    return fault or isinstance(error, StudioUnavailable | Unauthenticated)
+
+
+def _body(report: Report) -> dict[str, Any]:
+    return {
+        "run": report.run,
+        "epoch": report.epoch,
+        "action": report.action,
+        "body": dict(report.body),
+        "project": report.project,
+    }
+
+
+def _report(body: Mapping[str, Any]) -> Report:
+    """Journals of earlier versions know one Studio and name no project."""
+    return Report(body["run"], body["epoch"], body["action"], body["body"], body.get("project", ""))
+
+
+def _noted(done: asyncio.Future[int]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.info("the acceptance of a report is not noted: %s", error)

@@ -8,12 +8,12 @@ from typing import Any
 
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.pool import Pool
-from maestro_ray.connection.client import StudioClient
+from maestro_ray.connection.client import Rest
 from maestro_ray.errors import MaestroError
 from maestro_ray.workspace.repo import Repo
 
 
-async def team_result(studio: StudioClient, team: LiveTeam, pool: Pool) -> dict[str, Any]:
+async def team_result(studio: Rest, team: LiveTeam, pool: Pool) -> dict[str, Any]:
     """Plans with their tasks and verdicts, and the workers as they are now."""
     record = team.record
     plans = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from maestro_ray.actors.request import Asked, check, check_name
 from maestro_ray.actors.result import workers
 from maestro_ray.actors.start import UP_WITHIN, start_team
 from maestro_ray.actors.team_record import MemberRecord
+from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.line import Notify
+from maestro_ray.connection.project import Connection
 from maestro_ray.errors import Conflict, MaestroError, NoTeam, NotFound, StartFailed, UsageError
 from maestro_ray.ids import new_id
 from maestro_ray.ports import ProviderSpec
@@ -27,6 +30,8 @@ Params = dict[str, Any]
 
 # how long a channel may take to answer the operator, in seconds
 CHANNEL_WITHIN = 15.0
+# how long Studio may take to show that it is there, in seconds
+STUDIO_WITHIN = 2.0
 
 
 class Service:
@@ -121,7 +126,8 @@ class Service:
     ) -> None:
         connections = self._connections
         body = {"name": name, "role": role, "skills": skills}
-        session = await connections.studio.post(f"teams/{team.record.id}/workers", body)
+        rest = connections.connection(team.record.key).rest
+        session = await rest.post(f"teams/{team.record.id}/workers", body)
         connections.fill_pool(1)
         slot = connections.pool.take(1)[0].name
         team.up.clear()
@@ -193,35 +199,62 @@ class Service:
             ) from error
 
     async def decide_list(self, params: Params, _notify: Notify) -> Any:
-        query = {}
-        if repo := params.get("repo"):
-            key = await self._key(repo)
-            found = await self._connections.studio.list("projects", key=key)
-            if not found:
-                return []
-            query["project_id"] = found[0]["id"]
-        return await self._connections.studio.list("decisions", **query)
+        switchboard, repo = self._connections.switchboard, params.get("repo")
+        if not repo:
+            found = await asyncio.gather(*(rest.list("decisions") for rest in switchboard.rests()))
+            return [card for cards in found for card in cards]
+        key = await self._key(repo)
+        rest = switchboard.rest(key)
+        projects = await rest.list("projects", key=key)
+        return await rest.list("decisions", project_id=projects[0]["id"]) if projects else []
 
-    async def decide_answer(self, params: Params, notify: Notify) -> Any:
+    async def decide_answer(self, params: Params, _notify: Notify) -> Any:
         wanted, answer = str(params.get("id", "")), str(params.get("answer", ""))
-        cards = [
-            card for card in await self.decide_list({}, notify) if card["id"].endswith(wanted) and wanted
-        ]
+        rests = self._connections.switchboard.rests()
+        found = await asyncio.gather(*(_cards(rest, wanted) for rest in rests), return_exceptions=True)
+        cards = [each for some in found if not isinstance(some, BaseException) for each in some]
         if len(cards) != 1:
+            # it may lie at one that does not answer
+            for failed in (each for each in found if isinstance(each, BaseException)):
+                raise failed
             raise NotFound("open decision", wanted, "see `maestro decide list`")
-        return await self._connections.studio.post(f"decisions/{cards[0]['id']}/answer", {"answer": answer})
+        rest, card = cards[0]
+        return await rest.post(f"decisions/{card}/answer", {"answer": answer})
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def status(self, _params: Params, _notify: Notify) -> Any:
         connections = self._connections
-        since = connections.socket.connected_since
         blank = sum(1 for place in connections.pool.all() if not place.team and place.pid)
         return {
-            "studio": {"url": connections.studio.url, "connected": since is not None},
+            "studio": {"url": connections.studio.url, "connected": await self._is_here()},
+            "connections": [self._connection(each) for each in connections.switchboard],
             "outbox": len(connections.outbox),
             "pool": {"blank": blank, "size": connections.pool.size},
             "teams": [await self._describe(team) for team in connections.teams.values()],
+        }
+
+    async def _is_here(self) -> bool:
+        """Whether the Studio of this machine is: what its connections say, and when there are none what it answers."""
+        studio = self._connections.studio
+        open_now = [each for each in self._connections.switchboard if each.identity.url == studio.url]
+        if open_now:
+            return all(each.connected for each in open_now)
+        try:
+            async with asyncio.timeout(STUDIO_WITHIN):
+                await studio.get("me")
+        except (MaestroError, TimeoutError):
+            return False
+        return True
+
+    def _connection(self, connection: Connection) -> dict[str, Any]:
+        slot = self._connections.switchboard.slot_of(connection.key)
+        place = self._connections.pool.get(slot) if slot else None
+        return {
+            "project": connection.key,
+            "studio": connection.identity.url,
+            "connected": connection.connected,
+            "pid": place.pid if place else os.getpid(),
         }
 
     async def disconnect(self, params: Params, _notify: Notify) -> Any:
@@ -274,7 +307,7 @@ class Service:
         plans = []
         for plan_id in record.plans:
             try:
-                plan = await connections.studio.get(f"plans/{plan_id}")
+                plan = await connections.connection(record.key).rest.get(f"plans/{plan_id}")
             except MaestroError:
                 continue
             done = sum(1 for task in plan["tasks"] if task["finished_at"])
@@ -316,6 +349,12 @@ class Service:
                 "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
             },
         }
+
+
+async def _cards(rest: StudioClient, wanted: str) -> list[tuple[StudioClient, str]]:
+    """The open decisions of one Studio whose ids end like this."""
+    cards = await rest.list("decisions") if wanted else []
+    return [(rest, card["id"]) for card in cards if card["id"].endswith(wanted)]
 
 
 def _after(params: Params) -> int:

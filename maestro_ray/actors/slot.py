@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from maestro_ray.actors.mail import Courier, Letter, Mailbox, Send
-from maestro_ray.actors.messages import BeChannel, BeLead, BeWorker, Part, Ping, Quit, WhoAmI
+from maestro_ray.actors.messages import BeChannel, BeHolder, BeLead, BeWorker, Part, Ping, Quit, WhoAmI
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent
 
@@ -157,3 +157,7 @@ def occupant(part: Part, courier: Courier, clock: Clock) -> Occupant:
             from maestro_ray.actors.channel import Channel
 
             return Channel(part, courier, clock)
+        case BeHolder():
+            from maestro_ray.actors.holder import Holder
+
+            return Holder(part, courier)

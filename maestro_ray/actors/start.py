@@ -45,9 +45,10 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     phases = Phases()
     # beside everything else: a team need not wait for a look at every file
     warned = connections.spawn(asyncio.to_thread(warnings, request.repo))
-    record = await _allocate(connections, request)
-    phases.ended("allocate")
-    team = await connections.record(record, request.env)
+    with connections.using(request.key):
+        record = await _allocate(connections, request)
+        phases.ended("allocate")
+        team = await connections.record(record, request.env)
     try:
         await _bring_up(connections, team, phases)
         plan = await _hand_over_plan(connections, team, request) if request.draft else None
@@ -73,21 +74,22 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
 async def _project(connections: Connections, key: str) -> str:
     """The id of the project with this key, which is asked for once: it never changes."""
     if key not in connections.projects:
-        found = await connections.studio.post("projects", {"key": key, "name": key.rpartition("/")[2] or key})
+        rest = connections.connection(key).rest
+        found = await rest.post("projects", {"key": key, "name": key.rpartition("/")[2] or key})
         connections.projects[key] = found["id"]
     return connections.projects[key]
 
 
 async def _allocate(connections: Connections, request: TeamRequest) -> TeamRecord:
-    studio = connections.studio
+    rest = connections.connection(request.key).rest
     project = await _project(connections, request.key)
-    lead = await studio.post("agent-sessions", {"project_id": project, "role": "lead", "name": request.bot})
+    lead = await rest.post("agent-sessions", {"project_id": project, "role": "lead", "name": request.bot})
     try:
         return await _allocate_team(connections, request, project, lead["id"])
     except Exception:
         # nobody would ever end this session in order
         with contextlib.suppress(MaestroError):
-            await studio.delete(f"agent-sessions/{lead['id']}")
+            await rest.delete(f"agent-sessions/{lead['id']}")
         raise
 
 
@@ -100,7 +102,7 @@ async def _allocate_team(
         "workspace": _workspace(connections, request),
         "serves_all": request.draft is None,
     }
-    given = await connections.studio.post(f"agent-sessions/{lead}/team", body)
+    given = await connections.connection(request.key).rest.post(f"agent-sessions/{lead}/team", body)
     # from here to the record of the team nothing is awaited: the places taken are free until then
     places = _take_slots(connections, len(wanted) + 2)
     members = tuple(
@@ -164,7 +166,8 @@ async def _hand_over_plan(
     connections: Connections, team: LiveTeam, request: TeamRequest
 ) -> Mapping[str, Any]:
     assert request.draft is not None
-    plan = await connections.studio.post(
+    rest = connections.connection(request.key).rest
+    plan = await rest.post(
         "plans",
         {
             "project_id": team.record.project,
@@ -177,6 +180,6 @@ async def _hand_over_plan(
         },
     )
     await connections.add_plan(team, plan["id"])
-    await connections.studio.post(f"plans/{plan['id']}/activate")
+    await rest.post(f"plans/{plan['id']}/activate")
     tasks = [{key: task[key] for key in ("id", "key", "title", "status")} for task in plan["tasks"]]
     return {"id": plan["id"], "title": plan["title"], "epic": plan["epic_branch"], "tasks": tasks}

@@ -83,6 +83,7 @@ class TeamRecord:
             ping=config.ping,
             lease=config.lease,
             stop_grace=config.stop_grace,
+            project=self.key,
         )
         members = tuple((each.name, each.role, each.session) for each in self.members)
         parts: dict[str, Part] = {

@@ -188,7 +188,7 @@ class Worker:
 
     async def _report(self, assignment: Mapping[str, Any], action: str, body: Mapping[str, Any]) -> None:
         """Returns when the report is in the outbox: from then on it cannot be lost."""
-        report = Report(assignment["id"], assignment["epoch"], action, body)
+        report = Report(assignment["id"], assignment["epoch"], action, body, self._part.team.project)
         await self._courier.insist(CONNECTIONS, report)
 
     def _post(self, kind: str, **body: Any) -> None:

@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import logging
+import ssl
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 
-from maestro_ray.connection.tokens import TokenFile
+from maestro_ray.connection.tokens import MARGIN, TokenFile
 from maestro_ray.errors import MaestroError, StaleEpoch, StudioRefused, StudioUnavailable, Unauthenticated
 
+log = logging.getLogger(__name__)
 
-class StudioClient:
-    """Calls below `/api/v1`, authenticated. A token that was refused is renewed once per call."""
+# what a token may still be taken for good without looking at it again, in seconds
+TRUSTED = MARGIN / 2
 
-    def __init__(
-        self, url: str, tokens: TokenFile, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
-        self.url = url
-        self._tokens = tokens
-        # a proxy of the shell is for the world, not for a server on this machine
-        self._http = httpx.AsyncClient(
-            base_url=f"{url}/api/v1/", timeout=30.0, transport=transport, trust_env=False
-        )
 
-    async def close(self) -> None:
-        await self._http.aclose()
+class Rest(ABC):
+    """The calls of Studio's REST, wherever they are made."""
 
     async def get(self, path: str, **params: str) -> Any:
         return await self.call("GET", path, params=params)
-
-    async def list(self, path: str, **params: str) -> list[Any]:
-        """Every row of a list, however many pages it has."""
-        rows: list[Any] = []
-        more: str | None = path
-        while more:
-            answer = await self._answer("GET", more, params=params)
-            rows += self._decoded(answer)
-            more, params = answer.links.get("next", {}).get("url"), {}
-        return rows
 
     async def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str = "") -> Any:
         """`key` is the Idempotency-Key that makes a repeat harmless."""
@@ -48,6 +35,7 @@ class StudioClient:
     async def delete(self, path: str) -> Any:
         return await self.call("DELETE", path)
 
+    @abstractmethod
     async def call(
         self,
         method: str,
@@ -59,6 +47,67 @@ class StudioClient:
     ) -> Any:
         """The decoded answer. Raises `StudioUnavailable` (it may have taken effect), `StudioRefused` or `StaleEpoch`
         (it did not), `Unauthenticated`."""
+
+
+class StudioClient(Rest):
+    """Calls below `/api/v1`, authenticated. A token that was refused is renewed once per call."""
+
+    def __init__(
+        self,
+        url: str,
+        tokens: TokenFile,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        http: httpx.AsyncClient | None = None,
+        heard: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`http` is shared with others and theirs to close. `heard()` is told of every answer."""
+        self.url = url
+        self._tokens = tokens
+        self._token, self._trusted_until = "", 0.0
+        self._renewing = asyncio.Lock()
+        # a thread of its own: a Studio that hangs while it renews keeps nobody else's work waiting
+        self._thread = ThreadPoolExecutor(1, "tokens")
+        self._http = http or open_http(transport)
+        self._shared = http is not None
+        self._heard = heard
+
+    async def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if not self._shared:
+            await self._http.aclose()
+
+    async def list(self, path: str, **params: str) -> list[Any]:
+        """Every row of a list, however many pages it has."""
+        rows: list[Any] = []
+        more: str | None = path
+        while more:
+            answer = await self._answer("GET", more, params=params)
+            rows += self._decoded(answer)
+            more, params = answer.links.get("next", {}).get("url"), {}
+        return rows
+
+    async def keep_fresh(self) -> None:
+        """Renew the access token before it ends, for ever, also while nobody asks for anything; cancel it to end.
+
+        No socket is touched by it: a channel's signature outlives the token it was asked for with.
+        """
+        while True:
+            try:
+                await self._fresh()
+            except Exception as error:  # noqa: BLE001 - it is tried again, and whoever needs a token learns why not
+                log.info("no fresh token for %s: %r", self.url, error)
+            await asyncio.sleep(TRUSTED)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        key: str = "",
+    ) -> Any:
         return self._decoded(await self._answer(method, path, body=body, params=params, key=key))
 
     async def _answer(
@@ -70,14 +119,23 @@ class StudioClient:
         params: Mapping[str, str] | None = None,
         key: str = "",
     ) -> httpx.Response:
-        token = await asyncio.to_thread(self._tokens.access_token)
+        token = await self._fresh()
         answer = await self._try(method, path, token, body, params, key)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            token = await asyncio.to_thread(self._tokens.renew, token)
+            token = await self._fresh(refused=token)
             answer = await self._try(method, path, token, body, params, key)
         if not answer.is_success:
             raise refusal(answer.status_code, answer.text, path)
         return answer
+
+    async def _fresh(self, refused: str = "") -> str:
+        """A token other than `refused`. Of all who ask at once one looks, and the others take what it found."""
+        async with self._renewing:
+            if time.monotonic() > self._trusted_until or self._token == refused:
+                find = (self._tokens.renew, refused) if refused else (self._tokens.access_token,)
+                self._token = await asyncio.get_running_loop().run_in_executor(self._thread, *find)
+                self._trusted_until = time.monotonic() + TRUSTED
+            return self._token
 
     def _decoded(self, answer: httpx.Response) -> Any:
         try:
@@ -101,9 +159,21 @@ class StudioClient:
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
         try:
-            return await self._http.request(method, path, json=body, params=params, headers=headers)
+            address = path if "://" in path else f"{self.url}/api/v1/{path}"
+            answer = await self._http.request(method, address, json=body, params=params, headers=headers)
         except httpx.HTTPError as error:
             raise StudioUnavailable(self.url, str(error) or type(error).__name__) from error
+        self._heard()
+        return answer
+
+
+def open_http(
+    transport: httpx.AsyncBaseTransport | None = None, secure: ssl.SSLContext | bool = True
+) -> httpx.AsyncClient:
+    """Connections to one Studio, for any number of callers. `secure` is how its certificate is checked."""
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
+    # a proxy of the shell is for the world, not for a server on this machine
+    return httpx.AsyncClient(timeout=30.0, transport=transport, trust_env=False, verify=secure, limits=limits)
 
 
 def refusal(status: int, text: str, path: str) -> MaestroError:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -17,10 +18,12 @@ from typing import Any
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from maestro_ray.connection.doorway import Doorway
 from maestro_ray.errors import IllegalEvent, MaestroError
 from maestro_ray.protocol.pusher import Advice
 from maestro_ray.protocol.session import (
     Backoff,
+    ClientLimits,
     ClientSession,
     CloseSocket,
     Connected,
@@ -50,9 +53,22 @@ class StudioSocket:
         authorise: Authorise,
         on_event: Callable[[str, str, dict[str, Any]], None],
         on_gap: Callable[[str], None],
+        limits: ClientLimits | None = None,
+        *,
+        doorway: Doorway | None = None,
+        secure: ssl.SSLContext | None = None,
+        on_change: Callable[[bool], None] = lambda _connected: None,
     ) -> None:
-        """`on_event(channel, method, params)` for each notification, `on_gap(channel)` when some may be missing."""
+        """`on_event(channel, method, params)` for each notification, `on_gap(channel)` when some may be missing,
+        `on_change(connected)` when the connection is made or lost.
+
+        `doorway` is shared by all who go to the same Studio, and so is the `secure` context of a `wss://` address.
+        """
+        self._limits = limits or ClientLimits()
         self._url = url
+        self._doorway = doorway or Doorway.to(url)
+        self._secure = secure if url.startswith("wss:") else None
+        self._on_change = on_change
         self._authorise = authorise
         self._on_event = on_event
         self._on_gap = on_gap
@@ -60,13 +76,14 @@ class StudioSocket:
         self._session: ClientSession | None = None
         self._websocket: ClientConnection | None = None
         self._asking: set[asyncio.Task[None]] = set()
-        self.connected_since: float | None = None
+        self.connected = False
 
     async def run(self) -> None:
         """Hold the connection for ever; cancel it to end."""
         backoff, attempt = Backoff(), 0
         while True:
-            ended = await self._one_connection()
+            self._websocket = await self._doorway.enter(self._open)
+            ended = await self._one_connection(self._websocket)
             attempt = backoff.count(attempt, ended.lived)
             delay = backoff.next_delay(attempt - 1, ended.advice, random.random())  # noqa: S311 - jitter, no secret
             if delay is None:
@@ -75,6 +92,13 @@ class StudioSocket:
                 )
                 delay = backoff.cap
             await asyncio.sleep(delay)
+
+    async def _open(self) -> ClientConnection:
+        # a proxy of the shell is for the world, not for this; compression would cost each connection 40 KB
+        return await connect(
+            self._url, proxy=None, ssl=self._secure, compression=None, max_size=2**20, ping_interval=None,
+            open_timeout=self._limits.establish_timeout, close_timeout=1,
+        )  # fmt: skip
 
     def subscribe(self, channel: str) -> None:
         """Listen to a channel from now on. `on_gap` follows as soon as events flow."""
@@ -93,23 +117,20 @@ class StudioSocket:
             session.unsubscribe(channel)
             self._spawn(self._flush())
 
-    async def _one_connection(self) -> Disconnected:
-        session = ClientSession(time.monotonic())
+    async def _one_connection(self, websocket: ClientConnection) -> Disconnected:
+        """From the open socket to its end, whatever ends it: a mistake of ours counts as a cut."""
+        session = self._session = ClientSession(time.monotonic(), self._limits)
         try:
-            # a proxy of the shell is for the world, not for this
-            self._websocket = await connect(
-                self._url, proxy=None, max_size=2**20, ping_interval=None, open_timeout=10, close_timeout=1
-            )
-        except (OSError, TimeoutError, websockets.WebSocketException) as error:
-            return Disconnected(None, str(error), Advice.BACK_OFF, 0.0)
-        self._session = session
-        try:
-            return await self._converse(session, self._websocket)
+            return await self._converse(session, websocket)
+        except Exception as error:
+            log.exception("the connection to %s is given up", self._url)
+            return Disconnected(None, repr(error), Advice.BACK_OFF, 0.0)
         finally:
-            self._session, self.connected_since = None, None
+            self._session = None
+            self._changed(False)
             for task in list(self._asking):
                 task.cancel()
-            await self._websocket.close()
+            await websocket.close()
 
     async def _converse(self, session: ClientSession, websocket: ClientConnection) -> Disconnected:
         code: int | None = None
@@ -141,7 +162,7 @@ class StudioSocket:
         for event in events:
             match event:
                 case Connected():
-                    self.connected_since = time.monotonic()
+                    self._changed(True)
                     for channel in sorted(self._channels):
                         self._ask(channel)
                 case Subscribed(channel) | GapSeen(channel):
@@ -151,6 +172,11 @@ class StudioSocket:
                     self._ask(channel, after=PATIENCE)
                 case Notified(channel, method, dict() as params):
                     self._tell(self._on_event, channel, method, params)
+
+    def _changed(self, connected: bool) -> None:
+        if connected is not self.connected:
+            self.connected = connected
+            self._on_change(connected)
 
     def _tell(self, listener: Callable[..., None], *what: Any) -> None:
         """One event that cannot be handled must not make the next ones unheard."""
@@ -169,14 +195,16 @@ class StudioSocket:
         while self._wanted(session, channel):
             try:
                 auth = await self._authorise(session.socket_id, channel)
+                if self._wanted(session, channel):
+                    session.subscribe(channel, auth, now=time.monotonic())
+            except IllegalEvent:
+                pass  # somebody else was faster
             except MaestroError as error:
                 log.warning("channel %s cannot be authorised: %s", channel, error)
-                await asyncio.sleep(PATIENCE)
+                # spread out, for the others of this Studio are refused at the same time
+                await asyncio.sleep(PATIENCE * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
                 continue
-            if self._wanted(session, channel):
-                with contextlib.suppress(IllegalEvent):  # somebody else was faster
-                    session.subscribe(channel, auth, now=time.monotonic())
-                await self._flush()
+            await self._flush()
             return
 
     def _wanted(self, session: ClientSession, channel: str) -> bool:

@@ -120,6 +120,10 @@ class ChannelAuth(BaseModel):
     channel_name: Word
 
 
+class ManyChannels(Body):
+    channels: list[ChannelAuth] = Field(min_length=1, max_length=200)
+
+
 class NewComment(Body):
     body: Text
 

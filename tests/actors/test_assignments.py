@@ -45,7 +45,7 @@ async def test_a_decision_that_was_asked_for_during_a_gap_is_seen(
     (team,) = maestro.connections.teams.values()
     team.cards, team.waits = {}, frozenset()
     before = team.happenings.last
-    maestro.connections.assignments.on_gap(f"private-project.{team.record.project}")
+    maestro.connections.assignments.on_gap(team.record.key, f"private-project.{team.record.project}")
     async for event in team.happenings.follow(before):
         if event["kind"] == "team.waiting":
             assert [each["id"] for each in event["decisions"]] == [card["id"]]

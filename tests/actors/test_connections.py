@@ -153,7 +153,7 @@ async def test_an_end_that_is_cut_is_taken_up_again(
     stopping = asyncio.create_task(maestro.call("team.stop", team=live.record.name))
     await maestro.until("team.ending")
     await eventually(
-        lambda: any(entry.kind == "team.ending" for entry in maestro.connections._journal.read())
+        lambda: any(entry.kind == "team.ending" for entry in maestro.connections._ledger._journal.read())
     )
     await maestro.kill_connections()
     stopping.cancel()

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from maestro_ray.actors import outbox as module
+from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.messages import Report
 from maestro_ray.actors.outbox import Outbox
 from maestro_ray.errors import StaleEpoch, StudioUnavailable, Unauthenticated
-from maestro_ray.journal import Journal
 from maestro_ray.testing import FakeClock, eventually
 
 DONE = Report("run-1", 3, "complete", {"result": {"commit": "c"}})
@@ -27,7 +27,7 @@ class Studio:
         self.calls: list[tuple[str, Mapping[str, Any], str]] = []
         self.taken: dict[str, str] = {}
 
-    async def post(self, path: str, body: Mapping[str, Any], key: str) -> None:
+    async def post(self, project: str, path: str, body: Mapping[str, Any], key: str) -> None:
         self.calls.append((path, body, key))
         if self.errors:
             raise self.errors.pop(0)
@@ -38,19 +38,15 @@ class Life:
     """One life of the outbox, from the journal on."""
 
     def __init__(self, path: Path, studio: Studio) -> None:
-        self.journal = Journal(path)
+        self.ledger = Ledger(path, FakeClock())
         self.refused: list[tuple[Report, Exception]] = []
-        self.outbox = Outbox(
-            self.journal, "home", studio.post, lambda *what: self.refused.append(what), FakeClock()
-        )
-        for entry in self.journal.read():
-            self.outbox.replay(entry)
+        self.outbox = Outbox(self.ledger, "home", studio.post, lambda *what: self.refused.append(what))
         self.task = asyncio.create_task(self.outbox.run())
 
     async def end(self) -> None:
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
-        self.journal.close()
+        self.ledger.close()
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +76,7 @@ async def test_a_report_is_in_the_journal_before_its_sender_is_answered_and_then
     studio = Studio()
     life = begin(studio)
     number = await life.outbox.put(DONE)
-    assert next(entry.kind for entry in life.journal.read()) == "report"
+    assert next(entry.kind for entry in life.ledger._journal.read()) == "report"
     await eventually(lambda: studio.taken)
     assert studio.calls == [
         ("cli-runs/run-1/complete", {"epoch": 3, "result": {"commit": "c"}}, f"home-{number}")

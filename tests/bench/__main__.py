@@ -17,7 +17,7 @@ sys.path[:0] = [
     str(Path(__file__).parents[2] / "cli"),
 ]
 
-NAMES = ("spawn", "cold", "cli", "memory")
+NAMES = ("spawn", "cold", "cli", "memory", "connections")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["spawn", "cold", "cli", "memory"])
+@pytest.mark.parametrize("name", ["spawn", "cold", "cli", "memory", "connections"])
 def test_it_measures_maestro_and_its_reference(name: str, tmp_path: Path) -> None:
     samples = tmp_path / "samples.json"
     command = [sys.executable, "-m", "tests.bench", name, "--rounds", "1", "--json", str(samples)]

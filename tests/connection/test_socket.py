@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from maestro_ray.connection import doorway
 from maestro_ray.connection import socket as module
 from maestro_ray.connection.socket import StudioSocket
 from maestro_ray.errors import StudioUnavailable
@@ -55,6 +56,7 @@ class Ear:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Backoff", lambda: Backoff(cap=0.1, base=0.05, floor=0.01))
+    monkeypatch.setattr(doorway, "NEAR", 0.05)
     monkeypatch.setattr(module, "PATIENCE", 0.01)
 
 
@@ -75,7 +77,7 @@ async def test_a_subscription_is_told_as_a_gap_and_then_events_come(ear: Ear, st
     await eventually(lambda: len(ear.events) == 2)
     assert ear.methods == ["task.updated", "plan.updated"]
     assert ear.events[0][2]["task"] == {"id": "t"}
-    assert ear.socket.connected_since is not None
+    assert ear.socket.connected
     assert ear.gaps == [PROJECT]
 
 
@@ -112,7 +114,7 @@ async def test_when_studio_restarts_everything_is_subscribed_and_looked_at_again
         ear.socket.subscribe(channel)
         await ear.hears(channel)
     await studio.stop()
-    await eventually(lambda: ear.socket.connected_since is None)
+    await eventually(lambda: not ear.socket.connected)
     await studio.start()
     for channel in (PROJECT, TEAM):
         await ear.hears(channel, 2)
