@@ -202,3 +202,46 @@ async def test_the_file_is_its_owners_alone(path: Path) -> None:
     await journal.append("said", 1, at=0.0)[1]
     assert all(file.stat().st_mode & 0o077 == 0 for file in path.parent.glob("team.db*"))
     journal.close()
+
+
+# ── condensing ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_condensed_journal_has_one_entry_and_counts_on(path: Path) -> None:
+    journal = Journal(path)
+    for number in range(5):
+        journal.append("said", number, at=0.0)
+    assert await journal.condense("whole", [0, 1, 2, 3, 4], at=3.0) == 6
+    assert [(e.number, e.kind, e.body, e.at) for e in journal.read()] == [(6, "whole", [0, 1, 2, 3, 4], 3.0)]
+    assert await journal.append("said", 5, at=0.0)[1] == 7
+    journal.close()
+    again = Journal(path)
+    assert [entry.number for entry in again.read()] == [6, 7]
+    assert again.last == 7
+    again.close()
+
+
+async def test_what_comes_in_the_same_commit_as_a_condensation_stays_in_its_place(path: Path) -> None:
+    journal = Journal(path)
+    journal.append("said", "before", at=0.0)
+    journal.condense("whole", "first", at=0.0)
+    journal.append("said", "between", at=0.0)
+    journal.condense("whole", "second", at=0.0)
+    done = journal.append("said", "after", at=0.0)[1]
+    await done
+    assert [entry.body for entry in journal.read()] == ["second", "after"]
+    journal.close()
+
+
+async def test_a_condensation_that_fails_deletes_nothing(path: Path) -> None:
+    journal = Journal(path)
+    await journal.append("said", 1, at=0.0)[1]
+    forbid(path, "whole")
+    with pytest.raises(JournalBroken):
+        await journal.condense("whole", [1], at=0.0)
+    assert on_disk(path) == [1]
+    allow(path, "whole")
+    journal.recover()
+    assert await journal.condense("whole", [1], at=0.0) == 2
+    assert on_disk(path) == [2]
+    journal.close()

@@ -303,10 +303,11 @@ class Connections:
         return self.outbox.put(report)
 
     async def _post_report(self, project: str, path: str, body: Mapping[str, Any], key: str) -> Any:
-        answer = await self.connection(project).rest.post(path, body, key=key)
-        # when the outbox has noted it, this may have been the last for which the connection was there
-        asyncio.get_running_loop().call_soon(self._release, project)
-        return answer
+        try:
+            return await self.connection(project).rest.post(path, body, key=key)
+        finally:
+            # once the outbox has noted it, this may have been the last for which the connection was there
+            asyncio.get_running_loop().call_soon(self._release, project)
 
     def _report_refused(self, report: Report, error: Exception) -> None:
         """Somebody else has the run now, or it is over: what was reported counts for nothing, and that is said.

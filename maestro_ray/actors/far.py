@@ -29,6 +29,10 @@ class FarHolder:
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._is_up = asyncio.Event()
 
+    @property
+    def is_up(self) -> bool:
+        return self._is_up.is_set()
+
     def up(self) -> None:
         """A life of it has begun that knows nothing: it is told what it holds."""
         self._is_up.set()
@@ -46,7 +50,7 @@ class FarHolder:
 
     def tell(self, message: Any) -> None:
         """Put a message on its way; what is told to one that is not up it will learn when it is."""
-        if self._is_up.is_set():
+        if self.is_up:
             self._courier.tell(self.slot, message)
 
     async def ask(self, key: str, method: str, path: str, **more: Any) -> Any:

@@ -145,7 +145,7 @@ class Switchboard:
         holder = self._holders.get(place.team)
         if holder is None:
             return False
-        if place.beat is None:
+        if not holder.is_up:
             holder.up()
         return True
 

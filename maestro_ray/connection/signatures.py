@@ -11,7 +11,7 @@ from collections import deque
 from typing import Any
 
 from maestro_ray.connection.client import StudioClient
-from maestro_ray.errors import MaestroError, StudioRefused, StudioUnavailable
+from maestro_ray.errors import InternalError, MaestroError, StudioRefused, StudioUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +53,19 @@ class Signatures:
             return await self._rest.authorise(socket_id, channel)
 
     async def _ask_for_all(self) -> None:
+        batch: list[_Asked] = []
         try:
             while batch := self._batch():
-                await self._ask_for(batch)
+                try:
+                    await self._ask_for(batch)
+                except Exception as error:
+                    log.exception("signatures")
+                    for _, _, reply in batch:
+                        _settle(reply, InternalError(repr(error)))
         finally:
+            # nobody asks any more, so nobody may wait
             self._asking = None
-            for _, _, reply in self._waiting:
+            for _, _, reply in (*batch, *self._waiting):
                 reply.cancel()
 
     def _batch(self) -> list[_Asked]:

@@ -176,14 +176,14 @@ class StudioSocket:
     def _changed(self, connected: bool) -> None:
         if connected is not self.connected:
             self.connected = connected
-            self._on_change(connected)
+            self._tell(self._on_change, connected)
 
     def _tell(self, listener: Callable[..., None], *what: Any) -> None:
         """One event that cannot be handled must not make the next ones unheard."""
         try:
             listener(*what)
         except Exception:
-            log.exception("an event on %s", what[0])
+            log.exception("what a listener was told: %s", what[0])
 
     def _ask(self, channel: str, after: float = 0.0) -> None:
         if self._session is not None and self._session.state is ConnectionState.ESTABLISHED:

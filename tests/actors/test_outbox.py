@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from maestro_ray.actors import outbox as module
 from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.messages import Report
 from maestro_ray.actors.outbox import Outbox
-from maestro_ray.errors import StaleEpoch, StudioUnavailable, Unauthenticated
+from maestro_ray.errors import StaleEpoch, StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.journal import Journal
 from maestro_ray.testing import FakeClock, eventually
 
 DONE = Report("run-1", 3, "complete", {"result": {"commit": "c"}})
@@ -84,18 +86,95 @@ async def test_a_report_is_in_the_journal_before_its_sender_is_answered_and_then
     await eventually(lambda: not len(life.outbox))
 
 
-async def test_while_studio_is_away_reports_wait_in_order(begin: Begin) -> None:
+async def test_while_studio_is_away_reports_wait_and_those_of_one_run_keep_their_order(begin: Begin) -> None:
     studio = Studio(
-        StudioUnavailable("u", "away"), Unauthenticated("expired"), StudioUnavailable("u", "away")
+        StudioUnavailable("u", "away"), Unauthenticated("expired"), StudioRefused(500, "internal_error", "oh")
     )
     life = begin(studio)
-    for number in range(3):
-        await life.outbox.put(Report(f"run-{number}", 1, "complete"))
+    actions = ("pause", "resume", "complete")
+    await asyncio.gather(*(life.outbox.put(Report("run-1", 1, action)) for action in actions))
     await eventually(lambda: len(studio.taken) == 3)
-    assert list(studio.taken.values()) == [f"cli-runs/run-{n}/complete" for n in range(3)]
-    assert (
-        len({key for _, _, key in studio.calls[:4]}) == 1
-    )  # the first was tried four times with the same key
+    assert list(studio.taken.values()) == [f"cli-runs/run-1/{action}" for action in actions]
+    # the first was tried four times with the same key
+    assert [key for _, _, key in studio.calls].count(studio.calls[0][2]) == 4
+    assert life.refused == []
+
+
+class Choosy(Studio):
+    """Never takes what is about these runs or projects; hangs over these."""
+
+    def __init__(self, *, failing: str = "", hanging: str = "") -> None:
+        super().__init__()
+        self.failing, self.hanging = failing, hanging
+        self.inside: Counter[str] = Counter()
+        self.most: Counter[str] = Counter()
+
+    async def post(self, project: str, path: str, body: Mapping[str, Any], key: str) -> None:
+        self.inside[project] += 1
+        self.most[project] = max(self.most[project], self.inside[project])
+        try:
+            await asyncio.sleep(0)
+            if self.hanging and self.hanging in (project, path.split("/")[1]):
+                await asyncio.Event().wait()
+            if self.failing and self.failing in (project, path.split("/")[1]):
+                self.calls.append((path, body, key))
+                raise StudioRefused(500, "internal_error", "a report that Studio cannot digest")
+            await super().post(project, path, body, key)
+        finally:
+            self.inside[project] -= 1
+
+
+@pytest.mark.parametrize("trouble", ["failing", "hanging"])
+@pytest.mark.parametrize("of", ["run-0", "project-0"])
+async def test_neither_a_report_nor_a_studio_that_is_in_trouble_holds_up_the_others(
+    begin: Begin, trouble: str, of: str
+) -> None:
+    studio = Choosy(**{trouble: of})
+    life = begin(studio)
+    for number in range(40):
+        run, project = f"run-{number // 2}", f"project-{number % 2}"
+        await life.outbox.put(Report(run, 1, "complete", {}, project))
+    stuck = 2 if of == "run-0" else 20
+    await eventually(lambda: len(studio.taken) == 40 - stuck)
+    assert len(life.outbox) == stuck
+    assert life.refused == []
+    assert life.outbox.waits_for("project-0")
+    if of == "project-0":
+        assert not life.outbox.waits_for("project-1")
+
+
+async def test_a_crowd_of_reports_comes_a_few_at_a_time(begin: Begin) -> None:
+    studio = Choosy()
+    life = begin(studio)
+    await asyncio.gather(*(life.outbox.put(Report(f"run-{n}", 1, "complete", {}, "p")) for n in range(100)))
+    await eventually(lambda: len(studio.taken) == 100)
+    assert studio.most["p"] == module.AT_ONCE
+    await eventually(lambda: not len(life.outbox))
+    assert life.outbox._turns == life.outbox._delivering == {}
+
+
+async def test_one_who_is_told_of_a_refusal_and_fails_blocks_nothing(begin: Begin) -> None:
+    studio = Studio(StaleEpoch("run-1", 3, 4))
+    life = begin(studio)
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("nobody foresaw this")
+
+    life.outbox._refused = broken
+    await life.outbox.put(DONE)
+    await life.outbox.put(Report("run-1", 3, "fail"))
+    await eventually(lambda: list(studio.taken.values()) == ["cli-runs/run-1/fail"])
+
+
+async def test_a_journal_of_an_earlier_version_names_no_project(tmp_path: Path, begin: Begin) -> None:
+    journal = Journal(tmp_path / "c.db")
+    body = {"run": "run-1", "epoch": 3, "action": "complete", "body": {}}
+    await journal.append("report", body, at=0.0)[1]
+    journal.close()
+    studio = Choosy()
+    begin(studio)
+    await eventually(lambda: studio.taken)
+    assert studio.most.keys() == {""}
 
 
 @pytest.mark.parametrize("error", [StaleEpoch("run-1", 3, 4), ValueError("cannot be encoded")])

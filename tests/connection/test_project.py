@@ -1,0 +1,155 @@
+"""Project connections are islands: a mistake, a hang or a death in one is not noticed in any other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from maestro_ray.connection import doorway
+from maestro_ray.connection import socket as module
+from maestro_ray.connection.identity import Identity
+from maestro_ray.connection.project import ProjectConnection
+from maestro_ray.connection.studios import Studios
+from maestro_ray.errors import StudioUnavailable
+from maestro_ray.protocol.backoff import Backoff
+from maestro_ray.studio import schema as t
+from maestro_ray.testing import LocalStudio, eventually
+
+from .ears import Ears
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "Backoff", lambda: Backoff(cap=0.1, base=0.05, floor=0.01))
+    monkeypatch.setattr(doorway, "NEAR", 0.05)
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+
+
+@pytest.fixture
+async def studios() -> AsyncIterator[Studios]:
+    studios = Studios()
+    yield studios
+    await studios.close()
+
+
+@pytest.fixture
+async def hole() -> AsyncIterator[Identity]:
+    """A server that takes every connection and never says a word."""
+
+    async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await asyncio.Event().wait()
+
+    writers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    yield Identity(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/app/k?protocol=7", "nothing")
+    server.close()
+    for writer in writers:
+        writer.transport.abort()
+    current = asyncio.current_task()
+    others = [task for task in asyncio.all_tasks() if task is not current and "silent" in repr(task)]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def test_it_connects_with_its_first_subscription_and_says_so(
+    studio: LocalStudio, studios: Studios
+) -> None:
+    ears = Ears()
+    connection = ProjectConnection("p", studios.access(await studio.identity()), ears)
+    await asyncio.sleep(0)
+    assert not connection.connected
+    await connection.close()
+    connection.subscribe("private-project.p")
+    await ears.subscribed("p")
+    assert connection.connected
+    await connection.close()
+    await connection.close()
+    assert ears.changes == [("p", True), ("p", False)]
+
+
+@pytest.mark.parametrize("trouble", ["listener", "session"])
+async def test_a_mistake_in_one_is_not_noticed_in_another_and_ends_neither(
+    studio: LocalStudio, studios: Studios, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """Of our own kind: one that nobody foresaw."""
+    ears = Ears(broken="bad" if trouble == "listener" else "")
+    access = studios.access(await studio.identity())
+    good, bad = ProjectConnection("good", access, ears), ProjectConnection("bad", access, ears)
+    for each in (good, bad):
+        each.subscribe("private-project.p")
+    for key in ("good", "bad"):
+        await ears.subscribed(key)
+    session = good._socket._session
+    if trouble == "session":
+        assert bad._socket._session
+        monkeypatch.setattr(bad._socket._session, "receive", lambda *_: 1 / 0)
+    studio.hub.publish("private-project.p", "task.updated", {})
+    await ears.hears("good")
+    if trouble == "session":
+        await ears.subscribed("bad", 2)
+    studio.hub.publish("private-project.p", "task.updated", {})
+    for key in ("good", "bad"):
+        await ears.hears(key, 1)
+    await ears.hears("good", 2)
+    assert good._socket._session is session
+    for each in (good, bad):
+        await each.close()
+
+
+async def test_a_studio_that_hangs_keeps_nobody_of_another_waiting(
+    studio: LocalStudio, studios: Studios, hole: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than there are threads, turns or anything else that is counted."""
+    ears = Ears()
+    mine = await studio.identity()
+    hole = replace(hole, tokens=mine.tokens)
+    silent = [ProjectConnection(f"silent-{n}", studios.access(hole), ears) for n in range(100)]
+    for each in silent:
+        each.subscribe("private-project.p")
+    calls = [asyncio.create_task(each.rest.get("me")) for each in silent]
+    await asyncio.sleep(0.05)
+    good = ProjectConnection("good", studios.access(mine), ears)
+    good.subscribe("private-project.p")
+    await asyncio.wait_for(ears.subscribed("good"), 5)
+    assert (await asyncio.wait_for(good.rest.get("me"), 5))["id"]
+    studio.hub.publish("private-project.p", "task.updated", {})
+    await asyncio.wait_for(ears.hears("good"), 5)
+    assert not any(task.done() for task in calls)
+    for task in calls:
+        task.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+    for each in (good, *silent):
+        await asyncio.wait_for(each.close(), 5)
+
+
+async def test_a_hundred_connections_are_all_back_after_a_restart_and_read_again(
+    studio: LocalStudio, studios: Studios
+) -> None:
+    def furnish(tx):  # type: ignore[no-untyped-def]
+        for n in range(100):
+            tx.insert(t.projects, id=f"p{n}", key=f"local:x/{n}", name=str(n))
+
+    await studio.store.write(furnish)
+    ears = Ears()
+    access = studios.access(await studio.identity())
+    crowd = [ProjectConnection(f"p{n}", access, ears) for n in range(100)]
+    for each in crowd:
+        each.subscribe(f"private-project.{each.key}")
+    for each in crowd:
+        await ears.subscribed(each.key)
+    await studio.stop()
+    with pytest.raises(StudioUnavailable):
+        await access.rest.get("me")
+    await eventually(lambda: not any(each.connected for each in crowd))
+    await studio.start()
+    for each in crowd:
+        await ears.subscribed(each.key, 2)
+    studio.hub.publish("private-project.p99", "task.updated", {})
+    await ears.hears("p99")
+    await asyncio.gather(*(each.close() for each in crowd))
