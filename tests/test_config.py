@@ -63,6 +63,7 @@ def test_roles_make_worker_roles(home):
         ("[tema]\n", 1, 1, "unknown key 'tema' (did you mean team?)"),
         ('[team]\nattempts = "3"\n', 2, 1, "'attempts' must be a whole number, not a string"),
         ("[team]\nattempts = -1\n", 2, 1, "'attempts' cannot be negative"),
+        ("[ray]\nconnections_per_actor = 0\n", 2, 1, "'connections_per_actor' must be at least 1"),
         ("[lease]\nping = 0\n", 2, 1, "'ping' must be more than 0 seconds"),
         ("[studio]\nport = 70000\n", 2, 1, "'port' is a port, 0 to 65535"),
         ('[bot]\nname = " "\n', 2, 1, "'name' must be a name"),
