@@ -74,7 +74,7 @@ class Service:
         return await asyncio.shield(self._connections.spawn(start_team(self._connections, request)))
 
     async def team_status(self, params: Params, _notify: Notify) -> Any:
-        return [await self._describe(team) for team in await self._chosen(params)]
+        return await asyncio.gather(*(self._describe(team) for team in await self._chosen(params)))
 
     async def team_stop(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
@@ -231,7 +231,8 @@ class Service:
             "connections": [self._connection(each) for each in connections.switchboard],
             "outbox": len(connections.outbox),
             "pool": {"blank": blank, "size": connections.pool.size},
-            "teams": [await self._describe(team) for team in connections.teams.values()],
+            # beside each other: one of them may be about a Studio that hangs
+            "teams": await asyncio.gather(*(self._describe(team) for team in connections.teams.values())),
         }
 
     async def _is_here(self) -> bool:
@@ -307,8 +308,9 @@ class Service:
         plans = []
         for plan_id in record.plans:
             try:
-                plan = await connections.connection(record.key).rest.get(f"plans/{plan_id}")
-            except MaestroError:
+                async with asyncio.timeout(STUDIO_WITHIN):
+                    plan = await connections.connection(record.key).rest.get(f"plans/{plan_id}")
+            except (MaestroError, TimeoutError):
                 continue
             done = sum(1 for task in plan["tasks"] if task["finished_at"])
             plans.append(
