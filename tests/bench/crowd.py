@@ -17,9 +17,9 @@ from typing import Any
 
 from websockets.asyncio.client import connect
 
+from maestro_ray.actors.switchboard import Switchboard
+from maestro_ray.config import Config
 from maestro_ray.connection.identity import Identity
-from maestro_ray.connection.project import ProjectConnection
-from maestro_ray.connection.studios import Studios
 from maestro_ray.protocol.auth import sign_channel
 
 
@@ -49,8 +49,8 @@ class Crowd:
             self.all_at = time.monotonic()
             self.news.set()
 
-    def is_cut(self, key: str) -> None:
-        self.subscribed.discard(key)
+    def all_cut(self) -> bool:
+        raise NotImplementedError
 
     def an_event(self) -> None:
         self.events += 1
@@ -63,26 +63,30 @@ class Ours(Crowd):
 
     def __init__(self, where: dict[str, Any], home: str) -> None:
         super().__init__(where)
-        self.studios = Studios()
-        self.identity = Identity(where["url"], where["ws_url"], str(Path(home) / "run" / "tokens.json"))
-        self.held: list[ProjectConnection] = []
+        identity = Identity(where["url"], where["ws_url"], str(Path(home) / "run" / "tokens.json"))
+        nobody: Any = None  # all are here: nobody is hired and nothing is sent
+        config = Config(connections_per_actor=10**6)
+        self.switchboard = Switchboard(
+            config, lambda _: identity, self, nobody, nobody, nobody, asyncio.ensure_future
+        )
 
     def open(self, number: int) -> None:
-        connection = ProjectConnection(str(number), self.studios.access(self.identity), self)
-        self.held.append(connection)
+        connection = self.switchboard.connection(str(number))
         connection.subscribe(f"private-project.{self.where['projects'][number]}")
         connection.subscribe(self.shared)
 
-    def heard(self, key: str, channel: str, method: str, params: dict[str, Any]) -> None:
+    def on_event(self, key: str, channel: str, method: str, params: dict[str, Any]) -> None:
         self.an_event()
 
-    def missed(self, key: str, channel: str) -> None:
+    def on_gap(self, key: str, channel: str) -> None:
         if channel == self.shared:
             self.is_subscribed(key)
 
-    def changed(self, key: str, connected: bool) -> None:
-        if not connected:
-            self.is_cut(key)
+    def all_cut(self) -> bool:
+        if any(each.connected for each in self.switchboard):
+            return False
+        self.subscribed.clear()
+        return True
 
 
 class Bare(Crowd):
@@ -114,7 +118,10 @@ class Bare(Crowd):
                         self.an_event()
             except Exception:
                 pass
-            self.is_cut(key)
+            self.subscribed.discard(key)
+
+    def all_cut(self) -> bool:
+        return not self.subscribed
 
 
 async def main(kind: str, home: str) -> None:
@@ -138,7 +145,7 @@ async def answer(crowd: Crowd, command: str, number: int) -> float:
         await until(crowd, lambda: crowd.events >= number)
         return number / (time.monotonic() - crowd.first)
     crowd.all_at = 0.0
-    await until(crowd, lambda: not crowd.subscribed)
+    await until(crowd, crowd.all_cut)
     print("=0", flush=True)  # all are cut
     await until(crowd, lambda: len(crowd.subscribed) == crowd.members)
     return crowd.all_at

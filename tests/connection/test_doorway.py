@@ -109,5 +109,5 @@ async def test_who_leaves_while_looking_holds_nobody_up() -> None:
 
 
 def test_a_studio_on_this_machine_is_looked_for_more_often() -> None:
-    assert Doorway.to("ws://127.0.0.1:7/app/k")._backoff.cap == module.NEAR
+    assert Doorway.to("ws://127.0.0.1:7/app/k")._backoff is module.NEAR
     assert Doorway.to("https://studio.example")._backoff.cap == 30.0

@@ -56,7 +56,7 @@ class Ear:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Backoff", lambda: Backoff(cap=0.1, base=0.05, floor=0.01))
-    monkeypatch.setattr(doorway, "NEAR", 0.05)
+    monkeypatch.setattr(doorway, "NEAR", Backoff(cap=0.05, base=0.05, floor=0.01))
     monkeypatch.setattr(module, "PATIENCE", 0.01)
 
 
