@@ -11,6 +11,8 @@ from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 from maestro_ray.toml import Table, read_toml
 
+LEVELS = ("debug", "info", "warning", "error")
+
 
 @dataclass(frozen=True)
 class ProviderTable:
@@ -41,6 +43,7 @@ class Config:
     bot: str = "maestro"
     pool: int = 6
     studio_port: int = 0
+    studio_log: str = "warning"
     attempts: int = 3
     revision_cap: int = 3
     ping: float = 1.0
@@ -90,6 +93,13 @@ def _port(table: Table, key: str) -> int:
     return value
 
 
+def _level(table: Table, key: str) -> str:
+    value = table.text(key)
+    if value not in LEVELS:
+        raise table.mistake(f"{key!r} is one of {', '.join(LEVELS)}", key)
+    return value
+
+
 def _bot(table: Table, key: str) -> str:
     value = table.text(key).strip()
     if not value or not value.isprintable():
@@ -101,7 +111,7 @@ def _bot(table: Table, key: str) -> str:
 KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "bot": {"name": ("bot", _bot)},
     "ray": {"pool": ("pool", _whole)},
-    "studio": {"port": ("studio_port", _port)},
+    "studio": {"port": ("studio_port", _port), "log": ("studio_log", _level)},
     "team": {
         "attempts": ("attempts", _whole),
         "revision_cap": ("revision_cap", _whole),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -35,11 +35,14 @@ class Hub:
         self.key = key
         self.secret = secret
         self.limits = limits
+        # told of each event, by name and params
+        self.watch: Callable[[str, dict[str, Any]], None] = lambda *_: None
         self._connections: set[Connection] = set()
         self._numbers: dict[str, int] = {}
 
     def publish(self, channel: str, method: str, params: dict[str, Any]) -> None:
         """Send a JSON-RPC notification to the subscribers of a channel. Never waits for any of them."""
+        self.watch(method, params)
         number = self._numbers[channel] = self._numbers.get(channel, 0) + 1
         notification = Notification(method, {"id": new_id(), "n": number, **params})
         text = encode_frame(channel_event(channel, method, encode(notification)))
@@ -56,6 +59,10 @@ class Hub:
         text = encode_frame(Frame(event.event, event.data, event.channel, event.user_id))
         for connection in self._connections - {sender}:
             connection.deliver(event.channel, text)
+
+    def count(self) -> tuple[int, int]:
+        """How many connections there are, and how many channels they listen to, together."""
+        return len(self._connections), sum(connection.listens_to() for connection in self._connections)
 
     def join(self, connection: Connection) -> None:
         self._connections.add(connection)
@@ -82,6 +89,10 @@ class Connection:
     def deliver(self, channel: str, text: str) -> None:
         if self._session.deliver(channel, text):
             self._flush()
+
+    def listens_to(self) -> int:
+        """How many channels."""
+        return len(self._session.channels)
 
     def hang_up(self, code: int, reason: str) -> None:
         self._outgoing.put_nowait((code, reason))

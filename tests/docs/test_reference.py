@@ -21,6 +21,7 @@ from maestro_ray.providers.script import parse_script
 from maestro_ray.studio.api.decode import LARGEST_BODY
 from maestro_ray.studio.api.problem import STATUS
 from maestro_ray.studio.api.table import routes
+from maestro_ray.studio.metrics import Metrics, Wire, Work, _Families
 from maestro_ray.studio.socket import LONGEST_QUEUE, LONGEST_SEND
 
 from .generate import commands, help_of, wanted
@@ -215,6 +216,19 @@ def test_the_problems_are_those_of_the_code() -> None:
     assert told == {
         re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.__name__).lower(): code for error, code in STATUS.items()
     }
+
+
+def test_every_metric_is_described_with_its_labels() -> None:
+    told = {
+        name.removesuffix("_total"): re.findall(r"`(\w+)`", cells[1])
+        for name, cells in table("protocol.md", "Metrics").items()
+        if name.startswith("maestro_")
+    }
+    metrics = Metrics()
+    metrics.request("GET", "/up", 200, 0.1)
+    families = _Families(metrics, Wire(0, 0), Work({}, 0.0, {}), "1").collect()
+
+    assert told == {family.name: list(family._labelnames) for family in families}
 
 
 def test_every_event_of_studio_is_described() -> None:
