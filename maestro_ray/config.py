@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
@@ -33,6 +34,17 @@ class RoleTable:
 
 
 @dataclass(frozen=True)
+class IdentityTable:
+    """An `[identities.NAME]` table: who one is at another Studio. `insecure` allows an address of plain http."""
+
+    NAME: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+    RULE: ClassVar[str] = "a name is made of letters, digits, - and _, and `local` is taken"
+
+    studio: str = ""
+    insecure: bool = False
+
+
+@dataclass(frozen=True)
 class Config:
     """The merged configuration: built-in defaults, then the home's file, then the repository's.
 
@@ -53,6 +65,7 @@ class Config:
     stop_grace: float = 0.7
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
     roles: Mapping[str, RoleTable] = field(default_factory=dict)
+    identities: Mapping[str, IdentityTable] = field(default_factory=dict)
 
     @classmethod
     def load(cls, home: Home, repo: Path | None = None) -> Config:
@@ -127,7 +140,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
 
 
 # these are about the machine: the daemon reads them once, before it knows of any repository
-OF_THE_HOME = ("ray", "studio", "agents", "lease")
+OF_THE_HOME = ("ray", "studio", "agents", "lease", "identities")
 
 
 def _for_a_repository(top: Table) -> None:
@@ -139,18 +152,19 @@ def _for_a_repository(top: Table) -> None:
 
 
 def _merged(config: Config, top: Table) -> Config:
-    top.only(*KEYS, "providers", "roles")
+    top.only(*KEYS, "providers", "roles", "identities")
     changes: dict[str, Any] = {}
     for name, keys in KEYS.items():
         table = top.table(name)
         table.only(*keys)
         changes |= {target: read(table, key) for key, (target, read) in keys.items() if key in table}
-    providers, roles = top.table("providers"), top.table("roles")
+    providers, roles, identities = (top.table(name) for name in ("providers", "roles", "identities"))
     return replace(
         config,
         **changes,
         providers={**config.providers, **{name: _provider(providers.table(name)) for name in providers}},
         roles={**config.roles, **{name: _role(roles.table(name)) for name in roles}},
+        identities={**config.identities, **{name: _identity(identities, name) for name in identities}},
     )
 
 
@@ -166,3 +180,16 @@ def _provider(table: Table) -> ProviderTable:
 def _role(table: Table) -> RoleTable:
     table.only("provider", "skills")
     return RoleTable(table.text("provider"), tuple(table.texts("skills")))
+
+
+def _identity(tables: Table, name: str) -> IdentityTable:
+    if not IdentityTable.NAME.fullmatch(name) or name == "local":
+        raise tables.mistake(f"{name!r} cannot be the name of an identity: {IdentityTable.RULE}", name)
+    table = tables.table(name)
+    table.only("studio", "insecure")
+    if "studio" not in table:
+        raise table.mistake("a studio is missing: its address")
+    studio = table.text("studio")
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", studio):
+        raise table.mistake("'studio' is an address, for example https://studio.example.com", "studio")
+    return IdentityTable(studio.rstrip("/"), table.flag("insecure", False))

@@ -27,6 +27,7 @@ MaestroError
     ├── DaemonUnavailable, DaemonRunning, RayMissing, StartFailed, PortTaken
     ├── IllegalEvent                 a state machine has no such arrow
     ├── Unauthenticated
+    ├── KeyringFailed                the system's keyring
     ├── JournalBroken
     └── InternalError                a mistake of maestro's own
 
@@ -344,9 +345,23 @@ class IllegalEvent(Fault):
 
 
 class Unauthenticated(Fault):
-    """`Unauthenticated(reason)`."""
+    """`Unauthenticated(reason, hint)`."""
 
     template = "not signed in: {0}"
+
+    @property
+    def hint(self) -> str:
+        if len(self.args) > 1:
+            return str(self.args[1])
+        return (
+            "sign in with `maestro auth INVITE`; somebody who may invite gets one from `maestro auth invite`"
+        )
+
+
+class KeyringFailed(Fault):
+    """`KeyringFailed(reason)`."""
+
+    template = "the system's keyring cannot be used: {0}"
 
 
 class JournalBroken(Fault):

@@ -70,6 +70,10 @@ class Home:
     def studio(self) -> Path:
         return self.root / "studio"
 
+    @property
+    def identities(self) -> Path:
+        return self.root / "identities"
+
     def prepare(self) -> None:
         """Create the directories, private to this user. Raises `NotWritable`."""
         try:
@@ -81,6 +85,7 @@ class Home:
                 self.logs,
                 self.worktrees,
                 self.studio,
+                self.identities,
             ):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in (self.root, self.run):

@@ -12,6 +12,7 @@ from typer._click.exceptions import UsageError as ClickUsageError
 
 from maestro_cli import invocation
 from maestro_cli.commands import (
+    auth,
     connect,
     daemon,
     decide,
@@ -36,7 +37,7 @@ app = typer.Typer(
     epilog="Every command takes --json (or --output-format json), -C DIR and --debug.",
 )
 
-for module in (team, steer, decide, status, connect, disconnect, daemon, studio, demo, version):
+for module in (team, steer, decide, status, connect, disconnect, auth, daemon, studio, demo, version):
     module.register(app)
 
 
