@@ -42,7 +42,7 @@ def _start(home: Home) -> None:
     from maestro_ray.agent.environment import allowed
 
     env = {
-        **allowed(os.environ, ["PYTHONPATH", "LD_LIBRARY_PATH", "MAESTRO_LOG"]),
+        **allowed(os.environ, ["PYTHONPATH", "LD_LIBRARY_PATH", "MAESTRO_LOG", "DBUS_SESSION_BUS_ADDRESS"]),
         "MAESTRO_HOME": str(home.root),
     }
     reading, writing = os.pipe()

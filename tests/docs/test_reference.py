@@ -9,7 +9,7 @@ import pytest
 
 from maestro_ray.actors.happenings import KEPT
 from maestro_ray.actors.service import Service
-from maestro_ray.config import KEYS, Config, ProviderTable, RoleTable
+from maestro_ray.config import KEYS, Config, IdentityTable, ProviderTable, RoleTable
 from maestro_ray.home import Home
 from maestro_ray.model.agent import Failed
 from maestro_ray.model.plan_file import _TASK_KEYS, PlanDraft, TaskDraft, parse_plan
@@ -97,7 +97,12 @@ def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "cls"), [("`[providers.NAME]`", ProviderTable), ("`[roles.NAME]`", RoleTable)]
+    ("heading", "cls"),
+    [
+        ("`[providers.NAME]`", ProviderTable),
+        ("`[roles.NAME]`", RoleTable),
+        ("`[identities.NAME]`", IdentityTable),
+    ],
 )
 def test_every_key_of_a_table_is_described_with_its_default(heading: str, cls: type) -> None:
     told = {key: tomllib.loads(f"value = {code(cells[1])}")["value"]
