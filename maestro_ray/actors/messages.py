@@ -221,7 +221,18 @@ class Steer:
 
 @dataclass(frozen=True)
 class ClearSteering:
-    pass
+    """These directives are over, or all that there are. Under an id it is done once. The reply is its number."""
+
+    id: str = ""
+    directives: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Say:
+    """What the operator says to everybody who reads the channel; `id` as above. The reply is its number."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True)
