@@ -9,6 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from maestro_ray.clock import Clock
 from maestro_ray.config import Config
 from maestro_ray.studio import dispatch
+from maestro_ray.studio.chunks import Chunks
 from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.health import Health
 from maestro_ray.studio.metrics import Metrics
@@ -30,6 +31,7 @@ class Studio:
     door: Doorkeeper
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = field(default_factory=Health)
+    chunks: Chunks = field(default_factory=Chunks)
 
     async def change(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs

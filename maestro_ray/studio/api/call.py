@@ -143,7 +143,8 @@ class Rest:
     about the whole Studio, or its handler shows only what the caller may see (`listing`).
 
     The rest is told to readers: `query` are the parameters it reads, `paged` adds those of a page, `guarded` says that
-    it heeds `If-Match`. What it does is its handler's docstring, and a handler that answers nothing returns `None`.
+    it heeds `If-Match`, `soft` that nothing of it is written down and a repeat meets nothing. What it does is its
+    handler's docstring, and a handler that answers nothing returns `None`.
     """
 
     method: str
@@ -158,6 +159,7 @@ class Rest:
     query: tuple[str, ...] = ()
     paged: bool = False
     guarded: bool = False
+    soft: bool = False
 
     async def __call__(self, request: Request) -> Response:
         """Starlette's endpoint: authenticate, decode, permit, do, encode."""

@@ -133,8 +133,8 @@ def _headers(call: Rest) -> list[Json]:
 
 
 def repeatable(call: Rest) -> bool:
-    """Whether an `Idempotency-Key` counts: for changes, but those of the sign-in itself."""
-    return call.method != "GET" and call.action is not None and not call.listing
+    """Whether an `Idempotency-Key` counts: for changes that are written down, but those of the sign-in itself."""
+    return call.method != "GET" and call.action is not None and not call.listing and not call.soft
 
 
 def _parameter(place: str, name: str, schema: Json, about: str = "", *, required: bool = False) -> Json:

@@ -73,7 +73,7 @@ def source(call: Rest) -> str:
 def test_the_table_says_what_the_handler_does(call: Rest) -> None:
     """What stands in the table only to be told must be so: the handler's source is the witness."""
     text = source(call)
-    asked = {*re.findall(r'call\.(?:query|number)\("(\w+)"', text)}
+    asked = {*re.findall(r'call\.(?:query|number|request\.query_params\.getlist)\("(\w+)"', text)}
     asked |= {
         name
         for names in re.findall(r"for name in \(([^)]*)\)", text)
