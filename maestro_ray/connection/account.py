@@ -88,22 +88,20 @@ def _add_role(tokens: TokenFile, identity: Identity, invite: str, name: str) -> 
         return None
 
 
-def sign_out(identities: Identities, identity: Identity, *, everywhere: bool) -> bool:
-    """End the sign-in there and forget it here. Whether Studio was told.
+def sign_out(identities: Identities, identity: Identity, *, everywhere: bool) -> MaestroError | None:
+    """End the sign-in there and forget it here. What kept Studio from being told, None when it was.
 
-    Raises `StudioUnavailable` when Studio is away and it must end everywhere: nothing is forgotten then.
+    What must end everywhere and does not is raised, and nothing is forgotten then.
     """
-    told = True
+    untold = None
     try:
         Account(identities, identity).log_out(everywhere=everywhere)
-    except Unauthenticated:
-        pass  # it was over already
-    except StudioUnavailable:
+    except MaestroError as error:
         if everywhere:
             raise
-        told = False
+        untold = error
     identities.remove(identity)
-    return told
+    return untold
 
 
 def replace_local(identities: Identities, identity: Identity) -> None:

@@ -167,7 +167,7 @@ async def test_signing_out_ends_it_there_and_here(
     with installed(backend):
         await run(redeem, identities, owner, await invite(studio), "ada")
         held = identities.tokens(owner).tokens()
-        assert await run(sign_out, identities, owner, everywhere=False)
+        assert await run(sign_out, identities, owner, everywhere=False) is None
         assert backend.secrets == {}
     assert identities.further() == []
     assert not identities.tokens(owner).exists()
@@ -187,7 +187,7 @@ async def test_signing_out_everywhere_reaches_the_other_machine(
             tx, identity_of_studio.invite(tx), "ada", tx.all(t.users.select())[0]["id"]
         )
     )
-    assert await run(sign_out, identities, owner, everywhere=True)
+    assert await run(sign_out, identities, owner, everywhere=True) is None
     with pytest.raises(Unauthenticated):
         await run(account.ask, "GET", f"{studio.url}/api/v1/me", None, elsewhere["access_token"])
 
@@ -199,14 +199,17 @@ async def test_signing_out_while_studio_is_away(
     with pytest.raises(StudioUnavailable):
         await run(sign_out, identities, owner, everywhere=True)
     assert identities.further() == [owner]
-    assert not await run(sign_out, identities, owner, everywhere=False)
+    assert isinstance(await run(sign_out, identities, owner, everywhere=False), StudioUnavailable)
     assert identities.further() == []
 
 
 async def test_signing_out_of_what_is_over_is_harmless(identities: Identities, owner: Identity) -> None:
     await run(Account(identities, owner).log_out, everywhere=True)
     assert (await run(look, identities, owner))["state"] == "signed_out"
-    assert await run(sign_out, identities, owner, everywhere=True)
+    with pytest.raises(Unauthenticated):
+        await run(sign_out, identities, owner, everywhere=True)
+    assert identities.further() == [owner]
+    assert isinstance(await run(sign_out, identities, owner, everywhere=False), Unauthenticated)
     assert identities.further() == []
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import keyring.core
@@ -66,10 +67,13 @@ def test_a_backend_that_cannot_be_loaded_is_none_and_nothing_is_said(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_server_without_a_keyring_is_quiet() -> None:
-    """In a process of its own, where nobody has set up logging."""
+def test_a_server_without_a_keyring_is_quiet(tmp_path: Path) -> None:
+    """In a process of its own, where nobody has set up logging; and a setting of the library that makes no sense."""
+    config = tmp_path / ".config" / "python_keyring" / "keyringrc.cfg"
+    config.parent.mkdir(parents=True)
+    config.write_text("[backend]\n")
     code = "from maestro_ray.connection.system_keyring import system_keyring; print(system_keyring())"
-    env = {"PYTHONPATH": ":".join(sys.path), "HOME": "/nonexistent"}
+    env = {"PYTHONPATH": ":".join(sys.path), "HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=True, text=True)
     assert (done.stdout, done.stderr) == ("None\n", "")
 

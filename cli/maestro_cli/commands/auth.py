@@ -101,10 +101,10 @@ def logout(
     if who.local:
         _log_out_here(identities, everywhere)
         return
-    told = account.sign_out(identities, who, everywhere=everywhere)
-    if not told:
-        out.warn("Studio does not answer: it has not heard of this, and the sign-in ends there by itself")
-    facts = {"identity": who.name, "studio": who.studio, "everywhere": everywhere, "told": told}
+    untold = account.sign_out(identities, who, everywhere=everywhere)
+    if untold:
+        out.warn(f"Studio was not told, and the sign-in ends there by itself within 30 days: {untold}")
+    facts = {"identity": who.name, "studio": who.studio, "everywhere": everywhere, "told": not untold}
     out.emit("auth", "logout", "ok", f"signed out of {who.studio} ({who.name})", **facts)
 
 
