@@ -47,7 +47,10 @@ class Client:
         cls.arrived.clear()
 
     async def next(self) -> tuple[str, Any]:
-        return event(await asyncio.wait_for(self.websocket.recv(), 10))
+        """What comes next; a ping is answered, as on a machine so slow that one is due."""
+        while (heard := event(await asyncio.wait_for(self.websocket.recv(), 20)))[0] == "pusher:ping":
+            await self.say("pusher:pong", {})
+        return heard
 
     async def subscribe(
         self, channel: str = ROOM, member: Any = None, *, secret: str = ""

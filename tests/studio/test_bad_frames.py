@@ -215,9 +215,10 @@ async def test_of_ten_thousand_subscriptions_a_hundred_are_taken(
     names = [f"private-team.t{number}" for number in range(10_000)]
 
     async def ask() -> None:
-        for name in names:
-            auth = sign_channel(studio.hub.key, studio.hub.secret, client.socket_id, name)
-            await client.say("pusher:subscribe", {"channel": name, "auth": auth})
+        for number, name in enumerate(names):
+            # the last ones are not even looked at
+            signed = number < 200 and sign_channel(studio.hub.key, studio.hub.secret, client.socket_id, name)
+            await client.say("pusher:subscribe", {"channel": name, "auth": signed or "none"})
 
     asking = asyncio.create_task(ask())
     for _ in range(100):
