@@ -18,10 +18,16 @@ def emit(kind: str, action: str, status: str, text: str, /, **data: Any) -> None
     """The outcome of a command: `text` for a person, or the one JSON object `{kind, action, status, …}`."""
     if invocation.current.json:
         told = {"kind": kind, "action": action, "status": status}
-        sys.stdout.write(json.dumps({**told, **data, **told}, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_line({**told, **data, **told}))
     elif text:
         sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def json_line(told: dict[str, Any]) -> str:
+    """The object as a line of text; where the stream cannot hold every character, JSON's own escapes stand for them."""
+    plain = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    return json.dumps(told, ensure_ascii=plain) + "\n"
 
 
 def say(text: str) -> None:
@@ -35,9 +41,9 @@ def warn(text: str) -> None:
     sys.stderr.write(f"{paint('warning:', 'yellow', sys.stderr)} {text}\n")
 
 
-def fail(error: MaestroError) -> None:
+def fail(error: MaestroError, *, as_json: bool | None = None) -> None:
     """The error in the form that was asked for."""
-    if invocation.current.json:
+    if invocation.current.json if as_json is None else as_json:
         told = {
             "type": "error",
             "error_kind": error.kind,
@@ -45,7 +51,8 @@ def fail(error: MaestroError) -> None:
             "hint": error.hint,
             "exit_code": exit_code(error),
         }
-        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_line(told))
+        sys.stdout.flush()
         return
     sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {error}\n")
     if error.hint:
