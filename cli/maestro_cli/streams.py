@@ -1,4 +1,4 @@
-"""The program's standard streams, so that a closed pipe, a full disk and a poor encoding are foreseen for all who print."""
+"""The standard streams: a closed pipe, a full disk and a poor encoding are foreseen here for all who print."""
 
 from __future__ import annotations
 

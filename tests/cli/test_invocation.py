@@ -41,4 +41,4 @@ def test_what_is_not_utf8_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"the word 'bad\\xff' is not UTF-8"):
         split(["steer", os.fsdecode(b"bad\xff")], {})
     with pytest.raises(UsageError, match="the directory"):
-        Invocation(cwd=tmp_path / os.fsdecode(b"\xff")).here
+        assert Invocation(cwd=tmp_path / os.fsdecode(b"\xff")).here

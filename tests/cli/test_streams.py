@@ -72,7 +72,7 @@ def test_the_failures_of_a_stream_have_names():
     os.close(reading)
     with Output(os.fdopen(writing, "wb"), "utf-8") as gone, pytest.raises(ReaderGone):
         print("x", file=gone, flush=True)
-    with Output(open("/dev/full", "wb"), "utf-8") as full, pytest.raises(OutputFailed):  # noqa: SIM115
+    with Output(open("/dev/full", "wb"), "utf-8") as full, pytest.raises(OutputFailed):
         print("x", file=full, flush=True)
 
 

@@ -43,7 +43,7 @@ def connect(
         raise UsageError(f"there is no session role {role!r}", "lead or worker")
     home = Home.find()
     home.prepare()
-    repo = str(invocation.current.cwd)
+    repo = invocation.current.here
     which = {"team": team_channel.removeprefix("private-team.")} if team_channel else {"repo": repo}
     with connect_or_start(home) as line:
         if role == "worker":

@@ -25,7 +25,7 @@ def disconnect(
     """End the sessions of this repository: agents are stopped and worktrees removed, the daemon stays."""
     try:
         with connect(Home.find()) as line:
-            where = {"all": True} if everything else {"repo": str(invocation.current.cwd)}
+            where = {"all": True} if everything else {"repo": invocation.current.here}
             names = line.call("disconnect", **where)["teams"]
     except DaemonUnavailable:
         names = []

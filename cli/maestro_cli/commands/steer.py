@@ -40,4 +40,4 @@ def clear_steering(team: Team = "") -> None:
 
 
 def _which(team: str) -> dict[str, str]:
-    return {"team": team} if team else {"repo": str(invocation.current.cwd)}
+    return {"team": team} if team else {"repo": invocation.current.here}
