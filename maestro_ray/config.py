@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,6 +77,13 @@ def _whole(table: Table, key: str) -> int:
     return value
 
 
+def _attempts(table: Table, key: str) -> int:
+    value = _whole(table, key)
+    if value == 0:
+        raise table.mistake(f"{key!r} must be at least 1", key)
+    return value
+
+
 def _duration(table: Table, key: str) -> float:
     value = table.number(key)
     if value == 0:
@@ -103,7 +111,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "ray": {"pool": ("pool", _whole)},
     "studio": {"port": ("studio_port", _port)},
     "team": {
-        "attempts": ("attempts", _whole),
+        "attempts": ("attempts", _attempts),
         "revision_cap": ("revision_cap", _whole),
     },
     "agents": {"stop_grace": ("stop_grace", Table.number)},
@@ -140,7 +148,7 @@ def _merged(config: Config, top: Table) -> Config:
         config,
         **changes,
         providers={**config.providers, **{name: _provider(providers.table(name)) for name in providers}},
-        roles={**config.roles, **{name: _role(roles.table(name)) for name in roles}},
+        roles={**config.roles, **{name: _role(roles, name) for name in roles}},
     )
 
 
@@ -150,9 +158,23 @@ def _provider(table: Table) -> ProviderTable:
     if verdict not in ("line", "exit-code"):
         raise table.mistake('verdict is "line" or "exit-code"', "verdict")
     kind = table.text("kind", "command")
+    if kind not in ("command", "scripted") and not _of_a_package(kind):
+        raise table.mistake(
+            f"there is no kind of provider {kind!r}: command, scripted or one of a package", "kind"
+        )
     return ProviderTable(kind, tuple(table.texts("argv")), tuple(table.texts("env")), verdict)
 
 
-def _role(table: Table) -> RoleTable:
+def _of_a_package(kind: str) -> bool:
+    from importlib.metadata import entry_points
+
+    return bool(entry_points(group="maestro.providers", name=kind))
+
+
+def _role(roles: Table, name: str) -> RoleTable:
+    table = roles.table(name)
+    if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+        why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
+        raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
     table.only("provider", "skills")
     return RoleTable(table.text("provider"), tuple(table.texts("skills")))

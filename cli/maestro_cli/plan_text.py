@@ -17,12 +17,11 @@ LARGEST = 4 * 1024 * 1024
 
 def read_plan(name: str, directory: Path) -> str:
     """The text of the file, or of standard input for `-`. Raises `UsageError`."""
-    if name == "-":
-        data = sys.stdin.buffer.read(LARGEST + 1) if sys.stdin else b""
-    else:
-        data = _file(directory / name)
+    data = _standard_input() if name == "-" else _file(directory / name)
     if len(data) > LARGEST:
-        raise UsageError(f"the plan {name} is larger than {LARGEST} bytes", "split the work into several plans")
+        raise UsageError(
+            f"the plan {name} is larger than {LARGEST} bytes", "split the work into several plans"
+        )
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -40,6 +39,10 @@ def sized(plan: dict[str, Any]) -> dict[str, Any]:
             "split the work into several plans",
         )
     return plan
+
+
+def _standard_input() -> bytes:
+    return sys.stdin.buffer.read(LARGEST + 1) if sys.stdin else b""
 
 
 def _file(path: Path) -> bytes:

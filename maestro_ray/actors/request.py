@@ -187,7 +187,8 @@ def _can_be_done(
     for task in draft.tasks:
         if task.role == "lead":
             raise UsageError(
-                f"task {task.key!r} is for the lead, who takes no tasks", "give it to another role, for example dev"
+                f"task {task.key!r} is for the lead, who takes no tasks",
+                "give it to another role, for example dev",
             )
         if task.role not in roles:
             raise UsageError(

@@ -197,6 +197,25 @@ class Service:
             ) from error
 
     async def decide_list(self, params: Params, _notify: Notify) -> Any:
+        """The open cards, each with the title of its `plan`, the key of its `project` and the name of its `team`."""
+        cards = await self._cards(params)
+        studio = self._connections.studio
+        plans = {card["plan_id"]: await studio.get(f"plans/{card['plan_id']}") for card in cards}
+        projects = {card["project_id"]: await studio.get(f"projects/{card['project_id']}") for card in cards}
+        teams = {
+            plan: team.record.name for team in self._connections.teams.values() for plan in team.record.plans
+        }
+        return [
+            {
+                **card,
+                "plan": plans[card["plan_id"]]["title"],
+                "project": projects[card["project_id"]]["key"],
+                "team": teams.get(card["plan_id"], ""),
+            }
+            for card in cards
+        ]
+
+    async def _cards(self, params: Params) -> list[dict[str, Any]]:
         query = {}
         if repo := params.get("repo"):
             key = await self._key(repo)
@@ -206,13 +225,15 @@ class Service:
             query["project_id"] = found[0]["id"]
         return await self._connections.studio.list("decisions", **query)
 
-    async def decide_answer(self, params: Params, notify: Notify) -> Any:
+    async def decide_answer(self, params: Params, _notify: Notify) -> Any:
         wanted, answer = str(params.get("id", "")), str(params.get("answer", ""))
-        cards = [
-            card for card in await self.decide_list({}, notify) if card["id"].endswith(wanted) and wanted
-        ]
+        cards = [card for card in await self._cards({}) if card["id"].endswith(wanted) and wanted]
         if len(cards) != 1:
-            raise NotFound("open decision", wanted, "see `maestro decide list`")
+            raise NotFound("open decision", wanted, "see `maestro decide --all`")
+        if answer not in cards[0]["options"]:
+            raise UsageError(
+                f"{answer!r} is no answer to this card", f"one of: {', '.join(cards[0]['options'])}"
+            )
         return await self._connections.studio.post(f"decisions/{cards[0]['id']}/answer", {"answer": answer})
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────

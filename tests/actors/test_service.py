@@ -128,7 +128,7 @@ async def test_workers_come_and_go(maestro: LocalMaestro, home: Home, sample: Sa
     with pytest.raises(UsageError):
         await maestro.call("team.join", repo=repo, role="dev", name="../x", providers={"dev": WRITE})
     for nonsense in (["a b:3"], ["python:99"], [7], "python"):
-        with pytest.raises(UsageError, match="skill|proficiency"):
+        with pytest.raises(UsageError, match=r"skill|proficiency"):
             await maestro.call(
                 "team.join", repo=repo, role="dev", providers={"dev": WRITE}, skills=nonsense, name="x"
             )

@@ -46,5 +46,5 @@ def test_skills_in_words() -> None:
 
 @pytest.mark.parametrize("words", [[":"], ["a b:3"], ["python:99"], ["python:"], [""], ["a", "a:2"]])
 def test_nonsense_is_no_skill(words: list[str]) -> None:
-    with pytest.raises(ValueError, match="skill|proficiency"):
+    with pytest.raises(ValueError, match=r"skill|proficiency"):
         read_skills(words)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,14 +81,24 @@ def columns(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     table = [list(head), *rows] if head else list(rows)
     if not table:
         return ""
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    widths = [max(cells(row[i]) for row in table) for i in range(len(table[0]))]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
         for row in table
     ]
     if head:
         lines[0] = paint(lines[0], "dim")
     return "\n".join(lines)
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal the text takes: a wide character two, a combining one none, escapes none."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in plain
+    )
 
 
 def printable(text: str) -> str:
