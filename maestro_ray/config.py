@@ -173,6 +173,7 @@ def _of_a_package(kind: str) -> bool:
 
 def _role(roles: Table, name: str) -> RoleTable:
     table = roles.table(name)
+    # a worker of the role `lead` would be given the lead's own runs
     if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
         why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
         raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)

@@ -132,8 +132,7 @@ def check_name(name: str, whose: str) -> str:
 
 
 def _roles(asked: Asked, config: Config) -> dict[str, int]:
-    # a worker of the role `lead` would be given the lead's own runs
-    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in (*BUILT_IN_ROLES, "lead"))]
+    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in BUILT_IN_ROLES)]
     for role in (*asked.roles, *asked.providers):
         if role not in known:
             raise UnknownRole(role, ", ".join(known))

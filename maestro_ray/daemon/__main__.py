@@ -36,7 +36,8 @@ class Daemon:
         self._line = LineServer(home.daemon_socket, self._handle)
         self._started = time.time()
         self._over = asyncio.Event()
-        self._ending = False
+        self._ending = asyncio.Event()
+        self._starts: set[asyncio.Task[None]] = set()
         # whether there may be teams: they live in Ray only
         self._ray_wanted = False
 
@@ -53,7 +54,7 @@ class Daemon:
             os.write(ready, json.dumps({"pid": os.getpid()}).encode() + b"\n")
             os.close(ready)
         await self._over.wait()
-        self._ending = True
+        self._ending.set()
         await self._supervisor.stop(log.info)
         await self._line.close()
 
@@ -62,7 +63,7 @@ class Daemon:
             return await self._answer(method, params, notify)
         except MaestroError as error:
             # what was just starting is killed by the stop, and would be told as a failure of its own
-            if self._ending:
+            if self._ending.is_set():
                 raise DaemonStopping("it is being stopped") from error
             raise
 
@@ -74,7 +75,7 @@ class Daemon:
             case "daemon.status":
                 return self._status()
             case "daemon.stop":
-                self._ending = True
+                self._ending.set()
                 await self._supervisor.stop(progress)
                 # the answer goes out first
                 asyncio.get_running_loop().call_later(0.05, self._over.set)
@@ -99,8 +100,24 @@ class Daemon:
                 return answer
 
     async def _ensure(self, progress: Progress) -> None:
+        """Everything is up. Raises `DaemonStopping` at once when it is told to stop: nobody waits for such a start."""
         self._ray_wanted = True
-        await self._supervisor.ensure(progress)
+        start = asyncio.create_task(self._supervisor.ensure(progress))
+        self._starts.add(start)
+        start.add_done_callback(self._start_over)
+        stop = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait((start, stop), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+        if not start.done():
+            raise DaemonStopping("it is being stopped")
+        start.result()
+
+    def _start_over(self, start: asyncio.Task[None]) -> None:
+        self._starts.discard(start)
+        if not start.cancelled():
+            start.exception()  # told to whoever waited
 
     def _status(self) -> dict[str, Any]:
         supervisor = self._supervisor

@@ -164,7 +164,7 @@ def test_mistakes_in_the_configuration(asked: Asked, home: Home) -> None:
     with pytest.raises(UsageError, match="proficiency"):
         check(replace(asked, roles={"docs": 1, "review": 1}), home)
     configure(home, "[roles.lead]\nskills = []\n")
-    with pytest.raises(UnknownRole):
+    with pytest.raises(ConfigError):
         check(replace(asked, roles={"lead": 1, "review": 1}), home)
     configure(home, "[teem]\n")
     with pytest.raises(ConfigError):

@@ -186,10 +186,14 @@ async def test_a_plan_that_waits_says_so_and_goes_on_when_decided(
     assert card["options"] == ["retry", "abort"]
     (listed,) = await maestro.call("decide.list", repo=str(sample.path))
     assert listed["id"] == card["id"]
+    (team,) = await maestro.call("team.status", repo=str(sample.path))
+    assert (listed["plan"], listed["team"]) == (team["plans"][0]["title"], team["name"])
+    assert listed["project"] == team["project"]
     with pytest.raises(NotFound):
         await maestro.call("decide.answer", id="", answer="retry")
-    with pytest.raises(MaestroError):
+    with pytest.raises(UsageError) as refused:
         await maestro.call("decide.answer", id=card["id"], answer="perhaps")
+    assert refused.value.hint == "one of: retry, abort"
     gate.touch()
     await maestro.call("decide.answer", id=card["id"][-8:], answer="retry")
     once(sample, await end(maestro), "one")

@@ -27,6 +27,8 @@ def decide(
     """Show what waits for the operator, or answer it."""
     if card == "list" and answer:
         raise UsageError(f"`maestro decide list` takes no {answer!r}", "an answer goes after a card's id")
+    if card != "list" and not answer:
+        raise UsageError("which answer?", f"for example: maestro decide {card} retry")
     with connect_to_teams(Home.find()) as line:
         if card == "list":
             where = {} if everything else _here()
@@ -35,8 +37,6 @@ def decide(
             text = cards_text(cards) if cards else f"nothing waits for you{elsewhere}"
             out.emit("decision", "list", "ok", text, decisions=cards)
             return
-        if not answer:
-            raise UsageError("which answer?", f"for example: maestro decide {card} retry")
         given = line.call("decide.answer", id=card, answer=answer)
     out.emit("decision", "answer", "ok", f"answered: {answer}", decision=given)
 
