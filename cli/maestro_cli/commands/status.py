@@ -84,7 +84,8 @@ def team_text(team: dict[str, Any]) -> str:
             each["name"],
             each["state"],
             str(each["pid"] or "-"),
-            "-" if each["lease_age"] is None else f"{each['lease_age']:.1f}s",
+            # one that comes back after a restart has some time to show itself, and was not seen yet
+            "-" if each["lease_age"] is None or each["lease_age"] < 0 else f"{each['lease_age']:.1f}s",
             f"{each['run']['purpose']}: {out.printable(each['run']['task'])}" if each["run"] else "idle",
         ]
         for each in team["workers"]

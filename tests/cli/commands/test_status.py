@@ -38,6 +38,7 @@ def test_a_team_is_shown_with_the_age_of_each_sign_of_life():
                 "run": {"purpose": "execute", "task": "Do"},
             },
             {"name": "dev-2", "state": "down", "pid": 0, "lease_age": None, "run": None},
+            {"name": "dev-3", "state": "down", "pid": 0, "lease_age": -9.5, "run": None},
         ],
     }
 
@@ -48,7 +49,8 @@ def test_a_team_is_shown_with_the_age_of_each_sign_of_life():
         "member  state  pid  seen  doing\n"
         "lead    up     7    0.2s  idle\n"
         "dev-1   up     8    1.0s  execute: Do\n"
-        "dev-2   down   -    -     idle"
+        "dev-2   down   -    -     idle\n"
+        "dev-3   down   -    -     idle"
     )
 
 
