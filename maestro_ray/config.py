@@ -92,6 +92,13 @@ def _whole(table: Table, key: str) -> int:
     return value
 
 
+def _attempts(table: Table, key: str) -> int:
+    value = _whole(table, key)
+    if value == 0:
+        raise table.mistake(f"{key!r} must be at least 1", key)
+    return value
+
+
 def _duration(table: Table, key: str) -> float:
     value = table.number(key)
     if value == 0:
@@ -126,7 +133,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "ray": {"pool": ("pool", _whole)},
     "studio": {"port": ("studio_port", _port), "log": ("studio_log", _level)},
     "team": {
-        "attempts": ("attempts", _whole),
+        "attempts": ("attempts", _attempts),
         "revision_cap": ("revision_cap", _whole),
     },
     "agents": {"stop_grace": ("stop_grace", Table.number)},
@@ -163,7 +170,7 @@ def _merged(config: Config, top: Table) -> Config:
         config,
         **changes,
         providers={**config.providers, **{name: _provider(providers.table(name)) for name in providers}},
-        roles={**config.roles, **{name: _role(roles.table(name)) for name in roles}},
+        roles={**config.roles, **{name: _role(roles, name) for name in roles}},
         identities={**config.identities, **{name: _identity(identities, name) for name in identities}},
     )
 
@@ -174,10 +181,25 @@ def _provider(table: Table) -> ProviderTable:
     if verdict not in ("line", "exit-code"):
         raise table.mistake('verdict is "line" or "exit-code"', "verdict")
     kind = table.text("kind", "command")
+    if kind not in ("command", "scripted") and not _of_a_package(kind):
+        raise table.mistake(
+            f"there is no kind of provider {kind!r}: command, scripted or one of a package", "kind"
+        )
     return ProviderTable(kind, tuple(table.texts("argv")), tuple(table.texts("env")), verdict)
 
 
-def _role(table: Table) -> RoleTable:
+def _of_a_package(kind: str) -> bool:
+    from importlib.metadata import entry_points
+
+    return bool(entry_points(group="maestro.providers", name=kind))
+
+
+def _role(roles: Table, name: str) -> RoleTable:
+    table = roles.table(name)
+    # a worker of the role `lead` would be given the lead's own runs
+    if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+        why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
+        raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
     table.only("provider", "skills")
     return RoleTable(table.text("provider"), tuple(table.texts("skills")))
 

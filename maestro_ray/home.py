@@ -130,6 +130,8 @@ def _make_private(path: Path) -> None:
     """Refuse a directory somebody else could have laid out for us, and close ours to others."""
     for part in (path, path.parent) if path.parent.name == f"maestro-{os.getuid()}" else (path,):
         info = part.lstat()
+        if stat.S_ISLNK(info.st_mode):
+            raise NotWritable(str(part), "it is a symbolic link; name the directory itself")
         if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
             raise NotWritable(str(part), "it is not a directory of yours")
         if stat.S_IMODE(info.st_mode) & 0o077:
