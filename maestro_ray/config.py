@@ -11,6 +11,8 @@ from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 from maestro_ray.toml import Table, read_toml
 
+LARGEST_POOL = 256
+
 
 @dataclass(frozen=True)
 class ProviderTable:
@@ -83,6 +85,13 @@ def _duration(table: Table, key: str) -> float:
     return value
 
 
+def _pool(table: Table, key: str) -> int:
+    value = _whole(table, key)
+    if value > LARGEST_POOL:
+        raise table.mistake(f"{key!r} is at most {LARGEST_POOL}: each of them is a process", key)
+    return value
+
+
 def _port(table: Table, key: str) -> int:
     value = _whole(table, key)
     if value > 65535:
@@ -100,7 +109,7 @@ def _bot(table: Table, key: str) -> str:
 # table and key in a file -> field of Config and how it is read
 KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "bot": {"name": ("bot", _bot)},
-    "ray": {"pool": ("pool", _whole)},
+    "ray": {"pool": ("pool", _pool)},
     "studio": {"port": ("studio_port", _port)},
     "team": {
         "attempts": ("attempts", _whole),
@@ -135,13 +144,27 @@ def _merged(config: Config, top: Table) -> Config:
         table = top.table(name)
         table.only(*keys)
         changes |= {target: read(table, key) for key, (target, read) in keys.items() if key in table}
+    config = replace(config, **changes)
+    _leases_can_be_kept(config, top.table("lease"))
     providers, roles = top.table("providers"), top.table("roles")
     return replace(
         config,
-        **changes,
         providers={**config.providers, **{name: _provider(providers.table(name)) for name in providers}},
         roles={**config.roles, **{name: _role(roles.table(name)) for name in roles}},
     )
+
+
+def _leases_can_be_kept(config: Config, table: Table) -> None:
+    """Whoever is believed for less time than lies between two signs of life is lost again and again."""
+    for sign, every, lease, within in (
+        ("ping", config.ping, "worker", config.lease),
+        ("session_heartbeat", config.session_heartbeat, "session", config.session_lease),
+    ):
+        if every >= within:
+            raise table.mistake(
+                f"{sign!r} ({every:g} s) must be less than {lease!r} ({within:g} s)",
+                lease if lease in table else sign,
+            )
 
 
 def _provider(table: Table) -> ProviderTable:

@@ -43,7 +43,7 @@ def test_the_repository_wins_over_the_home_key_by_key(home):
 
 
 def test_every_key_can_be_set(home):
-    values = {"name": '"ada"', "port": "4711"}
+    values = {"name": '"ada"', "port": "4711", "ping": "2", "session": "100"}
     for table, keys in KEYS.items():
         for key, (field, _) in keys.items():
             config = load(home, f"[{table}]\n{key} = {values.get(key, 7)}\n")
@@ -65,11 +65,17 @@ def test_roles_make_worker_roles(home):
         ("[team]\nattempts = -1\n", 2, 1, "'attempts' cannot be negative"),
         ("[lease]\nping = 0\n", 2, 1, "'ping' must be more than 0 seconds"),
         ("[studio]\nport = 70000\n", 2, 1, "'port' is a port, 0 to 65535"),
+        ("[ray]\npool = 257\n", 2, 1, "'pool' is at most 256: each of them is a process"),
+        ("[lease]\nping = 4\n", 2, 1, "'ping' (4 s) must be less than 'worker' (4 s)"),
+        ("[lease]\nping = 0.6\nworker = 0.5\n", 3, 1, "'ping' (0.6 s) must be less than 'worker' (0.5 s)"),
+        ("[lease]\nsession = 20\n", 2, 1, "'session_heartbeat' (30 s) must be less than 'session' (20 s)"),
+        ("[lease]\nsession_heartbeat = 1e9\n", 2, 1,
+         "'session_heartbeat' (1e+09 s) must be less than 'session' (90 s)"),
         ('[bot]\nname = " "\n', 2, 1, "'name' must be a name"),
         ('[providers.x]\nverdict = "maybe"\n', 2, 1, 'verdict is "line" or "exit-code"'),
         ("a = \n", 1, 5, "Invalid value"),
     ],
-)
+)  # fmt: skip
 def test_a_mistake_is_told_with_its_place_and_the_file_is_left_alone(home, text, line, column, message):
     with pytest.raises(ConfigError) as caught:
         load(home, text)
