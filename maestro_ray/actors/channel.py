@@ -181,7 +181,7 @@ class Channel:
         seen = await self._send(reader, Delivery(self._part.team.id))
         said = 0
         while True:
-            while (entries := self._entries_after(seen)) or said < self._text_count:
+            while (entries := await self._entries(reader, seen)) or said < self._text_count:
                 texts = [text for number, text in self._texts if number > said][:BATCH]
                 first = self._texts[0][0] if self._texts else self._text_count + 1
                 dropped = max(0, first - said - 1)
@@ -198,6 +198,14 @@ class Channel:
                 return int(await self._courier.tell(reader, delivery))
             except Exception as error:  # noqa: BLE001 - whatever it is, the messages wait in the journal as long as it takes
                 log.info("%s does not take its messages: %r", reader, error)
+                await asyncio.sleep(PATIENCE)
+
+    async def _entries(self, reader: str, seen: int) -> list[Entry]:
+        while True:
+            try:
+                return self._entries_after(seen)
+            except Exception:
+                log.exception("what %s has not seen cannot be read; trying again", reader)
                 await asyncio.sleep(PATIENCE)
 
     def _entries_after(self, number: int) -> list[Entry]:

@@ -175,6 +175,31 @@ async def test_a_reader_that_answers_nonsense_is_asked_again(
     await office.until(lambda: bodies(office) == [{"text": "hello"}])
 
 
+async def test_a_reader_goes_on_when_the_journal_could_not_be_read(
+    opened: Open, office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    channel = opened()
+    await asyncio.gather(*(say(channel, str(n)) for n in range(3)))
+    await channel.close()
+    office.told.clear()
+    # a new life of the reader has nothing, and what is old is in the journal alone
+    office.replies[Delivery] = lambda _, delivery: max(
+        (entry.number for entry in delivery.entries), default=0
+    )
+    again = opened()
+    read, failures = again._journal.read, iter([JournalBroken("journal", "disk I/O error")])
+
+    def once_not(*arguments: int) -> list[Entry]:
+        for failure in failures:
+            raise failure
+        return read(*arguments)
+
+    monkeypatch.setattr(again._journal, "read", once_not)
+    await office.until(lambda: len(bodies(office)) == 3)
+    assert "disk I/O error" in caplog.text
+
+
 async def test_text_is_dropped_with_a_count_and_messages_are_not(
     opened: Open, office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
