@@ -16,9 +16,9 @@ from maestro_ray.actors.request import Asked, check, check_name
 from maestro_ray.actors.result import workers
 from maestro_ray.actors.start import UP_WITHIN, start_team
 from maestro_ray.actors.team_record import MemberRecord
+from maestro_ray.actors.unanswered import Unanswered
 from maestro_ray.connection.line import Notify
 from maestro_ray.errors import Conflict, MaestroError, NoTeam, NotFound, StartFailed, UsageError
-from maestro_ray.ids import new_id
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
@@ -34,6 +34,7 @@ class Service:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._unanswered = Unanswered(connections.clock)
         self._methods: dict[str, Callable[[Params, Notify], Awaitable[Any]]] = {
             "team.start": self.team_start,
             "team.status": self.team_status,
@@ -164,8 +165,11 @@ class Service:
         teams = await self._chosen(params)
         if not teams:
             raise NoTeam
-        directive = str(params.get("id") or new_id())
-        numbers = await asyncio.gather(*(self._ask_channel(team, Steer(directive, text)) for team in teams))
+        with self._unanswered.under((team.record.id for team in teams), f"steer {text}") as fresh:
+            directive = str(params.get("id") or fresh)
+            numbers = await asyncio.gather(
+                *(self._ask_channel(team, Steer(directive, text)) for team in teams)
+            )
         return {
             "id": directive,
             "text": text,
@@ -174,8 +178,9 @@ class Service:
 
     async def steering_clear(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
-        for team in teams:
-            await self._ask_channel(team, ClearSteering())
+        with self._unanswered.under((team.record.id for team in teams), "clear") as identifier:
+            for team in teams:
+                await self._ask_channel(team, ClearSteering(identifier))
         return {"teams": [team.record.name for team in teams]}
 
     async def steering_list(self, params: Params, _notify: Notify) -> Any:
@@ -189,7 +194,8 @@ class Service:
                 return await self._connections.courier.insist(team.record.channel, message, pause=0.1)
         except (TimeoutError, PeerGone) as error:
             raise Conflict(
-                f"the channel of {team.record.name} does not answer", "try again in a moment"
+                f"the channel of {team.record.name} does not answer",
+                "try again in a moment; the same words count once",
             ) from error
 
     async def decide_list(self, params: Params, _notify: Notify) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from workspace.sample import Sample
 
+from maestro_ray.actors import service as module
 from maestro_ray.agent.sweep import find
 from maestro_ray.errors import Conflict, MaestroError, NotFound, UsageError
 from maestro_ray.home import Home
@@ -109,6 +110,36 @@ async def test_a_directive_reaches_the_running_agent_and_later_prompts_until_cle
         await maestro.call("steer", repo=repo, text="  ")
     with pytest.raises(NotFound):
         await maestro.call("steer", repo=repo, text="nobody is here")
+
+
+async def test_a_directive_that_was_not_answered_in_time_is_the_same_when_it_is_repeated(
+    maestro: LocalMaestro, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on its way for ever, so it arrives in the end; whoever was told to try again must not double it."""
+    monkeypatch.setattr(module, "CHANNEL_WITHIN", 0.2)
+    await begin(maestro, sample, providers={"dev": waiting_for(tmp_path / "gate"), "review": APPROVE})
+    (live,) = maestro.connections.teams.values()
+    channel, repo = live.record.channel, str(sample.path)
+    receive, awake = maestro.actors.slots[channel].receive, asyncio.Event()
+
+    async def late(*letters: Any) -> Any:
+        await awake.wait()
+        return await receive(*letters)
+
+    async def texts() -> list[str]:
+        (directives,) = (await maestro.call("steering.list", repo=repo)).values()
+        return [each["text"] for each in directives]
+
+    maestro.actors.host(channel, late)
+    for _ in range(2):
+        with pytest.raises(Conflict, match="does not answer"):
+            await maestro.call("steer", repo=repo, text="mind the API")
+    awake.set()
+    await maestro.until("directive")
+    await maestro.call("steer", repo=repo, text="mind the API")
+    assert await texts() == ["mind the API"]
+    await maestro.call("steer", repo=repo, text="mind the API")
+    assert await texts() == ["mind the API"] * 2
 
 
 async def test_workers_come_and_go(maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path) -> None:
