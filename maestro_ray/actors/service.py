@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ Params = dict[str, Any]
 
 # how long a channel may take to answer the operator, in seconds
 CHANNEL_WITHIN = 15.0
+# how much of a team's record is in one answer, in bytes; a line holds eight times as much
+PAGE = 1024 * 1024
 
 
 class Service:
@@ -34,7 +37,7 @@ class Service:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
-        self._unanswered = Unanswered(connections.clock)
+        self._unanswered = Unanswered()
         self._methods: dict[str, Callable[[Params, Notify], Awaitable[Any]]] = {
             "team.start": self.team_start,
             "team.status": self.team_status,
@@ -85,12 +88,14 @@ class Service:
         now = team.happenings.last
         async for event in team.happenings.follow(_after(params)):
             # what is past may be settled by now; only the newest of it says how things are
-            notify("team.event", {**event, "past": event["n"] < now})
+            await notify("team.event", {**event, "past": event["n"] < now})
         return team.result
 
     async def team_logs(self, params: Params, _notify: Notify) -> Any:
+        """A page of what happened after `after`; `more` is whether there is another."""
         team = await self._one(params, ended=True)
-        return {"team": team.record.name, "events": team.happenings.after(_after(params))}
+        events, more = team.happenings.page(_after(params), PAGE)
+        return {"team": team.record.name, "events": events, "more": more}
 
     async def team_join(self, params: Params, _notify: Notify) -> Any:
         """One more worker for a team that runs: `{role, name?, provider?, skills?, env}`."""
@@ -165,7 +170,7 @@ class Service:
         teams = await self._chosen(params)
         if not teams:
             raise NoTeam
-        with self._unanswered.under((team.record.id for team in teams), f"steer {text}") as fresh:
+        with self._say(teams, f"steer {text}") as fresh:
             directive = str(params.get("id") or fresh)
             numbers = await asyncio.gather(
                 *(self._ask_channel(team, Steer(directive, text)) for team in teams)
@@ -178,7 +183,7 @@ class Service:
 
     async def steering_clear(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
-        with self._unanswered.under((team.record.id for team in teams), "clear") as identifier:
+        with self._say(teams, "clear") as identifier:
             for team in teams:
                 await self._ask_channel(team, ClearSteering(identifier))
         return {"teams": [team.record.name for team in teams]}
@@ -186,6 +191,10 @@ class Service:
     async def steering_list(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
         return {team.record.name: await self._ask_channel(team, Directives()) for team in teams}
+
+    def _say(self, teams: Sequence[LiveTeam], words: str) -> AbstractContextManager[str]:
+        ids = (team.record.id for team in teams)
+        return self._unanswered.under(ids, words, self._connections.clock.monotonic())
 
     async def _ask_channel(self, team: LiveTeam, message: Any) -> Any:
         """A channel that is starting again is waited for; its memory is in its journal."""

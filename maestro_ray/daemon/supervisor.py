@@ -12,7 +12,7 @@ from typing import Any
 
 from maestro_ray.agent.environment import allowed
 from maestro_ray.agent.sweep import MARK, ProcessId, find, identify, sweep
-from maestro_ray.connection.line import call
+from maestro_ray.connection.line import call, unheard
 from maestro_ray.connection.sign_in import sign_in
 from maestro_ray.daemon import child, ray_node
 from maestro_ray.daemon.processes import descendants, kill
@@ -162,7 +162,7 @@ class Supervisor:
     async def _disconnect(self) -> None:
         try:
             await asyncio.wait_for(
-                call(self.home.connections_socket, "disconnect", {"all": True}, lambda *_: None), 30.0
+                call(self.home.connections_socket, "disconnect", {"all": True}, unheard), 30.0
             )
         except (MaestroError, DaemonUnavailable, TimeoutError) as error:
             log.warning("the teams could not be ended in order: %r", error)

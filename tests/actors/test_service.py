@@ -67,9 +67,11 @@ async def test_stopping_in_the_middle_leaves_nothing_and_can_be_watched(
     await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
     before = sample.sha("main")
     seen: list[dict[str, Any]] = []
-    watching = asyncio.create_task(
-        maestro.service.handle("team.watch", {"repo": str(sample.path)}, lambda _, event: seen.append(event))
-    )
+
+    async def look(_method: str, event: dict[str, Any]) -> None:
+        seen.append(event)
+
+    watching = asyncio.create_task(maestro.service.handle("team.watch", {"repo": str(sample.path)}, look))
     await eventually(lambda: seen)
     (stopped,) = await maestro.call("team.stop", repo=str(sample.path))
     assert stopped["result"]["plans"][0]["status"] == "active"
@@ -290,6 +292,23 @@ async def test_a_number_that_is_none_is_refused(maestro: LocalMaestro, sample: S
     for after in ("5", True, None):
         with pytest.raises(UsageError):
             await maestro.call("team.logs", team=name, after=after)
+
+
+async def test_a_long_record_comes_in_pages(
+    maestro: LocalMaestro, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = (await begin(maestro, sample, plan=None))["team"]["name"]
+    await maestro.call("team.stop", team=name)
+    whole = await maestro.call("team.logs", team=name)
+    assert (whole["more"], len(whole["events"]) > 3) == (False, True)
+    monkeypatch.setattr(module, "PAGE", 300)
+    found: list[Any] = []
+    more = True
+    while more:
+        page = await maestro.call("team.logs", team=name, after=found[-1]["n"] if found else 0)
+        assert page["events"]
+        found, more = [*found, *page["events"]], page["more"]
+    assert found == whole["events"]
 
 
 async def test_the_environment_of_the_shell_is_the_agents(

@@ -8,13 +8,18 @@ import pytest
 
 from maestro_ray.actors.unanswered import AGAIN_WITHIN, Unanswered
 from maestro_ray.errors import Conflict
-from maestro_ray.testing import FakeClock
 
 
-def say(unanswered: Unanswered, words: str, *teams: str, fails: type[BaseException] | None = None) -> str:
+def say(
+    unanswered: Unanswered,
+    words: str,
+    *teams: str,
+    at: float = 0.0,
+    fails: type[BaseException] | None = None,
+) -> str:
     """The id they went under."""
     try:
-        with unanswered.under(teams or ("t",), words) as identifier:
+        with unanswered.under(teams or ("t",), words, at) as identifier:
             if fails is not None:
                 raise fails
     except BaseException as error:
@@ -25,7 +30,7 @@ def say(unanswered: Unanswered, words: str, *teams: str, fails: type[BaseExcepti
 
 @pytest.mark.parametrize("how", [Conflict, asyncio.CancelledError])
 def test_words_without_an_answer_keep_their_id_until_they_have_one(how: type[BaseException]) -> None:
-    unanswered = Unanswered(FakeClock())
+    unanswered = Unanswered()
     first = say(unanswered, "stop", fails=how)
     assert say(unanswered, "stop", fails=how) == first
     assert say(unanswered, "stop") == first
@@ -33,13 +38,11 @@ def test_words_without_an_answer_keep_their_id_until_they_have_one(how: type[Bas
 
 
 def test_other_words_other_teams_and_a_later_time_are_meant_anew() -> None:
-    clock = FakeClock()
-    unanswered = Unanswered(clock)
+    unanswered = Unanswered()
     ids = {say(unanswered, "stop", fails=Conflict), say(unanswered, "stop", "u"), say(unanswered, "go")}
     assert len(ids) == 3
     # something else was said in between
     assert say(unanswered, "stop") not in ids
     last = say(unanswered, "stop", "a", "b", fails=Conflict)
     assert say(unanswered, "stop", "b", "a", fails=Conflict) == last
-    clock.advance(AGAIN_WITHIN)
-    assert say(unanswered, "stop", "a", "b") != last
+    assert say(unanswered, "stop", "a", "b", at=AGAIN_WITHIN) != last
