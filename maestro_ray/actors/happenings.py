@@ -40,7 +40,7 @@ class Happenings:
     def after(self, number: int) -> list[dict[str, Any]]:
         """What is kept with higher numbers."""
         first = self._last - len(self._kept) + 1
-        return list(islice(self._kept, max(0, number + 1 - first), None))
+        return list(islice(self._kept, min(max(0, number + 1 - first), len(self._kept)), None))
 
     def page(self, number: int, limit: int) -> tuple[list[dict[str, Any]], bool]:
         """The first of what `after` gives, up to `limit` bytes on the wire but one at least; whether there is more."""

@@ -13,6 +13,7 @@ from maestro_ray.actors.connections import Connections
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import PeerGone
 from maestro_ray.actors.messages import ClearSteering, Directives, Joined, Members, Roster, Steer
+from maestro_ray.actors.params import Params, flag, path, text, texts, whole
 from maestro_ray.actors.request import Asked, check, check_name
 from maestro_ray.actors.result import workers
 from maestro_ray.actors.start import UP_WITHIN, start_team
@@ -23,8 +24,6 @@ from maestro_ray.errors import Conflict, MaestroError, NoTeam, NotFound, StartFa
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
-
-Params = dict[str, Any]
 
 # how long a channel may take to answer the operator, in seconds
 CHANNEL_WITHIN = 15.0
@@ -86,7 +85,7 @@ class Service:
         """Notifications `team.event` from `after` on; the answer comes when the team is over."""
         team = await self._one(params, ended=True)
         now = team.happenings.last
-        async for event in team.happenings.follow(_after(params)):
+        async for event in team.happenings.follow(whole(params, "after")):
             # what is past may be settled by now; only the newest of it says how things are
             await notify("team.event", {**event, "past": event["n"] < now})
         return team.result
@@ -94,18 +93,17 @@ class Service:
     async def team_logs(self, params: Params, _notify: Notify) -> Any:
         """A page of what happened after `after`; `more` is whether there is another."""
         team = await self._one(params, ended=True)
-        events, more = team.happenings.page(_after(params), PAGE)
+        events, more = team.happenings.page(whole(params, "after"), PAGE)
         return {"team": team.record.name, "events": events, "more": more}
 
     async def team_join(self, params: Params, _notify: Notify) -> Any:
         """One more worker for a team that runs: `{role, name?, provider?, skills?, env}`."""
         team = await self._one(params)
-        role = str(params.get("role", "dev"))
+        role, wanted = text(params, "role", "dev"), text(params, "name")
         env = params.get("env") or dict(team.env)
-        asked = Asked(team.record.repo, {role: 1}, params.get("providers", {}), env=env)
+        asked = Asked(team.record.repo, {role: 1}, params.get("providers") or {}, env=env)
         request = await asyncio.to_thread(check, asked, self._connections.home)
-        skills = {**request.skills.get(role, {}), **dict.fromkeys(params.get("skills", []), 3)}
-        wanted = str(params.get("name") or "")
+        skills = {**request.skills.get(role, {}), **dict.fromkeys(texts(params, "skills"), 3)}
         return await asyncio.shield(
             self._connections.spawn(self._join(team, wanted, role, skills, request.providers[role]))
         )
@@ -150,7 +148,7 @@ class Service:
     async def team_leave(self, params: Params, _notify: Notify) -> Any:
         """A worker leaves for good; what it was doing is queued for another."""
         team = await self._one(params)
-        worker = str(params.get("worker", ""))
+        worker = text(params, "worker")
         if not any(each.name == worker for each in team.record.members):
             raise NotFound("worker", worker, "see `maestro team status`")
         await asyncio.shield(self._connections.spawn(self._leave(team, worker)))
@@ -164,20 +162,20 @@ class Service:
     # ── steering and decisions ───────────────────────────────────────────────────────────────────────────────────
 
     async def steer(self, params: Params, _notify: Notify) -> Any:
-        text = str(params.get("text", "")).strip()
-        if not text:
+        words = text(params, "text").strip()
+        if not words:
             raise UsageError("a directive needs words", 'for example: maestro steer "keep the public API"')
         teams = await self._chosen(params)
         if not teams:
             raise NoTeam
-        with self._say(teams, f"steer {text}") as fresh:
-            directive = str(params.get("id") or fresh)
+        with self._say(teams, f"steer {words}") as fresh:
+            directive = text(params, "id") or fresh
             numbers = await asyncio.gather(
-                *(self._ask_channel(team, Steer(directive, text)) for team in teams)
+                *(self._ask_channel(team, Steer(directive, words)) for team in teams)
             )
         return {
             "id": directive,
-            "text": text,
+            "text": words,
             "teams": [{"name": t.record.name, "number": n} for t, n in zip(teams, numbers, strict=True)],
         }
 
@@ -209,7 +207,7 @@ class Service:
 
     async def decide_list(self, params: Params, _notify: Notify) -> Any:
         query = {}
-        if repo := params.get("repo"):
+        if repo := path(params, "repo"):
             key = await self._key(repo)
             found = await self._connections.studio.list("projects", key=key)
             if not found:
@@ -218,7 +216,7 @@ class Service:
         return await self._connections.studio.list("decisions", **query)
 
     async def decide_answer(self, params: Params, notify: Notify) -> Any:
-        wanted, answer = str(params.get("id", "")), str(params.get("answer", ""))
+        wanted, answer = text(params, "id"), text(params, "answer")
         cards = [
             card for card in await self.decide_list({}, notify) if card["id"].endswith(wanted) and wanted
         ]
@@ -241,7 +239,7 @@ class Service:
 
     async def disconnect(self, params: Params, _notify: Notify) -> Any:
         """End the sessions of one project, or of all."""
-        teams = list(self._connections.teams.values()) if params.get("all") else await self._chosen(params)
+        teams = list(self._connections.teams.values()) if flag(params, "all") else await self._chosen(params)
         await asyncio.gather(
             *(asyncio.shield(self._connections.end_team(team, "disconnected")) for team in teams)
         )
@@ -252,12 +250,12 @@ class Service:
     async def _chosen(self, params: Params, *, ended: bool = False) -> list[LiveTeam]:
         """The teams meant: by name or id, else those of the repository, else all."""
         known = [*self._connections.teams.values(), *(self._connections.ended.values() if ended else ())]
-        if name := params.get("team"):
+        if name := text(params, "team"):
             found = [team for team in known if name in (team.record.id, team.record.name)]
             if not found:
                 raise NotFound("team", name, "see `maestro status`")
             return found
-        if repo := params.get("repo"):
+        if repo := path(params, "repo"):
             key = await self._key(repo)
             return [team for team in known if team.record.key == key]
         return known
@@ -331,13 +329,6 @@ class Service:
                 "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
             },
         }
-
-
-def _after(params: Params) -> int:
-    after = params.get("after", 0)
-    if not isinstance(after, int) or isinstance(after, bool):
-        raise UsageError("after must be a whole number", "")
-    return after
 
 
 def _name_for(team: LiveTeam, wanted: str, role: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -285,6 +286,38 @@ async def test_bad_calls_are_errors_of_the_caller(maestro: LocalMaestro) -> None
     for method, params, error in bad:
         with pytest.raises(error):
             await maestro.call(method, **params)
+
+
+NASTY: list[Any] = [
+    5, 10**30, 1.5, "a\0b", "\ud800", "\udcff", "/" + "x" * 5000, [5], [[]], ["\0"],
+    {"dev": 10**30}, {"dev": "\0"}, {"dev": "command:\ud800"}, {"\0": "x"}, {"a": {}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "right", "words"),
+    [
+        ("team.start", {"roles": {"dev": 0}}, "repo roles providers plan env base name alone surprise"),
+        ("team.join", {"role": "nobody"}, "team role name providers skills env"),
+        ("team.leave", {"worker": "nobody"}, "repo worker"),
+        ("team.logs", {}, "team after"),
+        ("team.watch", {"team": "nobody"}, "team after"),
+        ("steer", {"team": "nobody", "text": "words"}, "repo text id"),
+        ("decide.list", {}, "repo"),
+        ("decide.answer", {"id": "none", "answer": "retry"}, "id answer"),
+        ("disconnect", {"team": "nobody"}, "team all"),
+    ],
+)
+async def test_nothing_a_caller_sends_is_a_mistake_of_ours(
+    maestro: LocalMaestro, sample: Sample, method: str, right: dict[str, Any], words: str
+) -> None:
+    """Each word of each method with every kind of nonsense in it, beside others that are right."""
+    await begin(maestro, sample, plan=None)
+    for word in words.split():
+        for value in NASTY:
+            with contextlib.suppress(MaestroError):
+                await maestro.call(method, **{"repo": str(sample.path), **right, word: value})
+    assert len(maestro.connections.teams) == 1
 
 
 async def test_a_number_that_is_none_is_refused(maestro: LocalMaestro, sample: Sample) -> None:
