@@ -26,6 +26,7 @@ from maestro_ray.actors.slot import CONNECTIONS, Slot
 from maestro_ray.clock import SystemClock
 from maestro_ray.home import Home
 from maestro_ray.ids import suffix
+from maestro_ray.log_file import LogFile
 
 NAMESPACE = "maestro"
 CALLS_AT_ONCE = 1000
@@ -173,8 +174,7 @@ def make_actors(home: Home, slots: Sequence[str]) -> tuple[ActorHandle, list[Act
 
 def _log_to(path: Path, name: str) -> None:
     """Our own log, beside Ray's: one file a kind of process, lines say whose."""
-    handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter(f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s"))
+    handler = LogFile(path, f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s")
     root = logging.getLogger("maestro_ray")
     root.handlers[:] = [handler]
     root.setLevel(os.environ.get("MAESTRO_LOG", "INFO").upper())
