@@ -62,7 +62,9 @@ class Assignments:
         gone = (run_machine.State.CANCELLED, run_machine.State.INTERRUPTED)
         if held is not None and run["state"] in gone and run["epoch"] > held["epoch"]:
             del team.runs[run["id"]]
-            self._connections.courier.tell(team.record.lead, Withdraw(run["id"], held["session_id"]))
+            self._connections.courier.tell(
+                team.record.lead, Withdraw(run["id"], held["session_id"], held["epoch"])
+            )
         over = run["state"] in run_machine.OVER
         if over and run["purpose"] == Purpose.RELEASE_CLEANUP and run["plan_id"] in team.open_plans:
             self._connections.spawn(self._plan_over(team, run["plan_id"]))

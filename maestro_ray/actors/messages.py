@@ -126,10 +126,11 @@ class Assign:
 
 @dataclass(frozen=True)
 class Withdraw:
-    """The run is no longer this session's; stop it and report nothing."""
+    """The run, as it was handed over under this epoch, is no longer this session's; stop it and report nothing."""
 
     run: str
     session: str
+    epoch: int
 
 
 @dataclass(frozen=True)
