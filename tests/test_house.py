@@ -28,8 +28,6 @@ TESTED_ELSEWHERE = {
     "maestro_ray/actors/live_team.py": "tests/actors/test_connections.py",
     "maestro_ray/agent/shim.py": "tests/agent/test_shim.py",
     "maestro_ray/daemon/__main__.py": "tests/e2e/test_lifecycle.py",
-    "maestro_ray/daemon/supervisor.py": "tests/e2e/test_lifecycle.py",
-    "maestro_ray/daemon/ray_node.py": "tests/e2e/test_lifecycle.py",
     "maestro_ray/model/agent.py": "tests/providers/test_command.py",
     "maestro_ray/ports.py": "tests/providers/test_command.py",
     "maestro_ray/providers/scripted_agent.py": "tests/providers/test_scripted_agent.py",

@@ -69,7 +69,7 @@ def test_toml_in_the_documentation_is_read(block: Block, tmp_path: Path) -> None
         case "config":
             (tmp_path / "config.toml").write_text(block.text)
             config = Config.load(Home(tmp_path, tmp_path))
-            assert config.providers or config.roles
+            assert config != Config()
         case _:
             pytest.fail(f"{block.place}: say after the fence whether it is a plan, a script or a config")
 
@@ -93,7 +93,8 @@ def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
 
     assert set(told) >= set(known)
     for key, field in known.items():
-        assert tomllib.loads(f"value = {code(told[key][1])}")["value"] == getattr(Config(), field), key
+        value = tomllib.loads(f"value = {code(told[key][1])}")["value"]
+        assert (tuple(value) if isinstance(value, list) else value) == getattr(Config(), field), key
     assert {key for key in told if "." in key} == set(known)
 
 
