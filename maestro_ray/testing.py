@@ -25,13 +25,14 @@ from maestro_ray.actors.slot import CONNECTIONS, Slot
 from maestro_ray.clock import Clock, SystemClock
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
-from maestro_ray.connection.identity import Identity
+from maestro_ray.connection.line import unheard
+from maestro_ray.connection.login import Login
 from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.doorkeeper import Doorkeeper
-from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.socket import LARGEST_MESSAGE, Hub
 from maestro_ray.studio.store import Store
 from maestro_ray.studio.studio import Studio
 
@@ -253,6 +254,7 @@ class LocalStudio:
                 log_level="warning",
                 access_log=False,
                 ws="websockets-sansio",
+                ws_max_size=LARGEST_MESSAGE,
                 timeout_graceful_shutdown=1,
             )
         )
@@ -273,16 +275,16 @@ class LocalStudio:
 
     async def client(self) -> StudioClient:
         """Somebody who is signed in."""
-        await self.identity()
+        await self.login()
         return StudioClient(self.url, studio_tokens(self.home, self.url))
 
-    async def identity(self) -> Identity:
+    async def login(self) -> Login:
         """The same one, for project connections."""
         tokens = studio_tokens(self.home, self.url)
         if not tokens.exists():
             invite = await self.store.write(identity.invite)
             await asyncio.to_thread(tokens.redeem, invite, "operator")
-        return Identity(self.url, self.ws_url, str(self.home.run / "tokens.json"))
+        return Login(self.url, self.ws_url, str(self.home.run / "tokens.json"))
 
 
 class _Server(uvicorn.Server):
@@ -307,7 +309,7 @@ class LocalMaestro:
         self.studio = LocalStudio(home, self.config)
         self.actors = actors or LocalActors()
         # projects that are worked for as somebody else, by key
-        self.identities: dict[str, Identity] = {}
+        self.logins: dict[str, Login] = {}
         self.connections: Connections
         self.service: Service
         self._lives = 0
@@ -326,7 +328,7 @@ class LocalMaestro:
 
     async def call(self, method: str, **params: Any) -> Any:
         """One call of the local line; raises what it would report."""
-        return await self.service.handle(method, params, lambda *_: None)
+        return await self.service.handle(method, params, unheard)
 
     async def kill(self, member: str, team: str = "") -> None:
         """Kill `lead`, `channel` or a worker of a team (by default the only one)."""
@@ -360,11 +362,11 @@ class LocalMaestro:
     async def _live(self) -> None:
         self._lives += 1
         courier = Courier(f"{CONNECTIONS}#{self._lives}", self.actors.send)
-        own = await self.studio.identity()
+        own = await self.studio.login()
         self.connections = Connections(
             self.home,
             self.config,
-            lambda key: self.identities.get(key, own),
+            lambda key: self.logins.get(key, own),
             self.actors,
             courier,
             SystemClock(),

@@ -26,11 +26,9 @@ TESTED_ELSEWHERE = {
     "maestro_ray/actors/runtime.py": "tests/ray/test_runtime.py",
     "maestro_ray/actors/messages.py": "tests/actors/test_slot.py",
     "maestro_ray/actors/live_team.py": "tests/actors/test_connections.py",
-    "maestro_ray/connection/identity.py": "tests/connection/test_studios.py",
+    "maestro_ray/connection/login.py": "tests/connection/test_studios.py",
     "maestro_ray/agent/shim.py": "tests/agent/test_shim.py",
     "maestro_ray/daemon/__main__.py": "tests/e2e/test_lifecycle.py",
-    "maestro_ray/daemon/supervisor.py": "tests/e2e/test_lifecycle.py",
-    "maestro_ray/daemon/ray_node.py": "tests/e2e/test_lifecycle.py",
     "maestro_ray/model/agent.py": "tests/providers/test_command.py",
     "maestro_ray/ports.py": "tests/providers/test_command.py",
     "maestro_ray/providers/scripted_agent.py": "tests/providers/test_scripted_agent.py",
@@ -44,6 +42,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/studio/api/projects.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/runs.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/sessions.py": "tests/studio/api/test_table.py",
+    "maestro_ray/studio/api/steering.py": "tests/studio/test_inbox.py",
     "maestro_ray/studio/api/tasks.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/teams.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/wire.py": "tests/studio/api/test_table.py",
@@ -81,6 +80,8 @@ def test_starting_the_program_loads_nothing_heavy():
         "asyncio",
         "rich",
         "uvicorn",
+        "keyring",
+        "tomlkit",
     }
     assert loaded & heavy == set()
 
@@ -96,7 +97,8 @@ def test_the_daemon_loads_nothing_heavy():
     )
 
     assert (
-        loaded & {"ray", "starlette", "httpx", "sqlalchemy", "websockets", "pydantic", "typer", "sqlite3"}
+        loaded
+        & {"ray", "starlette", "httpx", "sqlalchemy", "websockets", "pydantic", "typer", "sqlite3", "keyring"}
         == set()
     )
 
@@ -192,5 +194,5 @@ def test_the_project_names_no_machine_and_no_index():
     )
     for name in filter(None, listed.split("\0")):
         path = ROOT / name
-        if path.is_file() and path.suffix in (".py", ".md", ".toml", ".txt", ".yaml", ""):
+        if path.is_file() and path.suffix in (".py", ".md", ".toml", ".txt", ".yaml", ".json", ".mjs", ""):
             assert not wrong.search(path.read_text("utf-8", "replace")), name

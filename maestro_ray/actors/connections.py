@@ -43,6 +43,7 @@ from maestro_ray.actors.mirror import Mirror
 from maestro_ray.actors.outbox import Outbox
 from maestro_ray.actors.pool import Place, Pool, SlotActors
 from maestro_ray.actors.result import team_result
+from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.switchboard import Switchboard
 from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.actors.team_record import TeamRecord
@@ -51,7 +52,7 @@ from maestro_ray.agent.sweep import sweep
 from maestro_ray.clock import Clock
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
-from maestro_ray.connection.identity import Identify
+from maestro_ray.connection.login import Identify
 from maestro_ray.connection.project import Connection
 from maestro_ray.errors import IllegalEvent, MaestroError, StudioRefused
 from maestro_ray.home import Home
@@ -162,6 +163,7 @@ class Connections:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for team in self.teams.values():
             await team.mirror.close(within=0.0)
+            await team.stream.close()
         self.courier.close()
         await self.switchboard.close()
         await in_thread(self._ledger.close)
@@ -200,7 +202,7 @@ class Connections:
             team = known
         else:
             post = self.connection(record.key).rest.post
-            team = self.teams[record.id] = LiveTeam(record, env, Mirror(record.id, post))
+            team = self.teams[record.id] = LiveTeam(record, env, Mirror(record.id, post), Stream(post))
         parts = record.parts(self.home, self.config, env)
         for member, slot in record.slots.items():
             place = self.pool.add(slot)
@@ -288,6 +290,7 @@ class Connections:
             )
             team.seen = entry.number
         team.mirror.add(fresh)
+        team.stream.add(delivery.texts)
         if delivery.dropped:
             team.happenings.add("text.dropped", self.clock.wall(), count=delivery.dropped)
         for text in delivery.texts:
@@ -439,6 +442,7 @@ class Connections:
         await self._leave(record.channel)
         await asyncio.to_thread(sweep, f"{self.home.instance}:{record.id}:")
         await team.mirror.close(within=2.0)
+        await team.stream.close()
         with logged("ending a team: Studio"):
             await self.connection(record.key).rest.delete(f"teams/{record.id}")
         with logged("ending a team: the directories"):

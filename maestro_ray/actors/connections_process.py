@@ -15,8 +15,8 @@ from maestro_ray.actors.service import Service
 from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.clock import SystemClock
 from maestro_ray.config import Config
-from maestro_ray.connection.identity import Identity
 from maestro_ray.connection.line import LineServer
+from maestro_ray.connection.login import Login
 from maestro_ray.home import Home
 from maestro_ray.ids import suffix
 
@@ -36,11 +36,11 @@ class ConnectionsProcess:
         info = await self._studio()
         while not (self._home.run / "tokens.json").exists():
             await asyncio.sleep(0.02)
-        identity = Identity(info["url"], info["ws_url"], str(self._home.run / "tokens.json"))
+        login = Login(info["url"], info["ws_url"], str(self._home.run / "tokens.json"))
         self._connections = Connections(
             self._home,
             Config.load(self._home),
-            lambda _key: identity,
+            lambda _key: login,
             self._slots,
             self._courier,
             SystemClock(),

@@ -10,7 +10,7 @@ from typing import Any
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import Answered, Ask, Drop, Hold
 from maestro_ray.connection.client import Rest
-from maestro_ray.connection.identity import Identity
+from maestro_ray.connection.login import Login
 from maestro_ray.errors import StudioUnavailable
 
 # how long a call waits for a holder that is being started, in seconds
@@ -101,9 +101,9 @@ class FarRest(Rest):
 class FarConnection:
     """`connection.project.Connection` in another actor."""
 
-    def __init__(self, key: str, identity: Identity, holder: FarHolder) -> None:
+    def __init__(self, key: str, login: Login, holder: FarHolder) -> None:
         self.key = key
-        self.identity = identity
+        self.login = login
         self.holder = holder
         self.rest: Rest = FarRest(holder, key)
         self.connected = False
@@ -113,7 +113,7 @@ class FarConnection:
 
     def hold(self) -> None:
         """Tell the holder all that it must know of this connection."""
-        self.holder.tell(Hold(self.key, self.identity, sorted(self._channels)))
+        self.holder.tell(Hold(self.key, self.login, sorted(self._channels)))
 
     def subscribe(self, channel: str) -> None:
         if channel not in self._channels:

@@ -68,11 +68,11 @@ class Holder:
 
     def _hold(self, hold: Hold) -> None:
         held = self._held.get(hold.key)
-        if held is not None and held.identity != hold.identity:
+        if held is not None and held.login != hold.login:
             self._drop(hold.key)
             held = None
         if held is None:
-            access = self._studios.access(hold.identity)
+            access = self._studios.access(hold.login)
             held = self._held[hold.key] = ProjectConnection(hold.key, access, self)
         before, now = self._channels.get(hold.key, set()), set(hold.channels)
         self._channels[hold.key] = now

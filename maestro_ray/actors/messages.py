@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maestro_ray.connection.identity import Identity
+from maestro_ray.connection.login import Login
 from maestro_ray.errors import MaestroError
+from maestro_ray.ids import new_id
 from maestro_ray.journal import Entry
 from maestro_ray.ports import ProviderSpec
 
@@ -148,10 +149,11 @@ class Assign:
 
 @dataclass(frozen=True)
 class Withdraw:
-    """The run is no longer this session's; stop it and report nothing."""
+    """The run, as it was handed over under this epoch, is no longer this session's; stop it and report nothing."""
 
     run: str
     session: str
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -227,11 +229,12 @@ class Quit:
 
 @dataclass(frozen=True)
 class Post:
-    """A message for the team; the reply is its number, once it is durable."""
+    """A message for the team; the reply is its number, once it is durable. `id` makes it harmless when repeated."""
 
     sender: str
     kind: str
     body: Mapping[str, Any]
+    id: str = field(default_factory=new_id)
 
 
 @dataclass(frozen=True)
@@ -244,7 +247,18 @@ class Steer:
 
 @dataclass(frozen=True)
 class ClearSteering:
-    pass
+    """These directives are over, or all that there are. Under an id it is done once. The reply is its number."""
+
+    id: str = ""
+    directives: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Say:
+    """What the operator says to everybody who reads the channel; `id` as above. The reply is its number."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -285,7 +299,7 @@ class Hold:
     """To a holder: have this project's connection, listening to these channels and no others."""
 
     key: str
-    identity: Identity
+    login: Login
     channels: Sequence[str]
 
 

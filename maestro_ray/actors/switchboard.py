@@ -18,7 +18,7 @@ from maestro_ray.actors.messages import Answered, BeHolder, Changed, Heard, Leas
 from maestro_ray.actors.pool import Place, SlotActors
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
-from maestro_ray.connection.identity import Identify
+from maestro_ray.connection.login import Identify
 from maestro_ray.connection.project import Connection, ProjectConnection
 from maestro_ray.connection.studios import Studios
 from maestro_ray.ids import suffix
@@ -173,14 +173,14 @@ class Switchboard:
     # ── places ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _place(self, key: str) -> Connection:
-        identity, most = self._identify(key), self._config.connections_per_actor
+        login, most = self._identify(key), self._config.connections_per_actor
         here = sum(1 for each in self._open.values() if isinstance(each, ProjectConnection))
         if here < most:
-            return ProjectConnection(key, self.studios.access(identity), self)
+            return ProjectConnection(key, self.studios.access(login), self)
         for holder in self._holders.values():
             if len(holder.held) < most:
-                return FarConnection(key, identity, holder)
-        return FarConnection(key, identity, self._hire())
+                return FarConnection(key, login, holder)
+        return FarConnection(key, login, self._hire())
 
     def _hire(self) -> FarHolder:
         name = f"connections-{next(self._counted)}-{suffix(4)}"

@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 
+from maestro_ray.connection.refusal import refusal
 from maestro_ray.connection.tokens import MARGIN, TokenFile
-from maestro_ray.errors import MaestroError, StaleEpoch, StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.errors import StudioUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -144,9 +145,13 @@ class StudioClient(Rest):
             raise StudioUnavailable(self.url, "its answer is not JSON: is this Studio?") from error
 
     async def authorise(self, socket_id: str, channel: str) -> str:
-        """Pusher's signature for a private channel."""
+        """Pusher's signature for a private channel. Raises what `call` raises."""
         body = {"socket_id": socket_id, "channel_name": channel}
-        return str((await self.call("POST", f"{self.url}/broadcasting/auth", body=body))["auth"])
+        match await self.call("POST", f"{self.url}/broadcasting/auth", body=body):
+            case {"auth": str(auth)}:
+                return auth
+            case _:
+                raise StudioUnavailable(self.url, "its answer holds no signature: is this Studio?")
 
     async def _try(
         self,
@@ -174,19 +179,3 @@ def open_http(
     limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
     # a proxy of the shell is for the world, not for a server on this machine
     return httpx.AsyncClient(timeout=30.0, transport=transport, trust_env=False, verify=secure, limits=limits)
-
-
-def refusal(status: int, text: str, path: str) -> MaestroError:
-    """The error for an answer that is not a success; `text` is a problem document, or whatever a proxy wrote."""
-    try:
-        document = httpx.Response(status, text=text).json()
-        code, detail = str(document.get("code", "")), str(document.get("detail", ""))
-    except (ValueError, AttributeError):
-        code, detail = "", text[:200]
-    if code == "stale_epoch":
-        return StaleEpoch(path, "?", "?")
-    if status == httpx.codes.UNAUTHORIZED:
-        return Unauthenticated(detail or "Studio does not accept the token")
-    if status == httpx.codes.TOO_MANY_REQUESTS or (status >= 500 and not code):
-        return StudioUnavailable(path, f"HTTP {status}")
-    return StudioRefused(status, code or "http_error", detail)

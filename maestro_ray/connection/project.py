@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Protocol
 
 from maestro_ray.connection.client import Rest
-from maestro_ray.connection.identity import Identity
+from maestro_ray.connection.login import Login
 from maestro_ray.connection.socket import StudioSocket
 from maestro_ray.connection.studios import Access
 
@@ -34,7 +34,7 @@ class Connection(Protocol):
     def key(self) -> str: ...
 
     @property
-    def identity(self) -> Identity: ...
+    def login(self) -> Login: ...
 
     @property
     def rest(self) -> Rest: ...
@@ -56,11 +56,11 @@ class ProjectConnection:
 
     def __init__(self, key: str, access: Access, listener: Listener) -> None:
         self.key = key
-        self.identity = access.identity
+        self.login = access.login
         self.rest: Rest = access.rest
         self._listener = listener
         self._socket = StudioSocket(
-            access.identity.ws_url,
+            access.login.ws_url,
             access.signatures.sign,
             self._heard,
             self._missed,

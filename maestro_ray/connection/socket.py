@@ -75,6 +75,7 @@ class StudioSocket:
         self._channels: set[str] = set()
         self._session: ClientSession | None = None
         self._websocket: ClientConnection | None = None
+        self._timer: asyncio.Timeout | None = None
         self._asking: set[asyncio.Task[None]] = set()
         self.connected = False
 
@@ -149,13 +150,13 @@ class StudioSocket:
         return last
 
     async def _next_events(self, session: ClientSession, websocket: ClientConnection) -> Sequence[Event]:
-        deadline = session.next_deadline()
-        timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(_when(session)) as self._timer:
                 text = await websocket.recv()
         except TimeoutError:
             return session.handle_timer(time.monotonic())
+        finally:
+            self._timer = None
         return session.receive(text, time.monotonic())
 
     def _take(self, events: Sequence[Event]) -> None:
@@ -197,6 +198,7 @@ class StudioSocket:
                 auth = await self._authorise(session.socket_id, channel)
                 if self._wanted(session, channel):
                     session.subscribe(channel, auth, now=time.monotonic())
+                    self._look_at_the_clock(session)
             except IllegalEvent:
                 pass  # somebody else was faster
             except MaestroError as error:
@@ -206,6 +208,11 @@ class StudioSocket:
                 continue
             await self._flush()
             return
+
+    def _look_at_the_clock(self, session: ClientSession) -> None:
+        """What was just asked for is waited for less long than what the reader waits for already."""
+        if self._timer is not None and not self._timer.expired():
+            self._timer.reschedule(_when(session))
 
     def _wanted(self, session: ClientSession, channel: str) -> bool:
         current = session is self._session and session.state is ConnectionState.ESTABLISHED
@@ -223,3 +230,9 @@ class StudioSocket:
         task = asyncio.get_running_loop().create_task(work)
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
+
+
+def _when(session: ClientSession) -> float | None:
+    """The session's next deadline by the loop's clock."""
+    deadline = session.next_deadline()
+    return None if deadline is None else asyncio.get_running_loop().time() + deadline - time.monotonic()

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from maestro_ray.connection.ask import ask
 from maestro_ray.connection.client import StudioClient, open_http
 from maestro_ray.connection.doorway import Doorway
-from maestro_ray.connection.identity import Identity
-from maestro_ray.connection.sign_in import post_json
+from maestro_ray.connection.login import Login
 from maestro_ray.connection.signatures import Signatures
+from maestro_ray.connection.system_keyring import system_keyring
 from maestro_ray.connection.tokens import TokenFile
 
 
@@ -24,7 +25,7 @@ from maestro_ray.connection.tokens import TokenFile
 class Access:
     """One identity at one Studio, open: shared by all its project connections."""
 
-    identity: Identity
+    login: Login
     rest: StudioClient
     signatures: Signatures
     doorway: Doorway
@@ -36,21 +37,19 @@ class Studios:
 
     def __init__(self) -> None:
         self._doors: dict[str, tuple[httpx.AsyncClient, Doorway]] = {}
-        self._open: dict[Identity, Access] = {}
+        self._open: dict[Login, Access] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._context: ssl.SSLContext | None = None
 
-    def access(self, identity: Identity) -> Access:
-        """The one of this identity, opened when it is first asked for. Needs a running event loop."""
-        if identity not in self._open:
-            http, doorway = self._door(identity.url)
-            tokens = TokenFile(Path(identity.tokens), _poster(identity.url))
-            rest = StudioClient(identity.url, tokens, http=http, heard=doorway.heard)
-            self._open[identity] = Access(
-                identity, rest, Signatures(rest), doorway, self._secure(identity.ws_url)
-            )
+    def access(self, login: Login) -> Access:
+        """The one of this login, opened when it is first asked for. Needs a running event loop."""
+        if login not in self._open:
+            http, doorway = self._door(login.url)
+            tokens = TokenFile(Path(login.tokens), _poster(login.url), system_keyring)
+            rest = StudioClient(login.url, tokens, http=http, heard=doorway.heard)
+            self._open[login] = Access(login, rest, Signatures(rest), doorway, self._secure(login.ws_url))
             self._tasks.append(asyncio.get_running_loop().create_task(rest.keep_fresh()))
-        return self._open[identity]
+        return self._open[login]
 
     async def close(self) -> None:
         """Nobody may use what was given out any more."""
@@ -79,6 +78,6 @@ class Studios:
 
 def _poster(url: str) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
     def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return post_json(f"{url}/api/v1/{path}", body)
+        return dict(ask("POST", f"{url}/api/v1/{path}", body))
 
     return post

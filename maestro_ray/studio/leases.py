@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import sqlalchemy as sa
-
-from maestro_ray.studio import schema as t
 from maestro_ray.studio import sessions
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
@@ -24,7 +21,8 @@ async def watch_leases(studio: Studio) -> None:
     while True:
         try:
             ahead = await check_leases(studio, ahead)
-        except sa.exc.SQLAlchemyError:
+        except Exception:
+            # whatever it was: without this watch no session would ever end again
             log.exception("leases could not be checked; trying again")
         await asyncio.sleep(min(5.0, max(0.2, studio.config.session_lease / 20)))
 
@@ -37,11 +35,9 @@ async def check_leases(studio: Studio, ahead: float | None) -> float:
     """
     now = studio.clock.wall()
     ahead_now = now - studio.clock.monotonic()
-    late = sa.select(t.sessions.c.id).where(
-        t.sessions.c.status == "connected", t.sessions.c.lease_until <= now
-    )
+    lease = studio.config.session_lease
     if ahead is None or abs(ahead_now - ahead) > CLOCK_JUMP:
-        await studio.store.write(sessions.renew_all, studio.config.session_lease)
-    elif await studio.store.read(Transaction.first, late):
-        await studio.change(sessions.expire)
+        await studio.store.write(sessions.renew_all, lease)
+    elif await studio.store.read(Transaction.first, sessions.late(now, lease)):
+        await studio.change(sessions.expire, lease)
     return ahead_now

@@ -10,12 +10,12 @@ import pytest
 from maestro_ray.actors import far as module
 from maestro_ray.actors.far import FarConnection, FarHolder
 from maestro_ray.actors.messages import Answered, Ask, Drop, Hold
-from maestro_ray.connection.identity import Identity
+from maestro_ray.connection.login import Login
 from maestro_ray.errors import IllegalEvent, StaleEpoch, StudioUnavailable
 
 from .office import Office
 
-IDENTITY = Identity("http://s", "ws://s/app/k", "tokens")
+LOGIN = Login("http://s", "ws://s/app/k", "tokens")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def answering(office: Office, holder: FarHolder, *answers: Any) -> None:
 async def test_calls_go_there_and_answers_come_back(office: Office) -> None:
     courier = office.courier()
     holder = FarHolder("connections-2", "slot-1", courier)
-    connection = FarConnection("k", IDENTITY, holder)
+    connection = FarConnection("k", LOGIN, holder)
     holder.up()
     answering(office, holder, {"id": 7}, StaleEpoch("r", 1, 2), None)
     assert await connection.rest.post("plans", {"a": 1}, key="once") == {"id": 7}
@@ -61,7 +61,7 @@ async def test_calls_go_there_and_answers_come_back(office: Office) -> None:
 async def test_a_life_that_begins_is_told_all_it_holds_and_nothing_before(office: Office) -> None:
     courier = office.courier()
     holder = FarHolder("connections-2", "slot-1", courier)
-    one, two = (FarConnection(key, IDENTITY, holder) for key in ("one", "two"))
+    one, two = (FarConnection(key, LOGIN, holder) for key in ("one", "two"))
     one.subscribe("b")
     one.subscribe("a")
     one.subscribe("a")
@@ -69,17 +69,17 @@ async def test_a_life_that_begins_is_told_all_it_holds_and_nothing_before(office
     assert office.told == []
     holder.up()
     await office.until(lambda: len(office.of(Hold)) == 2)
-    assert office.of(Hold) == [Hold("one", IDENTITY, ["a", "b"]), Hold("two", IDENTITY, [])]
+    assert office.of(Hold) == [Hold("one", LOGIN, ["a", "b"]), Hold("two", LOGIN, [])]
     one.unsubscribe("b")
     one.unsubscribe("b")
     await two.close()
     await two.close()
     await office.until(lambda: office.of(Drop))
-    assert office.of(Hold)[2:] == [Hold("one", IDENTITY, ["a"])]
+    assert office.of(Hold)[2:] == [Hold("one", LOGIN, ["a"])]
     holder.lost()
     holder.up()
     await office.until(lambda: len(office.of(Hold)) == 4)
-    assert office.of(Hold)[-1] == Hold("one", IDENTITY, ["a"])
+    assert office.of(Hold)[-1] == Hold("one", LOGIN, ["a"])
     assert office.of(Drop) == [Drop("two")]
     courier.close()
 
@@ -87,7 +87,7 @@ async def test_a_life_that_begins_is_told_all_it_holds_and_nothing_before(office
 async def test_who_asks_an_actor_that_dies_is_told_that_nothing_is_known(office: Office) -> None:
     courier = office.courier()
     holder = FarHolder("connections-2", "slot-1", courier)
-    connection = FarConnection("k", IDENTITY, holder)
+    connection = FarConnection("k", LOGIN, holder)
     holder.up()
     connection.connected = True
     asked = asyncio.create_task(connection.rest.get("me"))
@@ -110,7 +110,7 @@ async def test_who_asks_an_actor_that_does_not_start_is_told(
     monkeypatch.setattr(module, "UP_WITHIN", 0.01)
     holder = FarHolder("connections-2", "slot-1", office.courier())
     with pytest.raises(StudioUnavailable, match="does not start"):
-        await FarConnection("k", IDENTITY, holder).rest.get("me")
+        await FarConnection("k", LOGIN, holder).rest.get("me")
 
 
 async def test_a_question_that_is_not_taken_is_answered(office: Office) -> None:
@@ -120,5 +120,5 @@ async def test_a_question_that_is_not_taken_is_answered(office: Office) -> None:
     holder.up()
     office.replies[Ask] = lambda *_: IllegalEvent("slot", "blank", "Ask")
     with pytest.raises(StudioUnavailable, match="blank"):
-        await asyncio.wait_for(FarConnection("k", IDENTITY, holder).rest.get("me"), 5)
+        await asyncio.wait_for(FarConnection("k", LOGIN, holder).rest.get("me"), 5)
     courier.close()

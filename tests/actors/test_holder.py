@@ -23,7 +23,7 @@ from maestro_ray.actors.messages import (
     Missed,
     Roster,
 )
-from maestro_ray.connection.identity import Identity
+from maestro_ray.connection.login import Login
 from maestro_ray.errors import IllegalEvent, InternalError, StudioRefused, StudioUnavailable
 from maestro_ray.home import Home
 from maestro_ray.testing import LocalStudio
@@ -58,11 +58,11 @@ async def holder(office: Office) -> AsyncIterator[Holder]:
     courier.close()
 
 
-async def project(studio: LocalStudio, key: str = "local:x/a") -> tuple[Identity, str]:
+async def project(studio: LocalStudio, key: str = "local:x/a") -> tuple[Login, str]:
     client = await studio.client()
     found = await client.post("projects", {"key": key, "name": "a"})
     await client.close()
-    return await studio.identity(), f"private-project.{found['id']}"
+    return await studio.login(), f"private-project.{found['id']}"
 
 
 def of(office: Office, kind: type) -> list[Any]:
@@ -72,9 +72,9 @@ def of(office: Office, kind: type) -> list[Any]:
 async def test_it_holds_what_it_is_told_and_tells_what_it_hears(
     studio: LocalStudio, office: Office, holder: Holder
 ) -> None:
-    identity, channel = await project(studio)
+    login, channel = await project(studio)
     for _ in range(2):
-        holder.handle("connections", Hold("k", identity, [channel]))
+        holder.handle("connections", Hold("k", login, [channel]))
     await office.until(lambda: of(office, Missed))
     studio.hub.publish(channel, "task.updated", {"task": {"id": "t"}})
     await office.until(lambda: of(office, Heard))
@@ -89,7 +89,7 @@ async def test_it_holds_what_it_is_told_and_tells_what_it_hears(
     assert of(office, Missed) == [Missed(PART.team.id, "k", channel)]
     assert of(office, Changed)[-1] == Changed(PART.team.id, "k", True)
     # told again, as after a silence, it says how things are
-    holder.handle("connections", Hold("k", identity, [channel]))
+    holder.handle("connections", Hold("k", login, [channel]))
     await office.until(lambda: len(of(office, Changed)) == 4)
     assert of(office, Changed)[-1].connected
 
@@ -97,11 +97,11 @@ async def test_it_holds_what_it_is_told_and_tells_what_it_hears(
 async def test_channels_come_and_go_with_what_it_is_told(
     studio: LocalStudio, office: Office, holder: Holder
 ) -> None:
-    identity, one = await project(studio)
+    login, one = await project(studio)
     _, two = await project(studio, "local:x/b")
-    holder.handle("connections", Hold("k", identity, [one]))
+    holder.handle("connections", Hold("k", login, [one]))
     await office.until(lambda: of(office, Missed))
-    holder.handle("connections", Hold("k", identity, [two]))
+    holder.handle("connections", Hold("k", login, [two]))
     await office.until(lambda: len(of(office, Missed)) == 2)
     studio.hub.publish(one, "task.updated", {})
     studio.hub.publish(two, "plan.updated", {})
@@ -115,19 +115,19 @@ async def test_channels_come_and_go_with_what_it_is_told(
 async def test_another_identity_is_another_connection(
     studio: LocalStudio, office: Office, holder: Holder, tmp_path: Path
 ) -> None:
-    identity, channel = await project(studio)
+    login, channel = await project(studio)
     holder.handle(
-        "connections", Hold("k", Identity("http://127.0.0.1:1", "ws://127.0.0.1:1/app/k", "t"), [channel])
+        "connections", Hold("k", Login("http://127.0.0.1:1", "ws://127.0.0.1:1/app/k", "t"), [channel])
     )
-    holder.handle("connections", Hold("k", identity, [channel]))
+    holder.handle("connections", Hold("k", login, [channel]))
     await office.until(lambda: of(office, Missed))
 
 
 async def test_a_call_is_answered_with_what_studio_says(
     studio: LocalStudio, office: Office, holder: Holder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    identity, channel = await project(studio)
-    holder.handle("connections", Hold("k", identity, [channel]))
+    login, channel = await project(studio)
+    holder.handle("connections", Hold("k", login, [channel]))
     asked = [
         Ask(1, "k", "GET", "projects", params={"key": "local:x/a"}),
         Ask(2, "k", "GET", "plans/none"),
@@ -172,9 +172,7 @@ async def test_what_is_not_for_a_holder_is_refused(holder: Holder) -> None:
 async def test_it_ends_in_the_middle_of_a_call(office: Office, tmp_path: Path) -> None:
     courier = office.courier()
     holder = Holder(PART, courier)
-    holder.handle(
-        "c", Hold("k", Identity("http://127.0.0.1:1", "ws://127.0.0.1:1/app/k", "t"), ["private-x"])
-    )
+    holder.handle("c", Hold("k", Login("http://127.0.0.1:1", "ws://127.0.0.1:1/app/k", "t"), ["private-x"]))
     holder.handle("c", Ask(1, "k", "GET", "me"))
     await asyncio.sleep(0)
     await asyncio.wait_for(holder.close(), 5)

@@ -170,7 +170,7 @@ async def test_a_studio_that_is_away_holds_up_nobody_elses_project(
 ) -> None:
     config = Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, connections_per_actor=each)
     async with LocalMaestro(home, config=config) as maestro:
-        maestro.identities[key_of(home, other)] = await elsewhere.identity()
+        maestro.logins[key_of(home, other)] = await elsewhere.login()
         names = await two_at_work(maestro, sample, other, tmp_path / "gate")
         await elsewhere.stop()
         (tmp_path / "gate").touch()
@@ -188,7 +188,7 @@ async def test_decisions_of_every_studio_are_listed_and_answered_where_they_lie(
     home: Home, sample: Sample, other: Sample, elsewhere: LocalStudio
 ) -> None:
     async with LocalMaestro(home) as maestro:
-        maestro.identities[key_of(home, other)] = await elsewhere.identity()
+        maestro.logins[key_of(home, other)] = await elsewhere.login()
         for each in (sample, other):
             providers = {"dev": "command:false", "review": APPROVE}
             name = (await begin(maestro, each, repo=str(each.path), providers=providers))["team"]["name"]

@@ -19,7 +19,7 @@ from websockets.asyncio.client import connect
 
 from maestro_ray.actors.switchboard import Switchboard
 from maestro_ray.config import Config
-from maestro_ray.connection.identity import Identity
+from maestro_ray.connection.login import Login
 from maestro_ray.protocol.auth import sign_channel
 
 
@@ -63,11 +63,11 @@ class Ours(Crowd):
 
     def __init__(self, where: dict[str, Any], home: str) -> None:
         super().__init__(where)
-        identity = Identity(where["url"], where["ws_url"], str(Path(home) / "run" / "tokens.json"))
+        login = Login(where["url"], where["ws_url"], str(Path(home) / "run" / "tokens.json"))
         nobody: Any = None  # all are here: nobody is hired and nothing is sent
         config = Config(connections_per_actor=10**6)
         self.switchboard = Switchboard(
-            config, lambda _: identity, self, nobody, nobody, nobody, asyncio.ensure_future
+            config, lambda _: login, self, nobody, nobody, nobody, asyncio.ensure_future
         )
 
     def open(self, number: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from maestro_ray.connection import doorway
 from maestro_ray.connection import socket as module
-from maestro_ray.connection.identity import Identity
+from maestro_ray.connection.login import Login
 from maestro_ray.connection.project import ProjectConnection
 from maestro_ray.connection.studios import Studios
 from maestro_ray.errors import StudioUnavailable
@@ -36,7 +36,7 @@ async def studios() -> AsyncIterator[Studios]:
 
 
 @pytest.fixture
-async def hole() -> AsyncIterator[Identity]:
+async def hole() -> AsyncIterator[Login]:
     """A server that takes every connection and never says a word."""
 
     async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,7 +46,7 @@ async def hole() -> AsyncIterator[Identity]:
     writers: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    yield Identity(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/app/k?protocol=7", "nothing")
+    yield Login(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/app/k?protocol=7", "nothing")
     server.close()
     for writer in writers:
         writer.transport.abort()
@@ -61,7 +61,7 @@ async def test_it_connects_with_its_first_subscription_and_says_so(
     studio: LocalStudio, studios: Studios
 ) -> None:
     ears = Ears()
-    connection = ProjectConnection("p", studios.access(await studio.identity()), ears)
+    connection = ProjectConnection("p", studios.access(await studio.login()), ears)
     await asyncio.sleep(0)
     assert not connection.connected
     await connection.close()
@@ -79,7 +79,7 @@ async def test_a_mistake_in_one_is_not_noticed_in_another_and_ends_neither(
 ) -> None:
     """Of our own kind: one that nobody foresaw."""
     ears = Ears(broken="bad" if trouble == "listener" else "")
-    access = studios.access(await studio.identity())
+    access = studios.access(await studio.login())
     good, bad = ProjectConnection("good", access, ears), ProjectConnection("bad", access, ears)
     for each in (good, bad):
         each.subscribe("private-project.p")
@@ -103,11 +103,11 @@ async def test_a_mistake_in_one_is_not_noticed_in_another_and_ends_neither(
 
 
 async def test_a_studio_that_hangs_keeps_nobody_of_another_waiting(
-    studio: LocalStudio, studios: Studios, hole: Identity, monkeypatch: pytest.MonkeyPatch
+    studio: LocalStudio, studios: Studios, hole: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More of them than there are threads, turns or anything else that is counted."""
     ears = Ears()
-    mine = await studio.identity()
+    mine = await studio.login()
     hole = replace(hole, tokens=mine.tokens)
     silent = [ProjectConnection(f"silent-{n}", studios.access(hole), ears) for n in range(100)]
     for each in silent:
@@ -137,7 +137,7 @@ async def test_a_hundred_connections_are_all_back_after_a_restart_and_read_again
 
     await studio.store.write(furnish)
     ears = Ears()
-    access = studios.access(await studio.identity())
+    access = studios.access(await studio.login())
     crowd = [ProjectConnection(f"p{n}", access, ears) for n in range(100)]
     for each in crowd:
         each.subscribe(f"private-project.{each.key}")

@@ -12,6 +12,7 @@ from maestro_ray.studio.api import (
     projects,
     runs,
     sessions,
+    steering,
     tasks,
     teams,
     wire,
@@ -21,7 +22,7 @@ from maestro_ray.studio.socket import serve_socket
 
 CALLS: list[Rest] = [
     call
-    for noun in (auth, channels, projects, sessions, teams, runs, plans, tasks, decisions)
+    for noun in (auth, channels, projects, sessions, teams, steering, runs, plans, tasks, decisions)
     for call in noun.ROUTES
 ]
 
@@ -30,6 +31,8 @@ def routes() -> list[Route | WebSocketRoute]:
     """Starlette answers GET routes for HEAD too."""
     return [
         Route("/up", wire.up),
+        Route("/metrics", wire.metrics),
+        Route("/api/v1/openapi.json", wire.openapi),
         Route("/broadcasting/auth", wire.broadcasting_auth, methods=["POST"]),
         WebSocketRoute("/app/{key}", serve_socket),
         *(Route(f"/api/v1/{call.path}", call.__call__, methods=[call.method]) for call in CALLS),

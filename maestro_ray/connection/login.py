@@ -1,4 +1,4 @@
-"""Who we are at which Studio."""
+"""Who somebody is at which Studio, as a connection needs it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Identity:
+class Login:
     """Studio's REST is below `url` and its socket at `ws_url` (whole, with the key); `tokens` is the path of the file
     with our tokens there. Two with the same Studio and different files are two people."""
 
@@ -16,5 +16,5 @@ class Identity:
     tokens: str
 
 
-# the identity a project, by its key, is worked for as
-Identify = Callable[[str], Identity]
+# what a project, by its key, is worked for with
+Identify = Callable[[str], Login]
