@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # how many connect at once
-AT_ONCE = 32
+AT_ONCE = 128
 # a Studio on this machine has no other machines before its door, and a refused connection on loopback costs nothing
 NEAR = Backoff(cap=0.5, base=0.1, floor=0.1)
 

@@ -16,7 +16,7 @@ from maestro_ray.errors import InternalError, MaestroError, StudioRefused, Studi
 log = logging.getLogger(__name__)
 
 # how many share a call at most, and how many calls are made beside each other where they cannot
-LARGEST_BATCH = 64
+LARGEST_BATCH = 128
 SINGLES_AT_ONCE = 8
 
 _Asked = tuple[str, str, "asyncio.Future[str]"]

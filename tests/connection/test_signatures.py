@@ -67,7 +67,7 @@ async def test_many_share_a_call_and_each_gets_its_own() -> None:
     studio = Studio()
     names = [f"c{n}" for n in range(200)]
     assert await ask(studio, *names) == [f"{n} c{n}" for n in range(200)]
-    assert studio.batches == [64, 64, 64, 8]
+    assert studio.batches == [128, 72]
     assert studio.singles == 0
 
 

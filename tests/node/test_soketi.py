@@ -101,8 +101,6 @@ async def test_its_silence_is_no_end(soketi: Soketi, ear: Ear) -> None:
     """soketi answers pings: the connection outlives many of our silences."""
     await ear.hears(PROJECT)
     session = ear.socket._session
-    session = ear.socket._session
-    assert since
     assert session
     answered = [0]
     receive = session.receive
@@ -113,7 +111,7 @@ async def test_its_silence_is_no_end(soketi: Soketi, ear: Ear) -> None:
 
     session.receive = listen  # type: ignore[method-assign, assignment]
     await eventually(lambda: answered[0] >= 3)
-    assert ear.socket._session is session is not None
+    assert ear.socket._session is session
 
 
 async def test_it_is_back_after_the_server_died(soketi: Soketi, ear: Ear) -> None:
