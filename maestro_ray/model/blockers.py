@@ -79,10 +79,8 @@ def _of_run(now: Situation, run: Waiting) -> Iterable[Blocker]:
     fitting = [seat for seat in now.seats if fits(run, seat)]
     if not fitting:
         yield _nobody(now, run)
-    elif resting := [seat for seat in fitting if seat.rests_until > now.moment.now]:
-        if len(resting) == len(fitting):
-            until = min(seat.rests_until for seat in resting)
-            yield Blocker("rate_limit", f"every session that fits rests until {_clock(until)}", run.run)
+    elif (until := min(seat.rests_until for seat in fitting)) > now.moment.now:
+        yield Blocker("rate_limit", f"every session that fits rests until {_clock(until)}", run.run)
     yield from _of_queue(now, run, fitting)
 
 
@@ -101,7 +99,9 @@ def _nobody(now: Situation, run: Waiting) -> Blocker:
         return Blocker("session", "the session that is to do it is away", run.session)
     if any(fits(replace(run, skill=""), seat) for seat in now.seats):
         return Blocker(
-            "skill", f"no {run.role} session has the skill {run.skill} at {run.proficiency} or more", run.skill
+            "skill",
+            f"no {run.role} session has the skill {run.skill} at {run.proficiency} or more",
+            run.skill,
         )
     return Blocker("session", f"no {run.role} session that serves this plan is connected", run.role)
 

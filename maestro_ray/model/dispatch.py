@@ -131,7 +131,9 @@ def in_turn(waiting: Iterable[Waiting], moment: Moment) -> list[Waiting]:
     session that is free at times. Then come those pinned to one session, for whom no other will do. Among the rest
     projects take turns, and in a project its plans; who was served longest ago begins.
     """
-    late, pinned, rest = [], [], []
+    late: list[Waiting] = []
+    pinned: list[Waiting] = []
+    rest: list[Waiting] = []
     for run in waiting:
         group = late if moment.now - run.since > PATIENCE else rest if run.session is None else pinned
         group.append(run)

@@ -1,7 +1,8 @@
 """A run: one execution of one purpose by one session, fenced by an epoch.
 
 queued → dispatched → running ⇄ paused → succeeded | failed | cancelled; any live state → interrupted → queued.
-A run that is interrupted while it pauses waits in the queue until its time. The epoch grows whenever the run changes hands, so a report from an earlier holder is told from the present one's.
+A run that is interrupted while it pauses waits in the queue until its time.
+The epoch grows whenever the run changes hands, so a report from an earlier holder is told from the present one's.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def apply(run: Run, event: Event) -> Run:
     state = arrow("run", ARROWS, run.state, event)
     match event:
         case Dispatched(session):
-            return replace(run, state=state, session=session)
+            return replace(run, state=state, session=session, resume_at=None)
         case Claimed(session):
             if session != run.session:
                 raise IllegalEvent("run", f"dispatched to {run.session}", f"claim by {session}")

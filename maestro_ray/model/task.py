@@ -209,7 +209,8 @@ class _GaveUp:
 
 Event = (
     Edited | Assigned | Accepted | HolderEnded | Dispatched | ReviewReopened | Started | WorkDone | Tested | Untested
-    | Judged | Merged | Conflicted | RunFailed | RunInterrupted | Unclaimed | Blocked | Paused | Resumed | Aborted | CompletedByClient | Released
+    | Judged | Merged | Conflicted | RunFailed | RunInterrupted | Unclaimed | Blocked | Paused | Resumed | Aborted
+    | CompletedByClient | Released
 )  # fmt: skip
 
 
@@ -291,13 +292,10 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
     """The task after the event and what must now be done. Raises `IllegalEvent`, and then nothing has changed."""
     before, task = task, replace(task, status=arrow("task", ARROWS, task.status, event))
     match event:
-        case Assigned(assignee):
-            begun: list[Effect] = [CancelRuns()] if before.status is Status.DISPATCHED else []
-            return replace(task, assignee=assignee, accepted_by=""), begun
-        case Accepted(session):
-            return _accepted(task, session), []
-        case HolderEnded(session):
-            return _without(task, session)
+        case Assigned() | Accepted() | HolderEnded():
+            return _whose(task, event, begun=before.status is Status.DISPATCHED)
+        case RunFailed() | RunInterrupted() | Unclaimed():
+            return _without_result(task, event, policy)
         case WorkDone(commit):
             return _work_done(task, commit, policy, now)
         case Tested(commit) | Untested(commit):
@@ -313,17 +311,6 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
         case Conflicted(commit, reason):
             _about(task.approved, commit, event)
             return _revise(replace(task, review_sent_at=None), reason, policy, [AnnounceConflict(reason)])
-        case RunFailed(purpose, reason, retryable):
-            if purpose is Purpose.MERGE:
-                # to try again is to start a merge, and that is for an approved commit only
-                _about(task.approved, task.head, event)
-            return _again(task, purpose, reason, policy if retryable else replace(policy, attempts=0))
-        case RunInterrupted(purpose, costs):
-            return _interrupted(task, purpose, policy) if costs else (task, [])
-        case Unclaimed(purpose, offers):
-            return _give_up(
-                task, "unclaimed", f"{purpose} was handed out {offers} times and nobody took it up"
-            )
         case Blocked(dependency):
             return task, [
                 AskDecision(
@@ -352,6 +339,32 @@ def next_step(task: Task, policy: Policy) -> tuple[Event, StartRun]:
     return Dispatched(), StartRun(Purpose.EXECUTE, task.head)
 
 
+def _whose(task: Task, event: Assigned | Accepted | HolderEnded, *, begun: bool) -> Step:
+    """A person may accept again with another session; a session that has ended does not come back."""
+    match event:
+        case Assigned(assignee):
+            return replace(task, assignee=assignee, accepted_by=""), [CancelRuns()] if begun else []
+        case Accepted(session):
+            return _accepted(task, session), []
+        case HolderEnded(session):
+            return _without(task, session)
+
+
+def _without_result(task: Task, event: RunFailed | RunInterrupted | Unclaimed, policy: Policy) -> Step:
+    match event:
+        case RunFailed(purpose, reason, retryable):
+            if purpose is Purpose.MERGE:
+                # to try again is to start a merge, and that is for an approved commit only
+                _about(task.approved, task.head, event)
+            return _again(task, purpose, reason, policy if retryable else replace(policy, attempts=0))
+        case RunInterrupted(purpose, costs):
+            return _interrupted(task, purpose, policy) if costs else (task, [])
+        case Unclaimed(purpose, offers):
+            return _give_up(
+                task, "unclaimed", f"{purpose} was handed out {offers} times and nobody took it up"
+            )
+
+
 def _accepted(task: Task, session: str) -> Task:
     if task.accepted_by not in ("", session):
         raise IllegalEvent("task", "accepted by another session", "Accepted")
@@ -359,7 +372,6 @@ def _accepted(task: Task, session: str) -> Task:
 
 
 def _without(task: Task, session: str) -> Step:
-    """A person may accept again with another session; a session that has ended does not come back."""
     if task.accepted_by == session:
         task = replace(task, accepted_by="")
     if task.assignee != session:

@@ -108,13 +108,12 @@ def _assign(tx: Transaction) -> None:
     waiting = queue.waiting(tx, {seat.project for seat in free}, {seat.role for seat in free})
     if not waiting:
         return
-    by_id = {row["id"]: row for row in waiting}
     moment = seats.moment(tx, waiting)
     for run_id, session_id in decide.assign(map(queue.as_waiting, waiting), free, moment):
-        _hand_over(tx, tx.get(t.runs, run_id), session_id, by_id[run_id])
+        _hand_over(tx, tx.get(t.runs, run_id), session_id)
 
 
-def _hand_over(tx: Transaction, row: Row, session_id: str, waiting: Row) -> None:
+def _hand_over(tx: Transaction, row: Row, session_id: str) -> None:
     runs.step(
         tx,
         row,

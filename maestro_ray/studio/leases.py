@@ -1,4 +1,4 @@
-"""Leases of sessions: watched, and counted anew when nobody could have renewed them."""
+"""Leases of sessions and whatever else has its time: watched, and counted anew when nobody could have kept it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import logging
 import sqlalchemy as sa
 
 from maestro_ray.studio import schema as t
-from maestro_ray.studio import sessions
+from maestro_ray.studio import sessions, wake
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
 
@@ -19,7 +19,7 @@ CLOCK_JUMP = 2.0
 
 
 async def watch_leases(studio: Studio) -> None:
-    """Interrupt sessions whose lease has ended, soon after it has."""
+    """Interrupt sessions whose lease has ended, and wake what is due, soon after it is."""
     ahead = None
     while True:
         try:
@@ -30,7 +30,8 @@ async def watch_leases(studio: Studio) -> None:
 
 
 async def check_leases(studio: Studio, ahead: float | None) -> float:
-    """Interrupt the sessions whose lease is over. `ahead` is what the last call returned, None at the first.
+    """Interrupt the sessions whose lease is over, wake what is due. `ahead` is what the last call returned, None at
+    the first.
 
     Leases are kept in wall time, to outlive a restart. After Studio was away, or when the wall clock has jumped
     (or the machine has slept), nobody could have renewed them, so everybody gets a whole one.
@@ -42,6 +43,9 @@ async def check_leases(studio: Studio, ahead: float | None) -> float:
     )
     if ahead is None or abs(ahead_now - ahead) > CLOCK_JUMP:
         await studio.store.write(sessions.renew_all, studio.config.session_lease)
+        await studio.store.write(wake.renew)
     elif await studio.store.read(Transaction.first, late):
         await studio.change(sessions.expire)
+    if await studio.store.read(wake.due):
+        await studio.store.write(wake.wake)
     return ahead_now

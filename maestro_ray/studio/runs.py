@@ -17,12 +17,25 @@ def queue(
     tx: Transaction, plan_id: str, purpose: Purpose, *, task_id: str | None = None, **values: Any
 ) -> str:
     """A new run of a plan, that waits for a session."""
-    of = runs.c.task_id == task_id if task_id else sa.and_(runs.c.plan_id == plan_id, runs.c.task_id.is_(None))
+    of = (
+        runs.c.task_id == task_id if task_id else sa.and_(runs.c.plan_id == plan_id, runs.c.task_id.is_(None))
+    )
     earlier = sa.select(sa.func.count()).where(of, runs.c.purpose == purpose)
     attempt = int(tx.execute(earlier).scalar_one()) + 1
     project_id = tx.get(plans, plan_id)["project_id"]
     of_plan = {"project_id": project_id, "plan_id": plan_id, "task_id": task_id}
     return tx.insert(runs, purpose=purpose, attempt=attempt, **of_plan, **values)
+
+
+def queue_for_project(tx: Transaction, project_id: str, purpose: Purpose, **values: Any) -> str:
+    """A new run about a project and no plan of it."""
+    return tx.insert(runs, project_id=project_id, purpose=purpose, **values)
+
+
+def again(tx: Transaction, row: Row, attempt: int) -> str:
+    """Another run like this one, which is about no plan and is over."""
+    kept = {name: row[name] for name in ("note", "role")}
+    return queue_for_project(tx, row["project_id"], Purpose(row["purpose"]), attempt=attempt, **kept)
 
 
 def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machine.Run:

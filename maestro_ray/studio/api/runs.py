@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import bodies, reports
+from maestro_ray.model.plan_file import from_json
+from maestro_ray.studio import bodies, proposals, reports, subtasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 
 
 async def complete(call: Call) -> Any:
-    await call.change(reports.complete, call.path("id"), call.body.epoch, call.body.result)
+    body: bodies.Complete = call.body
+    await call.change(reports.complete, call.path("id"), body.epoch, body.result, body.spent)
 
 
 async def fail(call: Call) -> Any:
     body: bodies.Fail = call.body
-    await call.change(
-        reports.fail, call.path("id"), body.epoch, body.reason, retryable=body.retryable, hold=body.hold
-    )
+    how: dict[str, Any] = {"retryable": body.retryable, "hold": body.hold, "spent": body.spent}
+    await call.change(reports.fail, call.path("id"), body.epoch, body.reason, **how)
 
 
 async def pause(call: Call) -> Any:
-    await call.change(reports.pause, call.path("id"), call.body.epoch, call.body.resume_at)
+    body: bodies.Pause = call.body
+    await call.change(reports.pause, call.path("id"), body.epoch, body.resume_at, body.pool, body.spent)
 
 
 async def resume(call: Call) -> Any:
@@ -31,6 +33,19 @@ async def resume(call: Call) -> Any:
 
 async def interrupt(call: Call) -> Any:
     await call.change(reports.interrupt, call.path("id"), call.body.epoch)
+
+
+async def subtask(call: Call) -> Any:
+    body: bodies.NewSubtask = call.body
+    values = body.model_dump(exclude={"epoch", "after_parent"}, exclude_none=True)
+    return await call.change(
+        subtasks.add, call.path("id"), body.epoch, values, after_parent=body.after_parent
+    )
+
+
+async def propose_plan(call: Call) -> Any:
+    draft = from_json(call.body.draft)
+    return await call.change(proposals.propose, call.path("id"), call.body.epoch, draft)
 
 
 async def show(call: Call) -> Any:
@@ -44,4 +59,8 @@ ROUTES = [
     Rest("POST", "cli-runs/{id}/pause", pause, Action.WORK, t.runs, bodies.Pause),
     Rest("POST", "cli-runs/{id}/resume", resume, Action.WORK, t.runs, bodies.Epoch),
     Rest("POST", "cli-runs/{id}/interrupt", interrupt, Action.WORK, t.runs, bodies.Epoch),
+    Rest("POST", "cli-runs/{id}/subtask", subtask, Action.WORK, t.runs, bodies.NewSubtask, status=201),
+    Rest(
+        "POST", "cli-runs/{id}/plan-proposal", propose_plan, Action.WORK, t.runs, bodies.Proposal, status=201
+    ),
 ]
