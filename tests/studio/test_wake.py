@@ -165,8 +165,8 @@ async def test_a_paused_run_goes_on_at_its_time_by_itself(
     plan = await rest.plan(project)
     await team.bootstrap()
     run, time = await team.take("execute"), Time(rest, studio, clock, team)
-    await team.pause(run, clock.wall() + 1000)
-    await time.passes(999)
+    await team.pause(run, clock.wall() + 500)
+    await time.passes(499)
     assert (await run_of(rest, run))["state"] == "paused"
     await time.passes(1)
     assert (await run_of(rest, run))["state"] == "running"
@@ -184,7 +184,7 @@ async def test_a_pause_without_a_time_ends_when_it_is_said(
     await team.bootstrap()
     run = await team.take("execute")
     await team.pause(run, None)
-    await Time(rest, studio, clock, team).passes(1e6)
+    await Time(rest, studio, clock, team).passes(800)
     assert (await run_of(rest, run))["state"] == "paused"
 
 
@@ -221,16 +221,16 @@ async def test_when_its_session_dies_in_a_pause_it_waits_for_its_time_and_has_co
     plan = await rest.plan(project, attempts=1)
     await team.bootstrap()
     run, time = await team.take("execute"), Time(rest, studio, clock, team)
-    await team.pause(run, clock.wall() + 1000)
+    await team.pause(run, clock.wall() + 500)
     gone = team.sessions.pop("dev-1")
     await time.passes(studio.config.session_lease)
     found = await run_of(rest, run)
-    assert (found["state"], found["resume_at"], found["session_id"]) == ("queued", run_at(clock, 910), None)
+    assert (found["state"], found["resume_at"], found["session_id"]) == ("queued", run_at(clock, 410), None)
     task = (await rest.tasks(plan["id"]))["one"]
     assert (task["attempts"], task["status"]) == (0, "dispatched")
     blockers = await rest.get(f"tasks/{task['id']}/blockers")
     assert [each["kind"] for each in blockers] == ["rate_limit"]
-    await time.passes(909)
+    await time.passes(409)
     assert await team.held() == []
     await time.passes(1)
     assert [each["session_id"] for each in await team.held()] == [team.sessions["dev-2"]]

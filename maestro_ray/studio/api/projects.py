@@ -38,6 +38,7 @@ async def analyse(call: Call) -> Any:
 
 
 async def knowledge(call: Call) -> Any:
+    await show(call)
     query = sa.select(t.knowledge).where(t.knowledge.c.project_id == call.path("id"))
     for name in ("kind", "path"):
         if value := call.query(name):
