@@ -21,49 +21,68 @@ _MANY = 500
 
 def settle(tx: Transaction) -> None:
     """Bring everything forward that can go forward now. Doing it twice changes nothing more."""
-    _settle(tx, tx.all(_ACTIVE))
+    for plan in tx.all(_ACTIVE):
+        _forward(tx, plan)
+        _start_drafts(tx, plan)
+    _serve(tx)
 
 
 def follow(tx: Transaction) -> None:
     """The same for what this transaction has changed: most changes concern one plan, and many nothing here."""
-    if tx.written.keys() & {t.plans, t.tasks, t.runs, t.sessions, t.teams}:
-        _settle(tx, _changed_plans(tx))
+    if not tx.written.keys() & {t.plans, t.tasks, t.runs, t.sessions, t.teams}:
+        return
+    changed, stirred = _changed(tx)
+    for plan in changed:
+        _forward(tx, plan)
+        if plan["id"] in stirred:
+            _start_drafts(tx, plan)
+    _serve(tx)
 
 
 _ACTIVE = sa.select(t.plans).where(t.plans.c.status == plan_machine.Status.ACTIVE)
 
 
-def _settle(tx: Transaction, plans: list[Row]) -> None:
-    for plan in plans:
-        _forward(tx, plan)
+def _changed(tx: Transaction) -> tuple[list[Row], set[str]]:
+    """The active plans of which something was changed, and the ids of those whose drafts may start through it."""
+    tasks, plans = tx.written.get(t.tasks, set()), tx.written.get(t.plans, set())
+    held = tx.written.get(t.runs, set())
+    if len(tasks) + len(held) + len(plans) > _MANY:
+        every = tx.all(_ACTIVE)
+        return every, {plan["id"] for plan in every}
+    # a draft starts when it has become one, or when something that it waited for is over
+    of_tasks = sa.select(t.tasks.c.plan_id, t.tasks.c.status).where(t.tasks.c.id.in_(tasks)).distinct()
+    rows = tx.all(of_tasks) if tasks else []
+    stirred = plans | {row["plan_id"] for row in rows if row["status"] in _STIRRING}
+    of_runs = sa.select(t.runs.c.plan_id).where(t.runs.c.id.in_(held)).distinct()
+    touched = stirred | {row["plan_id"] for row in [*rows, *(tx.all(of_runs) if held else [])]}
+    return tx.all(_ACTIVE.where(t.plans.c.id.in_(touched))) if touched else [], stirred
+
+
+_STIRRING = task_machine.TERMINAL | {task_machine.Status.DRAFT}
+
+
+def _serve(tx: Transaction) -> None:
     _go_on_untested(tx)
     _assign(tx)
 
 
-def _changed_plans(tx: Transaction) -> list[Row]:
-    tasks, held = tx.written.get(t.tasks, set()), tx.written.get(t.runs, set())
-    plans = tx.written.get(t.plans, set())
-    if len(tasks) + len(held) + len(plans) > _MANY:
-        return tx.all(_ACTIVE)
-    found = [t.plans.c.id.in_(plans)] if plans else []
-    found += [
-        t.plans.c.id.in_(sa.select(table.c.plan_id).where(table.c.id.in_(ids), table.c.plan_id.is_not(None)))
-        for table, ids in ((t.tasks, tasks), (t.runs, held))
-        if ids
-    ]
-    return tx.all(_ACTIVE.where(sa.or_(*found))) if found else []
-
-
 def _forward(tx: Transaction, plan: Row) -> None:
-    tasks = nodes(tx, plan["id"])
-    purpose = plan_machine.next_step(loop.as_plan(plan), [task.status for task in tasks.values()])
+    """Queue the lead's run the plan needs, unless there is one."""
+    states = sa.select(t.tasks.c.status).where(t.tasks.c.plan_id == plan["id"]).distinct()
+    found = [task_machine.Status(row["status"]) for row in tx.all(states)]
+    purpose = plan_machine.next_step(loop.as_plan(plan), found)
     if purpose and not runs.live(tx, t.runs.c.plan_id == plan["id"], t.runs.c.purpose == purpose):
         runs.queue(tx, plan["id"], purpose)
-    if plan["epic_start"]:
-        drafts = [task for task in tasks.values() if task.status is task_machine.Status.DRAFT]
-        unmet = dependency.unmet(tasks, drafts) if drafts else {}
-        for task in drafts:
-            _start_if_ready(tx, task.id, unmet[task.id])
+
+
+def _start_drafts(tx: Transaction, plan: Row) -> None:
+    if not plan["epic_start"]:
+        return
+    tasks = nodes(tx, plan["id"])
+    drafts = [task for task in tasks.values() if task.status is task_machine.Status.DRAFT]
+    unmet = dependency.unmet(tasks, drafts) if drafts else {}
+    for task in drafts:
+        _start_if_ready(tx, task.id, unmet[task.id])
 
 
 def _start_if_ready(tx: Transaction, task_id: str, unmet: list[dependency.Node]) -> None:

@@ -42,6 +42,8 @@ def task_event(tx: Transaction, /, task_id: str, event: task_machine.Event, **al
     row = tx.get(t.tasks, task_id)
     after, effects = task_machine.apply(as_task(row), event, policy(tx, row["plan_id"]), tx.now)
     values: dict[str, Any] = {**asdict(after), **also}
+    # to write the id, even the same, makes the database look for everything that refers to it
+    del values["id"]
     if after.status in task_machine.TERMINAL and row["finished_at"] is None:
         values["finished_at"] = tx.now
     tx.update(t.tasks, task_id, **values)

@@ -36,7 +36,10 @@ class Transaction:
         self.events.append((channel, method, params))
 
     def all(self, query: sa.Select[Any]) -> list[Row]:
-        return [dict(row) for row in self._connection.execute(query).mappings()]
+        result = self._connection.execute(query)
+        # SQLAlchemy's own mappings take several times as long, and whole plans are read here
+        names = tuple(result.keys())
+        return [dict(zip(names, row, strict=True)) for row in result]
 
     def first(self, query: sa.Select[Any]) -> Row | None:
         row = self._connection.execute(query.limit(1)).mappings().first()
