@@ -48,6 +48,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/studio/api/projects.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/runs.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/sessions.py": "tests/studio/api/test_table.py",
+    "maestro_ray/studio/api/steering.py": "tests/studio/test_inbox.py",
     "maestro_ray/studio/api/tasks.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/teams.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/wire.py": "tests/studio/api/test_table.py",
@@ -196,5 +197,5 @@ def test_the_project_names_no_machine_and_no_index():
     )
     for name in filter(None, listed.split("\0")):
         path = ROOT / name
-        if path.is_file() and path.suffix in (".py", ".md", ".toml", ".txt", ".yaml", ""):
+        if path.is_file() and path.suffix in (".py", ".md", ".toml", ".txt", ".yaml", ".json", ".mjs", ""):
             assert not wrong.search(path.read_text("utf-8", "replace")), name

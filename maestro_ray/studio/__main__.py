@@ -20,7 +20,7 @@ from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.doorkeeper import Doorkeeper
-from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.socket import LARGEST_MESSAGE, Hub
 from maestro_ray.studio.store import Store
 from maestro_ray.studio.studio import Studio
 
@@ -52,7 +52,7 @@ async def serve(home: Home, config: Config, ready: int) -> None:
     app = create_app(Studio(store, hub, config, clock, Doorkeeper(store, jwt_secret, clock)))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=1024 * 1024,
+            app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=LARGEST_MESSAGE,
             server_header=False, timeout_graceful_shutdown=2,
         )
     )  # fmt: skip

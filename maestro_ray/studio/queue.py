@@ -14,19 +14,12 @@ from maestro_ray.model.run import LEAD_PURPOSES, Purpose
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
-_LEADS = t.sessions.alias("leads")
-
-# a team whose lead is gone does nothing for its plans, and any other that serves all may take them up
-_TEAM_LIVES = sa.and_(
-    t.teams.c.status == "active",
-    sa.exists(
-        sa.select(_LEADS.c.id).where(
-            _LEADS.c.team_id == t.teams.c.id, _LEADS.c.role == "lead", _LEADS.c.status == "connected"
-        )
-    ),
-).label("team_lives")
-
-_OF_PLAN = (t.plans.c.team_id, t.plans.c.workspace, t.plans.c.served_at, _TEAM_LIVES)
+_OF_PLAN = (
+    t.plans.c.team_id,
+    t.plans.c.workspace,
+    t.plans.c.served_at,
+    t.teams.c.status.label("team_status"),
+)
 _OF_TASK = tuple(
     t.tasks.c[name]
     for name in (
@@ -114,7 +107,7 @@ def as_waiting(row: Row) -> decide.Waiting:
         decide.role_for(purpose, row["role"]),
         plan=row["plan_id"] or "",
         # a plan whose team is over waits for one that serves all
-        team=row["team_id"] if row["team_id"] and row["team_lives"] else "",
+        team=row["team_id"] if row["team_status"] == "active" else "",
         workspace=row["workspace"] or "",
         skill=(row["skill"] or "") if work else "",
         proficiency=(row["required_proficiency"] or 0) if work else 0,

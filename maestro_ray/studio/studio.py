@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
 from maestro_ray.clock import Clock
 from maestro_ray.config import Config
 from maestro_ray.studio import dispatch
+from maestro_ray.studio.chunks import Chunks
 from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Store, Transaction
@@ -26,6 +27,7 @@ class Studio:
     config: Config
     clock: Clock
     door: Doorkeeper
+    chunks: Chunks = field(default_factory=Chunks)
 
     async def change(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs

@@ -235,7 +235,7 @@ async def test_a_session_that_is_only_away_keeps_its_task(
     clock.advance(studio.config.session_lease)
     others = [session for session in team.sessions.values() if session != mine]
     await rest.post(f"agent-sessions/{team.lead}/heartbeat", {"sessions": others})
-    assert await studio.change(sessions.expire) == 1
+    assert await studio.change(sessions.expire, studio.config.session_lease) == 1
     assert await team.held() == []
     await rest.post(f"agent-sessions/{mine}/heartbeat")
     assert await team.offered() == [("execute", "dev-1")]

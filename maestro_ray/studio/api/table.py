@@ -12,6 +12,7 @@ from maestro_ray.studio.api import (
     projects,
     runs,
     sessions,
+    steering,
     tasks,
     teams,
     usage,
@@ -22,7 +23,7 @@ from maestro_ray.studio.socket import serve_socket
 
 CALLS: list[Rest] = [
     call
-    for noun in (auth, me, projects, sessions, teams, runs, plans, tasks, decisions, usage)
+    for noun in (auth, me, projects, sessions, teams, steering, runs, plans, tasks, decisions, usage)
     for call in noun.ROUTES
 ]
 
