@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import sqlalchemy as sa
-
 from maestro_ray.studio import sessions
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
