@@ -74,7 +74,7 @@ def test_what_is_about_the_machine_is_not_for_a_repository(home, name):
 
 
 def test_every_key_can_be_set(home):
-    values = {"name": '"ada"', "port": "4711", "ping": "2", "session": "100", "env": '["X"]'}
+    values = {"name": '"ada"', "port": "4711", "log": '"info"', "ping": "2", "session": "100", "env": '["X"]'}
     for table, keys in KEYS.items():
         for key, (field, _) in keys.items():
             config = load(home, f"[{table}]\n{key} = {values.get(key, 7)}\n")
@@ -94,8 +94,23 @@ def test_roles_make_worker_roles(home):
         ("[tema]\n", 1, 1, "unknown key 'tema' (did you mean team?)"),
         ('[team]\nattempts = "3"\n', 2, 1, "'attempts' must be a whole number, not a string"),
         ("[team]\nattempts = -1\n", 2, 1, "'attempts' cannot be negative"),
+        ("[team]\nattempts = 0\n", 2, 1, "'attempts' must be at least 1"),
+        ("[roles.lead]\n", 1, 1, "'lead' cannot be the name of a worker role: that is maestro's own"),
+        (
+            '[roles."a b"]\n',
+            1,
+            1,
+            "'a b' cannot be the name of a worker role: use small letters, digits and '-'",
+        ),
+        (
+            '[providers.x]\nkind = "nope"\n',
+            2,
+            1,
+            "there is no kind of provider 'nope': command, scripted or one of a package",
+        ),
         ("[lease]\nping = 0\n", 2, 1, "'ping' must be more than 0 seconds"),
         ("[studio]\nport = 70000\n", 2, 1, "'port' is a port, 0 to 65535"),
+        ('[studio]\nlog = "loud"\n', 2, 1, "'log' is one of debug, info, warning, error"),
         ("[ray]\npool = 257\n", 2, 1, "'pool' is at most 256: each of them is a process"),
         ("[lease]\nping = 4\n", 2, 1, "'ping' (4 s) must be less than 'worker' (4 s)"),
         ("[lease]\nping = 0.6\nworker = 0.5\n", 3, 1, "'ping' (0.6 s) must be less than 'worker' (0.5 s)"),

@@ -78,6 +78,8 @@ def test_starting_the_program_loads_nothing_heavy():
         "asyncio",
         "rich",
         "uvicorn",
+        "keyring",
+        "tomlkit",
     }
     assert loaded & heavy == set()
 
@@ -93,7 +95,8 @@ def test_the_daemon_loads_nothing_heavy():
     )
 
     assert (
-        loaded & {"ray", "starlette", "httpx", "sqlalchemy", "websockets", "pydantic", "typer", "sqlite3"}
+        loaded
+        & {"ray", "starlette", "httpx", "sqlalchemy", "websockets", "pydantic", "typer", "sqlite3", "keyring"}
         == set()
     )
 

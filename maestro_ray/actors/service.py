@@ -21,6 +21,7 @@ from maestro_ray.actors.team_record import MemberRecord
 from maestro_ray.actors.unanswered import Unanswered
 from maestro_ray.connection.line import Notify
 from maestro_ray.errors import Conflict, MaestroError, NoTeam, NotFound, StartFailed, UsageError
+from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
@@ -103,7 +104,7 @@ class Service:
         env = params.get("env") or dict(team.env)
         asked = Asked(team.record.repo, {role: 1}, params.get("providers") or {}, env=env)
         request = await asyncio.to_thread(check, asked, self._connections.home)
-        skills = {**request.skills.get(role, {}), **dict.fromkeys(texts(params, "skills"), 3)}
+        skills = {**request.skills.get(role, {}), **_skills(params)}
         return await asyncio.shield(
             self._connections.spawn(self._join(team, wanted, role, skills, request.providers[role]))
         )
@@ -206,6 +207,25 @@ class Service:
             ) from error
 
     async def decide_list(self, params: Params, _notify: Notify) -> Any:
+        """The open cards, each with the title of its `plan`, the key of its `project` and the name of its `team`."""
+        cards = await self._cards(params)
+        studio = self._connections.studio
+        plans = {card["plan_id"]: await studio.get(f"plans/{card['plan_id']}") for card in cards}
+        projects = {card["project_id"]: await studio.get(f"projects/{card['project_id']}") for card in cards}
+        teams = {
+            plan: team.record.name for team in self._connections.teams.values() for plan in team.record.plans
+        }
+        return [
+            {
+                **card,
+                "plan": plans[card["plan_id"]]["title"],
+                "project": projects[card["project_id"]]["key"],
+                "team": teams.get(card["plan_id"], ""),
+            }
+            for card in cards
+        ]
+
+    async def _cards(self, params: Params) -> list[dict[str, Any]]:
         query = {}
         if repo := path(params, "repo"):
             key = await self._key(repo)
@@ -215,13 +235,15 @@ class Service:
             query["project_id"] = found[0]["id"]
         return await self._connections.studio.list("decisions", **query)
 
-    async def decide_answer(self, params: Params, notify: Notify) -> Any:
+    async def decide_answer(self, params: Params, _notify: Notify) -> Any:
         wanted, answer = text(params, "id"), text(params, "answer")
-        cards = [
-            card for card in await self.decide_list({}, notify) if card["id"].endswith(wanted) and wanted
-        ]
+        cards = [card for card in await self._cards({}) if card["id"].endswith(wanted) and wanted]
         if len(cards) != 1:
-            raise NotFound("open decision", wanted, "see `maestro decide list`")
+            raise NotFound("open decision", wanted, "see `maestro decide --all`")
+        if answer not in cards[0]["options"]:
+            raise UsageError(
+                f"{answer!r} is no answer to this card", f"one of: {', '.join(cards[0]['options'])}"
+            )
         return await self._connections.studio.post(f"decisions/{cards[0]['id']}/answer", {"answer": answer})
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -256,9 +278,18 @@ class Service:
                 raise NotFound("team", name, "see `maestro status`")
             return found
         if repo := path(params, "repo"):
-            key = await self._key(repo)
-            return [team for team in known if team.record.key == key]
+            return await self._of_repo(known, repo)
         return known
+
+    async def _of_repo(self, known: list[LiveTeam], repo: str) -> list[LiveTeam]:
+        """A repository that was broken since its team began still has that team."""
+        try:
+            key = await self._key(repo)
+        except MaestroError:
+            if found := [team for team in known if Path(repo).is_relative_to(team.record.repo)]:
+                return found
+            raise
+        return [team for team in known if team.record.key == key]
 
     async def _one(self, params: Params, *, ended: bool = False) -> LiveTeam:
         living = await self._chosen(params) if not params.get("team") else []
@@ -329,6 +360,13 @@ class Service:
                 "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
             },
         }
+
+
+def _skills(params: Params) -> dict[str, int]:
+    try:
+        return read_skills(texts(params, "skills"))
+    except ValueError as bad:
+        raise UsageError(f"skills: {bad}", "for example python or python:4") from None
 
 
 def _name_for(team: LiveTeam, wanted: str, role: str) -> str:

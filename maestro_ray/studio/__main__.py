@@ -18,7 +18,7 @@ from maestro_ray.clock import SystemClock
 from maestro_ray.config import Config
 from maestro_ray.errors import MaestroError, PortTaken
 from maestro_ray.home import Home
-from maestro_ray.studio import identity
+from maestro_ray.studio import identity, logs
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.socket import LARGEST_MESSAGE, Hub
@@ -39,7 +39,9 @@ def main() -> None:
     home = Home.find()
     home.prepare()
     try:
-        asyncio.run(serve(home, Config.load(home), ready, arguments.stay))
+        config = Config.load(home)
+        logs.start(config.studio_log)
+        asyncio.run(serve(home, config, ready, arguments.stay))
     except MaestroError as error:
         _tell(ready, {"error_kind": error.kind, "message": str(error), "hint": error.hint})
         sys.exit(1)
@@ -55,10 +57,11 @@ async def serve(home: Home, config: Config, ready: int, stay: bool) -> None:
     hub.secret = await store.write(identity.setting, "app_secret")
     jwt_secret = await store.write(identity.setting, "jwt_secret")
     _write_private(home.run / "invite", await store.write(identity.invite))
+    _write_private(home.run / "metrics.token", identity.scrape_token(jwt_secret))
     app = create_app(Studio(store, hub, config, clock, Doorkeeper(store, jwt_secret, clock)))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=LARGEST_MESSAGE,
+            app, log_config=None, access_log=False, ws="websockets-sansio", ws_max_size=LARGEST_MESSAGE,
             server_header=False, timeout_graceful_shutdown=2,
         )
     )  # fmt: skip

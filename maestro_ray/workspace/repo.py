@@ -68,7 +68,9 @@ class Repo:
             raise
         if inside != "true":
             raise (BareRepository if bare == "true" else NotARepository)(presentable(str(path)))
-        if git.run("rev-parse", "--verify", "-q", "HEAD^{commit}", check=False) == "":
+        # on a branch without commits there may be others to work from
+        born = git.run("rev-parse", "--verify", "-q", "HEAD^{commit}", check=False)
+        if not born and not git.run("for-each-ref", "--count=1", "refs/heads"):
             raise EmptyRepository(presentable(str(path)))
         common = git.line("rev-parse", "--path-format=absolute", "--git-common-dir")
         return cls(Path(git.line("rev-parse", "--show-toplevel")), Path(common))

@@ -9,7 +9,7 @@ import pytest
 
 from maestro_ray.actors.happenings import KEPT
 from maestro_ray.actors.service import Service
-from maestro_ray.config import KEYS, Config, ProviderTable, RoleTable
+from maestro_ray.config import KEYS, Config, IdentityTable, ProviderTable, RoleTable
 from maestro_ray.home import Home
 from maestro_ray.model.agent import Failed
 from maestro_ray.model.plan_file import _TASK_KEYS, PlanDraft, TaskDraft, parse_plan
@@ -22,6 +22,7 @@ from maestro_ray.studio import channels, inbox
 from maestro_ray.studio.api.decode import LARGEST_BODY
 from maestro_ray.studio.api.problem import STATUS
 from maestro_ray.studio.api.table import routes
+from maestro_ray.studio.metrics import Metrics, Wire, Work, _Families
 from maestro_ray.studio.socket import LARGEST_MESSAGE, LONGEST_QUEUE, LONGEST_SEND, UNREAD_ANSWERS
 
 from .generate import commands, help_of, wanted
@@ -98,7 +99,12 @@ def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "cls"), [("`[providers.NAME]`", ProviderTable), ("`[roles.NAME]`", RoleTable)]
+    ("heading", "cls"),
+    [
+        ("`[providers.NAME]`", ProviderTable),
+        ("`[roles.NAME]`", RoleTable),
+        ("`[identities.NAME]`", IdentityTable),
+    ],
 )
 def test_every_key_of_a_table_is_described_with_its_default(heading: str, cls: type) -> None:
     told = {key: tomllib.loads(f"value = {code(cells[1])}")["value"]
@@ -217,6 +223,19 @@ def test_the_problems_are_those_of_the_code() -> None:
     assert told == {
         re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.__name__).lower(): code for error, code in STATUS.items()
     }
+
+
+def test_every_metric_is_described_with_its_labels() -> None:
+    told = {
+        name.removesuffix("_total"): re.findall(r"`(\w+)`", cells[1])
+        for name, cells in table("protocol.md", "Metrics").items()
+        if name.startswith("maestro_")
+    }
+    metrics = Metrics()
+    metrics.request("GET", "/up", 200, 0.1)
+    families = _Families(metrics, Wire(0, 0), Work({}, 0.0, {}), "1").collect()
+
+    assert told == {family.name: list(family._labelnames) for family in families}
 
 
 def test_every_event_of_studio_is_described() -> None:
