@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
@@ -41,6 +42,7 @@ class Config:
     bot: str = "maestro"
     pool: int = 6
     studio_port: int = 0
+    studio_database: str = field(default="", repr=False)
     attempts: int = 3
     revision_cap: int = 3
     ping: float = 1.0
@@ -90,6 +92,20 @@ def _port(table: Table, key: str) -> int:
     return value
 
 
+def _database(table: Table, key: str) -> str:
+    """The address of a PostgreSQL database. It may hold a password, so that no mistake shows it."""
+    value = table.text(key)
+    try:
+        address = urlsplit(value)
+        sound = address.scheme in ("postgresql", "postgres") and (address.port or True)
+    except ValueError:
+        sound = False
+    if value and not sound:
+        form = "postgresql://USER:PASSWORD@HOST:PORT/NAME, with special characters of the password as %XX"
+        raise table.mistake(f"{key!r} is an address of the form {form}", key)
+    return value.replace("postgres://", "postgresql://", 1) if value.startswith("postgres://") else value
+
+
 def _bot(table: Table, key: str) -> str:
     value = table.text(key).strip()
     if not value or not value.isprintable():
@@ -101,7 +117,7 @@ def _bot(table: Table, key: str) -> str:
 KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "bot": {"name": ("bot", _bot)},
     "ray": {"pool": ("pool", _whole)},
-    "studio": {"port": ("studio_port", _port)},
+    "studio": {"port": ("studio_port", _port), "database": ("studio_database", _database)},
     "team": {
         "attempts": ("attempts", _whole),
         "revision_cap": ("revision_cap", _whole),

@@ -19,9 +19,6 @@ from maestro_ray.errors import MaestroError, PortTaken
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.studio.app import create_app
-from maestro_ray.studio.doorkeeper import Doorkeeper
-from maestro_ray.studio.socket import Hub
-from maestro_ray.studio.store import Store
 from maestro_ray.studio.studio import Studio
 
 
@@ -42,17 +39,11 @@ def main() -> None:
 async def serve(home: Home, config: Config, ready: int) -> None:
     """Bind first, so that a port in use is known before anything is opened."""
     listener = bind(home, config.studio_port)
-    hub = Hub("", "")
-    clock = SystemClock()
-    store = await Store.open(home.studio / "studio.db", clock, hub.publish)
-    hub.key = await store.write(identity.setting, "app_key", 10)
-    hub.secret = await store.write(identity.setting, "app_secret")
-    jwt_secret = await store.write(identity.setting, "jwt_secret")
-    _write_private(home.run / "invite", await store.write(identity.invite))
-    app = create_app(Studio(store, hub, config, clock, Doorkeeper(store, jwt_secret, clock)))
+    studio = await Studio.open(config.studio_database or home.studio / "studio.db", config, SystemClock())
+    _write_private(home.run / "invite", await studio.store.write(identity.invite))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=1024 * 1024,
+            create_app(studio), log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=1024 * 1024,
             server_header=False, timeout_graceful_shutdown=2,
         )
     )  # fmt: skip
@@ -63,8 +54,8 @@ async def serve(home: Home, config: Config, ready: int) -> None:
     url = f"http://127.0.0.1:{port}"
     info = {
         "url": url,
-        "ws_url": f"ws://127.0.0.1:{port}/app/{hub.key}?protocol=7&client=maestro&version={__version__}",
-        "key": hub.key,
+        "ws_url": f"ws://127.0.0.1:{port}/app/{studio.hub.key}?protocol=7&client=maestro&version={__version__}",
+        "key": studio.hub.key,
         "auth_endpoint": f"{url}/broadcasting/auth",
         "version": __version__,
         "pid": os.getpid(),

@@ -244,7 +244,7 @@ messages = sa.Table(
     "messages",
     metadata,
     sa.Column("team_id", sa.String(36), sa.ForeignKey("teams.id"), primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
     _text("sender"),
     _text("kind"),
     sa.Column("body", sa.JSON, nullable=False),
@@ -272,4 +272,24 @@ audit = sa.Table(
     _time("created_at"),
     sa.Index("audit_project", "project_id", "id"),
     comment="what people asked Studio to do",
+)
+
+numbers = sa.Table(
+    "numbers",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    comment="the last number given on each channel; of the channel without a name, the last position in events",
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(36), nullable=False),
+    _text("channel"),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    _text("method"),
+    sa.Column("params", sa.JSON, nullable=False),
+    comment="what was published last, for the other Studios on this database",
 )
