@@ -49,7 +49,11 @@ def shown(place: Place) -> str:
     """The place in words that may be logged: no password, nor any parameter that could be one."""
     if isinstance(place, Path):
         return str(place)
-    return sa.make_url(place).set(password=None, query={}).render_as_string()
+    url = sa.make_url(place)
+    bare = sa.URL.create(
+        url.drivername, username=url.username, host=url.host, port=url.port, database=url.database
+    )
+    return bare.render_as_string()
 
 
 def _sqlite(path: Path, references: bool) -> sa.Engine:

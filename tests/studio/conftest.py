@@ -79,6 +79,14 @@ def _make_tables(place: Place) -> None:
 
 
 @pytest.fixture
+def postgres_database(postgres_server: postgres.Server, shared_database: str) -> str:
+    """The address of a PostgreSQL database with tables and no row."""
+    emptied = "; ".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))
+    postgres_server.do(emptied, "studio")
+    return shared_database
+
+
+@pytest.fixture
 def empty_postgres(postgres_server: postgres.Server) -> Iterator[str]:
     """The address of a PostgreSQL database in which there is no table."""
     postgres_server.do("CREATE DATABASE empty STRATEGY FILE_COPY")
@@ -91,9 +99,7 @@ def database(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Pl
     """Where a new database is."""
     if backend == "sqlite":
         return Path(shutil.copy(request.getfixturevalue("new_database"), tmp_path / "studio.db"))
-    address: str = request.getfixturevalue("shared_database")
-    emptied = "; ".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))
-    request.getfixturevalue("postgres_server").do(emptied, "studio")
+    address: str = request.getfixturevalue("postgres_database")
     return address
 
 

@@ -58,6 +58,11 @@ class Server:
         ) as connection:
             connection.execute(statement)  # type: ignore[call-overload]  # a test's own words
 
+    def cut_all(self, database: str, which: str = "") -> None:
+        """End the connections to a database whose last statement begins so, as a lost network would."""
+        mine = f"datname = '{database}' AND query LIKE '{which}%' AND pid <> pg_backend_pid()"
+        self.do(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {mine}")
+
 
 @contextlib.contextmanager
 def running(binaries: Path) -> Iterator[Server]:

@@ -56,10 +56,11 @@ class Client:
     def __init__(self, websocket: ClientConnection, socket_id: str) -> None:
         self.websocket = websocket
         self.socket_id = socket_id
+        self.began_after = 0
 
     @classmethod
-    async def arrive(cls, port: int, **options: Any) -> Client:
-        websocket = await connect(f"ws://127.0.0.1:{port}/app/key?protocol=7", proxy=None, **options)
+    async def arrive(cls, port: int, *, key: str = "key", **options: Any) -> Client:
+        websocket = await connect(f"ws://127.0.0.1:{port}/app/{key}?protocol=7", proxy=None, **options)
         name, data = event(await websocket.recv())
         assert name == "pusher:connection_established"
         cls.arrived.append(client := cls(websocket, data["socket_id"]))
@@ -68,8 +69,10 @@ class Client:
     async def next(self) -> tuple[str, Any]:
         return event(await asyncio.wait_for(self.websocket.recv(), 10))
 
-    async def subscribe(self, channel: str = ROOM, *, secret: str = "secret") -> tuple[str, Any]:
-        auth = sign_channel("key", secret, self.socket_id, channel)
+    async def subscribe(
+        self, channel: str = ROOM, *, secret: str = "secret", key: str = "key"
+    ) -> tuple[str, Any]:
+        auth = sign_channel(key, secret, self.socket_id, channel)
         await self.say("pusher:subscribe", {"channel": channel, "auth": auth})
         return await self.next()
 
