@@ -117,6 +117,7 @@ def refusal(status: int, text: str, path: str) -> MaestroError:
         return StaleEpoch(path, "?", "?")
     if status == httpx.codes.UNAUTHORIZED:
         return Unauthenticated(detail or "Studio does not accept the token")
-    if status == httpx.codes.TOO_MANY_REQUESTS or (status >= 500 and not code):
+    later = (httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE)
+    if status in later or (status >= 500 and not code):
         return StudioUnavailable(path, f"HTTP {status}")
     return StudioRefused(status, code or "http_error", detail)

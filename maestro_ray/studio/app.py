@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from maestro_ray.studio.api.problem import no_route, own_fault
+from maestro_ray.studio.api.problem import database_away, no_route, own_fault
 from maestro_ray.studio.api.table import routes
 from maestro_ray.studio.leases import watch_leases
 from maestro_ray.studio.studio import Studio
@@ -22,7 +23,11 @@ def create_app(studio: Studio) -> Starlette:
     app = Starlette(
         routes=routes(),
         lifespan=_lifespan,
-        exception_handlers={HTTPException: no_route, Exception: own_fault},
+        exception_handlers={
+            HTTPException: no_route,
+            sa.exc.OperationalError: database_away,
+            Exception: own_fault,
+        },
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
     )
     app.state.studio = studio
