@@ -70,6 +70,10 @@ class Home:
     def studio(self) -> Path:
         return self.root / "studio"
 
+    @property
+    def studio_database(self) -> Path:
+        return self.studio / "studio.db"
+
     def prepare(self) -> None:
         """Create the directories, private to this user. Raises `NotWritable`."""
         try:

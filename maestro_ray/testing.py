@@ -234,7 +234,7 @@ class LocalStudio:
 
     async def start(self) -> None:
         """Returns when it answers."""
-        studio = await Studio.open(self.home.studio / "studio.db", self._config, self._clock)
+        studio = await Studio.open(self.home.studio_database, self._config, self._clock)
         self.hub, self.store = studio.hub, studio.store
         self.app = create_app(studio)
         self._server = _Server(

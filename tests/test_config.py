@@ -8,6 +8,11 @@ from maestro_ray.config import KEYS, Config, ProviderTable, RoleTable
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 
+DATABASE = (
+    "'database' is an address of the form postgresql://USER:PASSWORD@HOST:PORT/NAME,"
+    " with special characters of the password as %XX"
+)
+
 
 @pytest.fixture
 def home(tmp_path):
@@ -43,11 +48,19 @@ def test_the_repository_wins_over_the_home_key_by_key(home):
 
 
 def test_every_key_can_be_set(home):
-    values = {"name": '"ada"', "port": "4711"}
+    values = {"name": '"ada"', "port": "4711", "database": '"postgresql://db/maestro"'}
     for table, keys in KEYS.items():
         for key, (field, _) in keys.items():
             config = load(home, f"[{table}]\n{key} = {values.get(key, 7)}\n")
             assert getattr(config, field) != getattr(Config(), field), f"{table}.{key}"
+
+
+def test_a_database_is_of_the_home_and_its_password_is_not_shown(home):
+    config = load(home, '[studio]\ndatabase = "postgres://ada:hunter2@db/x?host=/run/pg"\n')
+    assert config.studio_database == "postgresql://ada:hunter2@db/x?host=/run/pg"
+    assert "hunter2" not in repr(config)
+    with pytest.raises(ConfigError, match=r"belongs in the config\\.toml of the state directory"):
+        load(home, "", '[studio]\ndatabase = "postgresql://ada:hunter2@db/x"\n')
 
 
 def test_roles_make_worker_roles(home):
@@ -67,6 +80,10 @@ def test_roles_make_worker_roles(home):
         ("[studio]\nport = 70000\n", 2, 1, "'port' is a port, 0 to 65535"),
         ('[bot]\nname = " "\n', 2, 1, "'name' must be a name"),
         ('[providers.x]\nverdict = "maybe"\n', 2, 1, 'verdict is "line" or "exit-code"'),
+        ('[studio]\ndatabase = "mysql://ada:hunter2@h/x"\n', 2, 1, DATABASE),
+        ('[studio]\ndatabase = "postgresql://ada:hunter2@h:port/x"\n', 2, 1, DATABASE),
+        ('[studio]\ndatabase = "postgresql://ada:hunter2@[h/x"\n', 2, 1, DATABASE),
+        ('[studio]\ndatabase = "/home/ada/studio.db"\n', 2, 1, DATABASE),
         ("a = \n", 1, 5, "Invalid value"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -19,6 +20,8 @@ from maestro_ray.errors import MaestroError, PortTaken
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.studio.app import create_app
+from maestro_ray.studio.claim import claim
+from maestro_ray.studio.database import Place
 from maestro_ray.studio.studio import Studio
 
 
@@ -37,9 +40,16 @@ def main() -> None:
 
 
 async def serve(home: Home, config: Config, ready: int) -> None:
+    """Answer until a signal. A database of this home's own has one Studio; one on a server may have several."""
+    place: Place = config.studio_database or home.studio_database
+    with claim(place) if isinstance(place, Path) else contextlib.nullcontext():
+        await _serve(home, config, place, ready)
+
+
+async def _serve(home: Home, config: Config, place: Place, ready: int) -> None:
     """Bind first, so that a port in use is known before anything is opened."""
     listener = bind(home, config.studio_port)
-    studio = await Studio.open(config.studio_database or home.studio / "studio.db", config, SystemClock())
+    studio = await Studio.open(place, config, SystemClock())
     _write_private(home.run / "invite", await studio.store.write(identity.invite))
     server = uvicorn.Server(
         uvicorn.Config(

@@ -50,10 +50,10 @@ def shown(place: Place) -> str:
     if isinstance(place, Path):
         return str(place)
     url = sa.make_url(place)
-    bare = sa.URL.create(
-        url.drivername, username=url.username, host=url.host, port=url.port, database=url.database
-    )
-    return bare.render_as_string()
+    where = {key: value for key, value in url.query.items() if key in ("host", "port", "user", "dbname")}
+    return sa.URL.create(
+        "postgresql", username=url.username, host=url.host, port=url.port, database=url.database, query=where
+    ).render_as_string()
 
 
 def _sqlite(path: Path, references: bool) -> sa.Engine:
