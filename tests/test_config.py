@@ -59,7 +59,7 @@ def test_a_database_is_of_the_home_and_its_password_is_not_shown(home):
     config = load(home, '[studio]\ndatabase = "postgres://ada:hunter2@db/x?host=/run/pg"\n')
     assert config.studio_database == "postgresql://ada:hunter2@db/x?host=/run/pg"
     assert "hunter2" not in repr(config)
-    with pytest.raises(ConfigError, match=r"belongs in the config\\.toml of the state directory"):
+    with pytest.raises(ConfigError, match=r"belongs in the config\.toml of the state directory"):
         load(home, "", '[studio]\ndatabase = "postgresql://ada:hunter2@db/x"\n')
 
 
