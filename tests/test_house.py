@@ -44,6 +44,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/studio/api/projects.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/runs.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/sessions.py": "tests/studio/api/test_table.py",
+    "maestro_ray/studio/api/steering.py": "tests/studio/test_inbox.py",
     "maestro_ray/studio/api/tasks.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/teams.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/wire.py": "tests/studio/api/test_table.py",

@@ -149,6 +149,13 @@ class Store:
                     self._publish(*event)
             return answer
 
+    async def say(self, channel: str, method: str, **params: Any) -> None:
+        """Tell the subscribers of a channel something that goes with no change, and that a crash may lose."""
+        if self.feed is None:
+            self._publish(channel, method, params)
+        else:
+            await self.write(_say, channel, method, params)
+
     async def read(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
@@ -162,6 +169,12 @@ class Store:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _say(tx: Transaction, channel: str, method: str, params: dict[str, Any]) -> None:
+    # nobody waits for a disk
+    tx.execute(sa.text("SET LOCAL synchronous_commit TO off"))
+    tx.publish(channel, method, **params)
 
 
 def _cannot_be_opened(place: Place, error: sa.exc.DBAPIError) -> MaestroError:

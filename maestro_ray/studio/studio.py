@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 
@@ -12,6 +12,7 @@ from maestro_ray.clock import Clock
 from maestro_ray.config import Config
 from maestro_ray.studio import dispatch, identity
 from maestro_ray.studio import schema as t
+from maestro_ray.studio.chunks import Chunks
 from maestro_ray.studio.database import Place
 from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.socket import Hub
@@ -46,18 +47,25 @@ class Studio:
     config: Config
     clock: Clock
     door: Doorkeeper
+    chunks: Chunks = field(default_factory=Chunks)
 
     @classmethod
     async def open(cls, place: Place, config: Config, clock: Clock, hub: Hub | None = None) -> Self:
         """On this database, which is made or brought up to date. Raises what `Store.open` does."""
-        hub = hub or Hub("", "")
-        store = await Store.open(place, clock, hub.publish, hub.renumber)
+        hub, chunks = hub or Hub("", ""), Chunks()
+
+        def hear(channel: str, method: str, params: dict[str, Any], *numbered: Any) -> None:
+            if method == "run.chunk":
+                chunks.add(params["run_id"], params["text"])
+            hub.publish(channel, method, params, *numbered)
+
+        store = await Store.open(place, clock, hear, hub.renumber)
         hub.key = await store.write(identity.setting, "app_key", 10)
         hub.secret = await store.write(identity.setting, "app_secret")
         if store.feed is None:
             hub.renumber({}, await store.write(numbers_begin_after))
         door = Doorkeeper(store, await store.write(identity.setting, "jwt_secret"), clock)
-        return cls(store, hub, config, clock, door)
+        return cls(store, hub, config, clock, door, chunks)
 
     async def change(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs

@@ -49,11 +49,13 @@ def schema_of(connection: sa.Connection, place: Place) -> str:
 
 
 def _not_stamped(connection: sa.Connection, tables: set[str]) -> str:
-    """The first two schemas did not write down which they are."""
+    """The first three schemas did not write down which they are."""
     if not {"settings", "users", "projects", "runs"} <= tables:
         return ""
     users = {column["name"] for column in sa.inspect(connection).get_columns("users")}
-    return "0001" if "role" in users else "0002"
+    if "role" in users:
+        return "0001"
+    return "0003" if "inbox" in tables else "0002"
 
 
 def bring_up(engine: sa.Engine, place: Place) -> None:

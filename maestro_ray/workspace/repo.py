@@ -155,6 +155,10 @@ class Repo:
             return False
         return True
 
+    def parents(self, commit: str) -> list[str]:
+        """The commits it was made on, the first parent first."""
+        return self.git.line("rev-list", "--max-count=1", "--parents", check_commit(commit), "--").split()[1:]
+
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether everything in `old` is also in `new`; a commit is its own ancestor."""
         return self.git.ask("merge-base", "--is-ancestor", check_commit(old), check_commit(new))

@@ -18,6 +18,7 @@ from maestro_ray.model.verdict import Judgement, read_verdict
 from maestro_ray.protocol.server import ServerLimits
 from maestro_ray.providers import script, template
 from maestro_ray.providers.script import parse_script
+from maestro_ray.studio import inbox
 from maestro_ray.studio.api.decode import LARGEST_BODY
 from maestro_ray.studio.api.problem import STATUS
 from maestro_ray.studio.api.table import routes
@@ -219,7 +220,8 @@ def test_the_problems_are_those_of_the_code() -> None:
 
 def test_every_event_of_studio_is_described() -> None:
     sent = re.compile(r'publish\((?:[^()]|\([^()]*\))*?"([a-z_]+\.[a-z_]+)"')
-    known = {name for path in (SOURCES / "studio").glob("*.py") for name in sent.findall(path.read_text())}
+    sources = (SOURCES / "studio").rglob("*.py")
+    known = {*inbox.EVENTS.values(), *(name for path in sources for name in sent.findall(path.read_text()))}
 
     assert {"run.dispatched", "task.updated", "verdict.given", "team.ended"} < known
     assert {name for name in table("protocol.md", "WebSocket") if "." in name} == known
@@ -249,7 +251,9 @@ def test_every_method_of_the_local_line_is_described() -> None:
 def test_every_event_of_a_team_is_described() -> None:
     told = {name for cells in rows(section(REFERENCE / "protocol.md", "Events of a team"))
             for name in re.findall(r"`([a-z._]+)`", cells[0])}  # fmt: skip
-    posted = re.compile(r'(?:happenings\.add|self\._post|self\._append)\(\s*"([a-z._]+)"')
+    posted = re.compile(
+        r"""(?:happenings\.add\(|self\._post\(|self\._append\(|self\._once\([^"]*,)\s*"([a-z._]+)\""""
+    )
     known = {name for path in (SOURCES / "actors").glob("*.py") for name in posted.findall(path.read_text())}
 
     assert {"run.started", "directive", "team.waiting", "worker.lost"} < known

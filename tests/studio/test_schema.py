@@ -11,7 +11,7 @@ def test_the_tables() -> None:
     assert set(t.metadata.tables) == {
         "settings", "users", "invites", "refresh_tokens", "projects", "teams", "sessions", "plans", "phases",
         "tasks", "runs", "verdicts", "comments", "decisions", "messages", "replies", "memberships", "cuts", "audit",
-        "numbers", "events",
+        "numbers", "events", "inbox",
     }  # fmt: skip
 
 

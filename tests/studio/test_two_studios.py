@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from maestro_ray.clock import SystemClock
 from maestro_ray.config import Config
 from maestro_ray.studio import feed as module
 from maestro_ray.studio import identity
+from maestro_ray.studio import studio as studio_module
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.studio import Studio
 
@@ -209,3 +211,26 @@ async def test_a_token_that_is_cut_at_one_studio_is_soon_worth_nothing_at_the_ot
     async with asyncio.timeout(10):
         while (await two.rest.http.get("/api/v1/me")).status_code != 401:
             await asyncio.sleep(0.05)
+
+
+async def test_what_an_agent_says_is_heard_and_remembered_at_both(start: Any) -> None:
+    one, two = await start(), await start()
+    team = await PretendTeam.join(one.rest, project := await one.rest.project(), [])
+    await one.rest.plan(project)
+    run = await team.take("bootstrap_epic")
+    clients = [await each.listener(f"private-team.{team.name}") for each in (one, two)]
+    for number, each in enumerate((one, two, one)):
+        await each.rest.post(
+            f"cli-runs/{run['id']}/chunks", {"worker": "lead", "text": f"{number} "}, status=204
+        )
+    for each, client in zip((one, two), clients, strict=True):
+        heard = [(await client.next())[1]["params"] for _ in range(3)]
+        assert [event["text"] for event in heard] == ["0 ", "1 ", "2 "]
+        assert [event["n"] - client.began_after for event in heard] == [1, 2, 3]
+        assert (await each.rest.get(f"cli-runs/{run['id']}/chunks"))["text"] == "0 1 2 "
+
+
+def test_nobody_tells_subscribers_past_the_database() -> None:
+    """What goes to the hub directly is heard in one process only, and upsets its numbers."""
+    sources = Path(studio_module.__file__).parent.rglob("*.py")
+    assert [path.name for path in sources if "hub.publish(" in path.read_text()] == ["studio.py"]

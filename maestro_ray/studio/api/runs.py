@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from maestro_ray.errors import Conflict
 from maestro_ray.model.access import Action
-from maestro_ray.studio import bodies, reports
+from maestro_ray.studio import bodies, channels, reports
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.store import Transaction
 
 
 async def complete(call: Call) -> Any:
@@ -33,12 +35,39 @@ async def interrupt(call: Call) -> Any:
     await call.change(reports.interrupt, call.path("id"), call.body.epoch)
 
 
+async def chunk(call: Call) -> Any:
+    """Text of the agent for those who watch; none of it is written to the database."""
+    run, body = call.path("id"), call.body
+    channel = await _channel(call, run)
+    await call.studio.store.say(channel, "run.chunk", run_id=run, worker=body.worker, text=body.text)
+
+
+async def chunks(call: Call) -> Any:
+    """The end of what the agent said, as far as it is remembered."""
+    await call.read(lambda tx: tx.get(t.runs, call.path("id")))
+    return {"text": call.studio.chunks.tail(call.path("id"))}
+
+
+async def _channel(call: Call, run: str) -> str:
+    """The channel of the team that holds the run; a run that nobody holds says nothing. Raises `Conflict`."""
+
+    def find(tx: Transaction) -> str:
+        session = tx.find(t.sessions, tx.get(t.runs, run)["session_id"] or "")
+        if session is None or session["team_id"] is None:
+            raise Conflict("nobody holds this run", "")
+        return channels.team(tx.get(t.teams, session["team_id"])["name"])
+
+    return await call.read(find)
+
+
 async def show(call: Call) -> Any:
     return await call.read(lambda tx: tx.get(t.runs, call.path("id")))
 
 
 ROUTES = [
     Rest("GET", "cli-runs/{id}", show, Action.READ, t.runs),
+    Rest("POST", "cli-runs/{id}/chunks", chunk, Action.WORK, t.runs, bodies.Chunk),
+    Rest("GET", "cli-runs/{id}/chunks", chunks, Action.READ, t.runs),
     Rest("POST", "cli-runs/{id}/complete", complete, Action.WORK, t.runs, bodies.Complete),
     Rest("POST", "cli-runs/{id}/fail", fail, Action.WORK, t.runs, bodies.Fail),
     Rest("POST", "cli-runs/{id}/pause", pause, Action.WORK, t.runs, bodies.Pause),

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from starlette.routing import Route, WebSocketRoute
 
-from maestro_ray.studio.api import auth, decisions, plans, projects, runs, sessions, tasks, teams, wire
+from maestro_ray.studio.api import (
+    auth,
+    decisions,
+    plans,
+    projects,
+    runs,
+    sessions,
+    steering,
+    tasks,
+    teams,
+    wire,
+)
 from maestro_ray.studio.api.call import Rest
 from maestro_ray.studio.socket import serve_socket
 
 CALLS: list[Rest] = [
-    call for noun in (auth, projects, sessions, teams, runs, plans, tasks, decisions) for call in noun.ROUTES
+    call
+    for noun in (auth, projects, sessions, teams, steering, runs, plans, tasks, decisions)
+    for call in noun.ROUTES
 ]
 
 

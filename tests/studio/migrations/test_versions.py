@@ -80,7 +80,7 @@ def test_the_migrations_lead_to_the_tables_of_the_code(empty: sa.Engine, databas
 
 def test_the_comparison_sees_a_difference(empty: sa.Engine) -> None:
     with empty.begin() as connection:
-        upgrade.run_alembic(connection, "0002")
+        upgrade.run_alembic(connection, "0003")
         missing = what_is_missing(connection)
     assert "op.create_table('events'" in missing
     assert re.search(r"'number',\s+existing_type=.*\s+type_=sa.BigInteger\(\)", missing)
