@@ -4,6 +4,8 @@ import pytest
 
 from .pretend import Rest
 
+pytestmark = pytest.mark.sqlite_only("none of this reaches a database")
+
 PROJECT = {"key": "github:acme/shop", "name": "shop"}
 
 
