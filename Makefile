@@ -1,7 +1,9 @@
-# make demo    run the main job on a small project made for it
-# make test    run the tests
-# make check   lint, types and the import contracts
-# make help    say this
+# make demo      run the main job on a small project made for it
+# make test      run the tests
+# make check     lint, types and the import contracts
+# make coverage  run the protocol's own tests: they must take every branch of it
+# make node      install what the tests of the wire need from npm; without it they skip
+# make help      say this
 #
 # Each installs what it needs into .venv, once; after that nothing here needs a network.
 
@@ -13,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 DEMO_DIR ?=
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check clean
+.PHONY: help demo test check coverage node clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,8 +36,22 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	PYTHONPATH=.:cli $(BIN)/lint-imports
 
+coverage: $(VENV)/.dev
+	@echo "maestro: running the protocol's own tests, with every branch counted"
+	@$(BIN)/python -m coverage run -m pytest -q tests/protocol
+	@$(BIN)/python -m coverage report
+
+# npm writes this file last
+node: tests/node/node_modules/.package-lock.json
+
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json tests/node/package.json
+	@command -v npm >/dev/null || { echo "this needs npm: install it with 'apt-get install nodejs npm'" >&2; exit 1; }
+	@echo "maestro: installing Pusher's clients and a Pusher server into tests/node"
+	@cd tests/node && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf tests/node/node_modules $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # the stamps are newer than what they were made from, or they are made again
 $(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.made

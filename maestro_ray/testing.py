@@ -29,7 +29,7 @@ from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.studio.app import create_app
-from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.socket import LARGEST_MESSAGE, Hub
 from maestro_ray.studio.studio import Studio
 
 log = logging.getLogger(__name__)
@@ -244,6 +244,7 @@ class LocalStudio:
                 log_level="warning",
                 access_log=False,
                 ws="websockets-sansio",
+                ws_max_size=LARGEST_MESSAGE,
                 timeout_graceful_shutdown=1,
             )
         )

@@ -194,5 +194,5 @@ def test_the_project_names_no_machine_and_no_index():
     )
     for name in filter(None, listed.split("\0")):
         path = ROOT / name
-        if path.is_file() and path.suffix in (".py", ".md", ".toml", ".txt", ".yaml", ""):
+        if path.is_file() and path.suffix in (".py", ".md", ".toml", ".txt", ".yaml", ".json", ".mjs", ""):
             assert not wrong.search(path.read_text("utf-8", "replace")), name

@@ -86,9 +86,13 @@ class StudioClient:
             raise StudioUnavailable(self.url, "its answer is not JSON: is this Studio?") from error
 
     async def authorise(self, socket_id: str, channel: str) -> str:
-        """Pusher's signature for a private channel."""
+        """Pusher's signature for a private channel. Raises what `call` raises."""
         body = {"socket_id": socket_id, "channel_name": channel}
-        return str((await self.call("POST", f"{self.url}/broadcasting/auth", body=body))["auth"])
+        match await self.call("POST", f"{self.url}/broadcasting/auth", body=body):
+            case {"auth": str(auth)}:
+                return auth
+            case _:
+                raise StudioUnavailable(self.url, "its answer holds no signature: is this Studio?")
 
     async def _try(
         self,

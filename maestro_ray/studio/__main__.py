@@ -22,6 +22,7 @@ from maestro_ray.studio import identity
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.claim import claim
 from maestro_ray.studio.database import Place
+from maestro_ray.studio.socket import LARGEST_MESSAGE
 from maestro_ray.studio.studio import Studio
 
 
@@ -53,7 +54,7 @@ async def _serve(home: Home, config: Config, place: Place, ready: int) -> None:
     _write_private(home.run / "invite", await studio.store.write(identity.invite))
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(studio), log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=1024 * 1024,
+            create_app(studio), log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=LARGEST_MESSAGE,
             server_header=False, timeout_graceful_shutdown=2,
         )
     )  # fmt: skip

@@ -18,11 +18,11 @@ from maestro_ray.model.verdict import Judgement, read_verdict
 from maestro_ray.protocol.server import ServerLimits
 from maestro_ray.providers import script, template
 from maestro_ray.providers.script import parse_script
-from maestro_ray.studio import inbox
+from maestro_ray.studio import channels, inbox
 from maestro_ray.studio.api.decode import LARGEST_BODY
 from maestro_ray.studio.api.problem import STATUS
 from maestro_ray.studio.api.table import routes
-from maestro_ray.studio.socket import LONGEST_QUEUE, LONGEST_SEND
+from maestro_ray.studio.socket import LARGEST_MESSAGE, LONGEST_QUEUE, LONGEST_SEND, UNREAD_ANSWERS
 
 from .generate import commands, help_of, wanted
 from .markdown import DOCS, ROOT, Block, blocks, code, pages, rows, section
@@ -219,18 +219,20 @@ def test_the_problems_are_those_of_the_code() -> None:
 
 
 def test_every_event_of_studio_is_described() -> None:
-    sent = re.compile(r'publish\((?:[^()]|\([^()]*\))*?"([a-z_]+\.[a-z_]+)"')
+    sent = re.compile(r'(?:publish|say)\((?:[^()]|\([^()]*\))*?"([a-z_]+\.[a-z_]+)"')
     sources = (SOURCES / "studio").rglob("*.py")
     known = {*inbox.EVENTS.values(), *(name for path in sources for name in sent.findall(path.read_text()))}
 
     assert {"run.dispatched", "task.updated", "verdict.given", "team.ended"} < known
-    assert {name for name in table("protocol.md", "WebSocket") if "." in name} == known
+    told = table("protocol.md", "WebSocket")
+    assert {name for name in told if re.fullmatch(r"[a-z_]+\.[a-z_]+", name)} == known
 
 
 def test_the_limits_of_the_server_are_those_of_the_code() -> None:
     text, limits = section(REFERENCE / "protocol.md", "WebSocket"), ServerLimits()
 
-    assert f"| {limits.message_bytes} bytes |" in text
+    assert f"| {limits.message_bytes} bytes, then 4301; from {LARGEST_MESSAGE // 2**20} MiB on" in text
+    assert f"| {UNREAD_ANSWERS}, then the client is not read" in text
     assert f"| channels of one connection | {limits.subscriptions} |" in text
     assert f"| {limits.client_events} a second |" in text
     assert f"| silence until a ping is due | {limits.activity_timeout} s |" in text
@@ -259,3 +261,10 @@ def test_every_event_of_a_team_is_described() -> None:
     assert {"run.started", "directive", "team.waiting", "worker.lost"} < known
     assert told == known
     assert f"The last {KEPT} are kept" in section(REFERENCE / "protocol.md", "Events of a team")
+
+
+def test_the_channels_are_those_of_the_code() -> None:
+    told = {name for cells in rows(section(REFERENCE / "protocol.md", "WebSocket"))
+            for name in re.findall(r"`([a-z]+-[a-z]+\.)<", cells[0])}  # fmt: skip
+
+    assert told == {*channels._PROJECT, *channels._TEAM}

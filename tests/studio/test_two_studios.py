@@ -25,7 +25,13 @@ from maestro_ray.studio.studio import Studio
 
 from .postgres import Server
 from .pretend import PretendTeam, Rest, sha
-from .test_socket import Client
+from .browser import Client
+
+
+class Listener(Client):
+    """A browser that remembers after which number its subscription began."""
+
+    began_after = 0
 
 
 @dataclass
@@ -37,10 +43,12 @@ class Served:
     rest: Rest
     over: AsyncExitStack
 
-    async def listener(self, channel: str) -> Client:
-        """A browser that has subscribed to a channel; what it was told first."""
-        client = await Client.arrive(self.port, key=self.studio.hub.key)
-        name, data = await client.subscribe(channel, secret=self.studio.hub.secret, key=self.studio.hub.key)
+    async def listener(self, channel: str) -> Listener:
+        """A browser that has subscribed to a channel."""
+        hub = self.studio.hub
+        client = await Listener.arrive(self.port, hub.key, secret=hub.secret)
+        assert isinstance(client, Listener)
+        name, data = await client.subscribe(channel)
         assert name == "pusher_internal:subscription_succeeded"
         client.began_after = data["n"]
         return client
@@ -85,9 +93,7 @@ async def start(postgres_database: str, monkeypatch: pytest.MonkeyPatch) -> Asyn
             return served
 
         yield one_more
-        for client in Client.arrived:
-            await client.websocket.close()
-        Client.arrived.clear()
+        await Client.all_leave()
 
 
 async def heard(client: Client, until: str) -> list[tuple[str, Any]]:
