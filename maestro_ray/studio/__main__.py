@@ -54,8 +54,8 @@ async def _serve(home: Home, config: Config, place: Place, ready: int) -> None:
     _write_private(home.run / "invite", await studio.store.write(identity.invite))
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(studio), log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=LARGEST_MESSAGE,
-            server_header=False, timeout_graceful_shutdown=2,
+            create_app(studio), log_level="warning", access_log=False, ws="websockets-sansio",
+            ws_max_size=LARGEST_MESSAGE, server_header=False, timeout_graceful_shutdown=2,
         )
     )  # fmt: skip
     serving = asyncio.create_task(server.serve(sockets=[listener]))

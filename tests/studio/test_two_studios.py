@@ -23,9 +23,9 @@ from maestro_ray.studio import studio as studio_module
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.studio import Studio
 
+from .browser import Client
 from .postgres import Server
 from .pretend import PretendTeam, Rest, sha
-from .browser import Client
 
 
 class Listener(Client):
