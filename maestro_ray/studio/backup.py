@@ -122,9 +122,6 @@ def _put_aside(path: Path) -> Path:
     while kept.exists():
         number += 1
         kept = path.with_name(f"{path.name}.replaced-{stamp}-{number}")
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(path)) as connection:
-        # into the database with whatever the last Studio left in its journal; one that is broken stays as it is
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     for suffix in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(kept.with_name(kept.name + suffix))

@@ -131,6 +131,7 @@ async def test_a_broken_database_is_replaced_and_kept_as_it_is(
     kept = backup.restore(live, target).kept
     assert kept is not None
     assert kept.read_bytes().startswith(b"nothing of use")
+    assert kept.with_name(f"{kept.name}-wal").read_bytes() == b"neither"
     assert await projects(live, clock) == []
 
 
@@ -234,13 +235,18 @@ def _execute(path: Path, script: str) -> None:
 
 
 def _damage(path: Path) -> None:
-    """An index that does not agree with its table: only a check of the whole finds it."""
-    _execute(path, "PRAGMA writable_schema=1; UPDATE sqlite_master SET rootpage = 3 WHERE name = 'projects'")
+    """A row does not agree with its index: only a check of the whole finds it."""
+    whole = path.read_bytes()
+    assert whole.count(b"local:here") == 2
+    path.write_bytes(whole.replace(b"local:here", b"local:hero", 1))
 
 
-def test_a_damaged_database_is_not_copied_as_if_it_were_sound(live: Path, target: Path) -> None:
+async def test_a_damaged_database_is_not_copied_as_if_it_were_sound(
+    live: Path, target: Path, clock: FakeClock
+) -> None:
+    await add(live, clock, "here")
     _damage(live)
-    with pytest.raises(NotStudios):
+    with pytest.raises(NotStudios, match="damaged: row 1 missing from index"):
         backup.make(live, target)
     assert list(target.parent.iterdir()) == []
 
