@@ -28,18 +28,22 @@ TESTED_ELSEWHERE = {
     "maestro_ray/actors/live_team.py": "tests/actors/test_connections.py",
     "maestro_ray/agent/shim.py": "tests/agent/test_shim.py",
     "maestro_ray/daemon/__main__.py": "tests/e2e/test_lifecycle.py",
-    "maestro_ray/daemon/supervisor.py": "tests/e2e/test_lifecycle.py",
-    "maestro_ray/daemon/ray_node.py": "tests/e2e/test_lifecycle.py",
     "maestro_ray/model/agent.py": "tests/providers/test_command.py",
     "maestro_ray/ports.py": "tests/providers/test_command.py",
     "maestro_ray/providers/scripted_agent.py": "tests/providers/test_scripted_agent.py",
     "maestro_ray/studio/__main__.py": "tests/e2e/test_lifecycle.py",
     "maestro_ray/studio/bodies.py": "tests/studio/test_app.py",
+    "maestro_ray/studio/breakers.py": "tests/studio/test_wake.py",
+    "maestro_ray/studio/nodes.py": "tests/studio/test_dispatch.py",
+    "maestro_ray/studio/queue.py": "tests/studio/test_dispatch.py",
+    "maestro_ray/studio/seats.py": "tests/studio/test_dispatch.py",
     "maestro_ray/studio/channels.py": "tests/studio/test_runs.py",
     "maestro_ray/studio/migrations/columns.py": "tests/studio/migrations/test_versions.py",
     "maestro_ray/studio/migrations/env.py": "tests/studio/migrations/test_versions.py",
     "maestro_ray/studio/studio.py": "tests/studio/test_app.py",
     "maestro_ray/studio/api/decisions.py": "tests/studio/api/test_table.py",
+    "maestro_ray/studio/api/me.py": "tests/studio/test_tasks.py",
+    "maestro_ray/studio/api/usage.py": "tests/studio/test_usage.py",
     "maestro_ray/studio/api/plans.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/projects.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/runs.py": "tests/studio/api/test_table.py",
@@ -81,6 +85,8 @@ def test_starting_the_program_loads_nothing_heavy():
         "asyncio",
         "rich",
         "uvicorn",
+        "keyring",
+        "tomlkit",
     }
     assert loaded & heavy == set()
 
@@ -96,7 +102,8 @@ def test_the_daemon_loads_nothing_heavy():
     )
 
     assert (
-        loaded & {"ray", "starlette", "httpx", "sqlalchemy", "websockets", "pydantic", "typer", "sqlite3"}
+        loaded
+        & {"ray", "starlette", "httpx", "sqlalchemy", "websockets", "pydantic", "typer", "sqlite3", "keyring"}
         == set()
     )
 

@@ -15,6 +15,8 @@ from maestro_ray.studio import schema as t
 from maestro_ray.studio.chunks import Chunks
 from maestro_ray.studio.database import Place
 from maestro_ray.studio.doorkeeper import Doorkeeper
+from maestro_ray.studio.health import Health
+from maestro_ray.studio.metrics import Metrics
 from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Store, Transaction
 
@@ -47,6 +49,8 @@ class Studio:
     config: Config
     clock: Clock
     door: Doorkeeper
+    metrics: Metrics = field(default_factory=Metrics)
+    health: Health = field(default_factory=Health)
     chunks: Chunks = field(default_factory=Chunks)
 
     @classmethod
@@ -65,7 +69,7 @@ class Studio:
         if store.feed is None:
             hub.renumber({}, await store.write(numbers_begin_after))
         door = Doorkeeper(store, await store.write(identity.setting, "jwt_secret"), clock)
-        return cls(store, hub, config, clock, door, chunks)
+        return cls(store, hub, config, clock, door, chunks=chunks)
 
     async def change(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
@@ -74,7 +78,7 @@ class Studio:
 
         def whole(tx: Transaction) -> T:
             answer = work(tx, *args, **kwargs)
-            dispatch.settle(tx)
+            dispatch.follow(tx)
             return answer
 
         return await self.store.write(whole)

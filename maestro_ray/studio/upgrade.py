@@ -49,12 +49,14 @@ def schema_of(connection: sa.Connection, place: Place) -> str:
 
 
 def _not_stamped(connection: sa.Connection, tables: set[str]) -> str:
-    """The first three schemas did not write down which they are."""
+    """The first four schemas did not write down which they are."""
     if not {"settings", "users", "projects", "runs"} <= tables:
         return ""
     users = {column["name"] for column in sa.inspect(connection).get_columns("users")}
     if "role" in users:
         return "0001"
+    if "breakers" in tables:
+        return "0004"
     return "0003" if "inbox" in tables else "0002"
 
 

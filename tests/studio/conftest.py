@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import httpx
 import pytest
@@ -12,19 +13,21 @@ import pytest_asyncio
 from starlette.applications import Starlette
 
 from maestro_ray.config import Config
-from maestro_ray.studio import identity
+from maestro_ray.studio import dispatch, identity
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.database import Place, connect
 from maestro_ray.studio.schema import metadata
 from maestro_ray.studio.socket import Hub
-from maestro_ray.studio.store import Store
+from maestro_ray.studio.store import Store, Transaction
 from maestro_ray.studio.studio import Studio
 from maestro_ray.studio.upgrade import bring_up
 from maestro_ray.testing import FakeClock
 
 from . import postgres
-from .pretend import Rest
+from .pretend import Enter, Rest
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Published = list[tuple[str, str, dict[str, Any]]]
 
 
@@ -125,11 +128,29 @@ async def store(database: Place, clock: FakeClock, published: Published) -> Asyn
 @pytest_asyncio.fixture
 async def studio(database: Place, clock: FakeClock, published: Published) -> AsyncIterator[Studio]:
     """A Studio as `__main__` makes it, without a socket. Its numbers begin at 1."""
-    studio = await Studio.open(database, Config(), clock, RememberingHub(published))
+    studio = await Settled.open(database, Config(), clock, RememberingHub(published))
     studio.hub.key, studio.hub.secret = "key", "secret"
     studio.hub.renumber({})
     yield studio
     await studio.store.close()
+
+
+class Settled(Studio):
+    """A Studio that looks after every change whether what follows from it was done: whatever is left is a mistake."""
+
+    async def change(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        answer = await super().change(work, *args, **kwargs)
+        assert await self.store.write(left_over) == []
+        return answer
+
+
+def left_over(tx: Transaction) -> list[tuple[str, str, dict[str, Any]]]:
+    """What there was still to do; it is done, and nobody is told."""
+    dispatch.settle(tx)
+    told, tx.events = tx.events, []
+    return told
 
 
 @pytest.fixture
@@ -152,3 +173,19 @@ async def rest(stranger: Rest, studio: Studio) -> Rest:
     """The owner."""
     await stranger.sign_in(await studio.store.write(identity.invite))
     return stranger
+
+
+@pytest_asyncio.fixture
+async def enter(app: Starlette, rest: Rest) -> AsyncIterator[Enter]:
+    """Somebody else, invited by the owner."""
+    async with AsyncExitStack() as stack:
+
+        async def enter(role: str, project: str = "*") -> Rest:
+            transport = httpx.ASGITransport(app)
+            client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8001", trust_env=False)
+            other = Rest(await stack.enter_async_context(client))
+            body = {"role": role, "project_id": project}
+            await other.sign_in((await rest.post("auth/invites", body, status=201))["token"])
+            return other
+
+        yield enter

@@ -67,7 +67,7 @@ def test_the_schemas_are_numbered() -> None:
 
 
 def test_a_schema_that_did_not_say_which_it_is_is_recognised(tmp_path: Path) -> None:
-    for schema in ("0001", "0002", "0003"):
+    for schema in ("0001", "0002", "0003", "0004"):
         path = tmp_path / schema
         engine = connect(path, references=False)
         with engine.begin() as connection:

@@ -45,7 +45,7 @@ class Page:
     limit: int
     after: str
 
-    def of(self, query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+    def of(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
         """The query for this page and one row more, which tells whether there is another."""
         return query.where(table.c.id > self.after).order_by(table.c.id).limit(self.limit + 1)
 
@@ -101,7 +101,7 @@ class Call:
 
         return await self.studio.change(once)
 
-    async def rows(self, query: sa.Select[Any], table: sa.Table) -> Listing:
+    async def rows(self, query: sa.Select[Any], table: sa.FromClause) -> Listing:
         """A page of a table's rows, of those projects only that the caller may see."""
         limit = self.number("limit", USUAL_PAGE)
         if not 1 <= limit <= LONGEST_PAGE:
@@ -110,7 +110,7 @@ class Call:
         found = await self.read(lambda tx: tx.all(page.of(self._visible(query, table), table)))
         return Listing(found[:limit], str(found[limit - 1]["id"]) if len(found) > limit else "")
 
-    def _visible(self, query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+    def _visible(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
         projects = self.caller.projects()
         if projects is None:
             return query
@@ -141,6 +141,10 @@ class Rest:
 
     `of` is the table whose row `{id}` names, or `body` when the body has a `project_id`; without it the call is
     about the whole Studio, or its handler shows only what the caller may see (`listing`).
+
+    The rest is told to readers: `query` are the parameters it reads, `paged` adds those of a page, `guarded` says that
+    it heeds `If-Match`, `soft` that nothing of it is written down and a repeat meets nothing. What it does is its
+    handler's docstring, and a handler that answers nothing returns `None`.
     """
 
     method: str
@@ -152,6 +156,10 @@ class Rest:
     status: int = 200
     listing: bool = False
     tagged: bool = False
+    query: tuple[str, ...] = ()
+    paged: bool = False
+    guarded: bool = False
+    soft: bool = False
 
     async def __call__(self, request: Request) -> Response:
         """Starlette's endpoint: authenticate, decode, permit, do, encode."""
@@ -184,6 +192,8 @@ class Rest:
             self.action is Action.WORK
             and caller.role(project) is Role.MEMBER
             and isinstance(self.of, sa.Table)
+            # a task is nobody's session: who accepts one names the session, and that one is looked at
+            and self.of is not t.tasks
         ):
             await studio.store.read(own, caller, self.of, str(request.path_params["id"]))
         return project
@@ -229,10 +239,15 @@ def etag(content: bytes) -> str:
 
 async def who(studio: Studio, request: Request) -> Caller:
     """The holder of the request's Bearer token. Raises `Unauthenticated`."""
+    return await studio.door.caller(bearer(request))
+
+
+def bearer(request: Request) -> str:
+    """The request's Bearer token. Raises `Unauthenticated`."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Unauthenticated("a Bearer token is needed")
-    return await studio.door.caller(token.strip())
+    return token.strip()
 
 
 def project_of(tx: Transaction, table: sa.Table, identifier: str) -> str:
@@ -252,7 +267,7 @@ def own(tx: Transaction, caller: Caller, table: sa.Table, identifier: str) -> No
         raise Forbidden("speak for somebody else's session")
 
 
-def _project_column(table: sa.Table) -> sa.ColumnElement[str]:
+def _project_column(table: sa.FromClause) -> sa.ColumnElement[str]:
     if "project_id" in table.c:
         return table.c.project_id
     through = sa.select(t.plans.c.project_id).where(t.plans.c.id == table.c.plan_id)

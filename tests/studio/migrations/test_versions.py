@@ -80,7 +80,7 @@ def test_the_migrations_lead_to_the_tables_of_the_code(empty: sa.Engine, databas
 
 def test_the_comparison_sees_a_difference(empty: sa.Engine) -> None:
     with empty.begin() as connection:
-        upgrade.run_alembic(connection, "0003")
+        upgrade.run_alembic(connection, "0004")
         missing = what_is_missing(connection)
     assert "op.create_table('events'" in missing
     assert re.search(r"'number',\s+existing_type=.*\s+type_=sa.BigInteger\(\)", missing)
@@ -133,6 +133,10 @@ async def test_what_was_in_an_old_database_is_still_there_and_still_works(
     whole = await store.read(plans.view, plan["id"])
     assert [task["title"] for task in whole["tasks"]] == ["One", "Two <b>'; DROP TABLE runs; --"]
     assert whole["tasks"][1]["depends_on_task_ids"] == [whole["tasks"][0]["id"]]
+    assert [task["level"] for task in whole["tasks"]] == [0, 1]
+    assert {run["project_id"] for run in await store.read(Transaction.all, sa.select(t.runs))} == {
+        plan["project_id"]
+    }
     assert {run["purpose"] for run in whole["runs"]} == {"bootstrap_epic", "execute", "test", "review"}
     assert whole["verdicts"][0]["evidence"]["exit_code"] == 0
     (message,) = await store.read(Transaction.all, sa.select(t.messages))

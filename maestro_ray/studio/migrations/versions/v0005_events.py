@@ -1,12 +1,12 @@
-"""Schema 0004: events and their numbers, for Studios that share a PostgreSQL server; message numbers of 64 bits."""
+"""Schema 0005: events and their numbers, for Studios that share a PostgreSQL server; message numbers of 64 bits."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 
 
 def upgrade() -> None:
