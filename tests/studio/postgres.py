@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -30,6 +32,7 @@ OPTIONS = {
 
 # a new database is a copy of some thousand files: ten times as fast where no disk is below them
 MEMORY = "/dev/shm"
+PREFIX = "maestro-pg-"
 
 
 def programs() -> Path | None:
@@ -83,16 +86,28 @@ def running(binaries: Path) -> Iterator[Server]:
         with (directory / "log").open("wb") as log:
             server = subprocess.Popen(
                 [binaries / "postgres", "-D", data, "-k", directory, *options],
-                user=user, stdout=log, stderr=log, cwd="/",
+                user=user, stdout=log, stderr=log, cwd="/", preexec_fn=_die_with_parent,
             )  # fmt: skip
         try:
             _wait(server, found := Server(directory))
             yield found
         finally:
-            server.send_signal(3)  # SIGQUIT: at once
+            server.send_signal(signal.SIGQUIT)  # at once
             server.wait(30)
     finally:
         shutil.rmtree(directory)
+
+
+def _die_with_parent() -> None:
+    """Tests that are killed leave no server: the kernel sends it SIGQUIT then (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
+def _sweep(place: Path) -> None:
+    """Remove what tests that were killed have left."""
+    for left in place.glob(f"{PREFIX}*"):
+        if not Path("/proc", left.name.removeprefix(PREFIX).partition("-")[0]).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _unprivileged() -> int | None:
