@@ -25,6 +25,8 @@ OPTIONS = {
     "shared_buffers": "32MB",
     "max_connections": "100",
     "autovacuum": "off",
+    # in its own directory, with which it goes
+    "dynamic_shared_memory_type": "mmap",
     # the cheapest there is for databases that are made in a moment and thrown away
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -70,9 +72,9 @@ class Server:
 @contextlib.contextmanager
 def running(binaries: Path) -> Iterator[Server]:
     # pytest's own directories are closed to other users, and PostgreSQL refuses to be root
-    directory = Path(
-        tempfile.mkdtemp(prefix="maestro-pg-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
-    )
+    place = MEMORY if os.access(MEMORY, os.W_OK) else tempfile.gettempdir()
+    _sweep(Path(place))
+    directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
     user = _unprivileged()
     if user is not None:
         os.chown(directory, user, -1)
@@ -106,7 +108,8 @@ def _die_with_parent() -> None:
 def _sweep(place: Path) -> None:
     """Remove what tests that were killed have left."""
     for left in place.glob(f"{PREFIX}*"):
-        if not Path("/proc", left.name.removeprefix(PREFIX).partition("-")[0]).exists():
+        pid = left.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists():
             shutil.rmtree(left, ignore_errors=True)
 
 
