@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -23,6 +25,8 @@ OPTIONS = {
     "shared_buffers": "32MB",
     "max_connections": "100",
     "autovacuum": "off",
+    # in its own directory, with which it goes
+    "dynamic_shared_memory_type": "mmap",
     # the cheapest there is for databases that are made in a moment and thrown away
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -30,6 +34,7 @@ OPTIONS = {
 
 # a new database is a copy of some thousand files: ten times as fast where no disk is below them
 MEMORY = "/dev/shm"
+PREFIX = "maestro-pg-"
 
 
 def programs() -> Path | None:
@@ -67,9 +72,9 @@ class Server:
 @contextlib.contextmanager
 def running(binaries: Path) -> Iterator[Server]:
     # pytest's own directories are closed to other users, and PostgreSQL refuses to be root
-    directory = Path(
-        tempfile.mkdtemp(prefix="maestro-pg-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None)
-    )
+    place = MEMORY if os.access(MEMORY, os.W_OK) else tempfile.gettempdir()
+    _sweep(Path(place))
+    directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
     user = _unprivileged()
     if user is not None:
         os.chown(directory, user, -1)
@@ -83,16 +88,29 @@ def running(binaries: Path) -> Iterator[Server]:
         with (directory / "log").open("wb") as log:
             server = subprocess.Popen(
                 [binaries / "postgres", "-D", data, "-k", directory, *options],
-                user=user, stdout=log, stderr=log, cwd="/",
+                user=user, stdout=log, stderr=log, cwd="/", preexec_fn=_die_with_parent,
             )  # fmt: skip
         try:
             _wait(server, found := Server(directory))
             yield found
         finally:
-            server.send_signal(3)  # SIGQUIT: at once
+            server.send_signal(signal.SIGQUIT)  # at once
             server.wait(30)
     finally:
         shutil.rmtree(directory)
+
+
+def _die_with_parent() -> None:
+    """Tests that are killed leave no server: the kernel sends it SIGQUIT then (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
+def _sweep(place: Path) -> None:
+    """Remove what tests that were killed have left."""
+    for left in place.glob(f"{PREFIX}*"):
+        pid = left.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _unprivileged() -> int | None:
