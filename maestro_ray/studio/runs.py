@@ -16,12 +16,26 @@ from maestro_ray.studio.store import Row, Transaction
 def queue(
     tx: Transaction, plan_id: str, purpose: Purpose, *, task_id: str | None = None, **values: Any
 ) -> str:
-    """A new run that waits for a session."""
-    earlier = sa.select(sa.func.count()).where(
-        runs.c.plan_id == plan_id, runs.c.task_id == task_id, runs.c.purpose == purpose
+    """A new run of a plan, that waits for a session."""
+    of = (
+        runs.c.task_id == task_id if task_id else sa.and_(runs.c.plan_id == plan_id, runs.c.task_id.is_(None))
     )
+    earlier = sa.select(sa.func.count()).where(of, runs.c.purpose == purpose)
     attempt = int(tx.execute(earlier).scalar_one()) + 1
-    return tx.insert(runs, plan_id=plan_id, task_id=task_id, purpose=purpose, attempt=attempt, **values)
+    project_id = tx.get(plans, plan_id)["project_id"]
+    of_plan = {"project_id": project_id, "plan_id": plan_id, "task_id": task_id}
+    return tx.insert(runs, purpose=purpose, attempt=attempt, **of_plan, **values)
+
+
+def queue_for_project(tx: Transaction, project_id: str, purpose: Purpose, **values: Any) -> str:
+    """A new run about a project and no plan of it."""
+    return tx.insert(runs, project_id=project_id, purpose=purpose, **values)
+
+
+def again(tx: Transaction, row: Row, attempt: int) -> str:
+    """Another run like this one, which is about no plan and is over."""
+    kept = {name: row[name] for name in ("note", "role")}
+    return queue_for_project(tx, row["project_id"], Purpose(row["purpose"]), attempt=attempt, **kept)
 
 
 def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machine.Run:
@@ -46,12 +60,11 @@ def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machin
 
 def announce(tx: Transaction, row: Row) -> None:
     """Tell the project what became of a run."""
-    project = tx.get(plans, row["plan_id"])["project_id"]
     shown = {
         key: row[key]
         for key in ("id", "plan_id", "task_id", "session_id", "purpose", "state", "epoch", "reason")
     }
-    tx.publish(channels.project(project), "run.updated", run=shown)
+    tx.publish(channels.project(row["project_id"]), "run.updated", run=shown)
 
 
 def live(tx: Transaction, *where: sa.ColumnElement[bool]) -> list[Row]:

@@ -23,13 +23,24 @@ def _number(name: str, default: int = 0) -> sa.Column[int]:
     return sa.Column(name, sa.Integer, nullable=False, default=default)
 
 
+def _count(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=False, default=0)
+
+
 def _time(name: str, *, nullable: bool = True) -> sa.Column[float]:
     return sa.Column(name, sa.Float, nullable=nullable)
 
 
 settings = sa.Table("settings", metadata, sa.Column("name", sa.String(64), primary_key=True), _text("value"))
 
-users = sa.Table("users", metadata, _id(), _text("name"), _time("created_at"))
+users = sa.Table(
+    "users",
+    metadata,
+    _id(),
+    _text("name"),
+    sa.Column("skills", sa.JSON, nullable=False, default=dict),
+    _time("created_at"),
+)
 
 memberships = sa.Table(
     "memberships",
@@ -106,11 +117,23 @@ sessions = sa.Table(
     _text("worker_role"),
     _text("name"),
     sa.Column("skills", sa.JSON, nullable=False, default=dict),
+    _text("pool"),
     _text("status", "connected"),
     _time("lease_until", nullable=False),
     _time("created_at"),
     _time("ended_at"),
     sa.Index("sessions_live", "status", "lease_until"),
+    sa.Index("sessions_team", "team_id"),
+    sa.Index("sessions_user", "user_id"),
+)
+
+breakers = sa.Table(
+    "breakers",
+    metadata,
+    sa.Column("user_id", sa.String(36), primary_key=True),
+    sa.Column("pool", sa.String(200), primary_key=True),
+    _time("until", nullable=False),
+    comment="credentials, by their owner's name for them, whose rate limit holds until then",
 )
 
 plans = sa.Table(
@@ -133,6 +156,8 @@ plans = sa.Table(
     _number("attempts"),
     _number("attempt_cap", 3),
     _number("revision_cap", 3),
+    _text("proposed_by"),
+    _time("served_at"),
     _time("created_at"),
     _time("completed_at"),
     sa.Index("plans_status", "status"),
@@ -146,7 +171,9 @@ tasks = sa.Table(
     _id(),
     _ref("plan_id", "plans"),
     _ref("phase_id", "phases", nullable=True),
+    _ref("parent_task_id", "tasks", nullable=True),
     _number("position"),
+    _number("level"),
     _text("key"),
     _text("title"),
     _text("description"),
@@ -156,6 +183,8 @@ tasks = sa.Table(
     _number("required_proficiency", 3),
     _number("priority"),
     _text("test"),
+    _text("assignee"),
+    _text("accepted_by"),
     sa.Column("depends_on_task_ids", sa.JSON, nullable=False, default=list),
     _text("branch_name"),
     _text("base_commit"),
@@ -170,15 +199,23 @@ tasks = sa.Table(
     _time("created_at"),
     _time("finished_at"),
     sa.Index("tasks_plan", "plan_id", "position"),
+    sa.Index("tasks_status", "plan_id", "status"),
+    sa.Index("tasks_parent", "parent_task_id"),
+    sa.Index("tasks_assignee", "assignee"),
+    sa.Index("tasks_accepted", "accepted_by"),
 )
 
 runs = sa.Table(
     "runs",
     metadata,
     _id(),
-    _ref("plan_id", "plans"),
+    _ref("project_id", "projects"),
+    _ref("plan_id", "plans", nullable=True),
     _ref("task_id", "tasks", nullable=True),
     _ref("session_id", "sessions", nullable=True),
+    _text("delegated_to"),
+    _text("passed_over"),
+    _text("role"),
     _text("purpose"),
     _text("state", "queued"),
     _number("epoch"),
@@ -189,13 +226,20 @@ runs = sa.Table(
     _text("note"),
     sa.Column("result", sa.JSON, nullable=False, default=dict),
     _text("reason"),
+    _number("emitted"),
+    _count("input_tokens"),
+    _count("output_tokens"),
+    sa.Column("cost_usd", sa.Float, nullable=False, default=0.0),
     _time("resume_at"),
     _time("created_at"),
+    _time("dispatched_at"),
     _time("started_at"),
     _time("finished_at"),
     sa.Index("runs_state", "state"),
-    sa.Index("runs_task", "task_id"),
-    sa.Index("runs_plan", "plan_id"),
+    sa.Index("runs_task", "task_id", "purpose", "state"),
+    sa.Index("runs_plan", "plan_id", "state"),
+    sa.Index("runs_session", "session_id", "state"),
+    sa.Index("runs_project", "project_id", "plan_id"),
 )
 
 verdicts = sa.Table(
@@ -228,8 +272,9 @@ decisions = sa.Table(
     metadata,
     _id(),
     _ref("project_id", "projects"),
-    _ref("plan_id", "plans"),
+    _ref("plan_id", "plans", nullable=True),
     _ref("task_id", "tasks", nullable=True),
+    _ref("run_id", "runs", nullable=True),
     _text("kind"),
     _text("question"),
     sa.Column("options", sa.JSON, nullable=False),
@@ -240,11 +285,27 @@ decisions = sa.Table(
     sa.Index("decisions_open", "status"),
 )
 
+knowledge = sa.Table(
+    "knowledge",
+    metadata,
+    _id(),
+    _ref("project_id", "projects"),
+    _ref("run_id", "runs"),
+    _text("kind"),
+    _text("title"),
+    _text("body"),
+    _text("path"),
+    _time("created_at"),
+    _time("updated_at"),
+    sa.Index("knowledge_project", "project_id", "id"),
+    comment="what analyses of a project's repository found",
+)
+
 messages = sa.Table(
     "messages",
     metadata,
     sa.Column("team_id", sa.String(36), sa.ForeignKey("teams.id"), primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
     _text("sender"),
     _text("kind"),
     sa.Column("body", sa.JSON, nullable=False),
@@ -287,4 +348,24 @@ audit = sa.Table(
     _time("created_at"),
     sa.Index("audit_project", "project_id", "id"),
     comment="what people asked Studio to do",
+)
+
+numbers = sa.Table(
+    "numbers",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    comment="the last number given on each channel; of the channel without a name, the last position in events",
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(36), nullable=False),
+    _text("channel"),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    _text("method"),
+    sa.Column("params", sa.JSON, nullable=False),
+    comment="what was published last, for the other Studios on this database",
 )

@@ -25,7 +25,7 @@ from maestro_ray.errors import (
 from maestro_ray.model.access import EVERYWHERE, MEANING, Action, Caller, Role
 from maestro_ray.studio import audit, identity
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.api.decode import decode
+from maestro_ray.studio.api.decode import decode, refuse_nul
 from maestro_ray.studio.api.problem import problem
 from maestro_ray.studio.store import Row, Transaction
 from maestro_ray.studio.studio import Studio
@@ -45,7 +45,7 @@ class Page:
     limit: int
     after: str
 
-    def of(self, query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+    def of(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
         """The query for this page and one row more, which tells whether there is another."""
         return query.where(table.c.id > self.after).order_by(table.c.id).limit(self.limit + 1)
 
@@ -101,7 +101,7 @@ class Call:
 
         return await self.studio.change(once)
 
-    async def rows(self, query: sa.Select[Any], table: sa.Table) -> Listing:
+    async def rows(self, query: sa.Select[Any], table: sa.FromClause) -> Listing:
         """A page of a table's rows, of those projects only that the caller may see."""
         limit = self.number("limit", USUAL_PAGE)
         if not 1 <= limit <= LONGEST_PAGE:
@@ -110,7 +110,7 @@ class Call:
         found = await self.read(lambda tx: tx.all(page.of(self._visible(query, table), table)))
         return Listing(found[:limit], str(found[limit - 1]["id"]) if len(found) > limit else "")
 
-    def _visible(self, query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+    def _visible(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
         projects = self.caller.projects()
         if projects is None:
             return query
@@ -165,6 +165,7 @@ class Rest:
         """Starlette's endpoint: authenticate, decode, permit, do, encode."""
         studio: Studio = request.app.state.studio
         try:
+            refuse_nul([*request.path_params.values(), *request.query_params.values()])
             caller = NOBODY if self.action is None else await who(studio, request)
             body = await decode(request, self.body) if self.body else None
             project = await self._permit(studio, request, caller, body)
@@ -191,6 +192,8 @@ class Rest:
             self.action is Action.WORK
             and caller.role(project) is Role.MEMBER
             and isinstance(self.of, sa.Table)
+            # a task is nobody's session: who accepts one names the session, and that one is looked at
+            and self.of is not t.tasks
         ):
             await studio.store.read(own, caller, self.of, str(request.path_params["id"]))
         return project
@@ -264,7 +267,7 @@ def own(tx: Transaction, caller: Caller, table: sa.Table, identifier: str) -> No
         raise Forbidden("speak for somebody else's session")
 
 
-def _project_column(table: sa.Table) -> sa.ColumnElement[str]:
+def _project_column(table: sa.FromClause) -> sa.ColumnElement[str]:
     if "project_id" in table.c:
         return table.c.project_id
     through = sa.select(t.plans.c.project_id).where(t.plans.c.id == table.c.plan_id)

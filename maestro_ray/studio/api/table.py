@@ -8,6 +8,7 @@ from maestro_ray.studio.api import (
     auth,
     channels,
     decisions,
+    me,
     plans,
     projects,
     runs,
@@ -15,6 +16,7 @@ from maestro_ray.studio.api import (
     steering,
     tasks,
     teams,
+    usage,
     wire,
 )
 from maestro_ray.studio.api.call import Rest
@@ -22,7 +24,20 @@ from maestro_ray.studio.socket import serve_socket
 
 CALLS: list[Rest] = [
     call
-    for noun in (auth, channels, projects, sessions, teams, steering, runs, plans, tasks, decisions)
+    for noun in (
+        auth,
+        channels,
+        me,
+        projects,
+        sessions,
+        teams,
+        steering,
+        runs,
+        plans,
+        tasks,
+        decisions,
+        usage,
+    )
     for call in noun.ROUTES
 ]
 
