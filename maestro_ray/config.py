@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 from maestro_ray.toml import Table, read_toml
+
+T = TypeVar("T")
+
+LARGEST_POOL = 256
+LEVELS = ("debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,23 @@ class RoleTable:
 
 
 @dataclass(frozen=True)
+class IdentityTable:
+    """An `[identities.NAME]` table: who one is at another Studio. `insecure` allows an address of plain http."""
+
+    NAME: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+    RULE: ClassVar[str] = "a name is made of letters, digits, - and _, and `local` is taken"
+
+    studio: str = ""
+    insecure: bool = False
+
+
+@dataclass(frozen=True)
 class Config:
     """The merged configuration: built-in defaults, then the home's file, then the repository's.
+
+    Tables of providers and roles are the other way round: whoever can merge into the repository, agents among them,
+    must not redefine what the operator relies on. `theirs` are the names of the providers that only the repository
+    defines, `agent_env` the variables it may name for them.
 
     Times are seconds. `ping` is how often a worker shows that it lives, `lease` how long it is believed
     without; `session_heartbeat` and `session_lease` are the same between Connections and Studio.
@@ -41,6 +62,7 @@ class Config:
     bot: str = "maestro"
     pool: int = 6
     studio_port: int = 0
+    studio_log: str = "warning"
     attempts: int = 3
     revision_cap: int = 3
     ping: float = 1.0
@@ -48,8 +70,11 @@ class Config:
     session_heartbeat: float = 30.0
     session_lease: float = 90.0
     stop_grace: float = 0.7
+    agent_env: tuple[str, ...] = ()
+    theirs: frozenset[str] = frozenset()
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
     roles: Mapping[str, RoleTable] = field(default_factory=dict)
+    identities: Mapping[str, IdentityTable] = field(default_factory=dict)
 
     @classmethod
     def load(cls, home: Home, repo: Path | None = None) -> Config:
@@ -63,9 +88,7 @@ class Config:
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(str(path), 1, 1, f"cannot be read: {error}") from error
             top = read_toml(text, str(path), ConfigError)
-            if path.parent != home.root:
-                _for_a_repository(top)
-            config = _merged(config, top)
+            config = _of_the_home(top) if path.parent == home.root else _with_repository(config, top)
         return config
 
 
@@ -76,10 +99,24 @@ def _whole(table: Table, key: str) -> int:
     return value
 
 
+def _attempts(table: Table, key: str) -> int:
+    value = _whole(table, key)
+    if value == 0:
+        raise table.mistake(f"{key!r} must be at least 1", key)
+    return value
+
+
 def _duration(table: Table, key: str) -> float:
     value = table.number(key)
     if value == 0:
         raise table.mistake(f"{key!r} must be more than 0 seconds", key)
+    return value
+
+
+def _pool(table: Table, key: str) -> int:
+    value = _whole(table, key)
+    if value > LARGEST_POOL:
+        raise table.mistake(f"{key!r} is at most {LARGEST_POOL}: each of them is a process", key)
     return value
 
 
@@ -90,6 +127,13 @@ def _port(table: Table, key: str) -> int:
     return value
 
 
+def _level(table: Table, key: str) -> str:
+    value = table.text(key)
+    if value not in LEVELS:
+        raise table.mistake(f"{key!r} is one of {', '.join(LEVELS)}", key)
+    return value
+
+
 def _bot(table: Table, key: str) -> str:
     value = table.text(key).strip()
     if not value or not value.isprintable():
@@ -97,16 +141,20 @@ def _bot(table: Table, key: str) -> str:
     return value
 
 
+def _names(table: Table, key: str) -> tuple[str, ...]:
+    return tuple(table.texts(key))
+
+
 # table and key in a file -> field of Config and how it is read
 KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "bot": {"name": ("bot", _bot)},
-    "ray": {"pool": ("pool", _whole)},
-    "studio": {"port": ("studio_port", _port)},
+    "ray": {"pool": ("pool", _pool)},
+    "studio": {"port": ("studio_port", _port), "log": ("studio_log", _level)},
     "team": {
-        "attempts": ("attempts", _whole),
+        "attempts": ("attempts", _attempts),
         "revision_cap": ("revision_cap", _whole),
     },
-    "agents": {"stop_grace": ("stop_grace", Table.number)},
+    "agents": {"stop_grace": ("stop_grace", Table.number), "env": ("agent_env", _names)},
     "lease": {
         "ping": ("ping", _duration),
         "worker": ("lease", _duration),
@@ -117,42 +165,114 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
 
 
 # these are about the machine: the daemon reads them once, before it knows of any repository
-OF_THE_HOME = ("ray", "studio", "agents", "lease")
+OF_THE_HOME = ("ray", "studio", "agents", "lease", "identities")
 
 
-def _for_a_repository(top: Table) -> None:
+def _of_the_home(top: Table) -> Config:
+    config = replace(Config(), **_settings(top), providers=_tables(top, "providers", _provider))
+    _leases_can_be_kept(config, top.table("lease"))
+    return replace(
+        config, roles=_tables(top, "roles", _role), identities=_tables(top, "identities", _identity)
+    )
+
+
+def _with_repository(config: Config, top: Table) -> Config:
     for name in OF_THE_HOME:
         if name in top:
             raise top.mistake(
                 f"[{name}] belongs in the config.toml of the state directory, not of a repository", name
             )
-
-
-def _merged(config: Config, top: Table) -> Config:
-    top.only(*KEYS, "providers", "roles")
-    changes: dict[str, Any] = {}
-    for name, keys in KEYS.items():
-        table = top.table(name)
-        table.only(*keys)
-        changes |= {target: read(table, key) for key, (target, read) in keys.items() if key in table}
-    providers, roles = top.table("providers"), top.table("roles")
+    theirs = _tables(top, "providers", _provider)
+    new = frozenset(theirs).difference(config.providers)
+    for name in theirs:
+        if name in new:
+            _env_is_allowed(config, top.table("providers").table(name), theirs[name])
     return replace(
         config,
-        **changes,
-        providers={**config.providers, **{name: _provider(providers.table(name)) for name in providers}},
-        roles={**config.roles, **{name: _role(roles.table(name)) for name in roles}},
+        **_settings(top),
+        theirs=new,
+        providers={**theirs, **config.providers},
+        roles={**_tables(top, "roles", _role), **config.roles},
     )
 
 
-def _provider(table: Table) -> ProviderTable:
+def _env_is_allowed(config: Config, table: Table, provider: ProviderTable) -> None:
+    """Which secrets of the operator's shell reach an agent is the operator's to say."""
+    for index, name in enumerate(provider.env):
+        if name not in config.agent_env:
+            mistake = table.mistake(
+                f"a repository may not name the variable {name!r} for an agent", "env", index
+            )
+            hint = f'if it may, list it in the config.toml of the state directory: [agents] env = ["{name}"]'
+            raise ConfigError(*mistake.args, hint)
+
+
+def _settings(top: Table) -> dict[str, Any]:
+    top.only(*KEYS, "providers", "roles", "identities")
+    found: dict[str, Any] = {}
+    for name, keys in KEYS.items():
+        table = top.table(name)
+        table.only(*keys)
+        found |= {target: read(table, key) for key, (target, read) in keys.items() if key in table}
+    return found
+
+
+def _tables(top: Table, key: str, read: Callable[[Table, str], T]) -> dict[str, T]:
+    tables = top.table(key)
+    return {name: read(tables, name) for name in tables}
+
+
+def _leases_can_be_kept(config: Config, table: Table) -> None:
+    """Whoever is believed for less time than lies between two signs of life is lost again and again."""
+    for sign, every, lease, within in (
+        ("ping", config.ping, "worker", config.lease),
+        ("session_heartbeat", config.session_heartbeat, "session", config.session_lease),
+    ):
+        if every >= within:
+            raise table.mistake(
+                f"{sign!r} ({every:g} s) must be less than {lease!r} ({within:g} s)",
+                lease if lease in table else sign,
+            )
+
+
+def _provider(tables: Table, name: str) -> ProviderTable:
+    table = tables.table(name)
     table.only("kind", "argv", "env", "verdict")
     verdict = table.text("verdict", "line")
     if verdict not in ("line", "exit-code"):
         raise table.mistake('verdict is "line" or "exit-code"', "verdict")
     kind = table.text("kind", "command")
+    if kind not in ("command", "scripted") and not _of_a_package(kind):
+        raise table.mistake(
+            f"there is no kind of provider {kind!r}: command, scripted or one of a package", "kind"
+        )
     return ProviderTable(kind, tuple(table.texts("argv")), tuple(table.texts("env")), verdict)
 
 
-def _role(table: Table) -> RoleTable:
+def _of_a_package(kind: str) -> bool:
+    from importlib.metadata import entry_points
+
+    return bool(entry_points(group="maestro.providers", name=kind))
+
+
+def _role(roles: Table, name: str) -> RoleTable:
+    table = roles.table(name)
+    # a worker of the role `lead` would be given the lead's own runs
+    if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+        why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
+        raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
     table.only("provider", "skills")
     return RoleTable(table.text("provider"), tuple(table.texts("skills")))
+
+
+def _identity(tables: Table, name: str) -> IdentityTable:
+    if not IdentityTable.NAME.fullmatch(name) or name == "local":
+        raise tables.mistake(f"{name!r} cannot be the name of an identity: {IdentityTable.RULE}", name)
+    table = tables.table(name)
+    table.only("studio", "insecure")
+    if "studio" not in table:
+        raise table.mistake("a studio is missing: its address")
+    studio = table.text("studio")
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", studio):
+        raise table.mistake("'studio' is an address, for example https://studio.example.com", "studio")
+    return IdentityTable(studio.rstrip("/"), table.flag("insecure", False))

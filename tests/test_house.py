@@ -28,8 +28,6 @@ TESTED_ELSEWHERE = {
     "maestro_ray/actors/live_team.py": "tests/actors/test_connections.py",
     "maestro_ray/agent/shim.py": "tests/agent/test_shim.py",
     "maestro_ray/daemon/__main__.py": "tests/e2e/test_lifecycle.py",
-    "maestro_ray/daemon/supervisor.py": "tests/e2e/test_lifecycle.py",
-    "maestro_ray/daemon/ray_node.py": "tests/e2e/test_lifecycle.py",
     "maestro_ray/model/agent.py": "tests/providers/test_command.py",
     "maestro_ray/ports.py": "tests/providers/test_command.py",
     "maestro_ray/providers/scripted_agent.py": "tests/providers/test_scripted_agent.py",
@@ -86,6 +84,8 @@ def test_starting_the_program_loads_nothing_heavy():
         "asyncio",
         "rich",
         "uvicorn",
+        "keyring",
+        "tomlkit",
     }
     assert loaded & heavy == set()
 
@@ -101,7 +101,8 @@ def test_the_daemon_loads_nothing_heavy():
     )
 
     assert (
-        loaded & {"ray", "starlette", "httpx", "sqlalchemy", "websockets", "pydantic", "typer", "sqlite3"}
+        loaded
+        & {"ray", "starlette", "httpx", "sqlalchemy", "websockets", "pydantic", "typer", "sqlite3", "keyring"}
         == set()
     )
 

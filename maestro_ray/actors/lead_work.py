@@ -148,7 +148,9 @@ class LeadWork:
                 deleted += 1
             elif repo.git.ask("rev-parse", "--verify", "-q", f"refs/heads/{branch}"):
                 kept += 1
-        return Outcome.completed(f"{deleted} branches deleted, {kept} kept", deleted=deleted, kept=kept)
+        return Outcome.completed(
+            f"{deleted} branch{'es' if deleted != 1 else ''} deleted, {kept} kept", deleted=deleted, kept=kept
+        )
 
     def _delete_if_done(self, repo: Repo, branch: str, assignment: Assignment) -> bool:
         plan = assignment["plan"]

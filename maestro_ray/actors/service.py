@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,23 @@ from maestro_ray.actors.connections import Connections
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import PeerGone
 from maestro_ray.actors.messages import ClearSteering, Directives, Joined, Members, Roster, Steer
+from maestro_ray.actors.params import Params, flag, path, text, texts, whole
 from maestro_ray.actors.request import Asked, check, check_name
 from maestro_ray.actors.result import workers
 from maestro_ray.actors.start import UP_WITHIN, start_team
 from maestro_ray.actors.team_record import MemberRecord
+from maestro_ray.actors.unanswered import Unanswered
 from maestro_ray.connection.line import Notify
 from maestro_ray.errors import Conflict, MaestroError, NoTeam, NotFound, StartFailed, UsageError
-from maestro_ray.ids import new_id
+from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
 
-Params = dict[str, Any]
-
 # how long a channel may take to answer the operator, in seconds
 CHANNEL_WITHIN = 15.0
+# how much of a team's record is in one answer, in bytes; a line holds eight times as much
+PAGE = 1024 * 1024
 
 
 class Service:
@@ -34,6 +37,7 @@ class Service:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._unanswered = Unanswered()
         self._methods: dict[str, Callable[[Params, Notify], Awaitable[Any]]] = {
             "team.start": self.team_start,
             "team.status": self.team_status,
@@ -82,24 +86,25 @@ class Service:
         """Notifications `team.event` from `after` on; the answer comes when the team is over."""
         team = await self._one(params, ended=True)
         now = team.happenings.last
-        async for event in team.happenings.follow(_after(params)):
+        async for event in team.happenings.follow(whole(params, "after")):
             # what is past may be settled by now; only the newest of it says how things are
-            notify("team.event", {**event, "past": event["n"] < now})
+            await notify("team.event", {**event, "past": event["n"] < now})
         return team.result
 
     async def team_logs(self, params: Params, _notify: Notify) -> Any:
+        """A page of what happened after `after`; `more` is whether there is another."""
         team = await self._one(params, ended=True)
-        return {"team": team.record.name, "events": team.happenings.after(_after(params))}
+        events, more = team.happenings.page(whole(params, "after"), PAGE)
+        return {"team": team.record.name, "events": events, "more": more}
 
     async def team_join(self, params: Params, _notify: Notify) -> Any:
         """One more worker for a team that runs: `{role, name?, provider?, skills?, env}`."""
         team = await self._one(params)
-        role = str(params.get("role", "dev"))
+        role, wanted = text(params, "role", "dev"), text(params, "name")
         env = params.get("env") or dict(team.env)
-        asked = Asked(team.record.repo, {role: 1}, params.get("providers", {}), env=env)
+        asked = Asked(team.record.repo, {role: 1}, params.get("providers") or {}, env=env)
         request = await asyncio.to_thread(check, asked, self._connections.home)
-        skills = {**request.skills.get(role, {}), **dict.fromkeys(params.get("skills", []), 3)}
-        wanted = str(params.get("name") or "")
+        skills = {**request.skills.get(role, {}), **_skills(params)}
         return await asyncio.shield(
             self._connections.spawn(self._join(team, wanted, role, skills, request.providers[role]))
         )
@@ -144,7 +149,7 @@ class Service:
     async def team_leave(self, params: Params, _notify: Notify) -> Any:
         """A worker leaves for good; what it was doing is queued for another."""
         team = await self._one(params)
-        worker = str(params.get("worker", ""))
+        worker = text(params, "worker")
         if not any(each.name == worker for each in team.record.members):
             raise NotFound("worker", worker, "see `maestro team status`")
         await asyncio.shield(self._connections.spawn(self._leave(team, worker)))
@@ -158,29 +163,37 @@ class Service:
     # ── steering and decisions ───────────────────────────────────────────────────────────────────────────────────
 
     async def steer(self, params: Params, _notify: Notify) -> Any:
-        text = str(params.get("text", "")).strip()
-        if not text:
+        words = text(params, "text").strip()
+        if not words:
             raise UsageError("a directive needs words", 'for example: maestro steer "keep the public API"')
         teams = await self._chosen(params)
         if not teams:
             raise NoTeam
-        directive = str(params.get("id") or new_id())
-        numbers = await asyncio.gather(*(self._ask_channel(team, Steer(directive, text)) for team in teams))
+        with self._say(teams, f"steer {words}") as fresh:
+            directive = text(params, "id") or fresh
+            numbers = await asyncio.gather(
+                *(self._ask_channel(team, Steer(directive, words)) for team in teams)
+            )
         return {
             "id": directive,
-            "text": text,
+            "text": words,
             "teams": [{"name": t.record.name, "number": n} for t, n in zip(teams, numbers, strict=True)],
         }
 
     async def steering_clear(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
-        for team in teams:
-            await self._ask_channel(team, ClearSteering())
+        with self._say(teams, "clear") as identifier:
+            for team in teams:
+                await self._ask_channel(team, ClearSteering(identifier))
         return {"teams": [team.record.name for team in teams]}
 
     async def steering_list(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
         return {team.record.name: await self._ask_channel(team, Directives()) for team in teams}
+
+    def _say(self, teams: Sequence[LiveTeam], words: str) -> AbstractContextManager[str]:
+        ids = (team.record.id for team in teams)
+        return self._unanswered.under(ids, words, self._connections.clock.monotonic())
 
     async def _ask_channel(self, team: LiveTeam, message: Any) -> Any:
         """A channel that is starting again is waited for; its memory is in its journal."""
@@ -189,12 +202,32 @@ class Service:
                 return await self._connections.courier.insist(team.record.channel, message, pause=0.1)
         except (TimeoutError, PeerGone) as error:
             raise Conflict(
-                f"the channel of {team.record.name} does not answer", "try again in a moment"
+                f"the channel of {team.record.name} does not answer",
+                "try again in a moment; the same words count once",
             ) from error
 
     async def decide_list(self, params: Params, _notify: Notify) -> Any:
+        """The open cards, each with the title of its `plan`, the key of its `project` and the name of its `team`."""
+        cards = await self._cards(params)
+        studio = self._connections.studio
+        plans = {card["plan_id"]: await studio.get(f"plans/{card['plan_id']}") for card in cards}
+        projects = {card["project_id"]: await studio.get(f"projects/{card['project_id']}") for card in cards}
+        teams = {
+            plan: team.record.name for team in self._connections.teams.values() for plan in team.record.plans
+        }
+        return [
+            {
+                **card,
+                "plan": plans[card["plan_id"]]["title"],
+                "project": projects[card["project_id"]]["key"],
+                "team": teams.get(card["plan_id"], ""),
+            }
+            for card in cards
+        ]
+
+    async def _cards(self, params: Params) -> list[dict[str, Any]]:
         query = {}
-        if repo := params.get("repo"):
+        if repo := path(params, "repo"):
             key = await self._key(repo)
             found = await self._connections.studio.list("projects", key=key)
             if not found:
@@ -202,13 +235,15 @@ class Service:
             query["project_id"] = found[0]["id"]
         return await self._connections.studio.list("decisions", **query)
 
-    async def decide_answer(self, params: Params, notify: Notify) -> Any:
-        wanted, answer = str(params.get("id", "")), str(params.get("answer", ""))
-        cards = [
-            card for card in await self.decide_list({}, notify) if card["id"].endswith(wanted) and wanted
-        ]
+    async def decide_answer(self, params: Params, _notify: Notify) -> Any:
+        wanted, answer = text(params, "id"), text(params, "answer")
+        cards = [card for card in await self._cards({}) if card["id"].endswith(wanted) and wanted]
         if len(cards) != 1:
-            raise NotFound("open decision", wanted, "see `maestro decide list`")
+            raise NotFound("open decision", wanted, "see `maestro decide --all`")
+        if answer not in cards[0]["options"]:
+            raise UsageError(
+                f"{answer!r} is no answer to this card", f"one of: {', '.join(cards[0]['options'])}"
+            )
         return await self._connections.studio.post(f"decisions/{cards[0]['id']}/answer", {"answer": answer})
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,7 +261,7 @@ class Service:
 
     async def disconnect(self, params: Params, _notify: Notify) -> Any:
         """End the sessions of one project, or of all."""
-        teams = list(self._connections.teams.values()) if params.get("all") else await self._chosen(params)
+        teams = list(self._connections.teams.values()) if flag(params, "all") else await self._chosen(params)
         await asyncio.gather(
             *(asyncio.shield(self._connections.end_team(team, "disconnected")) for team in teams)
         )
@@ -237,15 +272,24 @@ class Service:
     async def _chosen(self, params: Params, *, ended: bool = False) -> list[LiveTeam]:
         """The teams meant: by name or id, else those of the repository, else all."""
         known = [*self._connections.teams.values(), *(self._connections.ended.values() if ended else ())]
-        if name := params.get("team"):
+        if name := text(params, "team"):
             found = [team for team in known if name in (team.record.id, team.record.name)]
             if not found:
                 raise NotFound("team", name, "see `maestro status`")
             return found
-        if repo := params.get("repo"):
-            key = await self._key(repo)
-            return [team for team in known if team.record.key == key]
+        if repo := path(params, "repo"):
+            return await self._of_repo(known, repo)
         return known
+
+    async def _of_repo(self, known: list[LiveTeam], repo: str) -> list[LiveTeam]:
+        """A repository that was broken since its team began still has that team."""
+        try:
+            key = await self._key(repo)
+        except MaestroError:
+            if found := [team for team in known if Path(repo).is_relative_to(team.record.repo)]:
+                return found
+            raise
+        return [team for team in known if team.record.key == key]
 
     async def _one(self, params: Params, *, ended: bool = False) -> LiveTeam:
         living = await self._chosen(params) if not params.get("team") else []
@@ -318,11 +362,11 @@ class Service:
         }
 
 
-def _after(params: Params) -> int:
-    after = params.get("after", 0)
-    if not isinstance(after, int) or isinstance(after, bool):
-        raise UsageError("after must be a whole number", "")
-    return after
+def _skills(params: Params) -> dict[str, int]:
+    try:
+        return read_skills(texts(params, "skills"))
+    except ValueError as bad:
+        raise UsageError(f"skills: {bad}", "for example python or python:4") from None
 
 
 def _name_for(team: LiveTeam, wanted: str, role: str) -> str:

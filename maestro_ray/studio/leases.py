@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import sqlalchemy as sa
-
 from maestro_ray.studio import sessions, wake
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
@@ -23,7 +21,8 @@ async def watch_leases(studio: Studio) -> None:
     while True:
         try:
             ahead = await check_leases(studio, ahead)
-        except sa.exc.SQLAlchemyError:
+        except Exception:
+            # whatever it was: without this watch no session would ever end again
             log.exception("leases could not be checked; trying again")
         await asyncio.sleep(min(5.0, max(0.2, studio.config.session_lease / 20)))
 

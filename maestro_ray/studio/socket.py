@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -52,12 +52,15 @@ class Hub:
         self.key = key
         self.secret = secret
         self.limits = limits
+        # told of each event, by name and params
+        self.watch: Callable[[str, dict[str, Any]], None] = lambda *_: None
         self._connections: set[Connection] = set()
         self._rooms: Rooms[Connection] = Rooms()
         self._numbers: dict[str, int] = {}
 
     def publish(self, channel: str, method: str, params: dict[str, Any]) -> None:
         """Send a JSON-RPC notification to the subscribers of a channel. Never waits for any of them."""
+        self.watch(method, params)
         number = self._numbers[channel] = self._numbers.get(channel, 0) + 1
         notification = Notification(method, {"id": new_id(), "n": number, **params})
         self._send(channel_event(channel, method, encode(notification)))
@@ -69,6 +72,10 @@ class Hub:
     def relay(self, sender: Connection, event: EventReceived) -> None:
         """Pass a client's own event on to the other subscribers."""
         self._send(Frame(event.event, event.data, event.channel, event.user_id), but=sender)
+
+    def count(self) -> tuple[int, int]:
+        """How many connections there are, and how many channels they listen to, together."""
+        return len(self._connections), sum(connection.listens_to() for connection in self._connections)
 
     def enter(self, connection: Connection, channel: str, member: Member | None) -> dict[str, Any]:
         """What the new subscriber is told: the last number, and on a presence channel who is there."""
@@ -121,6 +128,10 @@ class Connection:
     def deliver(self, channel: str, text: str) -> None:
         if self._session.deliver(channel, text):
             self._flush()
+
+    def listens_to(self) -> int:
+        """How many channels."""
+        return len(self._session.channels)
 
     def hang_up(self, code: int, reason: str) -> None:
         self._outgoing.put_nowait((code, reason))

@@ -11,6 +11,8 @@ from maestro_ray.config import Config
 from maestro_ray.studio import dispatch
 from maestro_ray.studio.chunks import Chunks
 from maestro_ray.studio.doorkeeper import Doorkeeper
+from maestro_ray.studio.health import Health
+from maestro_ray.studio.metrics import Metrics
 from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Store, Transaction
 
@@ -27,6 +29,8 @@ class Studio:
     config: Config
     clock: Clock
     door: Doorkeeper
+    metrics: Metrics = field(default_factory=Metrics)
+    health: Health = field(default_factory=Health)
     chunks: Chunks = field(default_factory=Chunks)
 
     async def change(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from keyrings import installed
 
 from maestro_ray.connection import socket
 from maestro_ray.home import Home
@@ -13,6 +14,13 @@ from maestro_ray.protocol.backoff import Backoff
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Transaction
 from maestro_ray.testing import LocalStudio
+
+
+@pytest.fixture(autouse=True)
+def no_keyring() -> Iterator[None]:
+    """Tests leave the keyring of whoever runs them alone."""
+    with installed(None):
+        yield
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from maestro_ray.actors.happenings import KEPT
 from maestro_ray.actors.service import Service
-from maestro_ray.config import KEYS, Config, ProviderTable, RoleTable
+from maestro_ray.config import KEYS, Config, IdentityTable, ProviderTable, RoleTable
 from maestro_ray.home import Home
 from maestro_ray.model.agent import Failed
 from maestro_ray.model.dispatch import CLAIM_SECONDS, IN_FLIGHT_CAP, OFFERS_CAP, PATIENCE
@@ -26,6 +26,7 @@ from maestro_ray.studio.api.decode import LARGEST_BODY
 from maestro_ray.studio.api.problem import STATUS
 from maestro_ray.studio.api.table import routes
 from maestro_ray.studio.loop import APPROVE, REJECT
+from maestro_ray.studio.metrics import Metrics, Wire, Work, _Families
 from maestro_ray.studio.reports import LONGEST_PAUSE
 from maestro_ray.studio.socket import LARGEST_MESSAGE, LONGEST_QUEUE, LONGEST_SEND, UNREAD_ANSWERS
 
@@ -73,7 +74,7 @@ def test_toml_in_the_documentation_is_read(block: Block, tmp_path: Path) -> None
         case "config":
             (tmp_path / "config.toml").write_text(block.text)
             config = Config.load(Home(tmp_path, tmp_path))
-            assert config.providers or config.roles
+            assert config != Config()
         case _:
             pytest.fail(f"{block.place}: say after the fence whether it is a plan, a script or a config")
 
@@ -97,12 +98,18 @@ def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
 
     assert set(told) >= set(known)
     for key, field in known.items():
-        assert tomllib.loads(f"value = {code(told[key][1])}")["value"] == getattr(Config(), field), key
+        value = tomllib.loads(f"value = {code(told[key][1])}")["value"]
+        assert (tuple(value) if isinstance(value, list) else value) == getattr(Config(), field), key
     assert {key for key in told if "." in key} == set(known)
 
 
 @pytest.mark.parametrize(
-    ("heading", "cls"), [("`[providers.NAME]`", ProviderTable), ("`[roles.NAME]`", RoleTable)]
+    ("heading", "cls"),
+    [
+        ("`[providers.NAME]`", ProviderTable),
+        ("`[roles.NAME]`", RoleTable),
+        ("`[identities.NAME]`", IdentityTable),
+    ],
 )
 def test_every_key_of_a_table_is_described_with_its_default(heading: str, cls: type) -> None:
     told = {key: tomllib.loads(f"value = {code(cells[1])}")["value"]
@@ -252,6 +259,19 @@ def test_the_problems_are_those_of_the_code() -> None:
     assert told == {
         re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.__name__).lower(): code for error, code in STATUS.items()
     }
+
+
+def test_every_metric_is_described_with_its_labels() -> None:
+    told = {
+        name.removesuffix("_total"): re.findall(r"`(\w+)`", cells[1])
+        for name, cells in table("protocol.md", "Metrics").items()
+        if name.startswith("maestro_")
+    }
+    metrics = Metrics()
+    metrics.request("GET", "/up", 200, 0.1)
+    families = _Families(metrics, Wire(0, 0), Work({}, 0.0, {}), "1").collect()
+
+    assert told == {family.name: list(family._labelnames) for family in families}
 
 
 def test_every_event_of_studio_is_described() -> None:

@@ -7,16 +7,18 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import pytest
 
 from maestro_ray.config import Home
 from maestro_ray.errors import PortTaken
+from maestro_ray.studio import __main__ as module
 from maestro_ray.studio.__main__ import _write_private, bind
 
 
@@ -28,8 +30,8 @@ def home(tmp_path: Path) -> Home:
 
 
 @contextmanager
-def listening(home: Home, port: int = 0) -> Iterator[int]:
-    listener = bind(home, port)
+def listening(home: Home, port: int = 0, *, stay: bool = False) -> Iterator[int]:
+    listener = bind(home, port, stay)
     try:
         assert listener.getsockname()[0] == "127.0.0.1"
         assert listener.proto == socket.IPPROTO_TCP, "answers would wait 40 ms for Nagle"
@@ -61,6 +63,37 @@ def test_a_kept_port_that_is_in_use_is_given_up(home: Home) -> None:
     assert (home.run / "studio.port").read_text() == str(other)
 
 
+def test_a_port_that_somebody_knows_is_the_only_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the configuration says by now: who looks for Studio looks where it was."""
+    monkeypatch.setattr(module, "PORT_WITHIN", 0.1)
+    with listening(home) as first:
+        pass
+    with listening(home, 1, stay=True) as again:
+        assert again == first
+    with taken() as port:
+        (home.run / "studio.port").write_text(str(port))
+        with pytest.raises(PortTaken) as raised:
+            bind(home, 0, stay=True)
+        assert raised.value.args == (port,)
+        assert (home.run / "studio.port").read_text() == str(port)
+    (home.run / "studio.port").unlink()
+    with listening(home, stay=True) as fresh:
+        assert fresh
+
+
+def test_a_port_that_somebody_knows_is_waited_for(home: Home) -> None:
+    with taken() as port:
+        (home.run / "studio.port").write_text(str(port))
+        bound: list[socket.socket] = []
+        waiting = threading.Thread(target=lambda: bound.append(bind(home, 0, stay=True)))
+        waiting.start()
+        waiting.join(0.2)
+        assert bound == []
+    waiting.join(20)
+    assert bound[0].getsockname()[1] == port
+    bound[0].close()
+
+
 @pytest.mark.parametrize("kept", ["", "eighty", "-1", "0", "99999", "8" * 5000])
 def test_a_kept_port_that_is_none_is_chosen_anew(home: Home, kept: str) -> None:
     (home.run / "studio.port").write_text(kept)
@@ -85,13 +118,16 @@ def test_a_secret_is_for_its_owner_alone_from_the_beginning(tmp_path: Path) -> N
 
 
 @contextmanager
-def running(home: Home) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+def running(
+    home: Home, log: IO[bytes] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
     """Studio as the daemon starts it, and its ready line."""
     reading, writing = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-m", "maestro_ray.studio", "--ready", str(writing)],
         env={**os.environ, "MAESTRO_HOME": str(home.root), "PYTHONPATH": os.pathsep.join(sys.path)},
         pass_fds=[writing],
+        stderr=log,
     )
     os.close(writing)
     try:
@@ -119,6 +155,24 @@ def test_studio_as_a_process_comes_back_as_the_same(home: Home) -> None:
             trust_env=False,
         )
         assert (answer.status_code, answer.json()) == (200, [])
+
+
+def test_its_log_is_json_lines_and_prometheus_has_a_token(home: Home) -> None:
+    (home.root / "config.toml").write_text('[studio]\nlog = "info"\n')
+    with (home.logs / "studio.log").open("wb") as log, running(home, log) as (_, info):
+        path = home.run / "metrics.token"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        secret = path.read_text().strip()
+        answer = httpx.get(
+            f"{info['url']}/metrics", headers={"authorization": f"Bearer {secret}"}, trust_env=False
+        )
+        assert answer.status_code == 200
+    text = (home.logs / "studio.log").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    (request,) = [line for line in lines if line["logger"] == "maestro_ray.studio.observed"]
+    assert (request["level"], request["path"], request["status"]) == ("info", "/metrics", 200)
+    assert request["request_id"] == answer.headers["x-request-id"]
+    assert secret not in text
 
 
 def test_a_studio_that_cannot_start_says_why(home: Home) -> None:

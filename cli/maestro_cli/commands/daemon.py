@@ -60,9 +60,10 @@ def logs(lines: Annotated[int, typer.Option(help="How many of the last lines of 
 @app.command(epilog="Example: maestro daemon run")
 def run() -> None:
     """Run the daemon in this terminal, for a service manager or to see what it says."""
-    import sys
+    from maestro_ray.daemon.__main__ import serve
 
-    os.execv(sys.executable, [sys.executable, "-m", "maestro_ray.daemon"])  # noqa: S606 - this very program
+    serve(Home.find())
+    out.emit("daemon", "run", "ok", "stopped")
 
 
 def stop_daemon(home: Home) -> int | None:
@@ -73,7 +74,9 @@ def stop_daemon(home: Home) -> int | None:
     try:
         line = connect(home)
     except DaemonUnavailable:
-        if not any((home.run / name).exists() for name in ("studio.json", "node.json")):
+        from maestro_ray.agent.sweep import find
+
+        if not find(f"{home.instance}:"):
             return None
         line = connect_or_start(home)
     with line:

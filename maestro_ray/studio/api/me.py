@@ -11,19 +11,22 @@ from maestro_ray.studio.api.call import Call, Rest
 
 
 async def my_tasks(call: Call) -> Any:
+    """Open tasks that are for you or your sessions, or held by one."""
     return await call.rows(tasks.mine(call.caller, call.query("status")), t.tasks)
 
 
 async def my_skills(call: Call) -> Any:
+    """What your sessions can do that bring no skills."""
     return await call.read(tasks.my_skills, call.caller.user)
 
 
 async def set_my_skills(call: Call) -> Any:
-    return await call.change(tasks.set_my_skills, call.caller.user, call.body.skills)
+    """Say what your sessions can do that bring no skills."""
+    return await call.studio.store.write(tasks.set_my_skills, call.caller.user, call.body.skills)
 
 
 ROUTES = [
-    Rest("GET", "me/tasks", my_tasks, Action.READ, listing=True),
+    Rest("GET", "me/tasks", my_tasks, Action.READ, listing=True, query=("status",), paged=True),
     Rest("GET", "me/skills", my_skills, Action.READ, listing=True),
     Rest("PUT", "me/skills", set_my_skills, Action.READ, body=bodies.MySkills, listing=True),
 ]

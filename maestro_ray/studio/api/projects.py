@@ -15,6 +15,7 @@ from maestro_ray.studio.api.call import Call, Rest
 
 
 async def find(call: Call) -> Any:
+    """Projects."""
     query = sa.select(t.projects)
     if key := call.query("key"):
         query = query.where(t.projects.c.key == key)
@@ -22,14 +23,17 @@ async def find(call: Call) -> Any:
 
 
 async def create(call: Call) -> Any:
+    """The project with this key, made when there is none."""
     return await call.change(sessions.create_project, call.body.key, call.body.name)
 
 
 async def show(call: Call) -> Any:
+    """One project."""
     return await call.read(lambda tx: tx.get(t.projects, call.path("id")))
 
 
 async def analyse(call: Call) -> Any:
+    """Ask for a run about the repository."""
     body: bodies.NewAnalysis = call.body
     purpose = Purpose(body.purpose)
     if purpose is Purpose.PLAN and not body.note.strip():
@@ -38,6 +42,7 @@ async def analyse(call: Call) -> Any:
 
 
 async def knowledge(call: Call) -> Any:
+    """What analyses found."""
     await show(call)
     query = sa.select(t.knowledge).where(t.knowledge.c.project_id == call.path("id"))
     for name in ("kind", "path"):
@@ -47,9 +52,17 @@ async def knowledge(call: Call) -> Any:
 
 
 ROUTES = [
-    Rest("GET", "projects", find, Action.READ, listing=True),
+    Rest("GET", "projects", find, Action.READ, listing=True, query=("key",), paged=True),
     Rest("POST", "projects", create, Action.MANAGE, body=bodies.NewProject, status=201),
     Rest("GET", "projects/{id}", show, Action.READ, t.projects),
     Rest("POST", "projects/{id}/analysis", analyse, Action.PLAN, t.projects, bodies.NewAnalysis, status=201),
-    Rest("GET", "projects/{id}/knowledge", knowledge, Action.READ, t.projects),
+    Rest(
+        "GET",
+        "projects/{id}/knowledge",
+        knowledge,
+        Action.READ,
+        t.projects,
+        query=("kind", "path"),
+        paged=True,
+    ),
 ]

@@ -13,31 +13,37 @@ from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.store import Transaction
 
 
-async def complete(call: Call) -> Any:
+async def complete(call: Call) -> None:
+    """Report that a run succeeded."""
     body: bodies.Complete = call.body
     await call.change(reports.complete, call.path("id"), body.epoch, body.result, body.spent)
 
 
-async def fail(call: Call) -> Any:
+async def fail(call: Call) -> None:
+    """Report that a run failed."""
     body: bodies.Fail = call.body
     how: dict[str, Any] = {"retryable": body.retryable, "hold": body.hold, "spent": body.spent}
     await call.change(reports.fail, call.path("id"), body.epoch, body.reason, **how)
 
 
-async def pause(call: Call) -> Any:
+async def pause(call: Call) -> None:
+    """Report that a run waits."""
     body: bodies.Pause = call.body
     await call.change(reports.pause, call.path("id"), body.epoch, body.resume_at, body.pool, body.spent)
 
 
-async def resume(call: Call) -> Any:
+async def resume(call: Call) -> None:
+    """Report that a run goes on."""
     await call.change(reports.resume, call.path("id"), call.body.epoch)
 
 
-async def interrupt(call: Call) -> Any:
+async def interrupt(call: Call) -> None:
+    """Report that a run was cut; it is queued again."""
     await call.change(reports.interrupt, call.path("id"), call.body.epoch)
 
 
 async def subtask(call: Call) -> Any:
+    """Split a part off the run's task."""
     body: bodies.NewSubtask = call.body
     values = body.model_dump(exclude={"epoch", "after_parent"}, exclude_none=True)
     return await call.change(
@@ -46,11 +52,12 @@ async def subtask(call: Call) -> Any:
 
 
 async def propose_plan(call: Call) -> Any:
+    """Propose a plan; a decision card asks whether it is carried out."""
     draft = from_json(call.body.draft)
     return await call.change(proposals.propose, call.path("id"), call.body.epoch, draft)
 
 
-async def chunk(call: Call) -> Any:
+async def chunk(call: Call) -> None:
     """Text of the agent for those who watch; none of it is written to the database."""
     run, body = call.path("id"), call.body
     channel = await _channel(call, run)
@@ -77,12 +84,13 @@ async def _channel(call: Call, run: str) -> str:
 
 
 async def show(call: Call) -> Any:
+    """One run."""
     return await call.read(lambda tx: tx.get(t.runs, call.path("id")))
 
 
 ROUTES = [
     Rest("GET", "cli-runs/{id}", show, Action.READ, t.runs),
-    Rest("POST", "cli-runs/{id}/chunks", chunk, Action.WORK, t.runs, bodies.Chunk),
+    Rest("POST", "cli-runs/{id}/chunks", chunk, Action.WORK, t.runs, bodies.Chunk, soft=True),
     Rest("GET", "cli-runs/{id}/chunks", chunks, Action.READ, t.runs),
     Rest("POST", "cli-runs/{id}/complete", complete, Action.WORK, t.runs, bodies.Complete),
     Rest("POST", "cli-runs/{id}/fail", fail, Action.WORK, t.runs, bodies.Fail),

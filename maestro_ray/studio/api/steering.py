@@ -62,7 +62,7 @@ ROUTES = [
         "POST", "agent-sessions/{id}/steering", add, Action.STEER, t.sessions, bodies.NewDirective, status=201
     ),
     Rest("GET", "agent-sessions/{id}/steering", active, Action.READ, t.sessions),
-    Rest("DELETE", "agent-sessions/{id}/steering", clear, Action.STEER, t.sessions),
+    Rest("DELETE", "agent-sessions/{id}/steering", clear, Action.STEER, t.sessions, query=("directive",)),
     Rest("POST", "teams/{id}/inbox", say, Action.STEER, t.teams, bodies.NewSaying, status=201),
     Rest("GET", "teams/{id}/inbox", pending, Action.READ, t.teams),
 ]

@@ -32,6 +32,8 @@ def routes() -> list[Route | WebSocketRoute]:
     """Starlette answers GET routes for HEAD too."""
     return [
         Route("/up", wire.up),
+        Route("/metrics", wire.metrics),
+        Route("/api/v1/openapi.json", wire.openapi),
         Route("/broadcasting/auth", wire.broadcasting_auth, methods=["POST"]),
         WebSocketRoute("/app/{key}", serve_socket),
         *(Route(f"/api/v1/{call.path}", call.__call__, methods=[call.method]) for call in CALLS),

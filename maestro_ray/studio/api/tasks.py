@@ -15,6 +15,7 @@ from maestro_ray.studio.store import Row, Transaction
 
 
 async def find(call: Call) -> Any:
+    """Tasks."""
     query = sa.select(t.tasks)
     for name in ("plan_id", "status"):
         if value := call.query(name):
@@ -23,10 +24,12 @@ async def find(call: Call) -> Any:
 
 
 async def show(call: Call) -> Any:
+    """One task."""
     return await call.read(lambda tx: tx.get(t.tasks, call.path("id")))
 
 
 async def edit(call: Call) -> Any:
+    """Change a draft, or whom a task is for."""
     changes = call.body.model_dump(exclude_unset=True)
 
     def write(tx: Transaction) -> Row:
@@ -37,18 +40,23 @@ async def edit(call: Call) -> Any:
 
 
 async def accept(call: Call) -> Any:
+    """Accept a task with a session."""
     return await call.change(tasks.accept, call.path("id"), call.caller, call.body.session_id)
 
 
 async def list_blockers(call: Call) -> Any:
+    """Say why a task does not start."""
     return await call.read(blockers.blockers, call.path("id"))
 
 
-async def abort(call: Call) -> Any:
+async def abort(call: Call) -> None:
+    """Abort a task."""
     await call.change(loop.task_event, call.path("id"), Aborted())
 
 
 async def add_comment(call: Call) -> Any:
+    """Comment on a task."""
+
     def add(tx: Transaction) -> Row:
         tx.get(t.tasks, call.path("id"))
         return {"id": loop.comment(tx, call.path("id"), "operator", call.body.body)}
@@ -57,10 +65,12 @@ async def add_comment(call: Call) -> Any:
 
 
 async def list_comments(call: Call) -> Any:
+    """What was said about a task."""
     return await call.rows(sa.select(t.comments).where(t.comments.c.task_id == call.path("id")), t.comments)
 
 
 async def list_verdicts(call: Call) -> Any:
+    """The verdicts on a task with their evidence."""
     query = sa.select(t.verdicts).where(t.verdicts.c.task_id == call.path("id")).order_by(t.verdicts.c.id)
 
     def given(tx: Transaction) -> list[Row]:
@@ -71,13 +81,13 @@ async def list_verdicts(call: Call) -> Any:
 
 
 ROUTES = [
-    Rest("GET", "tasks", find, Action.READ, listing=True),
+    Rest("GET", "tasks", find, Action.READ, listing=True, query=("plan_id", "status"), paged=True),
     Rest("GET", "tasks/{id}", show, Action.READ, t.tasks, tagged=True),
-    Rest("PATCH", "tasks/{id}", edit, Action.PLAN, t.tasks, bodies.TaskChange, tagged=True),
+    Rest("PATCH", "tasks/{id}", edit, Action.PLAN, t.tasks, bodies.TaskChange, tagged=True, guarded=True),
     Rest("POST", "tasks/{id}/accept", accept, Action.WORK, t.tasks, bodies.Accept),
     Rest("GET", "tasks/{id}/blockers", list_blockers, Action.READ, t.tasks),
     Rest("POST", "tasks/{id}/abort", abort, Action.PLAN, t.tasks),
     Rest("POST", "tasks/{id}/comments", add_comment, Action.COMMENT, t.tasks, bodies.NewComment, status=201),
-    Rest("GET", "tasks/{id}/comments", list_comments, Action.READ, t.tasks),
+    Rest("GET", "tasks/{id}/comments", list_comments, Action.READ, t.tasks, paged=True),
     Rest("GET", "tasks/{id}/verdicts", list_verdicts, Action.READ, t.tasks),
 ]

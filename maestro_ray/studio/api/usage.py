@@ -13,6 +13,7 @@ from maestro_ray.studio.api.call import Call, Rest
 
 
 async def show(call: Call) -> Any:
+    """What was used, by project, plan or run."""
     by = call.query("by") or "project"
     if by not in usage.BY:
         raise BadFrame(f"by must be one of {', '.join(usage.BY)}")
@@ -20,4 +21,6 @@ async def show(call: Call) -> Any:
     return await call.rows(sa.select(sums), sums)
 
 
-ROUTES = [Rest("GET", "usage", show, Action.READ, listing=True)]
+ROUTES = [
+    Rest("GET", "usage", show, Action.READ, listing=True, query=("by", "project_id", "plan_id"), paged=True),
+]
