@@ -11,18 +11,18 @@ from maestro_ray.studio.api.call import Call, Rest
 
 
 async def my_tasks(call: Call) -> Any:
-    """Open tasks that are for you or your sessions, or held by one."""
+    """List the tasks that are mine, or my sessions'."""
     return await call.rows(tasks.mine(call.caller, call.query("status")), t.tasks)
 
 
 async def my_skills(call: Call) -> Any:
-    """What your sessions can do that bring no skills."""
+    """Show my skills."""
     return await call.read(tasks.my_skills, call.caller.user)
 
 
 async def set_my_skills(call: Call) -> Any:
-    """Say what your sessions can do that bring no skills."""
-    return await call.studio.store.write(tasks.set_my_skills, call.caller.user, call.body.skills)
+    """Set my skills, which my sessions have unless they bring their own."""
+    return await call.change(tasks.set_my_skills, call.caller.user, call.body.skills)
 
 
 ROUTES = [

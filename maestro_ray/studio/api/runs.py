@@ -43,7 +43,7 @@ async def interrupt(call: Call) -> None:
 
 
 async def subtask(call: Call) -> Any:
-    """Split a part off the run's task."""
+    """Add a part to the run's task."""
     body: bodies.NewSubtask = call.body
     values = body.model_dump(exclude={"epoch", "after_parent"}, exclude_none=True)
     return await call.change(
@@ -52,7 +52,7 @@ async def subtask(call: Call) -> Any:
 
 
 async def propose_plan(call: Call) -> Any:
-    """Propose a plan; a decision card asks whether it is carried out."""
+    """Propose a plan for an operator to decide on."""
     draft = from_json(call.body.draft)
     return await call.change(proposals.propose, call.path("id"), call.body.epoch, draft)
 

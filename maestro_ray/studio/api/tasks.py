@@ -29,7 +29,7 @@ async def show(call: Call) -> Any:
 
 
 async def edit(call: Call) -> Any:
-    """Change a draft, or whom a task is for."""
+    """Change a task that is still a draft."""
     changes = call.body.model_dump(exclude_unset=True)
 
     def write(tx: Transaction) -> Row:
@@ -40,12 +40,12 @@ async def edit(call: Call) -> Any:
 
 
 async def accept(call: Call) -> Any:
-    """Accept a task with a session."""
+    """Accept a task for a session."""
     return await call.change(tasks.accept, call.path("id"), call.caller, call.body.session_id)
 
 
 async def list_blockers(call: Call) -> Any:
-    """Say why a task does not start."""
+    """Why a task does not go on."""
     return await call.read(blockers.blockers, call.path("id"))
 
 

@@ -13,7 +13,7 @@ from maestro_ray.studio.api.call import Call, Rest
 
 
 async def show(call: Call) -> Any:
-    """What was used, by project, plan or run."""
+    """Sum up tokens and money."""
     by = call.query("by") or "project"
     if by not in usage.BY:
         raise BadFrame(f"by must be one of {', '.join(usage.BY)}")
@@ -22,5 +22,5 @@ async def show(call: Call) -> Any:
 
 
 ROUTES = [
-    Rest("GET", "usage", show, Action.READ, listing=True, query=("by", "project_id", "plan_id"), paged=True),
+    Rest("GET", "usage", show, Action.READ, listing=True, query=("by", "project_id", "plan_id"), paged=True)
 ]
