@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
 
-from maestro_ray.studio.api.problem import no_route, own_fault
+from maestro_ray.studio.api.problem import database_away, no_route, own_fault
 from maestro_ray.studio.api.table import routes
 from maestro_ray.studio.housekeeping import keep_house
 from maestro_ray.studio.leases import watch_leases
@@ -27,7 +28,11 @@ def create_app(studio: Studio) -> Starlette:
     app = Starlette(
         routes=paths,
         lifespan=_lifespan,
-        exception_handlers={HTTPException: no_route, Exception: own_fault},
+        exception_handlers={
+            HTTPException: no_route,
+            sa.exc.OperationalError: database_away,
+            Exception: own_fault,
+        },
         middleware=[
             Middleware(Observed, metrics=studio.metrics, routes=known),
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"]),

@@ -191,6 +191,7 @@ async def test_a_session_whose_lease_is_over_is_given_nothing(
     assert await team.offered() == [("bootstrap_epic", "lead")]
 
 
+@pytest.mark.sqlite_only("it counts statements, which are the same on both")
 @pytest.mark.parametrize("waiting", [False, True])
 async def test_what_is_over_costs_nothing_and_what_waits_costs_no_statement_each(
     rest: Rest, studio: Studio, waiting: bool
