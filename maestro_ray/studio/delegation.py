@@ -7,7 +7,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict, NotFound
-from maestro_ray.model.dispatch import misfit
+from maestro_ray.model.dispatch import OFFERS_CAP, misfit
 from maestro_ray.model.run import State
 from maestro_ray.studio import queue, reports, runs, seats
 from maestro_ray.studio import schema as t
@@ -30,6 +30,8 @@ def delegate(tx: Transaction, lead_id: str, to: str, run_id: str | None, task_id
     _may_have(tx, run, session)
     if run["session_id"] != session["id"]:
         if run["session_id"]:
+            if run["emitted"] >= OFFERS_CAP:
+                raise Conflict(f"the run was handed out {run['emitted']} times and nobody took it up", "")
             _within(tx, lead["team_id"], run["session_id"])
             reports.interrupt(tx, run["id"], costs=False)
         tx.update(t.runs, run["id"], delegated_to=session["id"])

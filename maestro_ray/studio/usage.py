@@ -28,7 +28,8 @@ def sums(by: str, project_id: str = "", plan_id: str = "") -> sa.Subquery:
     used = sa.or_(*(column > 0 for column in COUNTED))
     query = sa.select(
         BY[by].label("id"),
-        *(sa.func.sum(column).label(column.name) for column in COUNTED),
+        # PostgreSQL's sum of whole numbers is a decimal, which JSON has not
+        *(sa.cast(sa.func.sum(column), column.type).label(column.name) for column in COUNTED),
         sa.func.count().label("runs"),
         sa.func.min(t.runs.c.project_id).label("project_id"),
     ).where(used, BY[by].is_not(None))

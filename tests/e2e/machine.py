@@ -24,6 +24,7 @@ class Machine:
     def __init__(self, directory: Path, home: Path | None = None) -> None:
         self.directory = directory
         self.home = home or directory / "home"
+        self._begun: list[subprocess.Popen[str]] = []
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(directory),
@@ -59,7 +60,8 @@ class Machine:
         return dict(json.loads(line))
 
     def begin(self, *words: str, cwd: Path | None = None) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        """`maestro WORDS`, which goes on beside the test and is over when the test is."""
+        begun = subprocess.Popen(
             [sys.executable, "-m", "maestro_cli.main", *words],
             cwd=cwd or self.directory,
             env=self.env,
@@ -67,6 +69,8 @@ class Machine:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._begun.append(begun)
+        return begun
 
     # ── repositories ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -120,6 +124,9 @@ class Machine:
 
     def close(self) -> None:
         """Stop the daemon; nothing of this home may be left."""
+        for begun in self._begun:
+            with begun:
+                begun.kill()
         stopped = self.run("daemon", "stop")
         left = self.processes()
         for pid, _ in left:

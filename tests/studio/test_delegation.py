@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from maestro_ray.model.dispatch import OFFERS_CAP
+
 from .pretend import WORKERS, PretendTeam, Rest, sha
 
 TWO = ({"id": "a", "title": "A"}, {"id": "b", "title": "B"})
@@ -98,3 +100,16 @@ async def test_two_of_one_name_are_told_apart_by_id(rest: Rest) -> None:
     assert await rest.refused("POST", path, {"run_id": run["id"], "to": "dev"}) == "conflict"
     await rest.post(path, {"run_id": run["id"], "to": team.sessions["dev"]})
     assert [each["session_id"] for each in await team.held()] == [team.sessions["dev"]]
+
+
+async def test_a_run_is_not_passed_round_for_ever(rest: Rest) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    await rest.plan(project)
+    await team.bootstrap()
+    (run,) = await team.held()
+    path = f"agent-sessions/{team.lead}/delegate"
+    for turn in range(1, OFFERS_CAP):
+        await rest.post(path, {"run_id": run["id"], "to": f"dev-{turn % 2 + 1}"})
+    body = {"run_id": run["id"], "to": f"dev-{OFFERS_CAP % 2 + 1}"}
+    assert await rest.refused("POST", path, body) == "conflict"
+    assert len(await team.held()) == 1

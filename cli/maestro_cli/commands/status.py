@@ -67,7 +67,7 @@ def _text(answer: dict[str, Any]) -> str:
 def _unknown(daemon: dict[str, Any]) -> str:
     if "ray" in daemon["trouble"]:
         return "which teams there are is not known: they need Ray, and it does not start; see `maestro daemon logs`"
-    doing = "Connections does not answer" if daemon["ray"] else "Ray is being started again"
+    doing = "Connections does not answer" if daemon["ray"] else "Ray is being started"
     return f"which teams run is not known at the moment: {doing}"
 
 

@@ -33,6 +33,7 @@ async def show(call: Call) -> Any:
 
 
 async def analyse(call: Call) -> Any:
+    """Ask for a run about the repository."""
     body: bodies.NewAnalysis = call.body
     purpose = Purpose(body.purpose)
     if purpose is Purpose.PLAN and not body.note.strip():
@@ -41,6 +42,7 @@ async def analyse(call: Call) -> Any:
 
 
 async def knowledge(call: Call) -> Any:
+    """What analyses found."""
     await show(call)
     query = sa.select(t.knowledge).where(t.knowledge.c.project_id == call.path("id"))
     for name in ("kind", "path"):

@@ -44,6 +44,7 @@ async def allocate(call: Call) -> Any:
 
 
 async def delegate(call: Call) -> Any:
+    """Hand a run that nobody has begun to a session of the team."""
     body: bodies.Delegate = call.body
     return await call.change(
         delegation.delegate, call.path("id"), body.to, run_id=body.run_id, task_id=body.task_id

@@ -67,7 +67,7 @@ def test_teams_that_nobody_can_ask_for_are_not_said_to_be_none(capsys, daemon):
     assert main.run(["status"]) == 1
     told = capsys.readouterr().out
     assert "no team runs" not in told
-    assert told.endswith("which teams run is not known at the moment: Ray is being started again\n")
+    assert told.endswith("which teams run is not known at the moment: Ray is being started\n")
     assert main.run(["status", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["status"] == "unknown"
 
