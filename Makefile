@@ -1,5 +1,6 @@
 # make demo    run the main job on a small project made for it
 # make test    run the tests
+# make browser install what the page's tests drive Chromium with (needs node and npm)
 # make check   lint, types and the import contracts
 # make help    say this
 #
@@ -13,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 DEMO_DIR ?=
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check clean
+.PHONY: help demo test check browser clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,8 +35,15 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	PYTHONPATH=.:cli $(BIN)/lint-imports
 
+browser: tests/browser/node_modules/.made
+
+tests/browser/node_modules/.made: tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "the page's tests need node and npm: 'apt-get install nodejs npm'" >&2; exit 1; }
+	@npm ci --prefix tests/browser --silent --no-audit --no-fund
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf tests/browser/node_modules $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # the stamps are newer than what they were made from, or they are made again
 $(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.made

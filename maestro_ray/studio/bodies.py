@@ -120,6 +120,12 @@ class ChannelAuth(BaseModel):
     channel_name: Word
 
 
+class Priority(Body):
+    """Of two tasks that can begin, the one with the higher priority begins first."""
+
+    priority: Annotated[int, Field(ge=-1000, le=1000)]
+
+
 class NewComment(Body):
     body: Text
 

@@ -17,7 +17,9 @@ def queue(
     tx: Transaction, plan_id: str, purpose: Purpose, *, task_id: str | None = None, **values: Any
 ) -> str:
     """A new run of a plan, that waits for a session."""
-    of = runs.c.task_id == task_id if task_id else sa.and_(runs.c.plan_id == plan_id, runs.c.task_id.is_(None))
+    of = (
+        runs.c.task_id == task_id if task_id else sa.and_(runs.c.plan_id == plan_id, runs.c.task_id.is_(None))
+    )
     earlier = sa.select(sa.func.count()).where(of, runs.c.purpose == purpose)
     attempt = int(tx.execute(earlier).scalar_one()) + 1
     project_id = tx.get(plans, plan_id)["project_id"]

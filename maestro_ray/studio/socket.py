@@ -21,6 +21,7 @@ from maestro_ray.protocol.session import (
     ServerSession,
     SubscribeAsked,
 )
+from maestro_ray.studio import origin
 
 # A client that does not read is closed when this many frames wait for it, or when one frame has waited this many
 # seconds; the others are not held up.
@@ -160,8 +161,7 @@ class Connection:
 
 async def serve_socket(websocket: WebSocket) -> None:
     """`/app/{key}?protocol=7`: a connection from another site's page is refused before it is accepted."""
-    origin = websocket.headers.get("origin")
-    if origin is not None and origin.partition("://")[2] != websocket.headers.get("host", ""):
+    if origin.ours(websocket.headers) is False:
         await websocket.close(4009)
         return
     await Connection(websocket.app.state.studio.hub, websocket).serve()

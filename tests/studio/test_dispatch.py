@@ -212,7 +212,15 @@ async def test_what_is_over_costs_nothing_and_what_waits_costs_no_statement_each
         # one that waits can be given to nobody: nobody has the role of its task
         tx.update(t.tasks, task, role="archaeologist")
         state = "queued" if waiting else "succeeded"
-        tx.insert(t.runs, project_id=project, plan_id=plan["id"], task_id=task, purpose="execute", state=state, note="many")
+        tx.insert(
+            t.runs,
+            project_id=project,
+            plan_id=plan["id"],
+            task_id=task,
+            purpose="execute",
+            state=state,
+            note="many",
+        )
 
     def twice_as_many(tx: Transaction) -> None:
         columns = [sa.func.hex(sa.func.randomblob(16)), *list(t.runs.c)[1:]]

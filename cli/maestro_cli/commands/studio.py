@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Mapping
+from typing import Annotated
+
 import typer
 
 from maestro_cli.daemon_line import connect_or_start
@@ -30,3 +35,34 @@ def info() -> None:
 def serve() -> None:
     """Start Studio under the daemon and say where it is."""
     info()
+
+
+@app.command(
+    "open", epilog="Example: maestro studio open    or, without a browser here: maestro studio open --print"
+)
+def open_page(
+    only_print: Annotated[bool, typer.Option("--print", help="Print the link and open nothing.")] = False,
+) -> None:
+    """Open Studio's page in a browser that is signed in: the link works once, within two minutes."""
+    from maestro_ray.connection.sign_in import post_json, sign_in
+
+    home = Home.find()
+    with connect_or_start(home) as line:
+        url = line.call("studio.info")["url"]
+    link = post_json(f"{url}/api/v1/auth/page-link", {}, sign_in(home, url).access_token())
+    opened = not only_print and has_screen(os.environ, sys.platform) and _open(link["url"])
+    text = f"opened {url}" if opened else link["url"]
+    out.emit("studio", "open", "ok", text, url=link["url"], expires_in=link["expires_in"], opened=opened)
+
+
+def has_screen(environ: Mapping[str, str], platform: str) -> bool:
+    """Whether a browser can be shown here. Without a screen Python would start one for terminals, in this terminal."""
+    if "SSH_CONNECTION" in environ and "DISPLAY" not in environ:
+        return False
+    return platform in ("darwin", "win32") or "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ
+
+
+def _open(url: str) -> bool:
+    import webbrowser
+
+    return webbrowser.open(url)

@@ -53,8 +53,10 @@ async def act(call: Call) -> Any:
     return await call.change(write)
 
 
+CREATE = Rest("POST", "plans", create, Action.PLAN, "body", bodies.NewPlan, status=201)
+
 ROUTES = [
-    Rest("POST", "plans", create, Action.PLAN, "body", bodies.NewPlan, status=201),
+    CREATE,
     Rest("GET", "plans", find, Action.READ, listing=True),
     Rest("GET", "plans/{id}", show, Action.READ, t.plans, tagged=True),
     Rest("POST", "plans/{id}/{word}", act, Action.PLAN, t.plans),

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
-from maestro_ray.model.task import Aborted
+from maestro_ray.model.task import Aborted, CompletedByClient, Paused, Resumed
 from maestro_ray.studio import bodies, loop
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
@@ -28,6 +28,23 @@ async def show(call: Call) -> Any:
 
 async def abort(call: Call) -> Any:
     await call.change(loop.task_event, call.path("id"), Aborted())
+
+
+async def pause(call: Call) -> Any:
+    await call.change(loop.task_event, call.path("id"), Paused())
+
+
+async def resume(call: Call) -> Any:
+    await call.change(loop.task_event, call.path("id"), Resumed())
+
+
+async def complete(call: Call) -> Any:
+    """A person did the work and says so."""
+    await call.change(loop.task_event, call.path("id"), CompletedByClient())
+
+
+async def prioritise(call: Call) -> Any:
+    await call.change(loop.prioritise, call.path("id"), call.body.priority)
 
 
 async def add_comment(call: Call) -> Any:
@@ -56,6 +73,10 @@ ROUTES = [
     Rest("GET", "tasks", find, Action.READ, listing=True),
     Rest("GET", "tasks/{id}", show, Action.READ, t.tasks, tagged=True),
     Rest("POST", "tasks/{id}/abort", abort, Action.PLAN, t.tasks),
+    Rest("POST", "tasks/{id}/pause", pause, Action.PLAN, t.tasks),
+    Rest("POST", "tasks/{id}/resume", resume, Action.PLAN, t.tasks),
+    Rest("POST", "tasks/{id}/complete", complete, Action.PLAN, t.tasks),
+    Rest("POST", "tasks/{id}/priority", prioritise, Action.PLAN, t.tasks, bodies.Priority),
     Rest("POST", "tasks/{id}/comments", add_comment, Action.COMMENT, t.tasks, bodies.NewComment, status=201),
     Rest("GET", "tasks/{id}/comments", list_comments, Action.READ, t.tasks),
     Rest("GET", "tasks/{id}/verdicts", list_verdicts, Action.READ, t.tasks),

@@ -59,7 +59,7 @@ async def test_things_of_other_projects_are_not_there(rest: Rest, enter: Enter) 
         if "{id}" not in call.path:
             continue
         path = call.path.format(id=ids[noun], user="x", word="pause")
-        body = {name: [] if name in ("workers", "messages") else 1 if name == "epoch" else "x"
+        body = {name: [] if name in ("workers", "messages") else 1 if name in ("epoch", "priority") else "x"
                 for name, field in call.body.model_fields.items() if field.is_required()} if call.body else None  # fmt: skip
         assert await guest.refused(call.method, path, body, status=404) == "not_found", path
     for noun in ("projects", "plans", "tasks", "teams", "decisions"):
