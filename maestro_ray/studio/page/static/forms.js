@@ -19,8 +19,10 @@ export function startForms(renew) {
 
 /** Send a form and say what went wrong; whether it went well. */
 export async function send(form, button = null) {
+  // a button that is disabled would lose the focus
+  if (form.ariaBusy === "true") return false;
   const fields = new URLSearchParams(new FormData(form, button));
-  if (button) button.disabled = true;
+  form.ariaBusy = "true";
   let trouble = "";
   try {
     const answer = await fetch(form.action, { method: "POST", body: fields, headers: { "x-maestro-page": "1" } });
@@ -28,7 +30,7 @@ export async function send(form, button = null) {
   } catch {
     trouble = "Studio cannot be reached; nothing was changed";
   }
-  if (button) button.disabled = false;
+  form.ariaBusy = null;
   document.getElementById("alert").textContent = trouble;
   if (trouble) return false;
   if (form.hasAttribute("data-reset")) form.reset();
