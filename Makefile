@@ -1,8 +1,10 @@
-# make demo    run the main job on a small project made for it
-# make test    run the tests
-# make browser install what the page's tests drive Chromium with (needs node and npm)
-# make check   lint, types and the import contracts
-# make help    say this
+# make demo      run the main job on a small project made for it
+# make test      run the tests
+# make check     lint, types and the import contracts
+# make coverage  run the protocol's own tests: they must take every branch of it
+# make node      install what the tests of the wire need from npm; without it they skip
+# make browser   install what the page's tests drive Chromium with; without it they skip
+# make help      say this
 #
 # Each installs what it needs into .venv, once; after that nothing here needs a network.
 
@@ -14,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 DEMO_DIR ?=
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check browser clean
+.PHONY: help demo test check coverage node browser clean
 .DEFAULT_GOAL := help
 
 help:
@@ -35,15 +37,31 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	PYTHONPATH=.:cli $(BIN)/lint-imports
 
-browser: tests/browser/node_modules/.made
+coverage: $(VENV)/.dev
+	@echo "maestro: running the protocol's own tests, with every branch counted"
+	@$(BIN)/python -m coverage run -m pytest -q tests/protocol
+	@$(BIN)/python -m coverage report
 
-tests/browser/node_modules/.made: tests/browser/package-lock.json
-	@command -v npm >/dev/null || { echo "the page's tests need node and npm: 'apt-get install nodejs npm'" >&2; exit 1; }
-	@npm ci --prefix tests/browser --silent --no-audit --no-fund
+# npm writes this file last
+node: tests/node/node_modules/.package-lock.json
+
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json tests/node/package.json
+	@command -v npm >/dev/null || { echo "this needs npm: install it with 'apt-get install nodejs npm'" >&2; exit 1; }
+	@echo "maestro: installing Pusher's clients and a Pusher server into tests/node"
+	@cd tests/node && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# the same for the page, whose tests need Debian's package chromium too
+browser: tests/browser/node_modules/.package-lock.json
+
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json tests/browser/package.json
+	@command -v npm >/dev/null || { echo "this needs npm: install it with 'apt-get install nodejs npm'" >&2; exit 1; }
+	@echo "maestro: installing playwright-core into tests/browser"
+	@cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 clean:
-	rm -rf tests/browser/node_modules $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf tests/node/node_modules tests/browser/node_modules $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # the stamps are newer than what they were made from, or they are made again
 $(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.made

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 from maestro_ray.toml import Table, read_toml
+
+LEVELS = ("debug", "info", "warning", "error")
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,17 @@ class RoleTable:
 
 
 @dataclass(frozen=True)
+class IdentityTable:
+    """An `[identities.NAME]` table: who one is at another Studio. `insecure` allows an address of plain http."""
+
+    NAME: ClassVar[re.Pattern[str]] = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+    RULE: ClassVar[str] = "a name is made of letters, digits, - and _, and `local` is taken"
+
+    studio: str = ""
+    insecure: bool = False
+
+
+@dataclass(frozen=True)
 class Config:
     """The merged configuration: built-in defaults, then the home's file, then the repository's.
 
@@ -41,6 +55,7 @@ class Config:
     bot: str = "maestro"
     pool: int = 6
     studio_port: int = 0
+    studio_log: str = "warning"
     attempts: int = 3
     revision_cap: int = 3
     ping: float = 1.0
@@ -50,6 +65,7 @@ class Config:
     stop_grace: float = 0.7
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
     roles: Mapping[str, RoleTable] = field(default_factory=dict)
+    identities: Mapping[str, IdentityTable] = field(default_factory=dict)
 
     @classmethod
     def load(cls, home: Home, repo: Path | None = None) -> Config:
@@ -76,6 +92,13 @@ def _whole(table: Table, key: str) -> int:
     return value
 
 
+def _attempts(table: Table, key: str) -> int:
+    value = _whole(table, key)
+    if value == 0:
+        raise table.mistake(f"{key!r} must be at least 1", key)
+    return value
+
+
 def _duration(table: Table, key: str) -> float:
     value = table.number(key)
     if value == 0:
@@ -90,6 +113,13 @@ def _port(table: Table, key: str) -> int:
     return value
 
 
+def _level(table: Table, key: str) -> str:
+    value = table.text(key)
+    if value not in LEVELS:
+        raise table.mistake(f"{key!r} is one of {', '.join(LEVELS)}", key)
+    return value
+
+
 def _bot(table: Table, key: str) -> str:
     value = table.text(key).strip()
     if not value or not value.isprintable():
@@ -101,9 +131,9 @@ def _bot(table: Table, key: str) -> str:
 KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "bot": {"name": ("bot", _bot)},
     "ray": {"pool": ("pool", _whole)},
-    "studio": {"port": ("studio_port", _port)},
+    "studio": {"port": ("studio_port", _port), "log": ("studio_log", _level)},
     "team": {
-        "attempts": ("attempts", _whole),
+        "attempts": ("attempts", _attempts),
         "revision_cap": ("revision_cap", _whole),
     },
     "agents": {"stop_grace": ("stop_grace", Table.number)},
@@ -117,7 +147,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
 
 
 # these are about the machine: the daemon reads them once, before it knows of any repository
-OF_THE_HOME = ("ray", "studio", "agents", "lease")
+OF_THE_HOME = ("ray", "studio", "agents", "lease", "identities")
 
 
 def _for_a_repository(top: Table) -> None:
@@ -129,18 +159,19 @@ def _for_a_repository(top: Table) -> None:
 
 
 def _merged(config: Config, top: Table) -> Config:
-    top.only(*KEYS, "providers", "roles")
+    top.only(*KEYS, "providers", "roles", "identities")
     changes: dict[str, Any] = {}
     for name, keys in KEYS.items():
         table = top.table(name)
         table.only(*keys)
         changes |= {target: read(table, key) for key, (target, read) in keys.items() if key in table}
-    providers, roles = top.table("providers"), top.table("roles")
+    providers, roles, identities = (top.table(name) for name in ("providers", "roles", "identities"))
     return replace(
         config,
         **changes,
         providers={**config.providers, **{name: _provider(providers.table(name)) for name in providers}},
-        roles={**config.roles, **{name: _role(roles.table(name)) for name in roles}},
+        roles={**config.roles, **{name: _role(roles, name) for name in roles}},
+        identities={**config.identities, **{name: _identity(identities, name) for name in identities}},
     )
 
 
@@ -150,9 +181,37 @@ def _provider(table: Table) -> ProviderTable:
     if verdict not in ("line", "exit-code"):
         raise table.mistake('verdict is "line" or "exit-code"', "verdict")
     kind = table.text("kind", "command")
+    if kind not in ("command", "scripted") and not _of_a_package(kind):
+        raise table.mistake(
+            f"there is no kind of provider {kind!r}: command, scripted or one of a package", "kind"
+        )
     return ProviderTable(kind, tuple(table.texts("argv")), tuple(table.texts("env")), verdict)
 
 
-def _role(table: Table) -> RoleTable:
+def _of_a_package(kind: str) -> bool:
+    from importlib.metadata import entry_points
+
+    return bool(entry_points(group="maestro.providers", name=kind))
+
+
+def _role(roles: Table, name: str) -> RoleTable:
+    table = roles.table(name)
+    # a worker of the role `lead` would be given the lead's own runs
+    if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+        why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
+        raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
     table.only("provider", "skills")
     return RoleTable(table.text("provider"), tuple(table.texts("skills")))
+
+
+def _identity(tables: Table, name: str) -> IdentityTable:
+    if not IdentityTable.NAME.fullmatch(name) or name == "local":
+        raise tables.mistake(f"{name!r} cannot be the name of an identity: {IdentityTable.RULE}", name)
+    table = tables.table(name)
+    table.only("studio", "insecure")
+    if "studio" not in table:
+        raise table.mistake("a studio is missing: its address")
+    studio = table.text("studio")
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", studio):
+        raise table.mistake("'studio' is an address, for example https://studio.example.com", "studio")
+    return IdentityTable(studio.rstrip("/"), table.flag("insecure", False))

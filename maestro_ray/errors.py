@@ -7,6 +7,7 @@ MaestroError
 │   │   ├── ConfigError              a configuration file, with line and column
 │   │   ├── UnknownRole, NoWorkers, BadProvider, GoalNeedsAgent
 │   ├── NotARepository, EmptyRepository, BareRepository, GitFailed, GitMissing, NotWritable
+│   ├── OutputFailed                 what they want to read cannot be written
 │   ├── BadRemote                    an address of `origin` that names no project
 │   ├── BranchInUse, RefMoved        somebody else works on a branch; nothing was changed
 │   ├── NotFound                     a team, plan, task, decision that does not exist
@@ -25,8 +26,10 @@ MaestroError
 ├── Reported                  another process said so (kind, message, hint and exit code travel with it)
 └── Fault                        ours
     ├── DaemonUnavailable, DaemonRunning, RayMissing, StartFailed, PortTaken
+    │   └── DaemonStopping           somebody asked it to stop
     ├── IllegalEvent                 a state machine has no such arrow
     ├── Unauthenticated
+    ├── KeyringFailed                the system's keyring
     ├── JournalBroken
     └── InternalError                a mistake of maestro's own
 
@@ -153,6 +156,13 @@ class BareRepository(UserError):
 
     template = "{0} is a bare repository"
     hint_template = "clone it and run maestro in the clone"
+
+
+class OutputFailed(UserError):
+    """`OutputFailed(reason)`."""
+
+    template = "the output cannot be written: {0}"
+    hint_template = "what was done is done; only its words are lost"
 
 
 class GitFailed(UserError):
@@ -309,6 +319,17 @@ class DaemonUnavailable(Fault):
     hint_template = "start it with `maestro daemon start`; what it wrote last: `maestro daemon logs`"
 
 
+class DaemonStopping(DaemonUnavailable):
+    """Somebody asked it to stop while this was waited for."""
+
+    def __str__(self) -> str:
+        return "the maestro daemon is being stopped"
+
+    @property
+    def hint(self) -> str:
+        return "try again when it has stopped"
+
+
 class DaemonRunning(Fault):
     """`DaemonRunning(pid)`: another daemon owns this state directory."""
 
@@ -344,9 +365,23 @@ class IllegalEvent(Fault):
 
 
 class Unauthenticated(Fault):
-    """`Unauthenticated(reason)`."""
+    """`Unauthenticated(reason, hint)`."""
 
     template = "not signed in: {0}"
+
+    @property
+    def hint(self) -> str:
+        if len(self.args) > 1:
+            return str(self.args[1])
+        return (
+            "sign in with `maestro auth INVITE`; somebody who may invite gets one from `maestro auth invite`"
+        )
+
+
+class KeyringFailed(Fault):
+    """`KeyringFailed(reason)`."""
+
+    template = "the system's keyring cannot be used: {0}"
 
 
 class JournalBroken(Fault):

@@ -70,6 +70,10 @@ class Home:
     def studio(self) -> Path:
         return self.root / "studio"
 
+    @property
+    def identities(self) -> Path:
+        return self.root / "identities"
+
     def prepare(self) -> None:
         """Create the directories, private to this user. Raises `NotWritable`."""
         try:
@@ -81,6 +85,7 @@ class Home:
                 self.logs,
                 self.worktrees,
                 self.studio,
+                self.identities,
             ):
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path in (self.root, self.run):
@@ -125,6 +130,8 @@ def _make_private(path: Path) -> None:
     """Refuse a directory somebody else could have laid out for us, and close ours to others."""
     for part in (path, path.parent) if path.parent.name == f"maestro-{os.getuid()}" else (path,):
         info = part.lstat()
+        if stat.S_ISLNK(info.st_mode):
+            raise NotWritable(str(part), "it is a symbolic link; name the directory itself")
         if not stat.S_ISDIR(info.st_mode) or info.st_uid != os.getuid():
             raise NotWritable(str(part), "it is not a directory of yours")
         if stat.S_IMODE(info.st_mode) & 0o077:

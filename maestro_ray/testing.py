@@ -30,7 +30,7 @@ from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.doorkeeper import Doorkeeper
-from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.socket import LARGEST_MESSAGE, Hub
 from maestro_ray.studio.store import Store
 from maestro_ray.studio.studio import Studio
 
@@ -252,6 +252,7 @@ class LocalStudio:
                 log_level="warning",
                 access_log=False,
                 ws="websockets-sansio",
+                ws_max_size=LARGEST_MESSAGE,
                 timeout_graceful_shutdown=1,
             )
         )

@@ -43,7 +43,7 @@ def test_the_repository_wins_over_the_home_key_by_key(home):
 
 
 def test_every_key_can_be_set(home):
-    values = {"name": '"ada"', "port": "4711"}
+    values = {"name": '"ada"', "port": "4711", "log": '"info"'}
     for table, keys in KEYS.items():
         for key, (field, _) in keys.items():
             config = load(home, f"[{table}]\n{key} = {values.get(key, 7)}\n")
@@ -63,8 +63,23 @@ def test_roles_make_worker_roles(home):
         ("[tema]\n", 1, 1, "unknown key 'tema' (did you mean team?)"),
         ('[team]\nattempts = "3"\n', 2, 1, "'attempts' must be a whole number, not a string"),
         ("[team]\nattempts = -1\n", 2, 1, "'attempts' cannot be negative"),
+        ("[team]\nattempts = 0\n", 2, 1, "'attempts' must be at least 1"),
+        ("[roles.lead]\n", 1, 1, "'lead' cannot be the name of a worker role: that is maestro's own"),
+        (
+            '[roles."a b"]\n',
+            1,
+            1,
+            "'a b' cannot be the name of a worker role: use small letters, digits and '-'",
+        ),
+        (
+            '[providers.x]\nkind = "nope"\n',
+            2,
+            1,
+            "there is no kind of provider 'nope': command, scripted or one of a package",
+        ),
         ("[lease]\nping = 0\n", 2, 1, "'ping' must be more than 0 seconds"),
         ("[studio]\nport = 70000\n", 2, 1, "'port' is a port, 0 to 65535"),
+        ('[studio]\nlog = "loud"\n', 2, 1, "'log' is one of debug, info, warning, error"),
         ('[bot]\nname = " "\n', 2, 1, "'name' must be a name"),
         ('[providers.x]\nverdict = "maybe"\n', 2, 1, 'verdict is "line" or "exit-code"'),
         ("a = \n", 1, 5, "Invalid value"),

@@ -43,7 +43,7 @@ def test_a_run_directory_that_is_a_link_is_refused(tmp_path):
     """Somebody else could have laid it out."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(NotWritable, match="not a directory of yours"):
+    with pytest.raises(NotWritable, match="is a symbolic link"):
         Home(tmp_path / "home", tmp_path / "run").prepare()
 
 

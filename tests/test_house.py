@@ -47,6 +47,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/studio/api/projects.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/runs.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/sessions.py": "tests/studio/api/test_table.py",
+    "maestro_ray/studio/api/steering.py": "tests/studio/test_inbox.py",
     "maestro_ray/studio/api/tasks.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/teams.py": "tests/studio/api/test_table.py",
     "maestro_ray/studio/api/wire.py": "tests/studio/api/test_table.py",
@@ -56,7 +57,6 @@ TESTED_ELSEWHERE = {
     "cli/maestro_cli/commands/demo.py": "tests/e2e/test_demo.py",
     "cli/maestro_cli/commands/disconnect.py": "tests/e2e/test_bad_input.py",
     "cli/maestro_cli/commands/steer.py": "tests/e2e/test_team.py",
-    "cli/maestro_cli/commands/studio.py": "tests/e2e/test_lifecycle.py",
     "cli/maestro_cli/commands/team.py": "tests/e2e/test_bad_input.py",
     "cli/maestro_cli/daemon_line.py": "tests/e2e/test_lifecycle.py",
     "cli/maestro_cli/render/watch.py": "tests/e2e/test_team.py",
@@ -84,6 +84,8 @@ def test_starting_the_program_loads_nothing_heavy():
         "asyncio",
         "rich",
         "uvicorn",
+        "keyring",
+        "tomlkit",
     }
     assert loaded & heavy == set()
 
@@ -99,7 +101,8 @@ def test_the_daemon_loads_nothing_heavy():
     )
 
     assert (
-        loaded & {"ray", "starlette", "httpx", "sqlalchemy", "websockets", "pydantic", "typer", "sqlite3"}
+        loaded
+        & {"ray", "starlette", "httpx", "sqlalchemy", "websockets", "pydantic", "typer", "sqlite3", "keyring"}
         == set()
     )
 
@@ -195,5 +198,5 @@ def test_the_project_names_no_machine_and_no_index():
     )
     for name in filter(None, listed.split("\0")):
         path = ROOT / name
-        if path.is_file() and path.suffix in (".py", ".md", ".toml", ".txt", ".yaml", ""):
+        if path.is_file() and path.suffix in (".py", ".md", ".toml", ".txt", ".yaml", ".json", ".mjs", ""):
             assert not wrong.search(path.read_text("utf-8", "replace")), name

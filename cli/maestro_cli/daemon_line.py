@@ -20,6 +20,29 @@ def connect(home: Home) -> Line:
     return Line(home.daemon_socket)
 
 
+def connect_to_teams(home: Home) -> Line:
+    """The line to the daemon that looks after the teams that run; what a killed one left is taken over by a new one.
+
+    Raises `DaemonUnavailable` when nothing of this home runs.
+    """
+    try:
+        return connect(home)
+    except DaemonUnavailable:
+        if not ray_runs_on(home):
+            raise
+    return connect_or_start(home)
+
+
+def ray_runs_on(home: Home) -> bool:
+    """Whether a daemon that was killed left its Ray node running, and with it its teams."""
+    if not (home.run / "node.json").exists():
+        return False
+    from maestro_ray.daemon.ray_node import kept
+
+    left = kept(home)
+    return left is not None and left.running()
+
+
 def connect_or_start(home: Home) -> Line:
     """The line to the daemon, which is started when there is none. Raises `StartFailed` or what it said was wrong."""
     try:
@@ -42,7 +65,7 @@ def _start(home: Home) -> None:
     from maestro_ray.agent.environment import allowed
 
     env = {
-        **allowed(os.environ, ["PYTHONPATH", "LD_LIBRARY_PATH", "MAESTRO_LOG"]),
+        **allowed(os.environ, ["PYTHONPATH", "LD_LIBRARY_PATH", "MAESTRO_LOG", "DBUS_SESSION_BUS_ADDRESS"]),
         "MAESTRO_HOME": str(home.root),
     }
     reading, writing = os.pipe()

@@ -7,11 +7,12 @@ import sys
 from typing import Annotated
 
 import typer
-from typer._click.exceptions import ClickException
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
 from typer._click.exceptions import UsageError as ClickUsageError
 
-from maestro_cli import invocation
+from maestro_cli import invocation, streams
 from maestro_cli.commands import (
+    auth,
     connect,
     daemon,
     decide,
@@ -24,7 +25,7 @@ from maestro_cli.commands import (
     version,
 )
 from maestro_cli.render import out
-from maestro_ray.errors import InternalError, MaestroError, UsageError
+from maestro_ray.errors import InternalError, MaestroError, OutputFailed, UsageError
 
 app = typer.Typer(
     name="maestro",
@@ -36,7 +37,7 @@ app = typer.Typer(
     epilog="Every command takes --json (or --output-format json), -C DIR and --debug.",
 )
 
-for module in (team, steer, decide, status, connect, disconnect, daemon, studio, demo, version):
+for module in (team, steer, decide, status, connect, disconnect, auth, daemon, studio, demo, version):
     module.register(app)
 
 
@@ -58,41 +59,53 @@ def _root(
 
 def run(arguments: list[str]) -> int:
     """One invocation; the exit code: 0 done, 1 failed, 2 bad usage, 130 interrupted."""
+    invocation.current = invocation.form_of_errors(arguments, os.environ)
     try:
         invocation.current, rest = invocation.split(arguments, os.environ)
         answer = app(rest, prog_name="maestro", standalone_mode=False)
     except MaestroError as error:
         if invocation.current.debug:
             raise
-        out.fail(error)
-        return out.exit_code(error)
+        return _failed(error)
+    except NoArgsIsHelpError as error:
+        return _failed(UsageError(f"{_words(error)} needs a command", _hint(error)))
     except ClickUsageError as error:
-        out.fail(UsageError(error.format_message(), _hint(error)))
-        return 2
+        return _failed(UsageError(error.format_message(), _hint(error)))
     except ClickException as error:
         out.fail(UsageError(error.format_message(), ""))
         return 1
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:
-        # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except streams.ReaderGone:
         return 0
     except Exception as error:
         if invocation.current.debug:
             raise
-        out.fail(InternalError(f"{type(error).__name__}: {error}"))
-        return 1
+        return _failed(InternalError(f"{type(error).__name__}: {error}"))
     return answer if isinstance(answer, int) else 0
 
 
+def _failed(error: MaestroError) -> int:
+    # where results cannot be written, an error in their form could not be read either
+    out.fail(error, as_json=invocation.current.json and not isinstance(error, OutputFailed))
+    return out.exit_code(error)
+
+
+def _words(error: ClickUsageError) -> str:
+    return error.ctx.command_path if error.ctx else "maestro"
+
+
 def _hint(error: ClickUsageError) -> str:
-    name = error.ctx.command_path if error.ctx else "maestro"
-    return f"see `{name} --help`"
+    return f"see `{_words(error)} --help`"
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    streams.prepare()
+    try:
+        code = run(sys.argv[1:])
+    except streams.ReaderGone:  # of the error itself
+        code = 1
+    sys.exit(code)
 
 
 if __name__ == "__main__":

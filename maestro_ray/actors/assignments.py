@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from maestro_ray.actors.live_team import Assignment, LiveTeam
-from maestro_ray.actors.messages import Assign, Withdraw
+from maestro_ray.actors.mail import PeerGone
+from maestro_ray.actors.messages import Assign, ClearSteering, Say, Steer, Withdraw
 from maestro_ray.errors import MaestroError, StudioUnavailable, Unauthenticated
 from maestro_ray.model import run as run_machine
 from maestro_ray.model.run import Purpose
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# events about what people said to a team
+INBOX = ("steering.added", "steering.cleared", "message.posted")
 # how long Studio is left alone when it did not answer, in seconds
 PATIENCE = 0.5
 
@@ -31,10 +34,16 @@ class Assignments:
     def on_event(self, channel: str, method: str, params: dict[str, Any]) -> None:
         """Something was said on a channel."""
         for team in list(self._connections.teams.values()):
-            if channel == team.record.channel_name and method == "run.dispatched":
-                self._connections.spawn(self._claim(team, params["run"]["session_id"], params["run"]["id"]))
+            if channel == team.record.channel_name:
+                self._team_event(team, method, params)
             elif channel == f"private-project.{team.record.project}":
                 self._project_event(team, method, params)
+
+    def _team_event(self, team: LiveTeam, method: str, params: dict[str, Any]) -> None:
+        if method == "run.dispatched":
+            self._connections.spawn(self._claim(team, params["run"]["session_id"], params["run"]["id"]))
+        elif method in INBOX and params["item"]["status"] == "pending":
+            self._connections.spawn(self._take_inbox(team))
 
     def _project_event(self, team: LiveTeam, method: str, params: dict[str, Any]) -> None:
         body = {key: value for key, value in params.items() if key not in ("id", "n")}
@@ -53,7 +62,9 @@ class Assignments:
         gone = (run_machine.State.CANCELLED, run_machine.State.INTERRUPTED)
         if held is not None and run["state"] in gone and run["epoch"] > held["epoch"]:
             del team.runs[run["id"]]
-            self._connections.courier.tell(team.record.lead, Withdraw(run["id"], held["session_id"]))
+            self._connections.courier.tell(
+                team.record.lead, Withdraw(run["id"], held["session_id"], held["epoch"])
+            )
         over = run["state"] in run_machine.OVER
         if over and run["purpose"] == Purpose.RELEASE_CLEANUP and run["plan_id"] in team.open_plans:
             self._connections.spawn(self._plan_over(team, run["plan_id"]))
@@ -84,6 +95,7 @@ class Assignments:
         for team in self._connections.teams.values():
             if channel == team.record.channel_name:
                 self._connections.spawn(self.catch_up(team))
+                self._connections.spawn(self._take_inbox(team))
             elif channel == f"private-project.{team.record.project}":
                 self._connections.spawn(self._look_at_plans(team))
 
@@ -92,6 +104,17 @@ class Assignments:
         runs = await self.from_studio(f"agent-sessions/{team.record.session}/spawn-queue")
         for run in runs:
             await self._claim(team, run["session_id"], run["id"])
+
+    async def _take_inbox(self, team: LiveTeam) -> None:
+        """Take to the channel what people said in Studio; it comes back through the mirror and is pending no longer."""
+        async with team.inbox:
+            for item in await self.from_studio(f"teams/{team.record.id}/inbox"):
+                if team.ending is not None:
+                    return
+                try:
+                    await self._connections.courier.insist(team.record.channel, _said(item))
+                except PeerGone:
+                    return  # the team is over, or a new life will look again
 
     async def from_studio(self, path: str) -> Any:
         """As `StudioClient.get`, however long Studio is away."""
@@ -132,3 +155,14 @@ class Assignments:
         """A team without a plan of its own takes up each that it is given work of, and goes on when it is over."""
         if team.record.serves_all and plan_id not in team.record.plans:
             await self._connections.add_plan(team, plan_id)
+
+
+def _said(item: Mapping[str, Any]) -> Steer | ClearSteering | Say:
+    """A row of the inbox as a letter to the channel."""
+    match item["kind"]:
+        case "directive":
+            return Steer(item["id"], item["body"]["text"])
+        case "cleared":
+            return ClearSteering(item["id"], tuple(item["body"].get("directives", ())))
+        case _:
+            return Say(item["id"], item["body"]["text"])

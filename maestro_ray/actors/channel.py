@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,14 @@ from maestro_ray.actors.messages import (
     DirectivesCleared,
     Members,
     Post,
+    Say,
     Steer,
     Text,
 )
 from maestro_ray.actors.threads import ended, in_thread
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent
+from maestro_ray.ids import new_id
 from maestro_ray.journal import Entry, Journal
 from maestro_ray.model import steering
 
@@ -46,8 +48,6 @@ PATIENCE = 0.5
 FAREWELL = 2.0
 
 OPERATOR = "operator"
-# messages that are steering; only the channel itself writes them
-_HARD = ("directive", "accepted", "receipt", "cleared")
 
 
 class Channel:
@@ -65,9 +65,9 @@ class Channel:
         self._members = {
             name: slot for name, slot in part.team.slots.items() if name not in ("lead", "channel")
         }
-        self._directives: dict[str, steering.Directive] = {}
-        # the number of each directive's message: a reply that is lost can be given again
-        self._steered: dict[str, asyncio.Future[int] | int] = {}
+        self._directives: Mapping[str, steering.Directive] = {}
+        # the number of what the operator said, by its id: a reply that is lost can be given again
+        self._heard: dict[str, asyncio.Future[int] | int] = {}
         self._last_clear: asyncio.Future[int] | int = 0
         self._wakes: dict[str, asyncio.Event] = {}
         self._readers: list[asyncio.Task[None]] = []
@@ -101,8 +101,8 @@ class Channel:
 
     def _read_journal(self) -> None:
         """Everything hard, as the journal has it."""
-        self._directives.clear()
-        self._steered.clear()
+        self._directives = {}
+        self._heard.clear()
         self._recent.clear()
         for entry in self._journal.read():
             self._replay(entry)
@@ -119,8 +119,10 @@ class Channel:
                 return self._post(who, kind, body)
             case Steer(identifier, text):
                 return self._steer(identifier, text)
-            case ClearSteering():
-                return self._clear()
+            case ClearSteering(identifier, directives):
+                return self._clear(identifier, directives)
+            case Say(identifier, text):
+                return self._once(identifier, "said", {"text": text})
             case Delivered():
                 return self._delivered(message)
             case Members(slots):
@@ -136,7 +138,7 @@ class Channel:
 
     def _post(self, sender: str, kind: str, body: Mapping[str, Any]) -> asyncio.Future[int]:
         """What a member says is a message and nothing else: it can neither steer nor speak as the operator."""
-        if kind in _HARD or sender == OPERATOR:
+        if kind in steering.KINDS or sender == OPERATOR:
             raise IllegalEvent("channel", "any", f"a message {kind!r} of {sender}")
         return self._append(kind, body, sender)
 
@@ -207,12 +209,17 @@ class Channel:
     # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _steer(self, identifier: str, text: str) -> asyncio.Future[int] | int:
-        if identifier in self._steered:
-            return self._steered[identifier]
-        body = {"id": identifier, "text": text, "workers": sorted(self._members)}
-        done = self._append("directive", body, OPERATOR)
-        self._steered[identifier] = done
-        self._when_durable(done, lambda: self._direct(self._directives[identifier]))
+        body = {"text": text, "workers": sorted(self._members)}
+        return self._once(identifier, "directive", body, lambda: self._direct(self._directives[identifier]))
+
+    def _once(
+        self, identifier: str, kind: str, body: Mapping[str, Any], then: Callable[[], None] = lambda: None
+    ) -> asyncio.Future[int] | int:
+        """What the operator says under an id is heard once, however often it is repeated."""
+        if identifier in self._heard:
+            return self._heard[identifier]
+        done = self._heard[identifier] = self._append(kind, {"id": identifier, **body}, OPERATOR)
+        self._when_durable(done, then)
         return done
 
     def _when_durable(self, done: asyncio.Future[int], then: Callable[[], None]) -> None:
@@ -240,48 +247,29 @@ class Channel:
         body = {"directive": message.directive, "worker": message.worker, "how": message.how}
         return self._append("receipt", body, message.worker)
 
-    def _clear(self) -> asyncio.Future[int] | int:
-        if not self._active():
+    def _clear(self, identifier: str, directives: Sequence[str]) -> asyncio.Future[int] | int:
+        if not identifier and not steering.active(self._directives):
             return self._last_clear
-        done = self._last_clear = self._append("cleared", {}, OPERATOR)
-        self._when_durable(done, self._tell_cleared)
+        body = {"directives": list(directives)} if directives else {}
+        done = self._last_clear = self._once(identifier or new_id(), "cleared", body, self._tell_cleared)
         return done
 
     def _tell_cleared(self) -> None:
-        kept = tuple(directive.id for directive in self._active())
+        kept = tuple(directive.id for directive in steering.active(self._directives))
         for slot in self._members.values():
             self._courier.tell(slot, DirectivesCleared(kept))
 
     def _set_members(self, slots: Mapping[str, str]) -> None:
         self._members = dict(slots)
-        for directive in self._active():
+        for directive in steering.active(self._directives):
             for worker in sorted(set(slots) - set(directive.receipts)):
                 self._append("accepted", {"directive": directive.id, "worker": worker})
             self._direct(self._directives[directive.id])
 
-    def _active(self) -> list[steering.Directive]:
-        return [d for d in self._directives.values() if d.state is steering.DirectiveState.ACTIVE]
-
     def _replay(self, entry: Entry) -> None:
         """What an entry does to the steering; both when it is written and when it is read again."""
-        body, at = entry.body, entry.at
-        match entry.kind:
-            case "directive":
-                directive = steering.Directive(body["id"], body["text"], at)
-                for worker in body["workers"]:
-                    directive = steering.apply(directive, steering.Accepted(worker), at)
-                self._directives[body["id"]] = directive
-                self._steered[body["id"]] = entry.number
-            case "accepted":
-                self._apply(body["directive"], steering.Accepted(body["worker"]), at)
-            case "receipt":
-                self._apply(
-                    body["directive"], steering.Delivered(body["worker"], steering.How(body["how"])), at
-                )
-            case "cleared":
-                self._last_clear = entry.number
-                for directive in self._active():
-                    self._apply(directive.id, steering.Cleared(), at)
-
-    def _apply(self, identifier: str, event: steering.Event, at: float) -> None:
-        self._directives[identifier] = steering.apply(self._directives[identifier], event, at)
+        self._directives = steering.told(self._directives, entry.kind, entry.body, entry.at)
+        if entry.sender == OPERATOR and "id" in entry.body:
+            self._heard[entry.body["id"]] = entry.number
+        if entry.kind == "cleared":
+            self._last_clear = entry.number

@@ -36,6 +36,7 @@ from maestro_ray.actors.mirror import Mirror
 from maestro_ray.actors.outbox import Outbox
 from maestro_ray.actors.pool import Place, Pool, SlotActors
 from maestro_ray.actors.result import team_result
+from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.actors.threads import in_thread
@@ -129,6 +130,7 @@ class Connections:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for team in self.teams.values():
             await team.mirror.close(within=0.0)
+            await team.stream.close()
         self.courier.close()
         await self.studio.close()
         await in_thread(self._journal.close)
@@ -174,6 +176,7 @@ class Connections:
             ending[entry.body["id"]] = entry.body["reason"]
         elif entry.kind == "team.ended" and (ended := self.teams.pop(entry.body["id"], None)):
             ended.mirror.cancel()
+            ended.stream.cancel()
             self.socket.unsubscribe(ended.record.channel_name)
             for slot in ended.record.slots.values():
                 self.pool.drop(slot)
@@ -184,7 +187,9 @@ class Connections:
             known.record = record
             team = known
         else:
-            team = self.teams[record.id] = LiveTeam(record, env, Mirror(record.id, self.studio.post))
+            team = self.teams[record.id] = LiveTeam(
+                record, env, Mirror(record.id, self.studio.post), Stream(self.studio.post)
+            )
         parts = record.parts(self.home, self.config, env)
         for member, slot in record.slots.items():
             place = self.pool.add(slot)
@@ -265,6 +270,7 @@ class Connections:
             )
             team.seen = entry.number
         team.mirror.add(fresh)
+        team.stream.add(delivery.texts)
         if delivery.dropped:
             team.happenings.add("text.dropped", self.clock.wall(), count=delivery.dropped)
         for text in delivery.texts:
@@ -407,6 +413,7 @@ class Connections:
         await self._leave(record.channel)
         await asyncio.to_thread(sweep, f"{self.home.instance}:{record.id}:")
         await team.mirror.close(within=2.0)
+        await team.stream.close()
         with logged("ending a team: Studio"):
             await self.studio.delete(f"teams/{record.id}")
         with logged("ending a team: the directories"):

@@ -52,7 +52,10 @@ class Lead:
         self._busy: dict[str, str] = {}
         self._queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
         self._seen: set[tuple[str, int]] = set()
-        self._withdrawn: set[str] = set()
+        # the last epoch of each run that is no longer ours
+        self._withdrawn: dict[str, int] = {}
+        self._held: Mapping[str, Any] | None = None
+        self._doing: asyncio.Task[Outcome] | None = None
         self._working: asyncio.Task[None] | None = None
         members = tuple(machine.Member(name, role, session) for name, role, session in part.members)
         team = machine.Team(part.team.id, part.team.name)
@@ -165,23 +168,39 @@ class Lead:
     def _withdraw(self, message: Withdraw) -> None:
         """To whoever holds the session; whether they work on it already is theirs to know."""
         if message.session == self._part.session:
-            self._withdrawn.add(message.run)
+            self._withdrawn[message.run] = message.epoch
+            if self._doing is not None and self._held is not None and self._is_withdrawn(self._held):
+                self._doing.cancel()
         elif name := self._sessions.get(message.session):
             self._courier.tell(self._slots[name], message)
+
+    def _is_withdrawn(self, assignment: Mapping[str, Any]) -> bool:
+        return bool(assignment["epoch"] <= self._withdrawn.get(assignment["id"], -1))
 
     async def _work_through(self) -> None:
         while True:
             assignment = await self._queue.get()
-            if assignment["id"] in self._withdrawn:
-                self._withdrawn.discard(assignment["id"])
-                continue
-            self.run = assignment["id"]
-            self._post("run.started", **about(assignment))
-            outcome = await self._do(assignment)
-            report = Report(assignment["id"], assignment["epoch"], outcome.action, outcome.body)
-            await self._courier.insist(CONNECTIONS, report)
-            self._post("run.ended", **about(assignment), action=outcome.action, summary=outcome.summary)
-            self.run = ""
+            if not self._is_withdrawn(assignment):
+                self.run, self._held = assignment["id"], assignment
+                self._post("run.started", **about(assignment))
+                await self._work_on(assignment)
+                self.run, self._held, self._doing = "", None, None
+
+    async def _work_on(self, assignment: Mapping[str, Any]) -> None:
+        """To its end and its report, or until it is withdrawn; then Studio is told nothing, the team is."""
+        self._doing = asyncio.get_running_loop().create_task(self._do(assignment))
+        try:
+            await asyncio.wait([self._doing])
+        except asyncio.CancelledError:
+            await ended(self._doing)
+            raise
+        if self._doing.cancelled():
+            self._post("run.withdrawn", **about(assignment), summary="withdrawn")
+            return
+        outcome = self._doing.result()
+        report = Report(assignment["id"], assignment["epoch"], outcome.action, outcome.body)
+        await self._courier.insist(CONNECTIONS, report)
+        self._post("run.ended", **about(assignment), action=outcome.action, summary=outcome.summary)
 
     async def _do(self, assignment: Mapping[str, Any]) -> Outcome:
         try:

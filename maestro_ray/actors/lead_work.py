@@ -12,7 +12,7 @@ from maestro_ray.actors.outcome import Outcome
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent import process
 from maestro_ray.agent.environment import allowed
-from maestro_ray.errors import MaestroError
+from maestro_ray.errors import MaestroError, RefMoved
 from maestro_ray.model.run import Purpose
 from maestro_ray.workspace.epic import bootstrap_epic
 from maestro_ray.workspace.merge import AlreadyMerged, MergeConflict, advance
@@ -62,7 +62,16 @@ class LeadWork:
     def _merge(self, assignment: Assignment) -> Outcome:
         plan, task = assignment["plan"], assignment["task"]
         message = self._message(f"Merge: {task['title']}", assignment)
-        result = advance(self._worktrees(), MERGE_TREE, plan["epic_branch"], assignment["commit"], message)
+        branch, head = plan["epic_branch"], plan["epic_head"]
+        try:
+            result = advance(self._worktrees(), MERGE_TREE, branch, head, assignment["commit"], message)
+        except RefMoved as moved:
+            ref, _, actual = moved.args
+            reason = (
+                f"{branch} holds commits that nobody has reviewed: it is at {actual[:12]}, not at {head[:12]}"
+            )
+            back = f"git -C {shlex.quote(self._part.team.repo)} update-ref {ref} {head} {actual}"
+            return Outcome.failed(f"{reason}. To put it back: {back}", hold=True)
         if isinstance(result, MergeConflict):
             return Outcome.failed(result.reason)
         how = "was merged already" if isinstance(result, AlreadyMerged) else "merged"
@@ -139,7 +148,9 @@ class LeadWork:
                 deleted += 1
             elif repo.git.ask("rev-parse", "--verify", "-q", f"refs/heads/{branch}"):
                 kept += 1
-        return Outcome.completed(f"{deleted} branches deleted, {kept} kept", deleted=deleted, kept=kept)
+        return Outcome.completed(
+            f"{deleted} branch{'es' if deleted != 1 else ''} deleted, {kept} kept", deleted=deleted, kept=kept
+        )
 
     def _delete_if_done(self, repo: Repo, branch: str, assignment: Assignment) -> bool:
         plan = assignment["plan"]

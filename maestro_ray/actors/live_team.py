@@ -8,6 +8,7 @@ from typing import Any
 
 from maestro_ray.actors.happenings import Happenings
 from maestro_ray.actors.mirror import Mirror
+from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.team_record import TeamRecord
 
 Assignment = Mapping[str, Any]
@@ -16,10 +17,13 @@ Assignment = Mapping[str, Any]
 class LiveTeam:
     """Soft state but for the record. `runs` are claimed and not yet reported, by id; `seen` is the last message."""
 
-    def __init__(self, record: TeamRecord, env: Mapping[str, str], mirror: Mirror) -> None:
+    def __init__(self, record: TeamRecord, env: Mapping[str, str], mirror: Mirror, stream: Stream) -> None:
         self.record = record
         self.env = env
         self.mirror = mirror
+        self.stream = stream
+        # what came in is taken to the channel in its order
+        self.inbox = asyncio.Lock()
         self.happenings = Happenings()
         self.runs: dict[str, Assignment] = {}
         self._reported: dict[str, int] = {}

@@ -125,10 +125,11 @@ class Assign:
 
 @dataclass(frozen=True)
 class Withdraw:
-    """The run is no longer this session's; stop it and report nothing."""
+    """The run, as it was handed over under this epoch, is no longer this session's; stop it and report nothing."""
 
     run: str
     session: str
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,18 @@ class Steer:
 
 @dataclass(frozen=True)
 class ClearSteering:
-    pass
+    """These directives are over, or all that there are. Under an id it is done once. The reply is its number."""
+
+    id: str = ""
+    directives: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Say:
+    """What the operator says to everybody who reads the channel; `id` as above. The reply is its number."""
+
+    id: str
+    text: str
 
 
 @dataclass(frozen=True)

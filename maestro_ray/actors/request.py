@@ -12,14 +12,16 @@ from maestro_ray.config import Config
 from maestro_ray.errors import BadProvider, NoWorkers, UnknownRole, UsageError
 from maestro_ray.home import Home
 from maestro_ray.model.plan_file import PlanDraft, from_json
-from maestro_ray.model.skill import proficiency
+from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.providers.command import Command
 from maestro_ray.providers.registry import build, resolve
+from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
 
 BUILT_IN_ROLES = ("dev", "review", "test")
+LARGEST_TEAM = 1000  # workers; Studio allocates no more at once
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -68,11 +70,11 @@ class Asked:
 def check(asked: Asked, home: Home) -> TeamRequest:
     """The request, or the first thing that is wrong with it as an error. Blocks: it runs git and reads files."""
     _check_types(asked)
-    repo = Repo.open(Path(asked.repo))
+    repo = _open(asked.repo)
     config = Config.load(home, repo.root)
     roles = _roles(asked, config)
     draft = from_json(asked.plan) if asked.plan is not None else None
-    base = asked.base or (draft.base if draft else "") or repo.default_base()
+    base = (asked.base or (draft.base if draft else "") or repo.default_base()).removeprefix("refs/heads/")
     repo.tip(base)
     providers = _providers(asked, config, roles, repo)
     skills = {role: _skills(role, config.roles[role].skills) for role in roles if role in config.roles}
@@ -90,6 +92,18 @@ def check(asked: Asked, home: Home) -> TeamRequest:
         asked.env,
         config,
     )
+
+
+def _open(path: str) -> Repo:
+    repo = Repo.open(Path(path))
+    try:
+        str(repo.root).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"the path {presentable(str(repo.root))} is not UTF-8, which agents and Studio need",
+            "rename the directory, or clone the repository to another place",
+        ) from None
+    return repo
 
 
 def _check_types(asked: Asked) -> None:
@@ -118,13 +132,14 @@ def check_name(name: str, whose: str) -> str:
 
 
 def _roles(asked: Asked, config: Config) -> dict[str, int]:
-    # a worker of the role `lead` would be given the lead's own runs
-    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in (*BUILT_IN_ROLES, "lead"))]
+    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in BUILT_IN_ROLES)]
     for role in (*asked.roles, *asked.providers):
         if role not in known:
             raise UnknownRole(role, ", ".join(known))
     if negative := next((role for role, count in asked.roles.items() if count < 0), ""):
         raise UsageError(f"the number of {negative} workers cannot be negative", "")
+    if sum(asked.roles.values()) > LARGEST_TEAM:
+        raise UsageError(f"a team has at most {LARGEST_TEAM} workers", "start several teams")
     roles = {role: count for role, count in asked.roles.items() if count > 0}
     if not roles and not asked.alone:
         raise NoWorkers
@@ -150,10 +165,8 @@ def _providers(asked: Asked, config: Config, roles: Mapping[str, int], repo: Rep
 
 
 def _skills(role: str, words: tuple[str, ...]) -> dict[str, int]:
-    """`python` or `python:4` each."""
-    pairs = (word.partition(":") for word in words)
     try:
-        return {name.strip(): proficiency(level.strip() or 3) for name, _, level in pairs}
+        return read_skills(words)
     except ValueError as bad:
         raise UsageError(f"[roles.{role}] skills: {bad}", 'for example skills = ["python:4"]') from None
 
@@ -171,6 +184,11 @@ def _can_be_done(
         role for role, spec in providers.items() if spec.kind == "command" and Command(spec).needs_test
     ]
     for task in draft.tasks:
+        if task.role == "lead":
+            raise UsageError(
+                f"task {task.key!r} is for the lead, who takes no tasks",
+                "give it to another role, for example dev",
+            )
         if task.role not in roles:
             raise UsageError(
                 f"task {task.key!r} needs a worker of role {task.role!r}", f"add --{task.role} 1"

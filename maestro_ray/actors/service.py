@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from maestro_ray.actors.team_record import MemberRecord
 from maestro_ray.connection.line import Notify
 from maestro_ray.errors import Conflict, MaestroError, NoTeam, NotFound, StartFailed, UsageError
 from maestro_ray.ids import new_id
+from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
@@ -98,7 +100,7 @@ class Service:
         env = params.get("env") or dict(team.env)
         asked = Asked(team.record.repo, {role: 1}, params.get("providers", {}), env=env)
         request = await asyncio.to_thread(check, asked, self._connections.home)
-        skills = {**request.skills.get(role, {}), **dict.fromkeys(params.get("skills", []), 3)}
+        skills = {**request.skills.get(role, {}), **_skills(params)}
         wanted = str(params.get("name") or "")
         return await asyncio.shield(
             self._connections.spawn(self._join(team, wanted, role, skills, request.providers[role]))
@@ -159,6 +161,8 @@ class Service:
 
     async def steer(self, params: Params, _notify: Notify) -> Any:
         text = str(params.get("text", "")).strip()
+        if re.search("[\0\ud800-\udfff]", text):
+            raise UsageError("a directive holds a NUL or half a character", "write it as a text in UTF-8")
         if not text:
             raise UsageError("a directive needs words", 'for example: maestro steer "keep the public API"')
         teams = await self._chosen(params)
@@ -193,6 +197,25 @@ class Service:
             ) from error
 
     async def decide_list(self, params: Params, _notify: Notify) -> Any:
+        """The open cards, each with the title of its `plan`, the key of its `project` and the name of its `team`."""
+        cards = await self._cards(params)
+        studio = self._connections.studio
+        plans = {card["plan_id"]: await studio.get(f"plans/{card['plan_id']}") for card in cards}
+        projects = {card["project_id"]: await studio.get(f"projects/{card['project_id']}") for card in cards}
+        teams = {
+            plan: team.record.name for team in self._connections.teams.values() for plan in team.record.plans
+        }
+        return [
+            {
+                **card,
+                "plan": plans[card["plan_id"]]["title"],
+                "project": projects[card["project_id"]]["key"],
+                "team": teams.get(card["plan_id"], ""),
+            }
+            for card in cards
+        ]
+
+    async def _cards(self, params: Params) -> list[dict[str, Any]]:
         query = {}
         if repo := params.get("repo"):
             key = await self._key(repo)
@@ -202,13 +225,15 @@ class Service:
             query["project_id"] = found[0]["id"]
         return await self._connections.studio.list("decisions", **query)
 
-    async def decide_answer(self, params: Params, notify: Notify) -> Any:
+    async def decide_answer(self, params: Params, _notify: Notify) -> Any:
         wanted, answer = str(params.get("id", "")), str(params.get("answer", ""))
-        cards = [
-            card for card in await self.decide_list({}, notify) if card["id"].endswith(wanted) and wanted
-        ]
+        cards = [card for card in await self._cards({}) if card["id"].endswith(wanted) and wanted]
         if len(cards) != 1:
-            raise NotFound("open decision", wanted, "see `maestro decide list`")
+            raise NotFound("open decision", wanted, "see `maestro decide --all`")
+        if answer not in cards[0]["options"]:
+            raise UsageError(
+                f"{answer!r} is no answer to this card", f"one of: {', '.join(cards[0]['options'])}"
+            )
         return await self._connections.studio.post(f"decisions/{cards[0]['id']}/answer", {"answer": answer})
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -243,9 +268,18 @@ class Service:
                 raise NotFound("team", name, "see `maestro status`")
             return found
         if repo := params.get("repo"):
-            key = await self._key(repo)
-            return [team for team in known if team.record.key == key]
+            return await self._of_repo(known, repo)
         return known
+
+    async def _of_repo(self, known: list[LiveTeam], repo: str) -> list[LiveTeam]:
+        """A repository that was broken since its team began still has that team."""
+        try:
+            key = await self._key(repo)
+        except MaestroError:
+            if found := [team for team in known if Path(repo).is_relative_to(team.record.repo)]:
+                return found
+            raise
+        return [team for team in known if team.record.key == key]
 
     async def _one(self, params: Params, *, ended: bool = False) -> LiveTeam:
         living = await self._chosen(params) if not params.get("team") else []
@@ -323,6 +357,16 @@ def _after(params: Params) -> int:
     if not isinstance(after, int) or isinstance(after, bool):
         raise UsageError("after must be a whole number", "")
     return after
+
+
+def _skills(params: Params) -> dict[str, int]:
+    words = params.get("skills", [])
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise UsageError("skills must be a list of strings", "")
+    try:
+        return read_skills(words)
+    except ValueError as bad:
+        raise UsageError(f"skills: {bad}", "for example python or python:4") from None
 
 
 def _name_for(team: LiveTeam, wanted: str, role: str) -> str:

@@ -56,6 +56,7 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     except (
         Exception
     ) as error:  # a start that is cancelled is a life that ends: the next one finds it in the journal
+        await _cancel_plans(connections, team)
         await connections.end_team(team, f"it could not be started: {error}")
         raise
     connections.refill_pool()
@@ -68,6 +69,13 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
         "warnings": told,
         "timings": phases.seconds,
     }
+
+
+async def _cancel_plans(connections: Connections, team: LiveTeam) -> None:
+    """A plan that is active although nobody was told so would be done by the next team that serves all."""
+    for plan in team.record.plans:
+        with contextlib.suppress(MaestroError):
+            await connections.studio.post(f"plans/{plan}/cancel")
 
 
 async def _project(connections: Connections, key: str) -> str:

@@ -140,7 +140,8 @@ class Workbench:
             for name in self._open().repo.changed_files(assignment["onto"] or assignment["base"], commit)
         ]
         summary = event.text.strip().splitlines()[-1][:200] if event.text.strip() else ""
-        return Outcome.completed(f"{len(files)} files changed, commit {commit[:10]}", commit=commit, files=files[:500],
+        changed = f"{len(files)} file{'s' if len(files) != 1 else ''} changed"
+        return Outcome.completed(f"{changed}, commit {commit[:10]}", commit=commit, files=files[:500],
                                  summary=summary)  # fmt: skip
 
     def _keep(self, branch: str, commit: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any
 
 from maestro_ray.actors.mail import Courier
@@ -69,8 +69,8 @@ class Worker:
         match message:
             case Assign(assignment):
                 return self._assign(assignment)
-            case Withdraw(run):
-                return self._withdraw() if run == self.run else None
+            case Withdraw(run, _, epoch):
+                return self._withdraw(run, epoch)
             case Directive(identifier, text):
                 return self._direct(identifier, text)
             case DirectivesCleared(kept):
@@ -90,8 +90,7 @@ class Worker:
         work.add_done_callback(self._working.discard)
 
     async def _work(self, assignment: Mapping[str, Any], before: Sequence[asyncio.Task[None]]) -> None:
-        for work in before:
-            await ended(work)
+        await _ended(before)
         self._tell_lead(assignment, began=True)
         self._post("run.started", **about(assignment))
         outcome = await self._outcome(assignment)
@@ -146,18 +145,25 @@ class Worker:
         await asyncio.sleep(seconds)
         await self._report(assignment, "resume", {})
 
-    async def _withdraw(self) -> None:
+    def _withdraw(self, run: str, epoch: int) -> Awaitable[None] | None:
         """The run is somebody else's matter now: Studio is told nothing, the team is."""
         held = self._held
-        await self._stop()
-        if held is not None:
-            self._end(held, "run.withdrawn", summary="withdrawn")
+        if held is None or held["id"] != run or held["epoch"] > epoch:
+            return None
+        return self._withdrawn(held, self._let_go())
+
+    async def _withdrawn(self, held: Mapping[str, Any], working: Sequence[asyncio.Task[None]]) -> None:
+        await _ended(working)
+        self._end(held, "run.withdrawn", summary="withdrawn")
 
     async def _stop(self) -> None:
         """Returns when no agent and no thread works any more, also to a second one who asks."""
+        await _ended(self._let_go())
+
+    def _let_go(self) -> list[asyncio.Task[None]]:
+        """Decided at once: what is assigned from here on is another run. The work on the one before must end."""
         self.run, self._held = "", None
-        for work in list(self._working):
-            await ended(work)
+        return list(self._working)
 
     # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -203,3 +209,8 @@ class Worker:
     def _tell_lead(self, assignment: Mapping[str, Any], *, began: bool, summary: str = "") -> None:
         event = WorkerEvent(self._part.name, assignment["id"], began, summary)
         self._courier.tell(self._part.team.slots["lead"], event)
+
+
+async def _ended(working: Sequence[asyncio.Task[None]]) -> None:
+    for work in working:
+        await ended(work)

@@ -8,8 +8,9 @@ from typing import Any
 
 import httpx
 
+from maestro_ray.connection.refusal import refusal
 from maestro_ray.connection.tokens import TokenFile
-from maestro_ray.errors import MaestroError, StaleEpoch, StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.errors import StudioUnavailable
 
 
 class StudioClient:
@@ -86,9 +87,13 @@ class StudioClient:
             raise StudioUnavailable(self.url, "its answer is not JSON: is this Studio?") from error
 
     async def authorise(self, socket_id: str, channel: str) -> str:
-        """Pusher's signature for a private channel."""
+        """Pusher's signature for a private channel. Raises what `call` raises."""
         body = {"socket_id": socket_id, "channel_name": channel}
-        return str((await self.call("POST", f"{self.url}/broadcasting/auth", body=body))["auth"])
+        match await self.call("POST", f"{self.url}/broadcasting/auth", body=body):
+            case {"auth": str(auth)}:
+                return auth
+            case _:
+                raise StudioUnavailable(self.url, "its answer holds no signature: is this Studio?")
 
     async def _try(
         self,
@@ -104,19 +109,3 @@ class StudioClient:
             return await self._http.request(method, path, json=body, params=params, headers=headers)
         except httpx.HTTPError as error:
             raise StudioUnavailable(self.url, str(error) or type(error).__name__) from error
-
-
-def refusal(status: int, text: str, path: str) -> MaestroError:
-    """The error for an answer that is not a success; `text` is a problem document, or whatever a proxy wrote."""
-    try:
-        document = httpx.Response(status, text=text).json()
-        code, detail = str(document.get("code", "")), str(document.get("detail", ""))
-    except (ValueError, AttributeError):
-        code, detail = "", text[:200]
-    if code == "stale_epoch":
-        return StaleEpoch(path, "?", "?")
-    if status == httpx.codes.UNAUTHORIZED:
-        return Unauthenticated(detail or "Studio does not accept the token")
-    if status == httpx.codes.TOO_MANY_REQUESTS or (status >= 500 and not code):
-        return StudioUnavailable(path, f"HTTP {status}")
-    return StudioRefused(status, code or "http_error", detail)

@@ -21,6 +21,7 @@ from maestro_ray.errors import IllegalEvent, MaestroError
 from maestro_ray.protocol.pusher import Advice
 from maestro_ray.protocol.session import (
     Backoff,
+    ClientLimits,
     ClientSession,
     CloseSocket,
     Connected,
@@ -50,8 +51,10 @@ class StudioSocket:
         authorise: Authorise,
         on_event: Callable[[str, str, dict[str, Any]], None],
         on_gap: Callable[[str], None],
+        limits: ClientLimits | None = None,
     ) -> None:
         """`on_event(channel, method, params)` for each notification, `on_gap(channel)` when some may be missing."""
+        self._limits = limits or ClientLimits()
         self._url = url
         self._authorise = authorise
         self._on_event = on_event
@@ -59,6 +62,7 @@ class StudioSocket:
         self._channels: set[str] = set()
         self._session: ClientSession | None = None
         self._websocket: ClientConnection | None = None
+        self._timer: asyncio.Timeout | None = None
         self._asking: set[asyncio.Task[None]] = set()
         self.connected_since: float | None = None
 
@@ -94,11 +98,16 @@ class StudioSocket:
             self._spawn(self._flush())
 
     async def _one_connection(self) -> Disconnected:
-        session = ClientSession(time.monotonic())
+        session = ClientSession(time.monotonic(), self._limits)
         try:
             # a proxy of the shell is for the world, not for this
             self._websocket = await connect(
-                self._url, proxy=None, max_size=2**20, ping_interval=None, open_timeout=10, close_timeout=1
+                self._url,
+                proxy=None,
+                max_size=2**20,
+                ping_interval=None,
+                open_timeout=self._limits.establish_timeout,
+                close_timeout=1,
             )
         except (OSError, TimeoutError, websockets.WebSocketException) as error:
             return Disconnected(None, str(error), Advice.BACK_OFF, 0.0)
@@ -128,13 +137,13 @@ class StudioSocket:
         return last
 
     async def _next_events(self, session: ClientSession, websocket: ClientConnection) -> Sequence[Event]:
-        deadline = session.next_deadline()
-        timeout = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(_when(session)) as self._timer:
                 text = await websocket.recv()
         except TimeoutError:
             return session.handle_timer(time.monotonic())
+        finally:
+            self._timer = None
         return session.receive(text, time.monotonic())
 
     def _take(self, events: Sequence[Event]) -> None:
@@ -169,15 +178,22 @@ class StudioSocket:
         while self._wanted(session, channel):
             try:
                 auth = await self._authorise(session.socket_id, channel)
+                if self._wanted(session, channel):
+                    session.subscribe(channel, auth, now=time.monotonic())
+                    self._look_at_the_clock(session)
+            except IllegalEvent:
+                pass  # somebody else was faster
             except MaestroError as error:
                 log.warning("channel %s cannot be authorised: %s", channel, error)
                 await asyncio.sleep(PATIENCE)
                 continue
-            if self._wanted(session, channel):
-                with contextlib.suppress(IllegalEvent):  # somebody else was faster
-                    session.subscribe(channel, auth, now=time.monotonic())
-                await self._flush()
+            await self._flush()
             return
+
+    def _look_at_the_clock(self, session: ClientSession) -> None:
+        """What was just asked for is waited for less long than what the reader waits for already."""
+        if self._timer is not None and not self._timer.expired():
+            self._timer.reschedule(_when(session))
 
     def _wanted(self, session: ClientSession, channel: str) -> bool:
         current = session is self._session and session.state is ConnectionState.ESTABLISHED
@@ -195,3 +211,9 @@ class StudioSocket:
         task = asyncio.get_running_loop().create_task(work)
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
+
+
+def _when(session: ClientSession) -> float | None:
+    """The session's next deadline by the loop's clock."""
+    deadline = session.next_deadline()
+    return None if deadline is None else asyncio.get_running_loop().time() + deadline - time.monotonic()

@@ -20,8 +20,8 @@ from maestro_ray import __version__
 from maestro_ray.config import Config
 from maestro_ray.connection.line import LineServer, Notify, call
 from maestro_ray.daemon.processes import become_subreaper, reap
-from maestro_ray.daemon.supervisor import Supervisor
-from maestro_ray.errors import DaemonRunning, MaestroError
+from maestro_ray.daemon.supervisor import Progress, Supervisor
+from maestro_ray.errors import DaemonRunning, DaemonStopping, MaestroError
 from maestro_ray.home import Home
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,10 @@ class Daemon:
         self._line = LineServer(home.daemon_socket, self._handle)
         self._started = time.time()
         self._over = asyncio.Event()
+        self._ending = asyncio.Event()
+        self._starts: set[asyncio.Task[None]] = set()
+        # whether there may be teams: they live in Ray only
+        self._ray_wanted = False
 
     async def run(self, ready: int) -> None:
         """Serve until told to stop."""
@@ -44,15 +48,26 @@ class Daemon:
             loop.add_signal_handler(number, self._over.set)
         loop.add_signal_handler(signal.SIGCHLD, reap)
         await self._supervisor.adopt()
+        self._ray_wanted = self._supervisor.node is not None
         await self._line.start()
         if ready >= 0:
             os.write(ready, json.dumps({"pid": os.getpid()}).encode() + b"\n")
             os.close(ready)
         await self._over.wait()
+        self._ending.set()
         await self._supervisor.stop(log.info)
         await self._line.close()
 
     async def _handle(self, method: str, params: dict[str, Any], notify: Notify) -> Any:
+        try:
+            return await self._answer(method, params, notify)
+        except MaestroError as error:
+            # what was just starting is killed by the stop, and would be told as a failure of its own
+            if self._ending.is_set():
+                raise DaemonStopping("it is being stopped") from error
+            raise
+
+    async def _answer(self, method: str, params: dict[str, Any], notify: Notify) -> Any:
         def progress(text: str) -> None:
             notify("progress", {"text": text})
 
@@ -60,12 +75,13 @@ class Daemon:
             case "daemon.status":
                 return self._status()
             case "daemon.stop":
+                self._ending.set()
                 await self._supervisor.stop(progress)
                 # the answer goes out first
                 asyncio.get_running_loop().call_later(0.05, self._over.set)
                 return {"pid": os.getpid()}
             case "daemon.ensure":
-                await self._supervisor.ensure(progress)
+                await self._ensure(progress)
                 return self._status()
             case "studio.info":
                 return await self._supervisor.ensure_studio(progress)
@@ -73,7 +89,7 @@ class Daemon:
                 return await self._whole_status(notify)
             case _:
                 began = time.monotonic()
-                await self._supervisor.ensure(progress)
+                await self._ensure(progress)
                 ensured = time.monotonic()
                 answer = await call(self._home.connections_socket, method, params, notify)
                 if method == "team.start":
@@ -82,6 +98,26 @@ class Daemon:
                     first = {"ensure": round(ensured - began, 4), "check": round(check, 4)}
                     answer["timings"] = {**first, **phases, "cold": self._supervisor.timings}
                 return answer
+
+    async def _ensure(self, progress: Progress) -> None:
+        """Everything is up. Raises `DaemonStopping` at once when it is told to stop: nobody waits for such a start."""
+        self._ray_wanted = True
+        start = asyncio.create_task(self._supervisor.ensure(progress))
+        self._starts.add(start)
+        start.add_done_callback(self._start_over)
+        stop = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait((start, stop), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+        if not start.done():
+            raise DaemonStopping("it is being stopped")
+        start.result()
+
+    def _start_over(self, start: asyncio.Task[None]) -> None:
+        self._starts.discard(start)
+        if not start.cancelled():
+            start.exception()  # told to whoever waited
 
     def _status(self) -> dict[str, Any]:
         supervisor = self._supervisor
@@ -98,7 +134,10 @@ class Daemon:
         }
 
     async def _whole_status(self, notify: Notify) -> dict[str, Any]:
-        """What is so, also when Ray is down; nothing is started for a question."""
+        """What is so, also when Ray is down; nothing is started for a question.
+
+        `teams_known` is false while nobody can say which teams there are.
+        """
         whole: dict[str, Any] = {"daemon": self._status(), "connections": None}
         if self._supervisor.node is not None:
             try:
@@ -110,6 +149,7 @@ class Daemon:
                     **self._supervisor.trouble,
                     "connections": str(error) or "no answer",
                 }
+        whole["teams_known"] = whole["connections"] is not None or not self._ray_wanted
         return whole
 
 
@@ -135,18 +175,26 @@ def main() -> None:
     ready = parser.parse_args().ready
     home = Home.find()
     try:
-        home.prepare()
-        with only_one(home):
-            Config.load(home)
-            _log_to(home)
-            become_subreaper()
-            asyncio.run(Daemon(home).run(ready))
+        serve(home, ready)
     except MaestroError as error:
         if ready >= 0:
             told = {"error_kind": error.kind, "message": str(error), "hint": error.hint}
             os.write(ready, json.dumps(told).encode() + b"\n")
         sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
         sys.exit(1)
+
+
+def serve(home: Home, ready: int = -1) -> None:
+    """Be the daemon of this home until told to stop; `ready` is a file descriptor that is told of the start.
+
+    Raises `DaemonRunning`, `NotWritable` and `ConfigError`.
+    """
+    home.prepare()
+    with only_one(home):
+        Config.load(home)
+        _log_to(home)
+        become_subreaper()
+        asyncio.run(Daemon(home).run(ready))
 
 
 def _log_to(home: Home) -> None:

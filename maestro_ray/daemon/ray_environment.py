@@ -15,7 +15,7 @@ from maestro_ray.home import Home
 def ray_environment(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
     """For `maestro_ray.actors.boot` and with it every process of the node. Nothing of the shell's RAY_* is kept."""
     return {
-        **allowed(environ, ["PYTHONPATH", "LD_LIBRARY_PATH", "MAESTRO_LOG"]),
+        **allowed(environ, ["PYTHONPATH", "LD_LIBRARY_PATH", "MAESTRO_LOG", "DBUS_SESSION_BUS_ADDRESS"]),
         "MAESTRO_HOME": str(home.root),
         MARK: node_mark(home),
         "RAY_AUTH_MODE": "token",

@@ -1,11 +1,14 @@
-"""Proficiency: how good a session is at a skill, or must be for a task, from 1 to 5."""
+"""Skills and proficiency: how good a session is at a skill, or must be for a task, from 1 to 5."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 DEFAULT_PROFICIENCY = 3
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 # English, Turkish and German, as `_fold` leaves them
 _WORDS = {
@@ -30,6 +33,19 @@ def proficiency(value: object) -> int:
             'a proficiency is a number from 1 to 5, a percentage like "70%", or a word from "beginner" to "expert"'
         )
     return found
+
+
+def read_skills(words: Iterable[str]) -> dict[str, int]:
+    """Levels by skill from `python` or `python:4` each. Raises `ValueError` with a sentence."""
+    skills: dict[str, int] = {}
+    for word in words:
+        name, colon, level = (part.strip() for part in word.partition(":"))
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no skill: its name is made of letters, digits, '-', '_' and '.'")
+        if name in skills:
+            raise ValueError(f"the skill {name!r} is named twice")
+        skills[name] = proficiency(level) if colon else DEFAULT_PROFICIENCY
+    return skills
 
 
 def _of_text(text: str) -> int | None:

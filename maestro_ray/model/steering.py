@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from maestro_ray.errors import IllegalEvent
 from maestro_ray.model.table import arrow
@@ -114,3 +115,45 @@ def apply(directive: Directive, event: Event, now: float) -> Directive:
 def _delivered(receipt: Receipt, event: Delivered, how: How, now: float) -> Receipt:
     state = arrow("receipt", RECEIPT_ARROWS, receipt.state, event)
     return receipt if receipt.how else Receipt(state, now, how.value)
+
+
+# the kinds of messages that are steering; only a channel writes them
+KINDS = ("directive", "accepted", "receipt", "cleared")
+
+
+def told(
+    directives: Mapping[str, Directive], kind: str, body: Mapping[str, Any], at: float
+) -> Mapping[str, Directive]:
+    """The directives after one message of a channel, in the order of its numbers. Other kinds change nothing.
+
+    Both the channel, which owns them, and whoever reads its messages come to the same state in this way.
+    """
+    match kind:
+        case "directive":
+            fresh = Directive(body["id"], body["text"], at)
+            for worker in body["workers"]:
+                fresh = apply(fresh, Accepted(worker), at)
+            return {**directives, fresh.id: fresh}
+        case "accepted":
+            return _moved(directives, body["directive"], Accepted(body["worker"]), at)
+        case "receipt":
+            return _moved(directives, body["directive"], Delivered(body["worker"], How(body["how"])), at)
+        case "cleared":
+            for identifier in body.get("directives") or [each.id for each in active(directives)]:
+                directives = _moved(directives, identifier, Cleared(), at)
+            return directives
+        case _:
+            return directives
+
+
+def active(directives: Mapping[str, Directive]) -> list[Directive]:
+    """Those that still hold, oldest first."""
+    return [each for each in directives.values() if each.state is DirectiveState.ACTIVE]
+
+
+def _moved(
+    directives: Mapping[str, Directive], identifier: str, event: Event, at: float
+) -> Mapping[str, Directive]:
+    if identifier not in directives:
+        return directives
+    return {**directives, identifier: apply(directives[identifier], event, at)}

@@ -40,41 +40,45 @@ _ANY_FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s[\s>]*)*" + _MARK)
 def read_verdict(output: str, commit: str) -> Verdict:
     """The verdict in a reviewer's output.
 
-    Only lines that begin with `VERDICT:` outside code fences count: what is quoted, indented or inside a sentence
-    is not a judgement. No such line, one that cannot be read, two that disagree, or one that may or may not be
-    quoted is a rejection with that reason.
+    Its last line that is not empty is the judgement: whatever the reviewer has quoted before, its own words come
+    after that. An approval counts only when no other line that begins with `VERDICT:` says anything else, and when
+    no reading of the code fences makes it a quotation. Everything else is a rejection with that reason.
     """
 
     def rejected(reason: str) -> Verdict:
         return Verdict(commit, Judgement.REJECTED, reason[:LONGEST_REASON])
 
     # only a line feed ends a line: what other separators begin would look to a person like the middle of one
-    output_lines = [line.rstrip() for line in output.split("\n")]
-    lines = _verdict_lines(output_lines, _FENCE)
-    if lines != _verdict_lines(output_lines, _ANY_FENCE):
-        return rejected("its code fences leave open whether the review's verdict is quoted")
-    if not lines:
+    output_lines = [line.rstrip() for line in output.split("\n") if line.strip()]
+    last = output_lines[-1] if output_lines else ""
+    if not last.startswith("VERDICT:"):
         return rejected("the review ended without a VERDICT line")
-    found = [_LINE.fullmatch(line) for line in lines]
-    if None in found:
-        return rejected(f"the review's verdict cannot be read: {lines[found.index(None)][:200]}")
-    reasons = [match[3] or "no reason was given" for match in found if match and match[2]]
-    if not reasons:
-        return Verdict(commit, Judgement.APPROVED)
-    return rejected(
-        reasons[-1] if len(reasons) == len(found) else "the review both approved and rejected the change"
-    )
+    match = _LINE.fullmatch(last)
+    if match is None:
+        return rejected(f"the review's verdict cannot be read: {last[:200]}")
+    if match[2]:
+        return rejected(match[3] or "no reason was given")
+    outside = _verdict_lines(output_lines, _FENCE)
+    if outside != _verdict_lines(output_lines, _ANY_FENCE) or len(output_lines) - 1 not in outside:
+        return rejected("its code fences leave open whether the review's verdict is quoted")
+    for number in outside:
+        match = _LINE.fullmatch(output_lines[number])
+        if match is None:
+            return rejected(f"the review's verdict cannot be read: {output_lines[number][:200]}")
+        if match[2]:
+            return rejected("the review both approved and rejected the change")
+    return Verdict(commit, Judgement.APPROVED)
 
 
-def _verdict_lines(lines: list[str], fence: re.Pattern[str]) -> list[str]:
-    """Those that begin with `VERDICT:` outside of what this kind of fence encloses."""
+def _verdict_lines(lines: list[str], fence: re.Pattern[str]) -> list[int]:
+    """Where lines begin with `VERDICT:` outside of what this kind of fence encloses."""
     found, opened = [], ""
-    for line in lines:
+    for number, line in enumerate(lines):
         mark = fence.fullmatch(line)
         if mark and not opened:
             opened = mark[1]
         elif mark and mark[1].startswith(opened) and not mark[2]:
             opened = ""
         elif not opened and line.startswith("VERDICT:"):
-            found.append(line)
+            found.append(number)
     return found

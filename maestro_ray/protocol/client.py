@@ -114,13 +114,15 @@ class ClientSession:
     ) -> None:
         """Ask for a channel; `Subscribed` or `SubscriptionRefused` follows.
 
-        Raises `IllegalEvent` when not established, or when the channel is already asked for or subscribed.
+        Raises `IllegalEvent` when not established, or when the channel is already asked for or subscribed, and
+        `BadFrame` over `sent_bytes`: the server would end the connection, and with it every other channel.
         """
         self._must_be_established("subscribe")
         state = move_subscription(self.subscription(channel), SubscriptionMove.ASK)
+        text = self._fitting(pusher.subscribe(channel, auth, channel_data))
         self._subscriptions.pop(channel, None)
         self._subscriptions[channel] = _Subscription(state, now + self._limits.answer_timeout)
-        self._send(pusher.subscribe(channel, auth, channel_data))
+        self._out.append(text)
 
     def unsubscribe(self, channel: str) -> None:
         """Leave a channel; nothing of it is reported from now on. Raises `IllegalEvent` when there is none."""
@@ -140,10 +142,7 @@ class ClientSession:
         allowed = event.startswith(pusher.CLIENT_PREFIX) and needs_auth(channel)
         if state is not SubscriptionState.SUBSCRIBED or not allowed:
             raise IllegalEvent("subscription", state.value, f"{event} on {channel}")
-        text = pusher.encode_frame(Frame(event, data, channel))
-        if size(text) > self._limits.sent_bytes:
-            raise BadFrame(f"the event has {size(text)} bytes, at most {self._limits.sent_bytes} can be sent")
-        self._out.append(text)
+        self._out.append(self._fitting(Frame(event, data, channel)))
 
     def receive(self, text: str | bytes, now: float) -> list[Event]:
         """Take one WebSocket message. Never raises; what cannot be used is `FrameRejected`."""
@@ -214,6 +213,12 @@ class ClientSession:
 
     def _send(self, frame: Frame) -> None:
         self._out.append(pusher.encode_frame(frame))
+
+    def _fitting(self, frame: Frame) -> str:
+        text = pusher.encode_frame(frame)
+        if size(text) > self._limits.sent_bytes:
+            raise BadFrame(f"the event has {size(text)} bytes, at most {self._limits.sent_bytes} can be sent")
+        return text
 
     def _pending(self) -> dict[str, _Subscription]:
         found = self._subscriptions.items()

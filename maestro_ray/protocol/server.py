@@ -106,12 +106,17 @@ class ServerSession:
         established = move_connection(self._state, ConnectionMove.ESTABLISH)
         refusal = self._refusal(key, protocol)
         if refusal is not None:
-            self._send(pusher.error(*refusal))
-            return self._hang_up(*refusal)
+            return self.turn_away(*refusal)
         self._state, self._established = established, now
         self._liveness.heard(now)
         self._send(pusher.established(self._socket_id, self._limits.activity_timeout))
         return []
+
+    def turn_away(self, code: Code, reason: str) -> list[Event]:
+        """Instead of `open`, or later: say why, and hang up. Raises `IllegalEvent` when it is over already."""
+        events = self._hang_up(code, reason)
+        self._send(pusher.error(code, reason))
+        return events
 
     def accept(self, channel: str, data: Mapping[str, Any] | None = None) -> bool:
         """Confirm a `SubscribeAsked`; False when the client has left meanwhile. `data` as in `pusher.succeeded`."""

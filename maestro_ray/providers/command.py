@@ -78,7 +78,7 @@ class CommandRun:
 
     def __init__(self, job: Job, argv: tuple[str, ...], judge: bool = False) -> None:
         self._purpose, self._judge = job.purpose, judge
-        self._lines = Lines()
+        self._lines = Lines(whole=job.purpose == "review")
         self._whole = Bounded(HEAD, TAIL) if job.purpose == "review" else Bounded(0, CLOSING_WORDS)
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._launch = Launch(
@@ -117,9 +117,20 @@ class CommandRun:
             return Failed("ended by a signal" + self._because(self._last))
         if self._purpose == "review" and self._judge:
             return Finished(self._judged(code), code)
-        if code == 0 or self._purpose in ("test", "review"):
+        if self._purpose == "review" and code != 0:
+            return Finished(self._unless_rejected(code), code)
+        if code == 0 or self._purpose == "test":
             return Finished(self._whole.text(), code)
         return Failed(f"exited with code {code}" + self._because(list(self._last)[-1:]))
+
+    def _unless_rejected(self, code: int) -> str:
+        """A review that broke off has approved nothing: its last line may be one that it was quoting."""
+        text = self._whole.text().rstrip()
+        if text.rpartition("\n")[2].startswith("VERDICT: REJECTED"):
+            return text
+        return (
+            f"{text}\nVERDICT: REJECTED — the reviewer ended with exit code {code}{self._because(self._last)}"
+        )
 
     def _judged(self, code: int) -> str:
         words = without_verdict(self._whole.text())

@@ -12,11 +12,12 @@ PIECE = 4_096
 HEAD = 16 * 1_024
 TAIL = 48 * 1_024
 
-# Line separators that only some programs know become newlines; what moves the cursor or the reading direction goes.
+# Only a line feed ends a line: what other separators begin would be a line to us and none to who wrote it. What moves
+# the cursor or the reading direction goes.
 _CONTROLS = {
     **dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]),
     **{ord(c): c for c in "\n\t\r"},
-    **{ord(c): "\n" for c in "\u2028\u2029"},
+    **{ord(c): " " for c in "\u2028\u2029"},
 }
 # also behind the marks of quotations and lists, where Markdown still knows a fence
 _VERDICT = re.compile(r"^(?=[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s[\s>]*)*(?:VERDICT\s*:|```|~~~))", re.IGNORECASE)
@@ -44,12 +45,14 @@ def without_verdict(text: str) -> str:
 class Lines:
     """Bytes in, clean lines out; how the bytes are split changes nothing.
 
-    Bytes that are not UTF-8 are replaced. A line rewritten in place (a progress bar) is what it shows at its end.
-    Lines longer than `limit` characters are cut.
+    Bytes that are not UTF-8 are replaced. A line rewritten in place (a progress bar) is what it shows at its end,
+    but with `whole` all that was in it: a quoted text must not be able to hide its beginning. Lines longer than
+    `limit` characters are cut.
     """
 
-    def __init__(self, limit: int = PIECE) -> None:
+    def __init__(self, limit: int = PIECE, *, whole: bool = False) -> None:
         self._limit = limit
+        self._shown = _whole if whole else _shown
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._terminal = _Terminal()
         self._rest = ""
@@ -60,7 +63,7 @@ class Lines:
     def close(self) -> list[Piece]:
         """What is left when no more comes."""
         pieces = self._cut(self._decoder.decode(b"", final=True))
-        rest, self._rest = _shown(self._rest), ""
+        rest, self._rest = self._shown(self._rest), ""
         return [*pieces, Piece(rest, True)] if rest else pieces
 
     def _cut(self, text: str) -> list[Piece]:
@@ -68,10 +71,10 @@ class Lines:
         pieces = []
         for line in lines:
             *parts, last = self._parts(line)
-            pieces += [Piece(_shown(part), False) for part in parts]
-            pieces.append(Piece(_shown(last), True))
+            pieces += [Piece(self._shown(part), False) for part in parts]
+            pieces.append(Piece(self._shown(last), True))
         *parts, self._rest = self._parts(self._rest)
-        return pieces + [Piece(_shown(part), False) for part in parts]
+        return pieces + [Piece(self._shown(part), False) for part in parts]
 
     def _parts(self, line: str) -> list[str]:
         """All but the last are full, so that a line which grows is cut as one that comes at once."""
@@ -86,7 +89,7 @@ class Bounded:
         self._head: list[str] = []
         self._tail: deque[str] = deque()
         self._held = self._dropped = 0
-        self._broken = False
+        self._broken = self._doubtful = False
 
     def add(self, text: str) -> None:
         """Text that is no longer than `PIECE`, or cut by the caller where it may be cut."""
@@ -101,6 +104,7 @@ class Bounded:
             self._held -= len(gone)
             self._dropped += len(gone)
             self._broken = not gone.endswith("\n")
+            self._doubtful = self._doubtful or any(map(_VERDICT.match, gone.split("\n")))
 
     def text(self) -> str:
         head, tail = "".join(self._head), "".join(self._tail)
@@ -109,11 +113,17 @@ class Bounded:
         before = "" if not head or head.endswith("\n") else "\n"
         # the rest of a cut line must not look like a line of its own: it could begin with a verdict
         after = " … " if self._broken else "\n"
-        return f"{head}{before}[… {self._dropped} characters left out …]{after}{tail}"
+        # whether what follows is quoted cannot be known then, and a verdict that cannot be read approves nothing
+        doubt = "\nVERDICT: left out, or a code fence was" if self._doubtful else ""
+        return f"{head}{before}[… {self._dropped} characters left out …]{doubt}{after}{tail}"
 
 
 def _shown(line: str) -> str:
     return line.rstrip("\r").rpartition("\r")[2]
+
+
+def _whole(line: str) -> str:
+    return line.rstrip("\r").replace("\r", " ")
 
 
 class _Terminal:

@@ -17,10 +17,10 @@ from maestro_ray.clock import SystemClock
 from maestro_ray.config import Config
 from maestro_ray.errors import MaestroError, PortTaken
 from maestro_ray.home import Home
-from maestro_ray.studio import identity
+from maestro_ray.studio import identity, logs
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.doorkeeper import Doorkeeper
-from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.socket import LARGEST_MESSAGE, Hub
 from maestro_ray.studio.store import Store
 from maestro_ray.studio.studio import Studio
 
@@ -33,7 +33,9 @@ def main() -> None:
     home = Home.find()
     home.prepare()
     try:
-        asyncio.run(serve(home, Config.load(home), ready))
+        config = Config.load(home)
+        logs.start(config.studio_log)
+        asyncio.run(serve(home, config, ready))
     except MaestroError as error:
         _tell(ready, {"error_kind": error.kind, "message": str(error), "hint": error.hint})
         sys.exit(1)
@@ -49,10 +51,11 @@ async def serve(home: Home, config: Config, ready: int) -> None:
     hub.secret = await store.write(identity.setting, "app_secret")
     jwt_secret = await store.write(identity.setting, "jwt_secret")
     _write_private(home.run / "invite", await store.write(identity.invite))
+    _write_private(home.run / "metrics.token", identity.scrape_token(jwt_secret))
     app = create_app(Studio(store, hub, config, clock, Doorkeeper(store, jwt_secret, clock)))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_level="warning", access_log=False, ws="websockets-sansio", ws_max_size=1024 * 1024,
+            app, log_config=None, access_log=False, ws="websockets-sansio", ws_max_size=LARGEST_MESSAGE,
             server_header=False, timeout_graceful_shutdown=2,
         )
     )  # fmt: skip

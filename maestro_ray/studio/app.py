@@ -10,10 +10,13 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Route
 
 from maestro_ray.studio.api import table as api
 from maestro_ray.studio.api.problem import own_fault
+from maestro_ray.studio.housekeeping import keep_house
 from maestro_ray.studio.leases import watch_leases
+from maestro_ray.studio.observed import Observed
 from maestro_ray.studio.page import routes as page
 from maestro_ray.studio.page.view import no_page
 from maestro_ray.studio.studio import Studio
@@ -21,24 +24,31 @@ from maestro_ray.studio.studio import Studio
 
 def create_app(studio: Studio) -> Starlette:
     """The ASGI application. Only the loopback names are accepted as `Host`, so a rebound name reaches nothing."""
+    paths = [*api.routes(), *page.routes()]
+    known: dict[object, str] = {route.endpoint: route.path for route in paths if isinstance(route, Route)}
     app = Starlette(
-        routes=[*api.routes(), *page.routes()],
+        routes=paths,
         lifespan=_lifespan,
         exception_handlers={HTTPException: no_page, Exception: own_fault},
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
+        middleware=[
+            Middleware(Observed, metrics=studio.metrics, routes=known),
+            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"]),
+        ],
     )
     app.state.studio = studio
+    studio.hub.watch = studio.metrics.event
     return app
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     studio: Studio = app.state.studio
-    watch = asyncio.create_task(watch_leases(studio))
+    tasks = [asyncio.create_task(work(studio)) for work in (watch_leases, keep_house)]
     try:
         yield
     finally:
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await studio.hub.close()
         await studio.store.close()

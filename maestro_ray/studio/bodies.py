@@ -113,6 +113,21 @@ class NewPlan(Body):
     revision_cap: Annotated[int, Field(ge=0, le=100)] = 3
 
 
+class NewDirective(Body):
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+
+
+class NewSaying(NewDirective):
+    """Something for everybody in a team to read."""
+
+
+class Chunk(Body):
+    """What an agent said while it works, in pieces; nothing of it is kept for long."""
+
+    worker: Word
+    text: Annotated[str, StringConstraints(max_length=65_536)]
+
+
 class ChannelAuth(BaseModel):
     """Pusher's clients add parameters of their own, which mean nothing here."""
 

@@ -1,6 +1,8 @@
-"""Studio's private channels: their names, and who may listen to them."""
+"""Studio's private and presence channels: their names, who may listen to them, and as whom."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -21,6 +23,11 @@ def team(name: str) -> str:
     return f"{_TEAM[0]}{name}"
 
 
+def is_ours(channel: str) -> bool:
+    """Whether the name is of one of the four forms; who may listen is another question."""
+    return channel.startswith(_PROJECT + _TEAM)
+
+
 def may_listen(tx: Transaction, caller: Caller, channel: str) -> None:
     """Raises `Forbidden`, also for a channel that is nobody's: strangers learn nothing from the difference."""
     if caller.channels is not None:
@@ -30,6 +37,13 @@ def may_listen(tx: Transaction, caller: Caller, channel: str) -> None:
         allowed = of is not None and caller.may(Action.READ, of)
     if not allowed:
         raise Forbidden(f"listen to {channel}")
+
+
+def member(tx: Transaction, caller: Caller, channel: str) -> dict[str, Any]:
+    """`{user_id, user_info: {name, role}}`: what the others on a presence channel see of this caller."""
+    of = project_of(tx, channel)
+    role = None if of is None else caller.role(of)
+    return {"user_id": caller.user, "user_info": {"name": tx.get(t.users, caller.user)["name"], "role": role}}
 
 
 def project_of(tx: Transaction, channel: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -63,7 +64,7 @@ def may_invite(caller: Caller, role: Role, project: str) -> None:
 def redeem(tx: Transaction, token: str, name: str, user: str = "") -> Row:
     """Turn an invite into an identity, or into one more role of `user`.
 
-    Answers `{access_token, refresh_token, token_type, expires_in}`. Raises `Unauthenticated`.
+    Answers `{access_token, refresh_token, token_type, expires_in, refresh_expires_in}`. Raises `Unauthenticated`.
     """
     row = tx.first(sa.select(t.invites).where(t.invites.c.hash == digest(token)))
     if row is None or row["expires_at"] <= tx.now:
@@ -223,6 +224,7 @@ def _tokens(tx: Transaction, user: str, family: str, parent: str = "") -> Row:
         "refresh_token": fresh,
         "token_type": "Bearer",
         "expires_in": ACCESS_SECONDS,
+        "refresh_expires_in": REFRESH_SECONDS,
     }
 
 
@@ -248,6 +250,11 @@ def _access_token(
     if channels is not None:
         claims["channels"] = channels
     return jwt.encode(claims, secret, algorithm="HS256")
+
+
+def scrape_token(secret: str) -> str:
+    """What Prometheus shows to read the metrics: it cannot renew a token, so this one lasts, and opens nothing else."""
+    return hmac.digest(secret.encode(), b"metrics", "sha256").hex()
 
 
 def digest(token: str) -> str:

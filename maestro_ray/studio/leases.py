@@ -7,7 +7,6 @@ import logging
 
 import sqlalchemy as sa
 
-from maestro_ray.studio import schema as t
 from maestro_ray.studio import sessions
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
@@ -37,11 +36,9 @@ async def check_leases(studio: Studio, ahead: float | None) -> float:
     """
     now = studio.clock.wall()
     ahead_now = now - studio.clock.monotonic()
-    late = sa.select(t.sessions.c.id).where(
-        t.sessions.c.status == "connected", t.sessions.c.lease_until <= now
-    )
+    lease = studio.config.session_lease
     if ahead is None or abs(ahead_now - ahead) > CLOCK_JUMP:
-        await studio.store.write(sessions.renew_all, studio.config.session_lease)
-    elif await studio.store.read(Transaction.first, late):
-        await studio.change(sessions.expire)
+        await studio.store.write(sessions.renew_all, lease)
+    elif await studio.store.read(Transaction.first, sessions.late(now, lease)):
+        await studio.change(sessions.expire, lease)
     return ahead_now

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from maestro_ray.studio import channels
+from maestro_ray.studio import channels, inbox
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
@@ -26,6 +26,7 @@ def mirror(tx: Transaction, team_id: str, batch: Sequence[Mapping[str, Any]]) ->
         if message["number"] not in seen:
             seen.add(message["number"])
             tx.insert(t.messages, team_id=team_id, **message)
+            inbox.arrived(tx, team, message)
             tx.publish(channels.team(team["name"]), "team.message", message=dict(message))
 
 

@@ -322,6 +322,21 @@ messages = sa.Table(
     _time("at"),
 )
 
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    _id(),
+    _ref("team_id", "teams"),
+    _text("kind"),
+    sa.Column("body", sa.JSON, nullable=False),
+    _text("author"),
+    _text("status", "pending"),
+    _time("created_at"),
+    _time("accepted_at"),
+    sa.Index("inbox_pending", "team_id", "status"),
+    comment="what people said to a team here, until its channel has it",
+)
+
 replies = sa.Table(
     "replies",
     metadata,

@@ -14,6 +14,9 @@ from maestro_ray.studio import channels, reports, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
+# an interrupted session is waited for this many leases
+GIVEN_UP = 10
+
 
 def find_project(tx: Transaction, key: str) -> Row | None:
     return tx.first(sa.select(t.projects).where(t.projects.c.key == key))
@@ -105,17 +108,32 @@ def heartbeat(tx: Transaction, session_ids: Sequence[str], lease: float) -> list
 
 
 def renew_all(tx: Transaction, lease: float) -> None:
-    """Give every connected session a whole lease: for a time in which nobody could have renewed it."""
-    connected = t.sessions.c.status == "connected"
-    tx.execute(t.sessions.update().where(connected).values(lease_until=tx.now + lease))
+    """Give every session a whole lease: for a time in which nobody could have renewed it."""
+    here = t.sessions.c.status != "ended"
+    tx.execute(t.sessions.update().where(here).values(lease_until=tx.now + lease))
 
 
-def expire(tx: Transaction) -> int:
-    """Interrupt every session whose lease is over; its runs wait for others. Returns how many."""
-    late = sa.select(t.sessions).where(t.sessions.c.status == "connected", t.sessions.c.lease_until <= tx.now)
-    rows = tx.all(late)
+def late(now: float, lease: float) -> sa.Select[Any]:
+    """Sessions to interrupt, and interrupted ones that have stayed away so long that nobody waits for them."""
+    return sa.select(t.sessions).where(
+        sa.or_(
+            sa.and_(t.sessions.c.status == "connected", t.sessions.c.lease_until <= now),
+            sa.and_(t.sessions.c.status == "interrupted", t.sessions.c.lease_until <= now - GIVEN_UP * lease),
+        )
+    )
+
+
+def expire(tx: Transaction, lease: float) -> int:
+    """Interrupt every session whose lease is over; its runs wait for others. Returns how many.
+
+    One that stays away for many leases has ended, and a lead takes its team along: its plans are free for another.
+    """
+    rows = tx.all(late(tx.now, lease))
     for row in rows:
-        _leave(tx, row, "interrupted")
+        if row["status"] == "interrupted":
+            end(tx, row["id"])
+        else:
+            _leave(tx, row, "interrupted")
     return len(rows)
 
 

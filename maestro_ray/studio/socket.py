@@ -5,28 +5,45 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from maestro_ray.ids import new_id
 from maestro_ray.protocol.jsonrpc import Notification, encode
-from maestro_ray.protocol.pusher import Frame, channel_event, encode_frame
+from maestro_ray.protocol.pusher import (
+    MEMBER_ADDED,
+    MEMBER_REMOVED,
+    Code,
+    Frame,
+    channel_event,
+    encode_frame,
+    presence,
+)
 from maestro_ray.protocol.session import (
     CloseSocket,
     Event,
     EventReceived,
+    Member,
     ServerLimits,
     ServerSession,
     SubscribeAsked,
+    Unsubscribed,
 )
 from maestro_ray.studio import origin
+from maestro_ray.studio.channels import is_ours
+from maestro_ray.studio.rooms import Rooms
 
 # A client that does not read is closed when this many frames wait for it, or when one frame has waited this many
-# seconds; the others are not held up.
+# seconds; the others are not held up. From as many frames as this on it is not read either: its own questions must
+# not fill the queue.
 LONGEST_QUEUE = 1000
 LONGEST_SEND = 20.0
+UNREAD_ANSWERS = 100
+# A message of more bytes ends the connection (1009) before it is read; from `ServerLimits.message_bytes` up to this it
+# is answered with an error.
+LARGEST_MESSAGE = 1024 * 1024
 
 
 class Hub:
@@ -36,17 +53,18 @@ class Hub:
         self.key = key
         self.secret = secret
         self.limits = limits
+        # told of each event, by name and params
+        self.watch: Callable[[str, dict[str, Any]], None] = lambda *_: None
         self._connections: set[Connection] = set()
+        self._rooms: Rooms[Connection] = Rooms()
         self._numbers: dict[str, int] = {}
 
     def publish(self, channel: str, method: str, params: dict[str, Any]) -> None:
         """Send a JSON-RPC notification to the subscribers of a channel. Never waits for any of them."""
+        self.watch(method, params)
         number = self._numbers[channel] = self._numbers.get(channel, 0) + 1
         notification = Notification(method, {"id": new_id(), "n": number, **params})
-        text = encode_frame(channel_event(channel, method, encode(notification)))
-        # one that is too slow leaves in the middle of this
-        for connection in tuple(self._connections):
-            connection.deliver(channel, text)
+        self._send(channel_event(channel, method, encode(notification)))
 
     def number(self, channel: str) -> int:
         """The last number given on a channel; 0 when none was."""
@@ -54,20 +72,46 @@ class Hub:
 
     def relay(self, sender: Connection, event: EventReceived) -> None:
         """Pass a client's own event on to the other subscribers."""
-        text = encode_frame(Frame(event.event, event.data, event.channel, event.user_id))
-        for connection in self._connections - {sender}:
-            connection.deliver(event.channel, text)
+        self._send(Frame(event.event, event.data, event.channel, event.user_id), but=sender)
 
-    def join(self, connection: Connection) -> None:
+    def count(self) -> tuple[int, int]:
+        """How many connections there are, and how many channels they listen to, together."""
+        return len(self._connections), sum(connection.listens_to() for connection in self._connections)
+
+    def enter(self, connection: Connection, channel: str, member: Member | None) -> dict[str, Any]:
+        """What the new subscriber is told: the last number, and on a presence channel who is there."""
+        told: dict[str, Any] = {"n": self.number(channel)}
+        if member is None:
+            self._rooms.enter(channel, connection)
+            return told
+        if self._rooms.enter(channel, connection, member):
+            who = {"user_id": member.user_id, "user_info": member.user_info}
+            self._send(channel_event(channel, MEMBER_ADDED, who), but=connection)
+        return presence(self._rooms.people(channel)) | told
+
+    def leave(self, connection: Connection, channel: str) -> None:
+        """The others on a presence channel are told when this was the person's last connection there."""
+        gone = self._rooms.leave(channel, connection)
+        if gone is not None:
+            self._send(channel_event(channel, MEMBER_REMOVED, {"user_id": gone.user_id}))
+
+    def arrive(self, connection: Connection) -> None:
         self._connections.add(connection)
 
-    def leave(self, connection: Connection) -> None:
+    def depart(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
     async def close(self) -> None:
         """Ask every client to come back soon: the server stops."""
         for connection in list(self._connections):
-            connection.hang_up(4200, "the server is restarting")
+            connection.hang_up(Code.RECONNECT, "the server is restarting")
+
+    def _send(self, frame: Frame, but: Connection | None = None) -> None:
+        assert frame.channel is not None
+        text = encode_frame(frame)
+        for connection in self._rooms.inside(frame.channel):
+            if connection is not but:
+                connection.deliver(frame.channel, text)
 
 
 class Connection:
@@ -79,10 +123,16 @@ class Connection:
         self._websocket = websocket
         self._session = ServerSession(socket_id, hub.key, hub.secret, hub.limits)
         self._outgoing: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue()
+        self._reads_answers = asyncio.Event()
+        self._reads_answers.set()
 
     def deliver(self, channel: str, text: str) -> None:
         if self._session.deliver(channel, text):
             self._flush()
+
+    def listens_to(self) -> int:
+        """How many channels."""
+        return len(self._session.channels)
 
     def hang_up(self, code: int, reason: str) -> None:
         self._outgoing.put_nowait((code, reason))
@@ -90,25 +140,30 @@ class Connection:
     async def serve(self) -> None:
         """From the greeting to the end."""
         await self._websocket.accept()
-        self._hub.join(self)
+        self._hub.arrive(self)
         tasks = [asyncio.create_task(work()) for work in (self._send, self._receive, self._keep_alive)]
-        self._apply(
-            self._session.open(self._websocket.path_params["key"], self._asked_protocol(), time.monotonic())
-        )
+        self._apply(self._greet())
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._hub.leave(self)
+            self._hub.depart(self)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._session.closed(None, "", time.monotonic())
+            self._apply(self._session.closed(None, "", time.monotonic()))
 
-    def _asked_protocol(self) -> str | None:
-        return self._websocket.query_params.get("protocol")
+    def _greet(self) -> Sequence[Event]:
+        asked = self._websocket
+        if _is_foreign(asked):
+            # told and not just refused: a library that sees a failed handshake tries again for ever
+            return self._session.turn_away(Code.UNAUTHORIZED, "Origin not allowed")
+        return self._session.open(
+            asked.path_params["key"], asked.query_params.get("protocol"), time.monotonic()
+        )
 
     async def _receive(self) -> None:
         while True:
+            await self._reads_answers.wait()
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
                 return
@@ -119,6 +174,8 @@ class Connection:
     async def _send(self) -> None:
         while True:
             item = await self._outgoing.get()
+            if self._outgoing.qsize() < UNREAD_ANSWERS:
+                self._reads_answers.set()
             try:
                 async with asyncio.timeout(LONGEST_SEND):
                     if isinstance(item, str):
@@ -140,8 +197,12 @@ class Connection:
     def _apply(self, events: Sequence[Event]) -> None:
         for event in events:
             match event:
+                case SubscribeAsked(channel, member) if is_ours(channel):
+                    self._session.accept(channel, self._hub.enter(self, channel, member))
                 case SubscribeAsked(channel):
-                    self._session.accept(channel, {"n": self._hub.number(channel)})
+                    self._session.refuse(channel, "there is no such channel")
+                case Unsubscribed(channel):
+                    self._hub.leave(self, channel)
                 case EventReceived():
                     self._hub.relay(self, event)
         self._flush()
@@ -152,16 +213,26 @@ class Connection:
     def _flush(self) -> None:
         for text in self._session.data_to_send():
             self._outgoing.put_nowait(text)
+        if self._outgoing.qsize() >= UNREAD_ANSWERS:
+            self._reads_answers.clear()
         if self._outgoing.qsize() > LONGEST_QUEUE:
-            self._hub.leave(self)
-            while not self._outgoing.empty():
-                self._outgoing.get_nowait()
-            self.hang_up(4100, "too slow")
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        """It gets nothing more from now on. Its leaving is told later: this is in the middle of telling others."""
+        reason = "too slow"
+        left = self._session.closed(Code.OVER_CAPACITY, reason, time.monotonic())
+        asyncio.get_running_loop().call_soon(self._apply, left)
+        while not self._outgoing.empty():
+            self._outgoing.get_nowait()
+        self.hang_up(Code.OVER_CAPACITY, reason)
+
+
+def _is_foreign(websocket: WebSocket) -> bool:
+    """Whether a page of another site opened this. Programs send no `Origin`."""
+    return origin.ours(websocket.headers) is False
 
 
 async def serve_socket(websocket: WebSocket) -> None:
-    """`/app/{key}?protocol=7`: a connection from another site's page is refused before it is accepted."""
-    if origin.ours(websocket.headers) is False:
-        await websocket.close(4009)
-        return
+    """`/app/{key}?protocol=7`."""
     await Connection(websocket.app.state.studio.hub, websocket).serve()

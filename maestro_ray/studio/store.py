@@ -88,7 +88,8 @@ class Store:
     async def open(cls, path: Path, clock: Clock, publish: Publish) -> Self:
         """Open or create the database file. Raises `JournalBroken` when it is none."""
         # an address made of text would break at a `?` or `%` in the path
-        engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
+        # its errors name no values: one of them may be a secret
+        engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), hide_parameters=True)
         sa.event.listen(engine, "connect", _tune)
         sa.event.listen(engine, "begin", _begin)
         try:

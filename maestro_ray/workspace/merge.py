@@ -8,6 +8,7 @@ from maestro_ray.errors import GitFailed, RefMoved
 from maestro_ray.workspace.git import Git, presentable
 from maestro_ray.workspace.message import CommitMessage
 from maestro_ray.workspace.refs import branch_ref, check_commit
+from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.worktree import Worktrees
 
 # Everything a person's configuration could change about a merge, said explicitly.
@@ -29,7 +30,6 @@ _STRICT = (
     "--cleanup=whitespace",
     "--strategy=ort",
 )
-ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
@@ -93,26 +93,31 @@ def advance(
     worktrees: Worktrees,
     name: str,
     branch: str,
+    expected: str,
     sha: str,
     message: CommitMessage,
 ) -> MergeResult:
-    """Merge `sha` into a branch and move the branch, by compare-and-swap; when somebody was faster, do it again on top.
+    """Merge `sha` into a branch that is at `expected`, and move the branch by compare-and-swap.
 
-    Raises `NotFound` without the branch, `BranchInUse` when a checkout holds it, and `RefMoved` after 20 lost races.
+    A branch that is elsewhere has commits nobody has reviewed, unless they are this very merge, made before and
+    never heard of. Raises `RefMoved` for that, `NotFound` without the branch, `BranchInUse` when a checkout holds it.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        tip = worktrees.repo.tip(branch)
-        result = merge(worktrees, name, tip, sha, message)
-        if not isinstance(result, Merged):
-            return result
-        try:
-            worktrees.repo.update_ref(branch_ref(branch), result.commit, tip)
-        except RefMoved:
-            if attempt == ATTEMPTS:
-                raise
-            continue
-        return result
-    raise AssertionError("unreachable")
+    repo = worktrees.repo
+    tip = repo.tip(branch)
+    result = merge(worktrees, name, expected, sha, message)
+    if tip != expected:
+        if isinstance(result, Merged) and _same(repo, tip, result.commit):
+            return AlreadyMerged(tip)
+        raise RefMoved(branch_ref(branch), expected, tip)
+    if isinstance(result, Merged):
+        repo.update_ref(branch_ref(branch), result.commit, expected)
+    return result
+
+
+def _same(repo: Repo, one: str, other: str) -> bool:
+    """Whether two merges have the same parents and came to the same files."""
+    trees = [repo.git.line("rev-parse", "--verify", f"{commit}^{{tree}}") for commit in (one, other)]
+    return trees[0] == trees[1] and repo.parents(one) == repo.parents(other)
 
 
 def _conflicts(git: Git) -> tuple[str, ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,9 +119,16 @@ def _fast_forward(repo: Repo, places: list[Checkout], base: str, commit: str) ->
             return Waiting(
                 f"ignored files in {shown} would be overwritten: {presentable(', '.join(ignored))}", command
             )
-        git.run(*_FAST_FORWARD, commit)
     except GitFailed as error:
-        return Waiting(f"git would not fast-forward {shown}: {error.args[2]}", command)
+        return Waiting(f"git would not look at {shown}: {error.args[2]}", command)
+    with tempfile.TemporaryDirectory(prefix="maestro-", dir=place.git_dir) as directory:
+        kept = _keep(git, commit, Path(directory))
+        try:
+            git.run(*_FAST_FORWARD, commit)
+        except GitFailed as error:
+            left = _take_back(git, commit, kept)
+            also = f"; look at {presentable(', '.join(left))}, which git was writing" if left else ""
+            return Waiting(f"git would not fast-forward {shown}: {error.args[2]}{also}", command)
     if repo.tip(base) != commit:
         return Waiting(f"{base} was moved in {shown} at the same moment", command)
     return Published(f"fast-forwarded {shown}", commit)
@@ -132,6 +142,67 @@ def _in_the_way(git: Git, commit: str) -> list[str]:
     return [name for name in added if os.path.lexists(git.directory / name)][:10]
 
 
+def _keep(git: Git, commit: str, directory: Path) -> dict[str, Path | None]:
+    """What the release will change here, each with the file as it is now, or None where there is none.
+
+    A second name for the file is enough: git writes a new one and takes the old name away.
+    """
+    names = git.records("diff-tree", "-r", "-z", "--name-only", "--no-renames", "HEAD", commit, "--")
+    kept: dict[str, Path | None] = {}
+    for number, name in enumerate(names):
+        path, second = git.directory / name, directory / str(number)
+        if path.is_dir() and not path.is_symlink():
+            continue  # a submodule: git moves none of its files
+        kept[name] = second if os.path.lexists(path) else None
+        if kept[name]:
+            try:
+                os.link(path, second, follow_symlinks=False)
+            except OSError:
+                shutil.copy2(path, second, follow_symlinks=False)
+    return kept
+
+
+def _take_back(git: Git, commit: str, kept: Mapping[str, Path | None]) -> list[str]:
+    """Undo what a fast-forward that failed half-way has written, and name what is still not as it was.
+
+    Only what is as the release has it, or gone, was git's doing for sure; a person may be at work here too.
+    """
+    left = []
+    for name, before in kept.items():
+        path = git.directory / name
+        try:
+            gone = not os.path.lexists(path)
+            if before is None and not gone and _is_as_in(git, commit, name):
+                path.unlink()
+            elif before is not None and (
+                gone or (not _is_old(path, before) and _is_as_in(git, commit, name))
+            ):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                before.rename(path)
+            elif not (gone if before is None else _is_old(path, before)):
+                left.append(name)
+        except (OSError, GitFailed):
+            left.append(name)
+    return left
+
+
+def _is_old(path: Path, before: Path) -> bool:
+    """Whether git has not come to this file yet."""
+    here, kept = path.lstat(), before.lstat()
+    return here.st_ino == kept.st_ino or (here.st_mtime_ns, here.st_size) == (kept.st_mtime_ns, kept.st_size)
+
+
+def _is_as_in(git: Git, commit: str, name: str) -> bool:
+    """Whether the file here, with the repository's filters undone, is the one of the commit."""
+    path = git.directory / name
+    entry = git.run("ls-tree", "-z", commit, "--", f":(literal){name}").partition("\t")[0].split()
+    if len(entry) < 3 or not os.path.lexists(path):
+        return False
+    if path.is_symlink():
+        return git.line("hash-object", "--stdin", stdin=str(path.readlink())) == entry[2]
+    return git.line("hash-object", f"--path={name}", "--", str(path)) == entry[2]
+
+
 def _by_hand(repo: Repo, places: list[Checkout], base: str, commit: str) -> str:
     where = shlex.quote(str(places[0].path if places else repo.root))
     switch = "" if places else f"git -C {where} switch {shlex.quote(base)} && "
@@ -140,8 +211,7 @@ def _by_hand(repo: Repo, places: list[Checkout], base: str, commit: str) -> str:
 
 def _holds_release(repo: Repo, tip: str, commit: str) -> bool:
     """Also true when somebody merged the epic, which is the release commit's second parent, by hand."""
-    parents = repo.git.line("rev-list", "--max-count=1", "--parents", commit, "--").split()
-    return any(repo.is_ancestor(wanted, tip) for wanted in (commit, *parents[2:3]))
+    return any(repo.is_ancestor(wanted, tip) for wanted in (commit, *repo.parents(commit)[1:2]))
 
 
 def _counted(changes: list[str]) -> str:

@@ -68,7 +68,9 @@ class Repo:
             raise
         if inside != "true":
             raise (BareRepository if bare == "true" else NotARepository)(presentable(str(path)))
-        if git.run("rev-parse", "--verify", "-q", "HEAD^{commit}", check=False) == "":
+        # on a branch without commits there may be others to work from
+        born = git.run("rev-parse", "--verify", "-q", "HEAD^{commit}", check=False)
+        if not born and not git.run("for-each-ref", "--count=1", "refs/heads"):
             raise EmptyRepository(presentable(str(path)))
         common = git.line("rev-parse", "--path-format=absolute", "--git-common-dir")
         return cls(Path(git.line("rev-parse", "--show-toplevel")), Path(common))
@@ -154,6 +156,10 @@ class Repo:
                 raise
             return False
         return True
+
+    def parents(self, commit: str) -> list[str]:
+        """The commits it was made on, the first parent first."""
+        return self.git.line("rev-list", "--max-count=1", "--parents", check_commit(commit), "--").split()[1:]
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether everything in `old` is also in `new`; a commit is its own ancestor."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -59,3 +60,34 @@ async def test_an_answered_decision_is_open_no_longer(maestro: LocalMaestro, sam
     await maestro.call("decide.answer", id=card["id"], answer="abort")
     await maestro.until("decision.answered")
     assert card["id"] not in team.cards
+
+
+async def test_what_people_say_in_studio_reaches_the_team_once(maestro: LocalMaestro, sample: Sample) -> None:
+    await begin(maestro, sample, plan=None)
+    await maestro.until("team.up")
+    (team,) = maestro.connections.teams.values()
+    studio, path = maestro.connections.studio, f"agent-sessions/{team.record.session}/steering"
+    added = await studio.post(path, {"text": "keep the API"})
+    said = await studio.post(f"teams/{team.record.id}/inbox", {"text": "good morning"})
+    directive = await maestro.until("directive")
+    assert (directive["body"]["id"], directive["body"]["text"]) == (added["id"], "keep the API")
+    assert (await maestro.until("said"))["body"] == {"id": said["id"], "text": "good morning"}
+    maestro.connections.assignments.on_gap(team.record.channel_name)
+    async with asyncio.timeout(20):
+        while (await studio.get(path))[0]["status"] != "accepted":
+            await asyncio.sleep(0.01)
+    await studio.delete(path)
+    await maestro.until("cleared")
+    async with asyncio.timeout(20):
+        while await studio.get(path) or await studio.get(f"teams/{team.record.id}/inbox"):
+            await asyncio.sleep(0.01)
+    kinds = [each["kind"] for each in await studio.get(f"teams/{team.record.id}/messages")]
+    assert [kinds.count(kind) for kind in ("directive", "said", "cleared")] == [1, 1, 1]
+
+
+async def test_what_an_agent_says_is_shown_in_studio(maestro: LocalMaestro, sample: Sample) -> None:
+    speaks = "command:sh -c 'echo I am at work; echo x > one.txt'"
+    answer = await begin(maestro, sample, providers={"dev": speaks, "review": APPROVE})
+    run = (await maestro.until("run.started", purpose="execute"))["body"]["run"]
+    await end(maestro, answer["team"]["name"])
+    assert "I am at work" in maestro.studio.app.state.studio.chunks.tail(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,9 +26,10 @@ from maestro_ray.actors.messages import (
     Withdraw,
     WorkerEvent,
 )
+from maestro_ray.agent.sweep import find
 from maestro_ray.errors import IllegalEvent, JournalBroken
 from maestro_ray.home import Home
-from maestro_ray.testing import FakeClock
+from maestro_ray.testing import FakeClock, eventually
 
 from .office import Office
 from .parts import a_lead, a_lead_run, a_run
@@ -122,9 +124,9 @@ async def test_a_withdrawal_goes_to_its_holder_whether_or_not_he_was_heard_of(
     lead: Lead, office: Office
 ) -> None:
     """Between Assign and the worker's first word, and in a lead that has just begun its life."""
-    tell(lead, Withdraw("run-1", "session-dev"))
+    tell(lead, Withdraw("run-1", "session-dev", 1))
     await office.until(lambda: office.of(Withdraw))
-    assert office.of(Withdraw, "slot-dev") == [Withdraw("run-1", "session-dev")]
+    assert office.of(Withdraw, "slot-dev") == [Withdraw("run-1", "session-dev", 1)]
 
 
 async def test_its_own_run_that_is_withdrawn_before_it_began_is_not_done(
@@ -134,11 +136,41 @@ async def test_its_own_run_that_is_withdrawn_before_it_began_is_not_done(
     tell(
         lead, Assign({**BOOTSTRAP, "id": "run-2", "plan": {**BOOTSTRAP["plan"], "epic_branch": "epic/other"}})
     )
-    tell(lead, Withdraw("run-2", "session-lead"))
+    tell(lead, Withdraw("run-2", "session-lead", 1))
     tell(lead, Assign({**BOOTSTRAP, "id": "run-3"}))
     await office.until(lambda: len(office.of(Report)) == 2)
     assert [report.run for report in office.of(Report)] == ["run-bootstrap_epic", "run-3"]
     assert sample.git("branch", "--list", "epic/other") == ""
+
+
+async def test_its_own_run_that_is_withdrawn_stops_and_may_be_handed_out_again(
+    lead: Lead, office: Office, sample: Sample
+) -> None:
+    """Studio hands it the same run anew, under a new epoch, while the old one has just begun."""
+    tell(lead, Assign(BOOTSTRAP))
+    await office.until(lambda: "run.started" in posted(office))
+    tell(lead, Withdraw(BOOTSTRAP["id"], "session-lead", 1))
+    tell(lead, Assign({**BOOTSTRAP, "epoch": 3}))
+    await office.until(lambda: office.of(Report))
+    assert [report.epoch for report in office.of(Report)] == [3]
+    assert posted(office)[:3] == ["run.started", "run.withdrawn", "run.started"]
+
+
+async def test_a_plan_that_is_cancelled_during_its_release_test_is_not_released(
+    lead: Lead, office: Office, sample: Sample, home: Home, tmp_path: Path
+) -> None:
+    base = sample.sha("main")
+    epic = sample.side("epic/a-plan-1", work="x")
+    waits = {"epic_head": epic, "test": f"touch {tmp_path / 'begun'}; sleep 600"}
+    release = a_lead_run("release", epic, plan=waits)
+    tell(lead, Assign(release))
+    await eventually((tmp_path / "begun").exists)
+    tell(lead, Withdraw(release["id"], "session-lead", 1))
+    tell(lead, Assign(a_lead_run("release_cleanup", epic, plan={"epic_head": epic, "status": "cancelled"})))
+    await office.until(lambda: office.of(Report))
+    assert [report.run for report in office.of(Report)] == ["run-release_cleanup"]
+    assert sample.sha("main") == base
+    assert find(f"{home.instance}:") == []
 
 
 # ── who is here ──────────────────────────────────────────────────────────────────────────────────────────────────

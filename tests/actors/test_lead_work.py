@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 
 import pytest
 from workspace.sample import Sample, committer, fingerprint
@@ -91,6 +92,21 @@ async def test_a_second_merge_of_the_same_changes_nothing(work: LeadWork, sample
     assert again.body["result"]["merge"] == first
     assert "already" in again.summary
     assert sample.git("rev-list", "--count", "--merges", EPIC) == "1"
+
+
+async def test_commits_on_the_epic_that_nobody_reviewed_are_held_with_the_way_back(
+    work: LeadWork, sample: Sample
+) -> None:
+    epic = await begun(work)
+    reviewed = sample.side("task/add-it", epic, new="x")
+    foreign = sample.side("elsewhere", epic, evil="x")
+    sample.git("update-ref", f"refs/heads/{EPIC}", foreign)
+    outcome = await merge(work, reviewed, epic)
+    assert (outcome.action, outcome.body["hold"]) == ("fail", True)
+    assert "holds commits that nobody has reviewed" in outcome.body["reason"]
+    assert sample.sha(EPIC) == foreign
+    subprocess.run(outcome.body["reason"].partition("To put it back: ")[2], shell=True, check=True)
+    assert (await merge(work, reviewed, epic)).action == "complete"
 
 
 async def test_a_conflict_is_a_failure_that_names_it_and_moves_nothing(

@@ -21,7 +21,7 @@ async def nothing(*_: Any) -> None:
 async def team() -> LiveTeam:
     mirror: Any = SimpleNamespace()
     assert Mirror
-    return LiveTeam(RECORD, {}, mirror)
+    return LiveTeam(RECORD, {}, mirror, mirror)
 
 
 async def test_it_is_up_when_everybody_is(team: LiveTeam) -> None:

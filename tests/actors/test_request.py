@@ -67,6 +67,9 @@ def test_a_good_one_says_who_will_be_there(asked: Asked, home: Home, sample: Sam
         ({"roles": {"dev": 0}}, NoWorkers, "at least one"),
         ({"roles": {"dev": -1, "review": 1}}, UsageError, "negative"),
         ({"roles": {"dev": 1}}, UsageError, "reviewer"),
+        ({"roles": {"dev": 600, "review": 401}}, UsageError, "at most 1000"),
+        ({"roles": {"dev": 99_999_999_999}}, UsageError, "at most 1000"),
+        ({"plan": {"title": "P", "tasks": [{"title": "t", "role": "lead"}]}}, UsageError, "for the lead, who takes"),
         ({"plan": {"title": "P", "tasks": [{"title": "t", "role": "chef"}]}}, UsageError, "role 'chef'"),
         ({"plan": {"title": "P", "tasks": []}}, PlanFileError, "no tasks"),
         ({"plan": {"title": "P", "tasks": [{"title": "t", "skill": "cobol"}]}}, UsageError, "skill 'cobol'"),
@@ -161,7 +164,7 @@ def test_mistakes_in_the_configuration(asked: Asked, home: Home) -> None:
     with pytest.raises(UsageError, match="proficiency"):
         check(replace(asked, roles={"docs": 1, "review": 1}), home)
     configure(home, "[roles.lead]\nskills = []\n")
-    with pytest.raises(UnknownRole):
+    with pytest.raises(ConfigError):
         check(replace(asked, roles={"lead": 1, "review": 1}), home)
     configure(home, "[teem]\n")
     with pytest.raises(ConfigError):
@@ -183,3 +186,22 @@ def test_good_names(name: str) -> None:
 def test_bad_names(name: str) -> None:
     with pytest.raises(UsageError):
         check_name(name, "a worker")
+
+
+def test_a_branch_without_commits_beside_one_that_has_some(asked: Asked, home: Home, sample: Sample) -> None:
+    sample.git("checkout", "-q", "--orphan", "fresh")
+    with pytest.raises(NotFound, match="fresh"):
+        check(asked, home)
+    assert check(replace(asked, base="main"), home).base == "main"
+
+
+def test_a_base_has_its_short_name(asked: Asked, home: Home) -> None:
+    assert check(replace(asked, base="refs/heads/main"), home).base == "main"
+    assert check(replace(asked, plan={**PLAN, "base": "refs/heads/main"}), home).base == "main"
+
+
+def test_a_path_that_is_not_utf8(asked: Asked, home: Home, sample: Sample, tmp_path: Path) -> None:
+    place = tmp_path / os.fsdecode(b"caf\xe9")
+    sample.git("clone", "-q", str(sample.path), str(place))
+    with pytest.raises(UsageError, match="is not UTF-8"):
+        check(replace(asked, repo=str(place)), home)

@@ -18,7 +18,7 @@ from .test_team_record import RECORD
 
 def a_team(sample: Sample) -> LiveTeam:
     mirror: Any = None
-    return LiveTeam(replace(RECORD, repo=str(sample.path)), {}, mirror)
+    return LiveTeam(replace(RECORD, repo=str(sample.path)), {}, mirror, mirror)
 
 
 def a_plan(**task: Any) -> dict[str, Any]:

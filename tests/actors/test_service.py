@@ -127,6 +127,11 @@ async def test_workers_come_and_go(maestro: LocalMaestro, home: Home, sample: Sa
         await maestro.call("team.join", repo=repo, role="dev", name="dev-2", providers={"dev": WRITE})
     with pytest.raises(UsageError):
         await maestro.call("team.join", repo=repo, role="dev", name="../x", providers={"dev": WRITE})
+    for nonsense in (["a b:3"], ["python:99"], [7], "python"):
+        with pytest.raises(UsageError, match=r"skill|proficiency"):
+            await maestro.call(
+                "team.join", repo=repo, role="dev", providers={"dev": WRITE}, skills=nonsense, name="x"
+            )
     with pytest.raises(NotFound):
         await maestro.call("team.leave", repo=repo, worker="stranger")
     # what the one who leaves was doing is done by another
@@ -181,10 +186,14 @@ async def test_a_plan_that_waits_says_so_and_goes_on_when_decided(
     assert card["options"] == ["retry", "abort"]
     (listed,) = await maestro.call("decide.list", repo=str(sample.path))
     assert listed["id"] == card["id"]
+    (team,) = await maestro.call("team.status", repo=str(sample.path))
+    assert (listed["plan"], listed["team"]) == (team["plans"][0]["title"], team["name"])
+    assert listed["project"] == team["project"]
     with pytest.raises(NotFound):
         await maestro.call("decide.answer", id="", answer="retry")
-    with pytest.raises(MaestroError):
+    with pytest.raises(UsageError) as refused:
         await maestro.call("decide.answer", id=card["id"], answer="perhaps")
+    assert refused.value.hint == "one of: retry, abort"
     gate.touch()
     await maestro.call("decide.answer", id=card["id"][-8:], answer="retry")
     once(sample, await end(maestro), "one")
@@ -239,6 +248,40 @@ async def test_status_says_who_does_what(
     await end(maestro)
 
 
+async def test_a_worker_joins_with_its_levels(maestro: LocalMaestro, sample: Sample) -> None:
+    team = (await begin(maestro, sample, plan=None))["team"]
+    repo = str(sample.path)
+    await maestro.call(
+        "team.join", repo=repo, role="dev", providers={"dev": WRITE}, skills=["python:4", "sql"], name="ada"
+    )
+    sessions = (await maestro.connections.studio.get(f"teams/{team['id']}"))["sessions"]
+    (skills,) = [session["skills"] for session in sessions if session["name"] == "ada"]
+    assert skills == {"python": 4, "sql": 3}
+
+
+async def test_a_team_is_found_in_a_repository_that_broke(maestro: LocalMaestro, sample: Sample) -> None:
+    await begin(maestro, sample, plan=None)
+    (sample.path / "sub").mkdir()
+    sample.git("config", "core.bare", "true")
+    (sample.path / ".git" / "HEAD").rename(sample.path / ".git" / "DAEH")
+    with pytest.raises(MaestroError, match="not inside a git repository"):
+        await maestro.call("team.stop", repo=str(sample.path.parent))
+    (team,) = await maestro.call("team.status", repo=str(sample.path / "sub"))
+    (stopped,) = await maestro.call("team.stop", repo=str(sample.path))
+    assert stopped["name"] == team["name"]
+
+
+async def test_a_plan_is_released_beside_a_branch_without_commits(
+    maestro: LocalMaestro, home: Home, sample: Sample
+) -> None:
+    sample.git("checkout", "-q", "--orphan", "fresh")
+    sample.git("reset", "-q", "--hard")
+    await begin(maestro, sample, base="main")
+    result = await end(maestro)
+    assert result["released"] == sample.sha("main")
+    assert sample.git("symbolic-ref", "HEAD") == "refs/heads/fresh"
+
+
 async def test_bad_calls_are_errors_of_the_caller(maestro: LocalMaestro) -> None:
     bad: list[tuple[str, dict[str, Any], type[MaestroError]]] = [
         ("team.dance", {}, NotFound),
@@ -248,6 +291,7 @@ async def test_bad_calls_are_errors_of_the_caller(maestro: LocalMaestro) -> None
         ("team.stop", {"team": "nobody"}, NotFound),
         ("team.logs", {}, NotFound),
         ("team.join", {"team": "nobody"}, NotFound),
+        ("steer", {"text": "half \udcff"}, UsageError),
     ]
     for method, params, error in bad:
         with pytest.raises(error):

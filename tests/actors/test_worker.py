@@ -11,6 +11,7 @@ import pytest
 from agent.programs import STUBBORN
 from workspace.sample import Sample, committer
 
+from maestro_ray.actors.mail import Mailbox
 from maestro_ray.actors.messages import (
     Assign,
     BeWorker,
@@ -205,13 +206,38 @@ async def test_withdrawn_the_whole_tree_ends_and_nothing_is_reported(
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     await eventually(lambda: len(find(f"{home.instance}:")) >= 4)  # its shim too
     tree = find(f"{home.instance}:")
-    await worker.handle("lead", Withdraw("run-1", "session-dev"))
+    await worker.handle("lead", Withdraw("run-1", "session-dev", 1))
     assert not any(alive(process) for process in tree)
     assert worker.run == ""
     await office.until(lambda: len(office.of(WorkerEvent)) == 2)
     assert office.of(Report) == []
     assert kinds(office) == ["run.started", "run.withdrawn"]
-    assert worker.handle("lead", Withdraw("run-1", "session-dev")) is None
+    assert worker.handle("lead", Withdraw("run-1", "session-dev", 1)) is None
+
+
+async def test_what_is_assigned_behind_a_withdrawal_in_one_batch_is_done(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
+    """A task is aborted, and in the same transaction the next one is handed to the same worker."""
+    worker = hire("[ $MAESTRO_RUN = run-2 ] || sleep 600; echo hi > new.txt")
+    mailbox = Mailbox(worker.handle)
+    first = a_run(sample.sha("main"))
+    await mailbox.receive("lead", [(1, Assign(first))])
+    await office.until(lambda: "run.started" in kinds(office))
+    await mailbox.receive(
+        "lead", [(2, Withdraw("run-1", "session-dev", 1)), (3, Assign({**first, "id": "run-2"}))]
+    )
+    await reported(office)
+    assert [(report.run, report.action) for report in office.of(Report)] == [("run-2", "complete")]
+
+
+async def test_a_withdrawal_of_an_earlier_handover_changes_nothing(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
+    worker = hire("echo hi > new.txt")
+    worker.handle("lead", Assign(a_run(sample.sha("main"), epoch=3)))
+    assert worker.handle("lead", Withdraw("run-1", "session-dev", 1)) is None
+    await reported(office)
 
 
 async def test_a_withdrawal_of_another_run_changes_nothing(
@@ -219,7 +245,7 @@ async def test_a_withdrawal_of_another_run_changes_nothing(
 ) -> None:
     worker = hire("echo hi > new.txt")
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
-    assert worker.handle("lead", Withdraw("run-0", "session-dev")) is None
+    assert worker.handle("lead", Withdraw("run-0", "session-dev", 1)) is None
     await reported(office)
 
 
@@ -228,7 +254,7 @@ async def test_withdrawn_before_it_began_it_never_begins(
 ) -> None:
     worker = hire("sleep 60")
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
-    await worker.handle("lead", Withdraw("run-1", "session-dev"))
+    await worker.handle("lead", Withdraw("run-1", "session-dev", 1))
     assert find(f"{home.instance}:") == []
     assert office.of(Report) == []
 
@@ -252,7 +278,7 @@ async def test_two_who_stop_it_both_wait_for_the_end(
     worker = hire("trap '' TERM; sleep 60")
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
-    first = asyncio.ensure_future(worker.handle("lead", Withdraw("run-1", "session-dev")))
+    first = asyncio.ensure_future(worker.handle("lead", Withdraw("run-1", "session-dev", 1)))
     await asyncio.sleep(0)
     await worker._stop()
     assert find(f"{home.instance}:") == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +16,6 @@ from maestro_ray.testing import LocalStudio
 
 from .chromium import Window, chromium, missing
 from .scene import Scene, play
-
-WITHOUT = missing()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where there is no browser these tests say what is missing."""
-    for item in items:
-        if "window" in getattr(item, "fixturenames", ()) and WITHOUT:
-            item.add_marker(pytest.mark.skip(reason=WITHOUT))
 
 
 @dataclass
@@ -61,8 +53,15 @@ async def studio(tmp_path: Path) -> AsyncIterator[LocalStudio]:
     await studio.stop()
 
 
+@pytest.fixture(scope="session")
+def installed() -> None:
+    """A browser to test with; where nothing may be skipped (`.ci/run`) its absence is a failure."""
+    if why := missing():
+        (pytest.fail if os.environ.get("MAESTRO_SKIP_NOTHING") else pytest.skip)(why)
+
+
 @pytest_asyncio.fixture
-async def window() -> AsyncIterator[Window]:
+async def window(installed: None) -> AsyncIterator[Window]:
     async with chromium() as window:
         await window.open()
         yield window

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from maestro_cli.invocation import Invocation, split
@@ -29,3 +31,14 @@ def test_the_environment_chooses_the_form_and_a_word_overrules_it():
 def test_bad_words_are_usage_errors(words):
     with pytest.raises(UsageError):
         split(words, {})
+
+
+def test_an_empty_variable_is_none():
+    assert not split(["status"], {"MAESTRO_OUTPUT_FORMAT": ""})[0].json
+
+
+def test_what_is_not_utf8_is_refused(tmp_path):
+    with pytest.raises(UsageError, match=r"the word 'bad\\xff' is not UTF-8"):
+        split(["steer", os.fsdecode(b"bad\xff")], {})
+    with pytest.raises(UsageError, match="the directory"):
+        assert Invocation(cwd=tmp_path / os.fsdecode(b"\xff")).here

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -72,3 +73,45 @@ def test_every_command_has_help_with_an_example(capsys, command):
 
     assert code == 0
     assert "Example: maestro" in out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--json", "-C", "/nonexist", "status"],
+        ["--json", "status", "-C"],
+        ["--json", "--output-format", "xml", "status"],
+        ["--output-format=xml", "--json", "status"],
+        ["status", "--json=1"],
+        ["--json"],
+        ["--json", "daemon"],
+        ["--json", "steer", os.fsdecode(b"bad\xff")],
+    ],
+)
+def test_whatever_is_wrong_is_told_in_the_form_that_was_asked_for(capsys, words):
+    code, out, err = run(capsys, *words)
+
+    assert (code, err) == (2, "")
+    assert json.loads(out)["error_kind"] == "usage_error"
+
+
+def test_the_form_may_come_from_the_environment(capsys, monkeypatch):
+    monkeypatch.setenv("MAESTRO_OUTPUT_FORMAT", "json")
+    assert json.loads(run(capsys, "-C", "/nonexist", "status")[1])["exit_code"] == 2
+    assert run(capsys, "--output-format=text", "-C", "/nonexist", "status")[1] == ""
+
+
+def test_a_program_without_a_command_is_told_so_in_a_line(capsys):
+    assert run(capsys) == (2, "", "error: maestro needs a command\nhint: see `maestro --help`\n")
+    assert run(capsys, "daemon")[2].startswith("error: maestro daemon needs a command\n")
+
+
+def test_a_deleted_directory(capsys, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, _, err = run(capsys, "version")
+    assert code == 2
+    assert err.startswith("error: the current directory has been deleted\nhint: ")
+    assert run(capsys, "-C", str(tmp_path), "version")[0] == 0

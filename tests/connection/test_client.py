@@ -145,3 +145,11 @@ async def test_against_a_real_studio(studio: LocalStudio) -> None:
     with pytest.raises(StudioUnavailable):
         await client.get("projects")
     await client.close()
+
+
+@pytest.mark.parametrize("body", ["{}", '{"auth": 7}', "[]", '"auth"'])
+async def test_an_authorisation_without_a_signature_is_studios_fault(connect: Connect, body: str) -> None:
+    client = connect(Server(httpx.Response(200, text=body)))
+    with pytest.raises(StudioUnavailable, match="no signature"):
+        await client.authorise("1.2", "private-project.p")
+    await client.close()

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from maestro_ray.connection.sign_in import post_json, sign_in, studio_tokens
-from maestro_ray.errors import StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.connection.sign_in import sign_in, studio_address, studio_tokens
+from maestro_ray.errors import Unauthenticated
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.testing import LocalStudio
@@ -33,9 +33,11 @@ async def test_a_false_invite_opens_nothing(home: Home, studio: LocalStudio) -> 
     assert not (home.run / "tokens.json").exists()
 
 
-async def test_what_is_refused_and_who_is_away(home: Home, studio: LocalStudio) -> None:
-    with pytest.raises(StudioRefused):
-        await asyncio.to_thread(post_json, f"{studio.url}/api/v1/auth/redeem", {"surprise": 1})
-    await studio.stop()
-    with pytest.raises(StudioUnavailable):
-        await asyncio.to_thread(post_json, f"{studio.url}/api/v1/auth/redeem", {"token": "x"})
+async def test_a_home_knows_where_its_studio_is(home: Home) -> None:
+    path = home.run / "studio.json"
+    assert studio_address(home) == ""
+    path.write_text('{"url": "http://127.0.0.1:7"}')
+    assert studio_address(home) == "http://127.0.0.1:7"
+    for broken in ("", "[]", "{}"):
+        path.write_text(broken)
+        assert studio_address(home) == ""

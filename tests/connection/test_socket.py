@@ -4,66 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from maestro_ray.connection import socket as module
-from maestro_ray.connection.socket import StudioSocket
-from maestro_ray.errors import StudioUnavailable
-from maestro_ray.protocol.backoff import Backoff
 from maestro_ray.testing import LocalStudio, eventually
+
+from .ear import Ear, asking
 
 PROJECT, TEAM = "private-project.p", "private-team.t"
 
 
-class Ear:
-    """A socket that runs, and what it heard."""
-
-    def __init__(self, studio: LocalStudio) -> None:
-        self.events: list[tuple[str, str, dict[str, Any]]] = []
-        self.gaps: list[str] = []
-        self.studio = studio
-        self.refusals = 0
-        self.socket = StudioSocket(studio.ws_url, self._authorise, self._on_event, self.gaps.append)
-        self.task = asyncio.create_task(self.socket.run())
-
-    async def _authorise(self, socket_id: str, channel: str) -> str:
-        if self.refusals:
-            self.refusals -= 1
-            raise StudioUnavailable("studio", "busy")
-        client = await self.studio.client()
-        try:
-            return await client.authorise(socket_id, channel)
-        finally:
-            await client.close()
-
-    def _on_event(self, channel: str, method: str, params: dict[str, Any]) -> None:
-        self.events.append((channel, method, params))
-        if method == "poison":
-            raise KeyError("nobody foresaw this event")
-
-    @property
-    def methods(self) -> list[str]:
-        return [method for _, method, _ in self.events]
-
-    async def hears(self, channel: str, count: int = 1) -> None:
-        """The channel is subscribed for the so-many-th time."""
-        await eventually(lambda: self.gaps.count(channel) >= count)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Backoff", lambda: Backoff(cap=0.1, base=0.05, floor=0.01))
-    monkeypatch.setattr(module, "PATIENCE", 0.01)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
 async def ear(studio: LocalStudio) -> AsyncIterator[Ear]:
-    ear = Ear(studio)
+    ear = Ear(studio.ws_url, asking(studio))
     yield ear
-    ear.task.cancel()
-    await asyncio.gather(ear.task, return_exceptions=True)
+    await ear.close()
 
 
 async def test_a_subscription_is_told_as_a_gap_and_then_events_come(ear: Ear, studio: LocalStudio) -> None:
@@ -158,10 +116,9 @@ async def test_an_event_that_cannot_be_handled_does_not_silence_the_next(
 
 async def test_a_studio_that_is_not_there_yet_is_waited_for(studio: LocalStudio) -> None:
     await studio.stop()
-    ear = Ear(studio)
+    ear = Ear(studio.ws_url, asking(studio))
     ear.socket.subscribe(PROJECT)
     await asyncio.sleep(0)
     await studio.start()
     await ear.hears(PROJECT)
-    ear.task.cancel()
-    await asyncio.gather(ear.task, return_exceptions=True)
+    await ear.close()

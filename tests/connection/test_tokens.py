@@ -6,13 +6,16 @@ import json
 import multiprocessing
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from keyrings import ForgetfulKeyring, MemoryKeyring, installed
 
+from maestro_ray.connection.system_keyring import system_keyring
 from maestro_ray.connection.tokens import MARGIN, TokenFile
-from maestro_ray.errors import Unauthenticated
+from maestro_ray.errors import StudioUnavailable, Unauthenticated
 
 
 class Studio:
@@ -78,6 +81,144 @@ def test_a_damaged_file_is_not_signed_in(path: Path, content: str) -> None:
 def test_without_a_file_nobody_is_signed_in(path: Path) -> None:
     with pytest.raises(Unauthenticated):
         TokenFile(path, Studio().post).access_token()
+
+
+# ── a Studio that is away, an answer that is lost ────────────────────────────────────────────────────────────────────
+
+
+def away(_path: str, _body: dict[str, Any]) -> dict[str, Any]:
+    raise StudioUnavailable("http://studio", "refused")
+
+
+def kept(path: Path, left: float) -> None:
+    document = {"access_token": "a", "refresh_token": "r", "expires_at": time.time() + left}
+    path.write_text(json.dumps(document))
+
+
+def test_a_token_that_still_counts_is_used_while_studio_is_away(path: Path) -> None:
+    kept(path, MARGIN / 2)
+    assert TokenFile(path, away).access_token() == "a"
+    kept(path, -1)
+    with pytest.raises(StudioUnavailable):
+        TokenFile(path, away).access_token()
+
+
+def test_a_renewal_whose_answer_was_lost_is_repeated_with_the_same_token(path: Path) -> None:
+    kept(path, -1)
+    asked: list[str] = []
+
+    def post(_path: str, body: dict[str, Any]) -> dict[str, Any]:
+        asked.append(body["refresh_token"])
+        if len(asked) == 1:
+            return away(_path, body)
+        return {"access_token": "b", "refresh_token": "s", "expires_in": 900}
+
+    assert TokenFile(path, post).access_token() == "b"
+    assert asked == ["r", "r"]
+
+
+def test_more_time_may_be_asked_for(path: Path) -> None:
+    studio = Studio(lasts=200)
+    tokens = TokenFile(path, studio.post)
+    tokens.redeem("invite", "me")
+    assert tokens.access_token() == "access-1"
+    assert tokens.access_token(margin=300) == "access-2"
+
+
+def test_what_another_process_stored_is_seen(path: Path) -> None:
+    tokens = TokenFile(path, Studio().post)
+    tokens.redeem("invite", "me")
+    kept(path, 900)
+    assert tokens.access_token() == "a"
+    TokenFile(path, away).forget()
+    with pytest.raises(Unauthenticated, match="no tokens are stored"):
+        tokens.access_token()
+
+
+# ── the keyring ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def in_keyring(path: Path, post: Any) -> TokenFile:
+    return TokenFile(path, post, system_keyring, "work@1")
+
+
+def test_with_a_keyring_the_file_holds_no_token(path: Path) -> None:
+    studio, backend = Studio(), MemoryKeyring()
+    with installed(backend):
+        tokens = in_keyring(path, studio.post)
+        tokens.redeem("invite", "me")
+        assert tokens.place() == "keyring"
+        assert json.loads(path.read_text()) == {"keyring": "work@1"}
+        assert "access-1" in backend.secrets["maestro", "work@1"]
+        assert in_keyring(path, studio.post).renew("access-1") == "access-2"
+        assert (tokens.access_token(), tokens.place()) == ("access-2", "keyring")
+        reads = backend.reads
+        assert [tokens.access_token() for _ in range(5)] == ["access-2"] * 5
+        assert backend.reads == reads, "a keyring is slow: it is asked when something has changed"
+        tokens.forget()
+        assert (backend.secrets, tokens.exists(), tokens.place()) == ({}, False, "")
+
+
+@pytest.mark.parametrize("backend", [None, ForgetfulKeyring()])
+def test_without_one_that_keeps_them_they_are_in_a_file(path: Path, backend: Any, capfd: Any) -> None:
+    with installed(backend):
+        tokens = in_keyring(path, Studio().post)
+        tokens.redeem("invite", "me")
+        assert (tokens.access_token(), tokens.place()) == ("access-1", "file")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert capfd.readouterr() == ("", "")
+
+
+def test_who_wants_a_file_gets_one_and_it_stays_one(path: Path) -> None:
+    backend, studio = MemoryKeyring(), Studio()
+    with installed(backend):
+        tokens = in_keyring(path, studio.post)
+        tokens.redeem("invite", "me")
+        tokens.redeem("another", "me", in_file=True)
+        assert (tokens.place(), backend.secrets) == ("file", {})
+        tokens.renew("access-2")
+        assert (tokens.place(), backend.secrets) == ("file", {})
+
+
+def test_a_keyring_that_is_locked_meanwhile_costs_no_token(path: Path) -> None:
+    """The old refresh token is used up when the new one cannot be put there."""
+    backend, studio = MemoryKeyring(), Studio()
+    with installed(backend):
+        tokens = in_keyring(path, studio.post)
+        tokens.redeem("invite", "me")
+        backend.locked = True
+        assert tokens.renew("access-1") == "access-2"
+        assert tokens.place() == "file"
+        assert in_keyring(path, studio.post).access_token() == "access-2"
+
+
+def test_tokens_that_cannot_be_reached_are_said_to_be_there(path: Path) -> None:
+    backend = MemoryKeyring()
+    with installed(backend):
+        in_keyring(path, Studio().post).redeem("invite", "me")
+        backend.locked = True
+        with pytest.raises(Unauthenticated, match="KeyringLocked") as locked:
+            in_keyring(path, away).access_token()
+        assert "--file" in locked.value.hint
+        backend.locked = False
+        backend.secrets.clear()
+        with pytest.raises(Unauthenticated, match="no longer"):
+            in_keyring(path, away).access_token()
+    with installed(None), pytest.raises(Unauthenticated, match="there is none here"):
+        in_keyring(path, away).access_token()
+
+
+# ── many at once ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_threads_that_renew_at_once_make_one_refresh(path: Path) -> None:
+    studio = Studio()
+    tokens = TokenFile(path, studio.post)
+    refused = tokens.redeem("invite", "me")
+    with ThreadPoolExecutor(8) as threads:
+        found = set(threads.map(lambda _: tokens.renew(refused), range(8)))
+    assert found == {"access-2"}
+    assert studio.calls == ["auth/redeem", "auth/refresh"]
 
 
 def _renew(path: Path, log: Path, barrier: Any) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from maestro_ray.agent.environment import allowed
 from maestro_ray.agent.sweep import MARK
 from maestro_ray.daemon.ray_environment import ray_environment
 from maestro_ray.home import Home
@@ -12,13 +13,23 @@ def test_nothing_of_the_shell_leaks_into_ray(tmp_path):
     home = Home(tmp_path / "home", tmp_path / "home" / "run")
     home.prepare()
     env = ray_environment(
-        home, {"PATH": "/bin", "RAY_ADDRESS": "1.2.3.4:5", "SECRET_KEY": "x", "RAY_TLS_SERVER_KEY": "y"}
+        home,
+        {
+            "PATH": "/bin",
+            "DBUS_SESSION_BUS_ADDRESS": "unix:path=/bus",
+            "RAY_ADDRESS": "1.2.3.4:5",
+            "SECRET_KEY": "x",
+            "RAY_TLS_SERVER_KEY": "y",
+        },
     )
 
     assert "RAY_ADDRESS" not in env
     assert "SECRET_KEY" not in env
     assert "RAY_TLS_SERVER_KEY" not in env
     assert env["PATH"] == "/bin"
+    # Connections reaches the keyring through it; agents do not see it
+    assert env["DBUS_SESSION_BUS_ADDRESS"] == "unix:path=/bus"
+    assert "DBUS_SESSION_BUS_ADDRESS" not in allowed(env)
     assert env["MAESTRO_HOME"] == str(home.root)
     assert env[MARK] == f"{home.instance}:node:ray"
 

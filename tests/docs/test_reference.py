@@ -9,7 +9,7 @@ import pytest
 
 from maestro_ray.actors.happenings import KEPT
 from maestro_ray.actors.service import Service
-from maestro_ray.config import KEYS, Config, ProviderTable, RoleTable
+from maestro_ray.config import KEYS, Config, IdentityTable, ProviderTable, RoleTable
 from maestro_ray.home import Home
 from maestro_ray.model.agent import Failed
 from maestro_ray.model.plan_file import _TASK_KEYS, PlanDraft, TaskDraft, parse_plan
@@ -18,10 +18,12 @@ from maestro_ray.model.verdict import Judgement, read_verdict
 from maestro_ray.protocol.server import ServerLimits
 from maestro_ray.providers import script, template
 from maestro_ray.providers.script import parse_script
+from maestro_ray.studio import channels, inbox
 from maestro_ray.studio.api.decode import LARGEST_BODY
 from maestro_ray.studio.api.problem import STATUS
 from maestro_ray.studio.api.table import routes
-from maestro_ray.studio.socket import LONGEST_QUEUE, LONGEST_SEND
+from maestro_ray.studio.metrics import Metrics, Wire, Work, _Families
+from maestro_ray.studio.socket import LARGEST_MESSAGE, LONGEST_QUEUE, LONGEST_SEND, UNREAD_ANSWERS
 
 from .generate import commands, help_of, wanted
 from .markdown import DOCS, ROOT, Block, blocks, code, pages, rows, section
@@ -96,7 +98,12 @@ def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "cls"), [("`[providers.NAME]`", ProviderTable), ("`[roles.NAME]`", RoleTable)]
+    ("heading", "cls"),
+    [
+        ("`[providers.NAME]`", ProviderTable),
+        ("`[roles.NAME]`", RoleTable),
+        ("`[identities.NAME]`", IdentityTable),
+    ],
 )
 def test_every_key_of_a_table_is_described_with_its_default(heading: str, cls: type) -> None:
     told = {key: tomllib.loads(f"value = {code(cells[1])}")["value"]
@@ -217,18 +224,34 @@ def test_the_problems_are_those_of_the_code() -> None:
     }
 
 
+def test_every_metric_is_described_with_its_labels() -> None:
+    told = {
+        name.removesuffix("_total"): re.findall(r"`(\w+)`", cells[1])
+        for name, cells in table("protocol.md", "Metrics").items()
+        if name.startswith("maestro_")
+    }
+    metrics = Metrics()
+    metrics.request("GET", "/up", 200, 0.1)
+    families = _Families(metrics, Wire(0, 0), Work({}, 0.0, {}), "1").collect()
+
+    assert told == {family.name: list(family._labelnames) for family in families}
+
+
 def test_every_event_of_studio_is_described() -> None:
     sent = re.compile(r'publish\((?:[^()]|\([^()]*\))*?"([a-z_]+\.[a-z_]+)"')
-    known = {name for path in (SOURCES / "studio").glob("*.py") for name in sent.findall(path.read_text())}
+    sources = (SOURCES / "studio").rglob("*.py")
+    known = {*inbox.EVENTS.values(), *(name for path in sources for name in sent.findall(path.read_text()))}
 
     assert {"run.dispatched", "task.updated", "verdict.given", "team.ended"} < known
-    assert {name for name in table("protocol.md", "WebSocket") if "." in name} == known
+    told = table("protocol.md", "WebSocket")
+    assert {name for name in told if re.fullmatch(r"[a-z_]+\.[a-z_]+", name)} == known
 
 
 def test_the_limits_of_the_server_are_those_of_the_code() -> None:
     text, limits = section(REFERENCE / "protocol.md", "WebSocket"), ServerLimits()
 
-    assert f"| {limits.message_bytes} bytes |" in text
+    assert f"| {limits.message_bytes} bytes, then 4301; from {LARGEST_MESSAGE // 2**20} MiB on" in text
+    assert f"| {UNREAD_ANSWERS}, then the client is not read" in text
     assert f"| channels of one connection | {limits.subscriptions} |" in text
     assert f"| {limits.client_events} a second |" in text
     assert f"| silence until a ping is due | {limits.activity_timeout} s |" in text
@@ -249,9 +272,18 @@ def test_every_method_of_the_local_line_is_described() -> None:
 def test_every_event_of_a_team_is_described() -> None:
     told = {name for cells in rows(section(REFERENCE / "protocol.md", "Events of a team"))
             for name in re.findall(r"`([a-z._]+)`", cells[0])}  # fmt: skip
-    posted = re.compile(r'(?:happenings\.add|self\._post|self\._append)\(\s*"([a-z._]+)"')
+    posted = re.compile(
+        r"""(?:happenings\.add\(|self\._post\(|self\._append\(|self\._once\([^"]*,)\s*"([a-z._]+)\""""
+    )
     known = {name for path in (SOURCES / "actors").glob("*.py") for name in posted.findall(path.read_text())}
 
     assert {"run.started", "directive", "team.waiting", "worker.lost"} < known
     assert told == known
     assert f"The last {KEPT} are kept" in section(REFERENCE / "protocol.md", "Events of a team")
+
+
+def test_the_channels_are_those_of_the_code() -> None:
+    told = {name for cells in rows(section(REFERENCE / "protocol.md", "WebSocket"))
+            for name in re.findall(r"`([a-z]+-[a-z]+\.)<", cells[0])}  # fmt: skip
+
+    assert told == {*channels._PROJECT, *channels._TEAM}

@@ -229,7 +229,13 @@ def test_ray_that_is_killed_comes_back_with_its_team(shared, victim):
     os.kill(pid, signal.SIGKILL)
 
     def back():
-        teams = (shared.json("status").get("connections") or {}).get("teams", [])
+        asked = shared.run("status", "--json")
+        answer = json.loads(asked.stdout)
+        if not answer["teams_known"]:
+            # a script that waits for the end of the team must not take this for it
+            assert (asked.returncode, answer["status"]) == (1, "unknown")
+            return False
+        teams = answer["connections"]["teams"]
         workers = teams[0]["workers"] if teams else []
         return bool(workers) and all(
             each["state"] == "up" and each["pid"] not in before.values() for each in workers

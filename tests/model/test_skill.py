@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro_ray.model.skill import proficiency
+from maestro_ray.model.skill import proficiency, read_skills
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,14 @@ def test_the_answer_is_a_level_or_a_refusal(value: object) -> None:
         assert proficiency(value) in range(1, 6)
     except ValueError as error:
         assert "a proficiency is" in str(error)
+
+
+def test_skills_in_words() -> None:
+    assert read_skills(["python", " rust : 5", "sql:70%"]) == {"python": 3, "rust": 5, "sql": 4}
+    assert read_skills([]) == {}
+
+
+@pytest.mark.parametrize("words", [[":"], ["a b:3"], ["python:99"], ["python:"], [""], ["a", "a:2"]])
+def test_nonsense_is_no_skill(words: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"skill|proficiency"):
+        read_skills(words)

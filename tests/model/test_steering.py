@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 from typing import get_args
 
@@ -18,7 +19,9 @@ from maestro_ray.model.steering import (
     How,
     Receipt,
     ReceiptState,
+    active,
     apply,
+    told,
 )
 
 ACTIVE, CLEARED = DirectiveState.ACTIVE, DirectiveState.CLEARED
@@ -126,3 +129,24 @@ def test_receipts_only_go_forward_and_a_cleared_directive_stays_cleared(history:
             assert ORDER.index(said.receipts[worker].state) >= ORDER.index(receipt.state)
         if said.state is CLEARED:
             assert {receipt.state for receipt in said.receipts.values()} <= {ReceiptState.SUPERSEDED}
+
+
+def test_a_reader_of_the_messages_comes_to_the_same_state() -> None:
+    directives: Mapping[str, Directive] = {}
+    for at, (kind, body) in enumerate(
+        [
+            ("directive", {"id": "d1", "text": "one", "workers": ["dev-1"]}),
+            ("said", {"text": "hello"}),
+            ("accepted", {"directive": "d1", "worker": "dev-2"}),
+            ("receipt", {"directive": "d1", "worker": "dev-1", "how": "in-turn"}),
+            ("receipt", {"directive": "of an earlier time", "worker": "dev-1", "how": "in-turn"}),
+            ("directive", {"id": "d2", "text": "two", "workers": []}),
+            ("directive", {"id": "d3", "text": "three", "workers": []}),
+            ("cleared", {"directives": ["d2"]}),
+        ]
+    ):
+        directives = told(directives, kind, body, float(at))
+    assert [each.id for each in active(directives)] == ["d1", "d3"]
+    assert directives["d1"].receipts["dev-1"] == Receipt(ReceiptState.DELIVERED, 3.0, "in-turn")
+    assert directives["d1"].receipts["dev-2"].state is ReceiptState.ACCEPTED
+    assert active(told(directives, "cleared", {}, 9.0)) == []

@@ -26,7 +26,7 @@ def reason(output: str) -> str:
         "VERDICT: APPROVED.",
         "VERDICT: APPROVED!  ",
         "I read the diff.\r\nVERDICT: APPROVED\r\n",
-        "VERDICT: APPROVED\n\nThank you.",
+        "VERDICT: APPROVED\n\n  \n",
         "VERDICT: APPROVED\nsaid again:\nVERDICT: APPROVED",
         "```\nVERDICT: REJECTED — an example\n```\nVERDICT: APPROVED",
         "~~~ text\nVERDICT: REJECTED\n~~~~\nVERDICT: APPROVED",
@@ -75,8 +75,8 @@ def test_rejected_with_its_reason(output: str, why: str) -> None:
         "\ufeffVERDICT: APPROVED",
         "a line of a log\rVERDICT: APPROVED",
         *(f"the middle of a line{mark}VERDICT: APPROVED" for mark in "\v\f\x1c\x1d\x1e\x85\u2028\u2029"),
+        "VERDICT: APPROVED\n\nThank you.",
         "```\nVERDICT: APPROVED\n```",
-        "```\nVERDICT: APPROVED",
         "~~~\nVERDICT: APPROVED\n~~~",
         "~~~\n```\n~~~~ \n```\nVERDICT: APPROVED\n```",
         "   ```diff\nVERDICT: APPROVED\n```",
@@ -98,6 +98,8 @@ def test_what_is_quoted_indented_or_in_a_sentence_is_no_verdict(output: str) -> 
         "1.  ```\n    x\n    ```\n```\nVERDICT: APPROVED\n```",
         "- ```\n  x\n  ```\nVERDICT: APPROVED",
         "> ```\nVERDICT: APPROVED",
+        "```\nVERDICT: APPROVED",
+        "VERDICT: APPROVED\n```\nVERDICT: APPROVED",
     ],
 )
 def test_what_may_be_quoted_is_no_approval(output: str) -> None:
@@ -118,12 +120,17 @@ def test_a_malformed_verdict_rejects_and_is_shown(line: str) -> None:
     assert reason(f"VERDICT: APPROVED\n{line}").startswith("the review's verdict cannot be read")
 
 
-@pytest.mark.parametrize("first", ["APPROVED", "REJECTED — red"])
-def test_two_that_disagree_reject(first: str) -> None:
-    second = "APPROVED" if first.startswith("R") else "REJECTED — red"
-    assert (
-        reason(f"VERDICT: {first}\nVERDICT: {second}") == "the review both approved and rejected the change"
-    )
+def test_two_that_disagree_reject() -> None:
+    both = "the review both approved and rejected the change"
+    assert reason("VERDICT: REJECTED — red\nVERDICT: APPROVED") == both
+    assert reason("VERDICT: APPROVED\nVERDICT: REJECTED — red") == "red"
+
+
+@given(
+    st.lists(st.sampled_from(["VERDICT: APPROVED", "```", "~~~", "> ```", "- ```", "~~~~ x", "", "+ words"]))
+)
+def test_nothing_that_was_quoted_before_hides_a_rejection(quoted: list[str]) -> None:
+    assert reason("\n".join([*quoted, "VERDICT: REJECTED — it is red"])) == "it is red"
 
 
 def test_the_commit_is_the_pinned_one_whatever_the_reviewer_names() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pusher
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,3 +170,51 @@ def test_comparing_takes_the_constant_time_path(monkeypatch: pytest.MonkeyPatch)
 
     assert verify_channel(KEY, SECRET, "1.1", "private-a", auth=sign_channel(KEY, SECRET, "1.1", "private-a"))
     assert len(compared) == 1
+
+
+# ── Pusher's own library for servers in Python ───────────────────────────────────────────────────────────────────
+
+numbers = st.integers(0, 10**9)
+socket_ids = st.builds("{}.{}".format, numbers, numbers)
+names = st.text("abcXYZ019_=@,.;-", min_size=1, max_size=40)
+people = st.fixed_dictionaries(
+    {"user_id": st.text(min_size=1, max_size=9)},
+    optional={"user_info": st.dictionaries(st.text(max_size=9), st.text(max_size=9) | st.none(), max_size=3)},
+)
+
+
+@pytest.fixture(scope="module")
+def theirs() -> pusher.Pusher:
+    return pusher.Pusher("3", KEY, SECRET)
+
+
+@given(socket_ids, names)
+def test_the_python_library_signs_private_channels_as_we_do(
+    theirs: pusher.Pusher, socket_id: str, name: str
+) -> None:
+    signed = theirs.authenticate(f"private-{name}", socket_id)
+
+    assert signed == {"auth": sign_channel(KEY, SECRET, socket_id, f"private-{name}")}
+    assert verify_channel(KEY, SECRET, socket_id, f"private-{name}", auth=signed["auth"])
+
+
+@given(socket_ids, names, people)
+def test_the_python_library_signs_presence_channels_as_we_do(
+    theirs: pusher.Pusher, socket_id: str, name: str, member: dict[str, object]
+) -> None:
+    signed = theirs.authenticate(f"presence-{name}", socket_id, member)
+    channel, data = f"presence-{name}", signed["channel_data"]
+
+    assert signed["auth"] == sign_channel(KEY, SECRET, socket_id, channel, data)
+    assert verify_channel(KEY, SECRET, socket_id, channel, auth=signed["auth"], channel_data=data)
+    assert not verify_channel(KEY, SECRET, socket_id, channel, auth=signed["auth"], channel_data=data + " ")
+
+
+def test_the_python_library_triggers_with_our_signature(theirs: pusher.Pusher) -> None:
+    trigger = theirs._pusher_client.trigger
+    request = trigger.make_request(["private-a", "private-b"], "run.updated", {"x": "é"})
+    at = int(request.query_params["auth_timestamp"])
+
+    ours = sign_request(KEY, SECRET, "POST", "/apps/3/events", query={}, body=request.body, timestamp=at)
+
+    assert ours == request.query_params

@@ -480,3 +480,11 @@ def test_a_client_event_has_the_size_a_server_takes(subscribed: ClientSession) -
     with pytest.raises(BadFrame, match="at most 10000 can be sent"):
         subscribed.send_event(A, "client-hi", "é" * 5000)
     assert subscribed.data_to_send() == []
+
+
+def test_a_subscription_the_server_would_hang_up_on_is_not_asked_for(client: ClientSession) -> None:
+    with pytest.raises(BadFrame, match="at most 10000 can be sent"):
+        client.subscribe("private-x", "k:" + "0" * 10_000, now=100.0)
+    assert client.subscription("private-x") is SubscriptionState.ABSENT
+    assert client.data_to_send() == []
+    client.subscribe("private-x", "k:0", now=100.0)

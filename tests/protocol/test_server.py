@@ -107,6 +107,21 @@ def test_who_is_turned_away_is_told_why_in_both_ways(
     assert server.closed(1006, "", 101.0) == [Disconnected(code, message, Advice.DO_NOT_RECONNECT, 0.0)]
 
 
+def test_the_shell_may_turn_somebody_away_too() -> None:
+    server = ServerSession(SOCKET, KEY, SECRET)
+
+    assert server.turn_away(Code.UNAUTHORIZED, "Origin not allowed") == [
+        CloseSocket(4009, "Origin not allowed")
+    ]
+    (sent,) = server.data_to_send()
+    assert json.loads(sent)["data"] == {"code": 4009, "message": "Origin not allowed"}
+    with pytest.raises(IllegalEvent):
+        server.turn_away(Code.UNAUTHORIZED, "again")
+    assert server.data_to_send() == []
+    with pytest.raises(IllegalEvent):
+        server.open(KEY, "7", 100.0)
+
+
 def test_it_opens_once(server: ServerSession) -> None:
     with pytest.raises(IllegalEvent, match="establish is not possible in state established"):
         server.open("wrong", "7", 101.0)

@@ -349,3 +349,81 @@ def test_a_lying_link_never_breaks_either_end(plan: list[str]) -> None:
         assert link.client.subscription(PROJECT) is SubscriptionState.SUBSCRIBED
         missing = [n for gap in link.events_of(GapSeen) for n in range(gap.expected, gap.got)]
         assert sorted(seen + missing) == list(range(1, max([0, *seen]) + 1))
+
+
+def words() -> dict[str, str]:
+    """What a client may say, by what is said."""
+
+    def ask(channel: str) -> str:
+        auth = sign_channel(KEY, SECRET, SOCKET, channel)
+        return json.dumps({"event": "pusher:subscribe", "data": {"channel": channel, "auth": auth}})
+
+    said = {f"ask {channel}": ask(channel) for channel in (PROJECT, TEAM)}
+    for channel in (PROJECT, TEAM):
+        leave = {"event": "pusher:unsubscribe", "data": {"channel": channel}}
+        speak = {"event": "client-x", "channel": channel, "data": {}}
+        said |= {f"leave {channel}": json.dumps(leave), f"speak {channel}": json.dumps(speak)}
+    return said
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_in_any_order_and_any_number_the_last_word_about_a_channel_counts(data: st.DataObject) -> None:
+    """Repeats and reorderings of a client's frames, some cut in two, leave a server where a simple model is."""
+    link = Link(server=ServerLimits(client_events=100)).open()
+    said = words()
+    on: set[str] = set()
+    for word in data.draw(st.lists(st.sampled_from(sorted(said)), max_size=30)):
+        text = said[word]
+        cut = data.draw(st.integers(0, len(text) - 1) | st.none())
+        for piece in [text] if cut is None else [text[:cut], text[cut:]]:
+            events = link.server.receive(piece, link.now)
+            link._serve(events)
+        action, channel = word.split()
+        spoke = any(isinstance(event, EventReceived) for event in events)
+        assert spoke == (cut in (None, 0) and action == "speak" and channel in on)
+        if cut in (None, 0):
+            on = on | {channel} if action == "ask" else on - {channel} if action == "leave" else on
+        assert set(link.server.channels) == on
+
+
+answers = st.sampled_from(
+    [
+        {"event": "pusher_internal:subscription_succeeded", "channel": PROJECT, "data": "{}"},
+        {"event": "pusher:subscription_error", "channel": PROJECT, "data": '{"status":401}'},
+        {"event": "pusher:error", "data": {"code": 4009, "message": "no"}},
+        {"event": "pusher:error", "data": '{"code":4200,"message":"no"}'},
+    ]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["ask", "leave"]) | answers, max_size=30))
+def test_answers_in_any_order_and_number_never_make_a_channel_heard_that_is_not_wanted(
+    story: list[str | dict[str, Any]],
+) -> None:
+    link = Link().open()
+    wanted = False
+    for n, step in enumerate(story):
+        state = link.client.subscription(PROJECT)
+        if step == "ask" and state in (SubscriptionState.ABSENT, SubscriptionState.FAILED):
+            link.client.subscribe(PROJECT, "k:s", now=link.now)
+            wanted = True
+        elif step == "leave" and state is not SubscriptionState.ABSENT:
+            link.client.unsubscribe(PROJECT)
+            wanted = False
+        elif isinstance(step, dict):
+            link.client.receive(json.dumps(step), link.now)
+        heard = link.client.receive(
+            json.dumps(
+                {
+                    "event": "run.updated",
+                    "channel": PROJECT,
+                    "data": encode(Notification("run.updated", {"n": n})),
+                }
+            ),
+            link.now,
+        )
+        subscribed = link.client.subscription(PROJECT) is SubscriptionState.SUBSCRIBED
+        assert bool(heard) == subscribed
+        assert wanted or not subscribed

@@ -49,7 +49,10 @@ class Rest:
         assert document["status"] == status
         return str(document["code"])
 
-    async def sign_in(self, invite: str) -> Json:
+    async def sign_in(self, invite: str, *, also: bool = False) -> Json:
+        """As somebody new, or with `also` for one more role of whoever is signed in."""
+        if not also:
+            self.http.headers.pop("authorization", None)
         tokens = await self.post("auth/redeem", {"token": invite, "name": "ada"})
         self.http.headers["authorization"] = f"Bearer {tokens['access_token']}"
         return tokens

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import pytest
@@ -85,13 +85,16 @@ def test_a_secret_is_for_its_owner_alone_from_the_beginning(tmp_path: Path) -> N
 
 
 @contextmanager
-def running(home: Home) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+def running(
+    home: Home, log: IO[bytes] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
     """Studio as the daemon starts it, and its ready line."""
     reading, writing = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-m", "maestro_ray.studio", "--ready", str(writing)],
         env={**os.environ, "MAESTRO_HOME": str(home.root), "PYTHONPATH": os.pathsep.join(sys.path)},
         pass_fds=[writing],
+        stderr=log,
     )
     os.close(writing)
     try:
@@ -119,6 +122,24 @@ def test_studio_as_a_process_comes_back_as_the_same(home: Home) -> None:
             trust_env=False,
         )
         assert (answer.status_code, answer.json()) == (200, [])
+
+
+def test_its_log_is_json_lines_and_prometheus_has_a_token(home: Home) -> None:
+    (home.root / "config.toml").write_text('[studio]\nlog = "info"\n')
+    with (home.logs / "studio.log").open("wb") as log, running(home, log) as (_, info):
+        path = home.run / "metrics.token"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        secret = path.read_text().strip()
+        answer = httpx.get(
+            f"{info['url']}/metrics", headers={"authorization": f"Bearer {secret}"}, trust_env=False
+        )
+        assert answer.status_code == 200
+    text = (home.logs / "studio.log").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    (request,) = [line for line in lines if line["logger"] == "maestro_ray.studio.observed"]
+    assert (request["level"], request["path"], request["status"]) == ("info", "/metrics", 200)
+    assert request["request_id"] == answer.headers["x-request-id"]
+    assert secret not in text
 
 
 def test_a_studio_that_cannot_start_says_why(home: Home) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from maestro_ray import __version__
+
 from .pretend import Rest
 
 PROJECT = {"key": "github:acme/shop", "name": "shop"}
@@ -23,4 +25,5 @@ async def test_the_loopback_names_are_accepted(rest: Rest, host: str) -> None:
 
 async def test_it_says_that_it_is_up_to_anybody(stranger: Rest) -> None:
     answer = await stranger.http.get("/up")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "version": __version__, "database": "ok"}

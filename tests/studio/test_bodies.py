@@ -18,6 +18,9 @@ GOOD: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (bodies.NewWorker, {"name": "dev-1", "role": "dev", "skills": {"sql": 5}}),
     (bodies.NewTeam, {"workers": [{"name": "dev-1", "role": "dev"}]}),
     (bodies.Heartbeat, {}),
+    (bodies.NewDirective, {"text": "keep the API"}),
+    (bodies.NewSaying, {"text": "good morning"}),
+    (bodies.Chunk, {"worker": "dev-1", "text": "reading\n"}),
     (bodies.Claim, {"run_id": "r"}),
     (bodies.Complete, {"epoch": 1, "result": {"commit": "c"}}),
     (bodies.Fail, {"epoch": 1, "reason": "x" * 1_000_000}),
@@ -25,6 +28,7 @@ GOOD: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (bodies.Epoch, {"epoch": 1}),
     (bodies.NewPlan, {"project_id": "p", "draft": {}}),
     (bodies.NewComment, {"body": "x"}),
+    (bodies.Priority, {"priority": -1000}),
     (bodies.Answer, {"answer": "retry"}),
     (bodies.NewMessages, {"messages": [{"number": 1, "sender": "s", "kind": "k", "body": None, "at": 1.0}]}),
 ]

@@ -12,3 +12,10 @@ def test_the_channels_are_private_and_have_names_pusher_allows() -> None:
     for name in (channels.project(project), channels.team("maestro-abc123")):
         assert valid_channel(name)
         assert needs_auth(name)
+
+
+def test_four_forms_of_names_are_ours() -> None:
+    for name in ("private-project.x", "presence-project.x", "private-team.x", "presence-team.x"):
+        assert channels.is_ours(name)
+    for name in ("", "project.x", "private-projects.x", "presence-", "private-encrypted-project.x", "chat"):
+        assert not channels.is_ours(name)

@@ -404,7 +404,7 @@ async def test_a_tester_that_is_away_for_a_moment_is_waited_for(rest: Rest, stud
     await team.work(task, sha("x"))
     away = t.sessions.update().where(t.sessions.c.worker_role == "test").values(lease_until=0.0)
     await studio.store.write(lambda tx: tx.execute(away).rowcount)
-    await studio.change(sessions.expire)
+    await studio.change(sessions.expire, studio.config.session_lease)
     assert await team.held() == []
     await rest.post(f"agent-sessions/{team.lead}/heartbeat", {"sessions": list(team.sessions.values())})
     assert await team.offered() == [("test", "test-1")]

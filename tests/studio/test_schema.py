@@ -10,8 +10,8 @@ from maestro_ray.studio.store import Store, Transaction
 def test_the_tables() -> None:
     assert set(t.metadata.tables) == {
         "settings", "users", "invites", "refresh_tokens", "projects", "teams", "sessions", "plans", "phases",
-        "tasks", "runs", "verdicts", "comments", "decisions", "messages", "replies", "memberships", "cuts", "audit",
-        "breakers", "knowledge",
+        "tasks", "runs", "verdicts", "comments", "decisions", "messages", "replies", "memberships", "inbox", "cuts", "audit",
+        "breakers", "knowledge", "browsers",
     }  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from maestro_ray.protocol.auth import valid_channel
-from maestro_ray.studio import sessions
+from maestro_ray.studio import identity, sessions
+from maestro_ray.studio.sessions import GIVEN_UP
 from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
@@ -85,7 +86,7 @@ async def test_when_a_lease_ends_its_run_goes_to_another_under_a_new_epoch(
     alive = [session for name, session in team.sessions.items() if name != "dev-1"]
     assert await rest.post(f"agent-sessions/{team.lead}/heartbeat", {"sessions": alive}) == {"ended": []}
     clock.advance(1)
-    assert await studio.change(sessions.expire) == 1
+    assert await studio.change(sessions.expire, studio.config.session_lease) == 1
     states = [params["run"] for _, method, params in published if method == "run.updated"][-3:]
     assert [(run["state"], run["session_id"]) for run in states] == [
         ("interrupted", old["session_id"]),
@@ -107,7 +108,7 @@ async def test_a_session_that_is_back_is_connected_again_and_an_ended_one_is_tol
 ) -> None:
     team = await PretendTeam.join(rest, await rest.project())
     clock.advance(studio.config.session_lease)
-    await studio.change(sessions.expire)
+    await studio.change(sessions.expire, studio.config.session_lease)
     gone = team.sessions["dev-2"]
     await rest.delete(f"agent-sessions/{gone}")
     told = await rest.post(
@@ -131,7 +132,7 @@ async def test_a_lease_that_ends_too_often_uses_the_attempts_up(
     await team.bootstrap()
     for _ in range(2):
         clock.advance(studio.config.session_lease)
-        await studio.change(sessions.expire)
+        await studio.change(sessions.expire, studio.config.session_lease)
         await rest.post(f"agent-sessions/{team.lead}/heartbeat", {"sessions": list(team.sessions.values())})
     assert await team.held() == []
     assert [card["kind"] for card in await rest.cards()] == ["attempts"]
@@ -185,3 +186,37 @@ async def test_the_spawn_queue_is_what_the_team_holds(rest: Rest) -> None:
         (second["id"], "dispatched"),
     ]
     assert await other.held() == []
+
+
+async def test_a_tester_who_stays_away_is_not_waited_for(
+    rest: Rest, studio: Studio, clock: FakeClock
+) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    plan = await rest.plan(project)
+    await team.bootstrap()
+    others = [session for name, session in team.sessions.items() if name != "test-1"]
+    lease = studio.config.session_lease
+    for _ in range(GIVEN_UP + 2):
+        clock.advance(lease - 1)
+        await rest.sign_in(await studio.store.write(identity.invite))
+        await rest.post(f"agent-sessions/{team.lead}/heartbeat", {"sessions": others})
+        await studio.change(sessions.expire, lease)
+    await team.work((await rest.tasks(plan["id"]))["one"]["id"], sha("a"))
+    assert [purpose for purpose, _ in await team.offered()] == ["review"]
+
+
+async def test_a_team_whose_lead_stays_away_is_over_and_its_plan_free(
+    rest: Rest, studio: Studio, clock: FakeClock
+) -> None:
+    project = await rest.project()
+    gone = await PretendTeam.join(rest, project, serves_all=False)
+    await rest.plan(project, team_id=gone.id)
+    await gone.take("bootstrap_epic")
+    lease = studio.config.session_lease
+    for _ in range(2):
+        clock.advance(lease * GIVEN_UP + 1)
+        await studio.change(sessions.expire, lease)
+    await rest.sign_in(await studio.store.write(identity.invite))
+    assert (await rest.get(f"teams/{gone.id}"))["status"] == "ended"
+    other = await PretendTeam.join(rest, project)
+    assert [purpose for purpose, _ in await other.offered()] == ["bootstrap_epic"]

@@ -3,23 +3,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any, ClassVar
 
 import pytest
 import pytest_asyncio
 import uvicorn
 import websockets
 from starlette.applications import Starlette
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 from maestro_ray.protocol.auth import sign_channel
 from maestro_ray.studio import socket as module
 from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.studio import Studio
 
+from .browser import MEMBERS, ROOM, Client
 from .pretend import Rest
-
-ROOM = "private-team.shop"
 
 
 @pytest_asyncio.fixture
@@ -34,9 +32,7 @@ async def server(app: Starlette) -> AsyncIterator[uvicorn.Server]:
         assert not serving.done()
         await asyncio.sleep(0.005)
     yield server
-    for client in Client.arrived:
-        await client.websocket.close()
-    Client.arrived.clear()
+    await Client.all_leave()
     server.should_exit = True
     await serving
 
@@ -44,50 +40,6 @@ async def server(app: Starlette) -> AsyncIterator[uvicorn.Server]:
 @pytest.fixture
 def port(server: uvicorn.Server) -> int:
     return int(server.servers[0].sockets[0].getsockname()[1])
-
-
-class Client:
-    """A browser's Pusher client, by hand."""
-
-    arrived: ClassVar[list[Client]] = []
-
-    def __init__(self, websocket: ClientConnection, socket_id: str) -> None:
-        self.websocket = websocket
-        self.socket_id = socket_id
-
-    @classmethod
-    async def arrive(cls, port: int, **options: Any) -> Client:
-        websocket = await connect(f"ws://127.0.0.1:{port}/app/key?protocol=7", proxy=None, **options)
-        name, data = event(await websocket.recv())
-        assert name == "pusher:connection_established"
-        cls.arrived.append(client := cls(websocket, data["socket_id"]))
-        return client
-
-    async def next(self) -> tuple[str, Any]:
-        return event(await asyncio.wait_for(self.websocket.recv(), 10))
-
-    async def subscribe(self, channel: str = ROOM, *, secret: str = "secret") -> tuple[str, Any]:
-        auth = sign_channel("key", secret, self.socket_id, channel)
-        await self.say("pusher:subscribe", {"channel": channel, "auth": auth})
-        return await self.next()
-
-    async def say(self, name: str, data: Any, **more: str) -> None:
-        await self.websocket.send(json.dumps({"event": name, "data": data, **more}))
-
-    async def until_closed(self) -> None:
-        while True:
-            await self.next()
-
-    async def nothing_more(self) -> None:
-        """What is said in between would have come before the answer to a ping."""
-        await self.say("pusher:ping", {})
-        assert (await self.next())[0] == "pusher:pong"
-
-
-def event(text: str | bytes) -> tuple[str, Any]:
-    frame = json.loads(text)
-    data = frame.get("data")
-    return frame["event"], json.loads(data) if isinstance(data, str) else data
 
 
 async def test_events_are_numbered_and_reach_the_subscribers_of_their_channel_alone(
@@ -139,6 +91,67 @@ async def test_a_clients_own_event_reaches_the_others(port: int) -> None:
     await one.nothing_more()
 
 
+async def test_a_clients_event_needs_a_channel_it_is_on(port: int) -> None:
+    one, two = [await Client.arrive(port) for _ in range(2)]
+    await two.subscribe()
+    for channel in (ROOM, "private-team.nobody", "team.shop"):
+        await one.say("client-typing", {}, channel=channel)
+        assert await one.error() == 4009
+    await two.nothing_more()
+
+
+async def test_too_many_events_of_a_client_are_refused_and_the_others_get_the_first(port: int) -> None:
+    one, two = [await Client.arrive(port) for _ in range(2)]
+    for client in (one, two):
+        await client.subscribe()
+    for number in range(15):
+        await one.say("client-typing", number, channel=ROOM)
+    assert [await one.error() for _ in range(5)] == [4301] * 5
+    assert [(await two.next())[1] for _ in range(10)] == list(range(10))
+    await two.nothing_more()
+    await one.nothing_more()
+
+
+async def test_members_see_each_other_come_and_go_once_for_all_their_connections(port: int) -> None:
+    ada, bob, bob_too = [await Client.arrive(port) for _ in range(3)]
+    assert await ada.joins("1", "ada") == {"1": {"name": "ada"}}
+    assert await bob.joins("2", "bob") == {"1": {"name": "ada"}, "2": {"name": "bob"}}
+    assert await ada.next() == (
+        "pusher_internal:member_added",
+        {"user_id": "2", "user_info": {"name": "bob"}},
+    )
+    assert await bob_too.joins("2", "bob") == {"1": {"name": "ada"}, "2": {"name": "bob"}}
+    await bob_too.say("client-hello", {"from": "bob"}, channel=MEMBERS)
+    frame = json.loads(await ada.websocket.recv())
+    assert (frame["event"], frame["user_id"]) == ("client-hello", "2")
+    await bob.next()
+    await bob.websocket.close()
+    await ada.nothing_more()
+    await bob_too.say("pusher:unsubscribe", {"channel": MEMBERS})
+    assert await ada.next() == ("pusher_internal:member_removed", {"user_id": "2"})
+    assert await bob_too.joins("2", "bob") == {"1": {"name": "ada"}, "2": {"name": "bob"}}
+    assert (await ada.next())[0] == "pusher_internal:member_added"
+    await bob_too.websocket.close()
+    assert await ada.next() == ("pusher_internal:member_removed", {"user_id": "2"})
+
+
+async def test_a_new_member_is_told_the_last_number_too(port: int, studio: Studio) -> None:
+    client = await Client.arrive(port)
+    studio.hub.publish(MEMBERS, "team.message", {})
+    _, data = await client.subscribe(MEMBERS, {"user_id": "1"})
+    assert data == {"n": 1, "presence": {"count": 1, "ids": ["1"], "hash": {"1": None}}}
+
+
+async def test_nobody_is_on_a_channel_that_is_not_ours(port: int, studio: Studio) -> None:
+    client = await Client.arrive(port)
+    for channel in ("chat", "private-chat", "presence-chat", "private-project", "project.x"):
+        name, data = await client.subscribe(channel, '{"user_id": "1"}' if "presence" in channel else None)
+        assert (name, data["code"], data["message"]) == ("pusher:error", 4009, "there is no such channel")
+        assert (await client.next())[0] == "pusher:subscription_error"
+        studio.hub.publish(channel, "team.message", {})
+    await client.nothing_more()
+
+
 async def test_an_unsigned_subscription_is_refused(port: int, studio: Studio) -> None:
     client = await Client.arrive(port)
     forged = sign_channel("key", "another secret", client.socket_id, ROOM)
@@ -158,20 +171,11 @@ async def test_a_signature_for_another_connection_is_worth_nothing(port: int) ->
     assert (await two.next())[1]["code"] == 4009
 
 
-async def test_a_wrong_key_is_told_and_closed(port: int) -> None:
-    async with connect(f"ws://127.0.0.1:{port}/app/wrong?protocol=7", proxy=None) as websocket:
-        name, data = event(await websocket.recv())
-        assert (name, data["code"]) == ("pusher:error", 4001)
-        with pytest.raises(websockets.ConnectionClosed):
-            await websocket.recv()
-        assert websocket.close_code == 4001
-
-
-async def test_a_page_of_another_site_is_refused(port: int) -> None:
+async def test_a_page_of_another_site_is_told_and_closed(port: int) -> None:
     for origin in ("https://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1"):
-        with pytest.raises(websockets.InvalidStatus) as refused:
-            await Client.arrive(port, origin=origin)
-        assert refused.value.response.status_code == 403
+        client = await Client.knock(port, "/app/key?protocol=7", origin=origin)
+        assert await client.error() == 4009
+        assert await client.until_closed() == 4009
 
 
 async def test_studios_own_page_is_welcome(port: int) -> None:
@@ -203,7 +207,7 @@ async def test_who_does_not_read_is_cut_off_and_the_others_are_not_held_up(
         await client.subscribe()
     hub = studio.hub
     numbers = []
-    while len(hub._connections) == 2:
+    while len(hub._rooms.inside(ROOM)) == 2:
         hub.publish(ROOM, "team.message", {"text": "x" * 100_000})
         numbers.append((await quick.next())[1]["params"]["n"])
         assert len(numbers) < 500
@@ -212,34 +216,59 @@ async def test_who_does_not_read_is_cut_off_and_the_others_are_not_held_up(
     async with asyncio.timeout(10):
         while len(server.server_state.tasks) > 1:
             await asyncio.sleep(0.01)
-    with pytest.raises(websockets.ConnectionClosed):
-        await slow.until_closed()
+    await slow.until_closed()
     await quick.nothing_more()
 
 
 async def test_an_overflow_in_the_middle_of_an_event_reaches_the_others_too(
     port: int, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clients = [await Client.arrive(port) for _ in range(30)]
+    for number, client in enumerate(clients):
+        await client.joins(str(number), "somebody")
+    for number, client in enumerate(clients):
+        for _ in clients[number + 1 :]:
+            await client.next()
     monkeypatch.setattr(module, "LONGEST_QUEUE", 2)
-    clients = [await Client.arrive(port) for _ in range(3)]
-    for client in clients:
-        await client.subscribe()
     # nobody can be served before this function waits: all overflow, one after the other
     for _ in range(4):
-        studio.hub.publish(ROOM, "team.message", {})
-    assert not studio.hub._connections
+        studio.hub.publish(MEMBERS, "team.message", {})
     for client in clients:
-        with pytest.raises(websockets.ConnectionClosed):
-            await client.next()
-        assert client.websocket.close_code == 4100
+        assert await client.until_closed() == 4100
+    assert studio.hub._rooms.people(MEMBERS) == {}
+
+
+async def test_who_is_cut_off_has_left(port: int, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, quick = await Client.arrive(port), await Client.arrive(port)
+    await quick.joins("1", "quick")
+    await slow.joins("2", "slow")
+    await slow.subscribe(ROOM)
+    await quick.next()
+    monkeypatch.setattr(module, "LONGEST_QUEUE", 2)
+    for _ in range(4):
+        studio.hub.publish(ROOM, "team.message", {})
+    assert await quick.next() == ("pusher_internal:member_removed", {"user_id": "2"})
+
+
+async def test_who_asks_without_end_and_reads_the_answers_is_answered(port: int) -> None:
+    """Its own questions must not make it a slow reader."""
+    client = await Client.arrive(port)
+    ping = json.dumps({"event": "pusher:ping"})
+
+    async def ask() -> None:
+        for _ in range(3 * module.LONGEST_QUEUE):
+            await client.websocket.send(ping)
+
+    asking = asyncio.create_task(ask())
+    for _ in range(3 * module.LONGEST_QUEUE):
+        assert (await client.next())[0] == "pusher:pong"
+    await asking
 
 
 async def test_when_studio_stops_its_clients_may_come_back_at_once(port: int, studio: Studio) -> None:
     client = await Client.arrive(port)
     await studio.hub.close()
-    with pytest.raises(websockets.ConnectionClosed):
-        await client.next()
-    assert client.websocket.close_code == 4200
+    assert await client.until_closed() == 4200
 
 
 def test_a_channel_nobody_spoke_on_has_no_number() -> None:

@@ -122,3 +122,11 @@ async def test_a_file_that_is_no_database_is_said_to_be_none_and_left_alone(
     with pytest.raises(JournalBroken, match="not a database"):
         await Store.open(path, clock, lambda *_: None)
     assert path.read_text().startswith("certainly not SQLite")
+
+
+async def test_an_error_of_the_database_names_no_value(store: Store) -> None:
+    """It ends up in the log, and one of them may be a secret."""
+    await store.write(lambda tx: tx.insert(t.settings, name="jwt_secret", value="hush"))
+    with pytest.raises(sa.exc.IntegrityError) as raised:
+        await store.write(lambda tx: tx.insert(t.settings, name="jwt_secret", value="hush"))
+    assert "hush" not in str(raised.value)

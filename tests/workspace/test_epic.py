@@ -29,7 +29,14 @@ def test_beginning_again_finds_the_beginning(sample: Sample, worktrees: Worktree
     base = sample.sha("main")
     commit = bootstrap_epic(sample.repo, base, "epic", BEGIN)
     assert bootstrap_epic(sample.repo, base, "epic", BEGIN) == commit
-    advance(worktrees, "merge", "epic", sample.side("work", new="x"), note("[BOOTSTRAP r2]"))
+    advance(
+        worktrees,
+        "merge",
+        "epic",
+        worktrees.repo.tip("epic"),
+        sample.side("work", new="x"),
+        note("[BOOTSTRAP r2]"),
+    )
     tip = sample.sha("epic")
     later = sample.commit("meanwhile")
     assert bootstrap_epic(sample.repo, later, "epic", BEGIN) == commit
@@ -65,7 +72,7 @@ def test_an_agent_cannot_claim_a_beginning(sample: Sample, worktrees: Worktrees)
     bootstrap_epic(sample.repo, base, "epic", note("[BOOTSTRAP r2]"))
     sample.git("checkout", "-q", "-b", "work")
     work = sample.commit("I say [BOOTSTRAP r1]", new="x")
-    advance(worktrees, "merge", "epic", work, note())
+    advance(worktrees, "merge", "epic", worktrees.repo.tip("epic"), work, note())
     with pytest.raises(Conflict):
         bootstrap_epic(sample.repo, base, "epic", BEGIN)
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
 import pytest
 
 from maestro_ray.errors import BranchInUse, GitFailed, NotFound, RefMoved
-from maestro_ray.workspace import merge as merging
 from maestro_ray.workspace.merge import AlreadyMerged, MergeConflict, Merged, advance, merge
 from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.worktree import Worktrees
@@ -149,62 +149,78 @@ def test_advance_moves_the_branch(sample: Sample, worktrees: Worktrees) -> None:
     sample.git("branch", "epic/x")
     one, two = sample.side("one", one="1"), sample.side("two", two="2")
     for work in (one, two):
-        commit = merged(advance(worktrees, "merge", "epic/x", work, note()))
+        commit = merged(advance(worktrees, "merge", "epic/x", worktrees.repo.tip("epic/x"), work, note()))
         assert sample.sha("epic/x") == commit
-    assert advance(worktrees, "merge", "epic/x", one, note()) == AlreadyMerged(commit)
+    assert advance(worktrees, "merge", "epic/x", worktrees.repo.tip("epic/x"), one, note()) == AlreadyMerged(
+        commit
+    )
     assert {"one", "two"} <= sample.files("epic/x").keys()
 
 
 def test_advance_leaves_the_branch_at_a_conflict(sample: Sample, worktrees: Worktrees) -> None:
     epic = sample.side("epic", **{"a.txt": "epic\n"})
     work = sample.side("work", **{"a.txt": "work\n"})
-    assert advance(worktrees, "merge", "epic", work, note()) == MergeConflict(("a.txt",))
+    assert advance(worktrees, "merge", "epic", worktrees.repo.tip("epic"), work, note()) == MergeConflict(
+        ("a.txt",)
+    )
     assert sample.sha("epic") == epic
 
 
 def test_advance_refuses_a_branch_that_is_checked_out(sample: Sample, worktrees: Worktrees) -> None:
     base, work = sample.sha("main"), sample.side("work")
     with pytest.raises(BranchInUse):
-        advance(worktrees, "merge", "main", work, note())
+        advance(worktrees, "merge", "main", worktrees.repo.tip("main"), work, note())
     assert sample.sha("main") == base
     with pytest.raises(NotFound):
-        advance(worktrees, "merge", "nowhere", work, note())
+        advance(worktrees, "merge", "nowhere", base, work, note())
 
 
-def test_advance_does_it_again_when_somebody_was_faster(
+def test_a_merge_that_was_made_and_never_heard_of_is_found(sample: Sample, worktrees: Worktrees) -> None:
+    begin = sample.side("epic")
+    work = sample.side("work", work="x")
+    commit = merged(advance(worktrees, "merge", "epic", begin, work, note()))
+    assert advance(worktrees, "merge", "epic", begin, work, note("again")) == AlreadyMerged(commit)
+
+
+def test_nothing_is_merged_onto_commits_nobody_has_reviewed(sample: Sample, worktrees: Worktrees) -> None:
+    begin = sample.side("epic")
+    work = sample.side("work", work="x")
+    sample.git("switch", "-q", "epic")
+    foreign = sample.commit("unreviewed", evil="x")
+    sample.git("switch", "-q", "main")
+    with pytest.raises(RefMoved) as caught:
+        advance(worktrees, "merge", "epic", begin, work, note())
+    assert caught.value.args == ("refs/heads/epic", begin, foreign)
+    assert sample.sha("epic") == foreign
+
+
+def test_a_merge_that_holds_more_than_its_parents_is_not_ours(sample: Sample, worktrees: Worktrees) -> None:
+    begin, work = sample.side("epic"), sample.side("work", work="x")
+    sample.git("switch", "-q", "epic")
+    sample.git("merge", "-q", "--no-ff", "--no-commit", "work")
+    sample.write("evil", "x")
+    sample.git("add", "evil")
+    sample.git("commit", "-q", "-m", "Merge: work")
+    sample.git("switch", "-q", "main")
+    with pytest.raises(RefMoved):
+        advance(worktrees, "merge", "epic", begin, work, note())
+
+
+def test_who_comes_second_is_told(
     sample: Sample, worktrees: Worktrees, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sample.git("branch", "epic")
-    other = sample.side("other", other="x")
-    work = sample.side("work", work="x")
-    real, races = Repo.update_ref, []
+    begin, other, work = sample.side("epic"), sample.side("other", other="x"), sample.side("work", work="x")
+    real = Repo.update_ref
 
     def late(self: Repo, ref: str, new: str, old: str) -> None:
-        if not races:
-            races.append(new)
-            real(self, ref, other, old)
+        monkeypatch.undo()
+        real(self, ref, other, old)
         real(self, ref, new, old)
 
     monkeypatch.setattr(Repo, "update_ref", late)
-    commit = merged(advance(worktrees, "merge", "epic", work, note()))
-    assert races != [commit]
-    assert sample.git("rev-list", "--parents", "-1", "epic").split() == [commit, other, work]
-
-
-def test_advance_gives_up_after_a_while(
-    sample: Sample, worktrees: Worktrees, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sample.git("branch", "epic")
-    work, tries = sample.side("work"), []
-
-    def lost(self: Repo, ref: str, new: str, old: str) -> None:
-        tries.append(new)
-        raise RefMoved(ref, old, new)
-
-    monkeypatch.setattr(Repo, "update_ref", lost)
     with pytest.raises(RefMoved):
-        advance(worktrees, "merge", "epic", work, note())
-    assert len(tries) == merging.ATTEMPTS
+        advance(worktrees, "merge", "epic", begin, work, note())
+    assert sample.sha("epic") == other
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one worktree", "a worktree each"])
@@ -219,7 +235,11 @@ def test_threads_merging_into_one_branch_lose_nothing(
         mine = Worktrees(sample.repo, worktrees.directory)
         start.wait()
         name = "merge" if shared else f"merge-{number}"
-        results.extend(advance(mine, name, "epic", sha, note()) for sha in works[number::3])
+        for sha in works[number::3]:
+            while True:
+                with contextlib.suppress(RefMoved):
+                    results.append(advance(mine, name, "epic", mine.repo.tip("epic"), sha, note()))
+                    break
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
     for thread in threads:

@@ -3,10 +3,12 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from maestro_ray.errors import NotFound
+from maestro_ray.errors import GitFailed, NotFound
+from maestro_ray.workspace.git import Git
 from maestro_ray.workspace.merge import AlreadyMerged, MergeConflict
 from maestro_ray.workspace.release import Prepared, Published, Waiting, prepare_release, publish_release
 from maestro_ray.workspace.repo import Repo
@@ -274,3 +276,45 @@ def test_hooks_and_settings_of_the_user_do_not_bend_it(
         )
     assert isinstance(publish(sample, release), Published)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_fast_forward_that_fails_half_way_is_taken_back(sample: Sample, worktrees: Worktrees) -> None:
+    """Here a filter that works in every place but this one; a full disk or a file nobody may write is the same."""
+    for key, value in (("required", "true"), ("clean", "cat"), ("smudge", "cat")):
+        sample.git("config", f"filter.picky.{key}", value)
+    sample.commit(
+        "filtered", **{".gitattributes": "*.flt filter=picky\n", "m.flt": "old\n", "b.txt": "old\n"}
+    )
+    release = prepared(
+        sample, worktrees, **{"0-new": "new", "b.txt": "new\n", "m.flt": "new\n", "z.txt": "new\n"}
+    )
+    sample.git("config", "filter.picky.smudge", f"case $PWD in {sample.path}) exit 1;; esac; cat")
+    before = fingerprint(sample)
+    answer = publish(sample, release)
+    assert isinstance(answer, Waiting)
+    assert answer.reason.startswith("git would not fast-forward")
+    assert "which git was writing" not in answer.reason
+    after = fingerprint(sample)
+    after.pop(".git/ORIG_HEAD")  # git's own note of where it was
+    assert after == before
+    assert not (sample.path / "0-new").exists()
+
+
+def test_what_else_differs_then_is_left_and_named(
+    sample: Sample, worktrees: Worktrees, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = prepared(sample, worktrees, **{"a.txt": "new\n"})
+    real = Git.run
+
+    def run(self: Git, *args: str, **more: Any) -> str:
+        if args[0] == "merge":
+            (sample.path / "a.txt").unlink()
+            sample.write("a.txt", "typed by a person in this very moment")
+            raise GitFailed("merge", 1, "no")
+        return real(self, *args, **more)
+
+    monkeypatch.setattr(Git, "run", run)
+    answer = publish(sample, release)
+    assert isinstance(answer, Waiting)
+    assert answer.reason.endswith("look at a.txt, which git was writing")
+    assert (sample.path / "a.txt").read_text() == "typed by a person in this very moment"

@@ -48,15 +48,23 @@ def play(sample: Sample, worktrees: Worktrees, base: str) -> Prepared:
         done = worktrees.commit_all(desk, note(f"Task {number}", Maestro_Task=str(number)), begin)
         assert done is not None
         repo.create_branch(f"task/{number}", done)
-    assert isinstance(advance(worktrees, "merge", "epic/x", repo.tip("task/1"), note()), Merged)
-    assert isinstance(advance(worktrees, "merge", "epic/x", repo.tip("task/2"), note()), MergeConflict)
+    assert isinstance(
+        advance(worktrees, "merge", "epic/x", worktrees.repo.tip("epic/x"), repo.tip("task/1"), note()),
+        Merged,
+    )
+    assert isinstance(
+        advance(worktrees, "merge", "epic/x", worktrees.repo.tip("epic/x"), repo.tip("task/2"), note()),
+        MergeConflict,
+    )
     desk = worktrees.add("dev-2", repo.tip("task/2"))
     sample.git("-c", "core.hooksPath=/dev/null", "merge", repo.tip("epic/x"), check=False, cwd=desk)
     sample.write("a.txt", "by both\n", at=desk)
     done = worktrees.commit_all(desk, note("Resolve"), repo.tip("task/2"))
     assert done is not None
     repo.update_ref("refs/heads/task/2", done, repo.tip("task/2"))
-    assert isinstance(advance(worktrees, "merge", "epic/x", done, note()), Merged)
+    assert isinstance(
+        advance(worktrees, "merge", "epic/x", worktrees.repo.tip("epic/x"), done, note()), Merged
+    )
     assert repo.diff(base_sha, repo.tip("epic/x"), 10_000)
     release = prepare_release(worktrees, "release", base, repo.tip("epic/x"), note("Release [RELEASE r]"))
     assert isinstance(release, Prepared)

@@ -60,9 +60,10 @@ def logs(lines: Annotated[int, typer.Option(help="How many of the last lines of 
 @app.command(epilog="Example: maestro daemon run")
 def run() -> None:
     """Run the daemon in this terminal, for a service manager or to see what it says."""
-    import sys
+    from maestro_ray.daemon.__main__ import serve
 
-    os.execv(sys.executable, [sys.executable, "-m", "maestro_ray.daemon"])  # noqa: S606 - this very program
+    serve(Home.find())
+    out.emit("daemon", "run", "ok", "stopped")
 
 
 def stop_daemon(home: Home) -> int | None:

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from maestro_cli.daemon_line import connect
+from maestro_cli import invocation
+from maestro_cli.daemon_line import connect_to_teams
 from maestro_cli.render import out
-from maestro_ray.errors import UsageError
+from maestro_ray.errors import MaestroError, UsageError
 from maestro_ray.home import Home
 
 
@@ -19,28 +20,52 @@ def register(app: typer.Typer) -> None:
 def decide(
     card: Annotated[str, typer.Argument(help="`list`, or the end of a card's id.")] = "list",
     answer: Annotated[str, typer.Argument(help="One of the card's answers.")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="List every project's, not only this repository's.")
+    ] = False,
 ) -> None:
     """Show what waits for the operator, or answer it."""
-    with connect(Home.find()) as line:
+    if card == "list" and answer:
+        raise UsageError(f"`maestro decide list` takes no {answer!r}", "an answer goes after a card's id")
+    if card != "list" and not answer:
+        raise UsageError("which answer?", f"for example: maestro decide {card} retry")
+    with connect_to_teams(Home.find()) as line:
         if card == "list":
-            cards = line.call("decide.list")
-            out.emit("decision", "list", "ok", cards_text(cards), decisions=cards)
+            where = {} if everything else _here()
+            cards = line.call("decide.list", **where)
+            elsewhere = " in this repository; `maestro decide --all` lists every project's" if where else ""
+            text = cards_text(cards) if cards else f"nothing waits for you{elsewhere}"
+            out.emit("decision", "list", "ok", text, decisions=cards)
             return
-        if not answer:
-            raise UsageError("which answer?", f"for example: maestro decide {card} retry")
         given = line.call("decide.answer", id=card, answer=answer)
     out.emit("decision", "answer", "ok", f"answered: {answer}", decision=given)
 
 
+def _here() -> dict[str, str]:
+    """The repository this is called in, if it is one."""
+    from maestro_ray.workspace.repo import Repo
+
+    try:
+        Repo.open(invocation.current.cwd)
+    except MaestroError:
+        return {}
+    return {"repo": invocation.current.here}
+
+
+def _about(card: dict[str, object]) -> str:
+    words = [("plan", "plan"), ("project", "project"), ("team", "team")]
+    return ", ".join(f"{name} {out.printable(str(card[key]))}" for key, name in words if card.get(key))
+
+
 def cards_text(cards: list[dict[str, object]]) -> str:
-    """Each card with the commands that answer it."""
-    if not cards:
-        return "nothing waits for you"
+    """Each card with the commands that answer it, below what it is about."""
     lines = []
     for card in cards:
         short = str(card["id"])[-8:]
         options = card["options"] if isinstance(card["options"], list) else []
         question = "\n  ".join(map(out.printable, str(card["question"]).splitlines()))
         lines.append(f"{out.paint(short, 'bold')}  {card['kind']}: {question}")
+        if about := _about(card):
+            lines.append(f"          {about}")
         lines += [f"          maestro decide {short} {option}" for option in options]
     return "\n".join(lines)

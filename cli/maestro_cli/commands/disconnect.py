@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from maestro_cli import invocation
-from maestro_cli.daemon_line import connect
+from maestro_cli.daemon_line import connect_to_teams
 from maestro_cli.render import out
 from maestro_ray.errors import DaemonUnavailable
 from maestro_ray.home import Home
@@ -24,8 +24,8 @@ def disconnect(
 ) -> None:
     """End the sessions of this repository: agents are stopped and worktrees removed, the daemon stays."""
     try:
-        with connect(Home.find()) as line:
-            where = {"all": True} if everything else {"repo": str(invocation.current.cwd)}
+        with connect_to_teams(Home.find()) as line:
+            where = {"all": True} if everything else {"repo": invocation.current.here}
             names = line.call("disconnect", **where)["teams"]
     except DaemonUnavailable:
         names = []

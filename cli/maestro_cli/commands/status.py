@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from maestro_cli.daemon_line import connect
+from maestro_cli.daemon_line import connect, ray_runs_on
 from maestro_cli.render import out
 from maestro_ray.errors import DaemonUnavailable
 from maestro_ray.home import Home
@@ -24,15 +24,25 @@ def status() -> None:
         with connect(home) as line:
             answer = line.call("status")
     except DaemonUnavailable:
-        out.emit(
-            "status",
-            "show",
-            "not_running",
-            "the daemon is not running; `maestro team …` starts it",
-            home=str(home.root),
-        )
+        _without_daemon(home)
         return
-    out.emit("status", "show", "ok", _text(answer), **answer)
+    known = answer["teams_known"]
+    out.emit("status", "show", "ok" if known else "unknown", _text(answer), **answer)
+    if not known:
+        raise typer.Exit(1)
+
+
+def _without_daemon(home: Home) -> None:
+    if not ray_runs_on(home):
+        text = "the daemon is not running; `maestro team …` starts it"
+        out.emit("status", "show", "not_running", text, home=str(home.root))
+        return
+    text = (
+        "the daemon is not running, but Ray goes on, and with it the teams it has; "
+        "any command that needs them takes them over, for example `maestro daemon start`"
+    )
+    out.emit("status", "show", "unsupervised", text, home=str(home.root))
+    raise typer.Exit(1)
 
 
 def _text(answer: dict[str, Any]) -> str:
@@ -48,16 +58,25 @@ def _text(answer: dict[str, Any]) -> str:
         about = "connected to Studio" if linked else "Studio is away"
         about += f", {connections['outbox']} reports waiting, {pool['blank']} of {pool['size']} slots warm"
         rows.append(["Connections", about])
-    rows += [[f"{name}!", text] for name, text in daemon["trouble"].items()]
+    rows += [[f"{name}!", out.printable(text)] for name, text in daemon["trouble"].items()]
     teams = [team_text(team) for team in connections["teams"]] if connections else []
-    return "\n\n".join([out.columns(rows), *(teams or ["no team runs"])])
+    none = "no team runs" if answer["teams_known"] else _unknown(daemon)
+    return "\n\n".join([out.columns(rows), *(teams or [none])])
+
+
+def _unknown(daemon: dict[str, Any]) -> str:
+    if "ray" in daemon["trouble"]:
+        return "which teams there are is not known: they need Ray, and it does not start; see `maestro daemon logs`"
+    doing = "Connections does not answer" if daemon["ray"] else "Ray is being started again"
+    return f"which teams run is not known at the moment: {doing}"
 
 
 def team_text(team: dict[str, Any]) -> str:
     """One team: its plans, then a line a member."""
-    lines = [f"team {out.paint(team['name'], 'bold')}  {team['state']}  {team['project']}"]
+    lines = [f"team {out.paint(team['name'], 'bold')}  {team['state']}  {out.printable(team['project'])}"]
     for plan in team["plans"]:
-        lines.append(f"plan {plan['title']}: {plan['status']}, {plan['done']} of {plan['tasks']} tasks done")
+        title = out.printable(plan["title"])
+        lines.append(f"plan {title}: {plan['status']}, {plan['done']} of {plan['tasks']} tasks done")
         if plan["waiting"]:
             lines.append(f"     waits: {out.printable(plan['waiting'])}")
     rows = [
@@ -65,7 +84,8 @@ def team_text(team: dict[str, Any]) -> str:
             each["name"],
             each["state"],
             str(each["pid"] or "-"),
-            "-" if each["lease_age"] is None else f"{each['lease_age']:.1f}s",
+            # one that comes back after a restart has some time to show itself, and was not seen yet
+            "-" if each["lease_age"] is None or each["lease_age"] < 0 else f"{each['lease_age']:.1f}s",
             f"{each['run']['purpose']}: {out.printable(each['run']['task'])}" if each["run"] else "idle",
         ]
         for each in team["workers"]

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from maestro_cli.commands.auth import Name, Studio, known_identities, present
 from maestro_cli.daemon_line import connect_or_start
 from maestro_cli.render import out
 from maestro_ray.home import Home
@@ -42,17 +43,20 @@ def serve() -> None:
 )
 def open_page(
     only_print: Annotated[bool, typer.Option("--print", help="Print the link and open nothing.")] = False,
+    studio: Studio = "",
+    identity: Name = "",
 ) -> None:
     """Open Studio's page in a browser that is signed in: the link works once, within two minutes."""
-    from maestro_ray.connection.sign_in import post_json, sign_in
+    from maestro_ray.connection.account import Account
+    from maestro_ray.connection.ask import ask
 
-    home = Home.find()
-    with connect_or_start(home) as line:
-        url = line.call("studio.info")["url"]
-    link = post_json(f"{url}/api/v1/auth/page-link", {}, sign_in(home, url).access_token())
-    opened = not only_print and has_screen(os.environ, sys.platform) and _open(link["url"])
-    text = f"opened {url}" if opened else link["url"]
-    out.emit("studio", "open", "ok", text, url=link["url"], expires_in=link["expires_in"], opened=opened)
+    identities = known_identities()
+    who = present(identities, identity, studio)
+    given = ask("POST", f"{who.studio}/api/v1/auth/page-link", {}, Account(identities, who).fresh_token())
+    url = f"{who.studio}/sign-in?link={given['token']}"
+    opened = not only_print and has_screen(os.environ, sys.platform) and _open(url)
+    text = f"opened {who.studio}" if opened else url
+    out.emit("studio", "open", "ok", text, url=url, expires_in=given["expires_in"], opened=opened)
 
 
 def has_screen(environ: Mapping[str, str], platform: str) -> bool:

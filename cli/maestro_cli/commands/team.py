@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from maestro_cli import invocation
-from maestro_cli.daemon_line import connect, connect_or_start
+from maestro_cli.daemon_line import connect_or_start, connect_to_teams
 from maestro_cli.render import out
 from maestro_ray.config import Config
 from maestro_ray.errors import BadProvider, DaemonUnavailable, GoalNeedsAgent, NoTeam, UsageError
@@ -35,7 +35,9 @@ def team(
     dev: Annotated[int, typer.Option(help="Developers.")] = 0,
     review: Annotated[int, typer.Option(help="Reviewers: nothing is merged without a verdict.")] = 0,
     test: Annotated[int, typer.Option(help="Testers.")] = 0,
-    plan: Annotated[str, typer.Option(metavar="FILE", help="The work, as a TOML plan.")] = "",
+    plan: Annotated[
+        str, typer.Option(metavar="FILE", help="The work, as a TOML plan; - reads standard input.")
+    ] = "",
     task: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="One task in words; may be repeated.")
     ] = None,
@@ -59,11 +61,12 @@ def team(
     """
     words = context.args
     if words and words[0] in WORDS:
+        _refuse_options(context, words[0])
         _look(words[0], words[1:])
         return
     roles = {"dev": dev, "review": review, "test": test, **_further_roles(words)}
     request = {
-        "repo": str(invocation.current.cwd),
+        "repo": invocation.current.here,
         "roles": {role: count for role, count in roles.items() if count},
         "providers": _providers(provider or []),
         "plan": _draft(plan, task or []),
@@ -118,8 +121,11 @@ def follow(line: Any, answer: dict[str, Any]) -> None:
 
 
 def plan_status(result: dict[str, Any]) -> str:
-    """What became of the plans together; `stopped` for a team that had none."""
-    states = [plan["status"] for plan in result.get("plans", [])]
+    """What became of the plans together; `stopped` for a team that had none, `nothing_merged` for cancelled tasks."""
+    from maestro_cli.render.watch import nothing_merged
+
+    plans = result.get("plans", [])
+    states = ["nothing_merged" if nothing_merged(plan) else plan["status"] for plan in plans]
     return next((state for state in states if state != "completed"), "completed" if states else "stopped")
 
 
@@ -209,18 +215,12 @@ def _draft(plan: str, tasks: list[str]) -> dict[str, Any] | None:
         raise UsageError("--plan and --task cannot be given together", "put the tasks into the plan")
     if not plan and not tasks:
         return None
+    from maestro_cli.plan_text import read_plan, sized
     from maestro_ray.model.plan_file import parse_plan, tasks_as_plan, to_json
 
     if tasks:
-        return to_json(tasks_as_plan(tasks))
-    path = invocation.current.cwd / plan
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not a text in UTF-8", "") from error
-    except OSError as error:
-        raise UsageError(f"the plan {path} cannot be read: {error.strerror}", "") from error
-    return to_json(parse_plan(text, plan))
+        return sized(to_json(tasks_as_plan(tasks)))
+    return sized(to_json(parse_plan(read_plan(plan, invocation.current.cwd), plan)))
 
 
 def environment(home: Home, repo: Path) -> dict[str, str]:
@@ -246,12 +246,25 @@ def _would_start(checked: TeamRequest) -> None:
 # ── looking at teams that run ────────────────────────────────────────────────────────────────────────────────────
 
 
+def _refuse_options(context: typer.Context, word: str) -> None:
+    """Every option here is about a team to be started: with one of the words it would be ignored."""
+    for param in context.command.params:
+        if (
+            param.name
+            and (source := context.get_parameter_source(param.name))
+            and source.name == "COMMANDLINE"
+        ):
+            raise UsageError(
+                f"{param.opts[0]} means nothing to `maestro team {word}`", f"maestro team {word} [NAME]"
+            )
+
+
 def _look(word: str, names: list[str]) -> None:
     if len(names) > 1 or any(name.startswith("-") for name in names):
         raise UsageError(f"`maestro team {word}` takes one team's name", "see `maestro status`")
-    which = {"team": names[0]} if names else {"repo": str(invocation.current.cwd)}
+    which = {"team": names[0]} if names else {"repo": invocation.current.here}
     try:
-        line = connect(Home.find())
+        line = connect_to_teams(Home.find())
     except DaemonUnavailable:
         if word == "status":
             out.emit("team", "status", "ok", "no team runs", teams=[])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,10 +20,16 @@ def emit(kind: str, action: str, status: str, text: str, /, **data: Any) -> None
     """The outcome of a command: `text` for a person, or the one JSON object `{kind, action, status, …}`."""
     if invocation.current.json:
         told = {"kind": kind, "action": action, "status": status}
-        sys.stdout.write(json.dumps({**told, **data, **told}, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_line({**told, **data, **told}))
     elif text:
         sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def json_line(told: dict[str, Any]) -> str:
+    """The object as a line of text; where the stream cannot hold every character, JSON's own escapes stand for them."""
+    plain = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
+    return json.dumps(told, ensure_ascii=plain) + "\n"
 
 
 def say(text: str) -> None:
@@ -35,9 +43,9 @@ def warn(text: str) -> None:
     sys.stderr.write(f"{paint('warning:', 'yellow', sys.stderr)} {text}\n")
 
 
-def fail(error: MaestroError) -> None:
+def fail(error: MaestroError, *, as_json: bool | None = None) -> None:
     """The error in the form that was asked for."""
-    if invocation.current.json:
+    if invocation.current.json if as_json is None else as_json:
         told = {
             "type": "error",
             "error_kind": error.kind,
@@ -45,7 +53,8 @@ def fail(error: MaestroError) -> None:
             "hint": error.hint,
             "exit_code": exit_code(error),
         }
-        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_line(told))
+        sys.stdout.flush()
         return
     sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {error}\n")
     if error.hint:
@@ -72,14 +81,24 @@ def columns(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     table = [list(head), *rows] if head else list(rows)
     if not table:
         return ""
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    widths = [max(cells(row[i]) for row in table) for i in range(len(table[0]))]
     lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (width - cells(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
         for row in table
     ]
     if head:
         lines[0] = paint(lines[0], "dim")
     return "\n".join(lines)
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal the text takes: a wide character two, a combining one none, escapes none."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in plain
+    )
 
 
 def printable(text: str) -> str:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from maestro_cli import invocation
+from maestro_cli.following import follow_events
 from maestro_cli.render import out
 from maestro_cli.render.board import SUMMARY_HEAD, Board, summary_rows
 from maestro_ray.connection.call import Line
@@ -27,7 +28,7 @@ def watch(line: Line, answer: dict[str, Any]) -> dict[str, Any]:
         {task["id"]: task["title"] for task in tasks},
     )
     with _screen(board) as show:
-        for kind, value in line.stream("team.watch", team=answer["team"]["id"]):
+        for kind, value in follow_events(line, answer["team"]["id"]):
             if kind == "team.event":
                 show(board.take(value))
                 # what is past may have been answered meanwhile
@@ -90,8 +91,14 @@ def summary(result: dict[str, Any]) -> str:
     """The table at the end, a line with the outcome of each plan, and the timings when there are any."""
     parts = []
     for plan in result.get("plans", []):
-        head = f"plan {out.printable(plan['title'])}: {plan['status']} in {plan['seconds']:.1f}s"
+        nothing = ", nothing was merged" if nothing_merged(plan) else ""
+        head = f"plan {out.printable(plan['title'])}: {plan['status']}{nothing} in {plan['seconds']:.1f}s"
         if plan["released"]:
             head += f", {plan['base']} is at {plan['released'][:10]}"
         parts += [out.columns(summary_rows(plan), SUMMARY_HEAD), head]
     return "\n\n".join(parts)
+
+
+def nothing_merged(plan: dict[str, Any]) -> bool:
+    """Every task was cancelled: the plan is completed and has changed nothing."""
+    return plan["status"] == "completed" and all(task["status"] == "cancelled" for task in plan["tasks"])

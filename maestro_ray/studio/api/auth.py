@@ -23,6 +23,7 @@ async def redeem(call: Call) -> Any:
 
 
 async def refresh(call: Call) -> Any:
+    """Exchange a refresh token for fresh tokens; it is used up."""
     _knock(call)
     fresh = await call.studio.store.write(identity.refresh, call.body.refresh_token)
     if fresh is None:
@@ -31,16 +32,19 @@ async def refresh(call: Call) -> Any:
     return fresh
 
 
-async def logout(call: Call) -> Any:
+async def logout(call: Call) -> None:
+    """End this sign-in, or every one of yours, at once."""
     await call.studio.store.write(identity.logout, call.caller, everywhere=call.body.everywhere)
     call.studio.door.look_again()
 
 
 async def me(call: Call) -> Any:
+    """Who you are, your roles and your projects."""
     return await call.read(identity.describe, call.caller)
 
 
 async def invite(call: Call) -> Any:
+    """A one-time invite, good for seven days."""
     role, project = Role(call.body.role), call.body.project_id
     identity.may_invite(call.caller, role, project)
     token = await call.change(identity.invite, role, project, call.caller.user)
@@ -69,15 +73,18 @@ async def page_link(call: Call) -> Any:
 
 
 async def members(call: Call) -> Any:
+    """Who has a role in the project."""
     return await call.read(identity.members, call.path("id"))
 
 
-async def expel(call: Call) -> Any:
+async def expel(call: Call) -> None:
+    """Take a role away, and the access with it."""
     await call.change(identity.expel, call.path("user"), call.path("id"))
     call.studio.door.look_again()
 
 
-async def expel_everywhere(call: Call) -> Any:
+async def expel_everywhere(call: Call) -> None:
+    """Take a role that holds everywhere away, and the access with it."""
     await call.change(identity.expel, call.path("user"), EVERYWHERE)
     call.studio.door.look_again()
 

@@ -141,6 +141,10 @@ class Rest:
 
     `of` is the table whose row `{id}` names, or `body` when the body has a `project_id`; without it the call is
     about the whole Studio, or its handler shows only what the caller may see (`listing`).
+
+    The rest is told to readers: `query` are the parameters it reads, `paged` adds those of a page, `guarded` says that
+    it heeds `If-Match`, `soft` that nothing of it is written down and a repeat meets nothing. What it does is its
+    handler's docstring, and a handler that answers nothing returns `None`.
     """
 
     method: str
@@ -152,6 +156,10 @@ class Rest:
     status: int = 200
     listing: bool = False
     tagged: bool = False
+    query: tuple[str, ...] = ()
+    paged: bool = False
+    guarded: bool = False
+    soft: bool = False
 
     async def __call__(self, request: Request) -> Response:
         """Starlette's endpoint: authenticate, decode, permit, do, encode."""
@@ -228,10 +236,15 @@ def etag(content: bytes) -> str:
 
 async def who(studio: Studio, request: Request) -> Caller:
     """The holder of the request's Bearer token. Raises `Unauthenticated`."""
+    return await studio.door.caller(bearer(request))
+
+
+def bearer(request: Request) -> str:
+    """The request's Bearer token. Raises `Unauthenticated`."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise Unauthenticated("a Bearer token is needed")
-    return await studio.door.caller(token.strip())
+    return token.strip()
 
 
 def project_of(tx: Transaction, table: sa.Table, identifier: str) -> str:

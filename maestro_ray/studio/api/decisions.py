@@ -13,6 +13,7 @@ from maestro_ray.studio.api.call import Call, Rest
 
 
 async def find(call: Call) -> Any:
+    """Open decision cards."""
     query = sa.select(t.decisions).where(t.decisions.c.status == "open")
     if project := call.query("project_id"):
         query = query.where(t.decisions.c.project_id == project)
@@ -20,10 +21,12 @@ async def find(call: Call) -> Any:
 
 
 async def answer(call: Call) -> Any:
+    """Answer a decision card."""
     return await call.change(loop.answer, call.path("id"), call.body.answer)
 
 
 async def read_audit(call: Call) -> Any:
+    """Who asked for what, and when."""
     query = sa.select(t.audit)
     if project := call.query("project_id"):
         query = query.where(t.audit.c.project_id == project)
@@ -31,7 +34,7 @@ async def read_audit(call: Call) -> Any:
 
 
 ROUTES = [
-    Rest("GET", "decisions", find, Action.READ, listing=True),
+    Rest("GET", "decisions", find, Action.READ, listing=True, query=("project_id",), paged=True),
     Rest("POST", "decisions/{id}/answer", answer, Action.DECIDE, t.decisions, bodies.Answer),
-    Rest("GET", "audit", read_audit, Action.MANAGE),
+    Rest("GET", "audit", read_audit, Action.MANAGE, query=("project_id",), paged=True),
 ]

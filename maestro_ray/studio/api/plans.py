@@ -16,6 +16,7 @@ from maestro_ray.studio.store import Row, Transaction
 
 
 async def create(call: Call) -> Any:
+    """Draft a plan."""
     body: bodies.NewPlan = call.body
     draft = from_json(body.draft)
 
@@ -30,6 +31,7 @@ async def create(call: Call) -> Any:
 
 
 async def find(call: Call) -> Any:
+    """Plans."""
     query = sa.select(t.plans)
     for name in ("project_id", "status", "team_id"):
         if value := call.query(name):
@@ -38,10 +40,12 @@ async def find(call: Call) -> Any:
 
 
 async def show(call: Call) -> Any:
+    """One plan with its tasks, runs, verdicts and open cards."""
     return await call.read(plans.view, call.path("id"))
 
 
 async def act(call: Call) -> Any:
+    """Activate, pause, resume or cancel a plan."""
     word = call.path("word")
     if word not in plans.EVENTS:
         raise NotFound("action on a plan", word, f"one of {', '.join(plans.EVENTS)}")
@@ -57,7 +61,9 @@ CREATE = Rest("POST", "plans", create, Action.PLAN, "body", bodies.NewPlan, stat
 
 ROUTES = [
     CREATE,
-    Rest("GET", "plans", find, Action.READ, listing=True),
+    Rest(
+        "GET", "plans", find, Action.READ, listing=True, query=("project_id", "status", "team_id"), paged=True
+    ),
     Rest("GET", "plans/{id}", show, Action.READ, t.plans, tagged=True),
-    Rest("POST", "plans/{id}/{word}", act, Action.PLAN, t.plans),
+    Rest("POST", "plans/{id}/{word}", act, Action.PLAN, t.plans, guarded=True),
 ]

@@ -23,6 +23,7 @@ from maestro_ray.errors import (
     Unauthenticated,
     UsageError,
 )
+from maestro_ray.studio import logs
 
 STATUS: dict[type[MaestroError], int] = {
     BadFrame: 400,
@@ -62,7 +63,8 @@ async def no_route(_request: Request, error: Exception) -> Response:
 
 async def own_fault(_request: Request, error: Exception) -> Response:
     """A mistake of ours: the log has it, the caller learns that there was one."""
-    return _document(500, "internal_error", f"Studio made a mistake ({type(error).__name__})")
+    told = f"Studio made a mistake ({type(error).__name__})"
+    return _document(500, "internal_error", told, {"x-request-id": logs.request_id.get()})
 
 
 def _document(

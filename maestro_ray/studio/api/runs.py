@@ -4,41 +4,77 @@ from __future__ import annotations
 
 from typing import Any
 
+from maestro_ray.errors import Conflict
 from maestro_ray.model.access import Action
-from maestro_ray.studio import bodies, reports
+from maestro_ray.studio import bodies, channels, reports
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.store import Transaction
 
 
-async def complete(call: Call) -> Any:
+async def complete(call: Call) -> None:
+    """Report that a run succeeded."""
     await call.change(reports.complete, call.path("id"), call.body.epoch, call.body.result)
 
 
-async def fail(call: Call) -> Any:
+async def fail(call: Call) -> None:
+    """Report that a run failed."""
     body: bodies.Fail = call.body
     await call.change(
         reports.fail, call.path("id"), body.epoch, body.reason, retryable=body.retryable, hold=body.hold
     )
 
 
-async def pause(call: Call) -> Any:
+async def pause(call: Call) -> None:
+    """Report that a run waits."""
     await call.change(reports.pause, call.path("id"), call.body.epoch, call.body.resume_at)
 
 
-async def resume(call: Call) -> Any:
+async def resume(call: Call) -> None:
+    """Report that a run goes on."""
     await call.change(reports.resume, call.path("id"), call.body.epoch)
 
 
-async def interrupt(call: Call) -> Any:
+async def interrupt(call: Call) -> None:
+    """Report that a run was cut; it is queued again."""
     await call.change(reports.interrupt, call.path("id"), call.body.epoch)
 
 
+async def chunk(call: Call) -> None:
+    """Text of the agent for those who watch; none of it is written to the database."""
+    run, body = call.path("id"), call.body
+    channel = await _channel(call, run)
+    call.studio.chunks.add(run, body.text)
+    call.studio.hub.publish(channel, "run.chunk", {"run_id": run, "worker": body.worker, "text": body.text})
+
+
+async def chunks(call: Call) -> Any:
+    """The end of what the agent said, as far as it is remembered."""
+    await call.read(lambda tx: tx.get(t.runs, call.path("id")))
+    return {"text": call.studio.chunks.tail(call.path("id"))}
+
+
+async def _channel(call: Call, run: str) -> str:
+    """The channel of the team that holds the run; a run that nobody holds says nothing. Raises `Conflict`."""
+
+    def find(tx: Transaction) -> str:
+        session = tx.find(t.sessions, tx.get(t.runs, run)["session_id"] or "")
+        if session is None or session["team_id"] is None:
+            raise Conflict("nobody holds this run", "")
+        return channels.team(tx.get(t.teams, session["team_id"])["name"])
+
+    return await call.read(find)
+
+
 async def show(call: Call) -> Any:
+    """One run."""
     return await call.read(lambda tx: tx.get(t.runs, call.path("id")))
 
 
 ROUTES = [
     Rest("GET", "cli-runs/{id}", show, Action.READ, t.runs),
+    Rest("POST", "cli-runs/{id}/chunks", chunk, Action.WORK, t.runs, bodies.Chunk, soft=True),
+    Rest("GET", "cli-runs/{id}/chunks", chunks, Action.READ, t.runs),
     Rest("POST", "cli-runs/{id}/complete", complete, Action.WORK, t.runs, bodies.Complete),
     Rest("POST", "cli-runs/{id}/fail", fail, Action.WORK, t.runs, bodies.Fail),
     Rest("POST", "cli-runs/{id}/pause", pause, Action.WORK, t.runs, bodies.Pause),

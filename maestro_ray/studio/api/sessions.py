@@ -11,6 +11,7 @@ from maestro_ray.studio.api.call import Call, Rest
 
 
 async def create(call: Call) -> Any:
+    """Register a session."""
     values = call.body.model_dump()
     project = values.pop("project_id")
     lease = call.studio.config.session_lease
@@ -18,16 +19,19 @@ async def create(call: Call) -> Any:
 
 
 async def beat(call: Call) -> Any:
+    """Renew the leases of sessions."""
     ids = [call.path("id"), *call.body.sessions]
     over = await call.change(sessions.heartbeat, ids, call.studio.config.session_lease)
     return {"ended": over}
 
 
-async def end(call: Call) -> Any:
+async def end(call: Call) -> None:
+    """End a session; a lead takes its team along."""
     await call.change(sessions.end, call.path("id"))
 
 
 async def allocate(call: Call) -> Any:
+    """Give a lead its team."""
     body: bodies.NewTeam = call.body
     return await call.change(
         sessions.allocate_team,
@@ -40,10 +44,12 @@ async def allocate(call: Call) -> Any:
 
 
 async def spawn_queue(call: Call) -> Any:
+    """Runs handed to the lead's team and not over."""
     return await call.read(sessions.spawn_queue, call.path("id"))
 
 
 async def claim(call: Call) -> Any:
+    """Claim a run under a fresh epoch."""
     return await call.change(reports.claim, call.path("id"), call.body.run_id)
 
 

@@ -15,6 +15,7 @@ from maestro_ray.studio.store import Row, Transaction
 
 
 async def find(call: Call) -> Any:
+    """Tasks."""
     query = sa.select(t.tasks)
     for name in ("plan_id", "status"):
         if value := call.query(name):
@@ -23,31 +24,38 @@ async def find(call: Call) -> Any:
 
 
 async def show(call: Call) -> Any:
+    """One task."""
     return await call.read(lambda tx: tx.get(t.tasks, call.path("id")))
 
 
-async def abort(call: Call) -> Any:
+async def abort(call: Call) -> None:
+    """Abort a task."""
     await call.change(loop.task_event, call.path("id"), Aborted())
 
 
-async def pause(call: Call) -> Any:
+async def pause(call: Call) -> None:
+    """Its run is taken back; to resume it lets it go on where it stood."""
     await call.change(loop.task_event, call.path("id"), Paused())
 
 
-async def resume(call: Call) -> Any:
+async def resume(call: Call) -> None:
+    """Attempts and revisions are counted anew."""
     await call.change(loop.task_event, call.path("id"), Resumed())
 
 
-async def complete(call: Call) -> Any:
+async def complete(call: Call) -> None:
     """A person did the work and says so."""
     await call.change(loop.task_event, call.path("id"), CompletedByClient())
 
 
-async def prioritise(call: Call) -> Any:
+async def prioritise(call: Call) -> None:
+    """Of two tasks that can begin, the one with the higher priority begins first."""
     await call.change(loop.prioritise, call.path("id"), call.body.priority)
 
 
 async def add_comment(call: Call) -> Any:
+    """Comment on a task."""
+
     def add(tx: Transaction) -> Row:
         tx.get(t.tasks, call.path("id"))
         return {"id": loop.comment(tx, call.path("id"), "operator", call.body.body)}
@@ -56,10 +64,12 @@ async def add_comment(call: Call) -> Any:
 
 
 async def list_comments(call: Call) -> Any:
+    """What was said about a task."""
     return await call.rows(sa.select(t.comments).where(t.comments.c.task_id == call.path("id")), t.comments)
 
 
 async def list_verdicts(call: Call) -> Any:
+    """The verdicts on a task with their evidence."""
     query = sa.select(t.verdicts).where(t.verdicts.c.task_id == call.path("id")).order_by(t.verdicts.c.id)
 
     def given(tx: Transaction) -> list[Row]:
@@ -70,7 +80,7 @@ async def list_verdicts(call: Call) -> Any:
 
 
 ROUTES = [
-    Rest("GET", "tasks", find, Action.READ, listing=True),
+    Rest("GET", "tasks", find, Action.READ, listing=True, query=("plan_id", "status"), paged=True),
     Rest("GET", "tasks/{id}", show, Action.READ, t.tasks, tagged=True),
     Rest("POST", "tasks/{id}/abort", abort, Action.PLAN, t.tasks),
     Rest("POST", "tasks/{id}/pause", pause, Action.PLAN, t.tasks),
@@ -78,6 +88,6 @@ ROUTES = [
     Rest("POST", "tasks/{id}/complete", complete, Action.PLAN, t.tasks),
     Rest("POST", "tasks/{id}/priority", prioritise, Action.PLAN, t.tasks, bodies.Priority),
     Rest("POST", "tasks/{id}/comments", add_comment, Action.COMMENT, t.tasks, bodies.NewComment, status=201),
-    Rest("GET", "tasks/{id}/comments", list_comments, Action.READ, t.tasks),
+    Rest("GET", "tasks/{id}/comments", list_comments, Action.READ, t.tasks, paged=True),
     Rest("GET", "tasks/{id}/verdicts", list_verdicts, Action.READ, t.tasks),
 ]

@@ -14,6 +14,7 @@ from maestro_ray.studio.store import Row, Transaction
 
 
 async def find(call: Call) -> Any:
+    """Teams."""
     query = sa.select(t.teams)
     for name in ("project_id", "status"):
         if value := call.query(name):
@@ -22,6 +23,8 @@ async def find(call: Call) -> Any:
 
 
 async def show(call: Call) -> Any:
+    """One team with its sessions."""
+
     def view(tx: Transaction) -> Row:
         team = tx.get(t.teams, call.path("id"))
         members = sa.select(t.sessions).where(t.sessions.c.team_id == team["id"]).order_by(t.sessions.c.id)
@@ -30,28 +33,32 @@ async def show(call: Call) -> Any:
     return await call.read(view)
 
 
-async def end(call: Call) -> Any:
+async def end(call: Call) -> None:
+    """End a team."""
     await call.change(sessions.end_team, call.path("id"))
 
 
 async def add_worker(call: Call) -> Any:
+    """Add a worker to a team."""
     worker, lease = call.body.model_dump(), call.studio.config.session_lease
     return await call.change(sessions.add_worker, call.path("id"), worker, lease=lease)
 
 
-async def mirror(call: Call) -> Any:
+async def mirror(call: Call) -> None:
+    """Mirror messages of the team's channel; known numbers stay as they are."""
     await call.change(messages.mirror, call.path("id"), [m.model_dump() for m in call.body.messages])
 
 
 async def list_messages(call: Call) -> Any:
+    """Messages of the team with higher numbers."""
     return await call.read(messages.after, call.path("id"), call.number("after"))
 
 
 ROUTES = [
-    Rest("GET", "teams", find, Action.READ, listing=True),
+    Rest("GET", "teams", find, Action.READ, listing=True, query=("project_id", "status"), paged=True),
     Rest("GET", "teams/{id}", show, Action.READ, t.teams),
     Rest("DELETE", "teams/{id}", end, Action.LEAD, t.teams),
     Rest("POST", "teams/{id}/workers", add_worker, Action.LEAD, t.teams, bodies.NewWorker, status=201),
     Rest("POST", "teams/{id}/messages", mirror, Action.WORK, t.teams, bodies.NewMessages),
-    Rest("GET", "teams/{id}/messages", list_messages, Action.READ, t.teams),
+    Rest("GET", "teams/{id}/messages", list_messages, Action.READ, t.teams, query=("after",)),
 ]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute, Mount, Route
 
-from maestro_ray.studio.api import decisions as decision_calls
-from maestro_ray.studio.api import plans as plan_calls
-from maestro_ray.studio.api import tasks as task_calls
-from maestro_ray.studio.api.call import Rest
+from maestro_ray.studio.api.table import CALLS
 from maestro_ray.studio.page import (
     audit,
     decisions,
@@ -40,20 +37,24 @@ VIEWS: list[View] = [
 
 def _forms() -> list[Form]:
     """What can be done from the page: each of these REST calls has a form at `/do/` and its path."""
-    wanted = {
-        "plans/{id}/{word}",
-        "tasks/{id}/pause",
-        "tasks/{id}/resume",
-        "tasks/{id}/complete",
-        "tasks/{id}/abort",
-        "tasks/{id}/priority",
-        "tasks/{id}/comments",
-        "decisions/{id}/answer",
-    }
-    calls: list[Rest] = [*plan_calls.ROUTES, *task_calls.ROUTES, *decision_calls.ROUTES]
-    return [Form(call.path, call) for call in calls if call.method == "POST" and call.path in wanted]
+    calls = {f"{call.method} {call.path}": call for call in CALLS}
+    forms = [Form(path, calls[f"POST {path}"]) for path in POSTED]
+    # a form can only post
+    cleared = "agent-sessions/{id}/steering"
+    return [*forms, Form(f"{cleared}/clear", calls[f"DELETE {cleared}"])]
 
 
+POSTED = (
+    "plans/{id}/{word}",
+    "tasks/{id}/pause",
+    "tasks/{id}/resume",
+    "tasks/{id}/complete",
+    "tasks/{id}/abort",
+    "tasks/{id}/priority",
+    "tasks/{id}/comments",
+    "decisions/{id}/answer",
+    "agent-sessions/{id}/steering",
+)
 FORMS = _forms()
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model import run as run_machine
-from maestro_ray.studio import channels
+from maestro_ray.model import steering
+from maestro_ray.studio import channels, inbox
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.page import frame, usage
 from maestro_ray.studio.page.view import Ask, Part, View
@@ -20,7 +21,12 @@ SHOWN_MESSAGES, SHOWN_RUNS, SHOWN_VERDICTS = 80, 12, 12
 def _frame(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
     team = tx.get(t.teams, ask.id)
     found = frame.of_project(tx, ask.project, team["name"])
-    return {**found, "team": team, "channels": [*found["channels"], channels.team(team["name"])]}
+    return {
+        **found,
+        "team": team,
+        "lead": _lead(tx, ask.id),
+        "channels": [*found["channels"], channels.team(team["name"])],
+    }
 
 
 def _roster(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
@@ -37,7 +43,24 @@ def _roster(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 def _runs(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
     """`live` runs with all that is known of their output, and the last that are `over`."""
     query = _of_team(ask.id).where(t.runs.c.state.in_(run_machine.OVER)).order_by(t.runs.c.finished_at.desc())
-    return {"live": _held(tx, ask.id), "over": tx.all(query.limit(SHOWN_RUNS))}
+    live = [{**run, "text": ask.tail(run["id"])} for run in _held(tx, ask.id)]
+    return {"live": live, "over": tx.all(query.limit(SHOWN_RUNS))}
+
+
+def _steering(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
+    """`directives` that hold, each with how many workers `heard` it, and the `lead` through whom they go."""
+    shown = [{**each, "heard": _heard(each["receipts"])} for each in inbox.active(tx, ask.id)]
+    return {"directives": shown, "lead": _lead(tx, ask.id)}
+
+
+def _heard(receipts: Mapping[str, Any]) -> int:
+    return sum(each["state"] == steering.ReceiptState.DELIVERED for each in receipts.values())
+
+
+def _lead(tx: Transaction, team_id: str) -> str:
+    """The session of the lead; empty when the team is over."""
+    row = tx.first(_members(team_id).where(t.sessions.c.role == "lead", t.sessions.c.status != "ended"))
+    return str(row["id"]) if row else ""
 
 
 def _channel(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
@@ -97,6 +120,7 @@ VIEW = View(
         # heartbeats are no events, so the ages are read again now and then
         "roster": Part(_roster, on=("session.", "run.updated", "run.dispatched", "team.ended"), every=15),
         "runs": Part(_runs, on=("run.updated", "run.dispatched")),
+        "steering": Part(_steering, on=("steering.", "team.message", "team.ended")),
         "channel": Part(_channel, on=("team.message",)),
         "verdicts": Part(_verdicts, on=("verdict.",)),
         "usage": Part(_usage, on=("run.updated",)),

@@ -35,6 +35,8 @@ class Ask:
     id: str
     query: Mapping[str, str]
     lease: float
+    # what a run said last
+    tail: Callable[[str], str]
 
     def may(self, action: str) -> bool:
         return self.caller.may(Action(action), self.project)
@@ -103,7 +105,8 @@ class View:
         identifier = str(request.path_params.get("id", ""))
         if self.about is not None:
             project = await studio.store.read(project_of, self.about, identifier)
-        return Ask(who.caller, project, identifier, request.query_params, studio.config.session_lease)
+        query, lease = request.query_params, studio.config.session_lease
+        return Ask(who.caller, project, identifier, query, lease, studio.chunks.tail)
 
     async def page(self, studio: Studio, request: Request, who: Browser, ask: Ask, **more: Any) -> str:
         """The whole page; `more` takes the place of what its frame says."""

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import json
-
-import pytest
+import os
 
 from maestro_cli import main
 from maestro_cli.commands.status import age, team_text
+from maestro_ray.agent.sweep import identify
 
-
-@pytest.fixture(autouse=True)
-def home(monkeypatch, tmp_path):
-    monkeypatch.setenv("MAESTRO_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+STATUS = {
+    "daemon": {"pid": 7, "home": "/h", "started_at": 0.0, "studio": None, "ray": None, "trouble": {}},
+    "connections": None,
+    "teams_known": True,
+}
 
 
 def test_nothing_is_started_for_a_question(capsys, home):
@@ -19,7 +19,7 @@ def test_nothing_is_started_for_a_question(capsys, home):
     assert capsys.readouterr().out == "the daemon is not running; `maestro team …` starts it\n"
     assert main.run(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["status"] == "not_running"
-    assert not home.exists()
+    assert not home.root.exists()
 
 
 def test_a_team_is_shown_with_the_age_of_each_sign_of_life():
@@ -38,6 +38,7 @@ def test_a_team_is_shown_with_the_age_of_each_sign_of_life():
                 "run": {"purpose": "execute", "task": "Do"},
             },
             {"name": "dev-2", "state": "down", "pid": 0, "lease_age": None, "run": None},
+            {"name": "dev-3", "state": "down", "pid": 0, "lease_age": -9.5, "run": None},
         ],
     }
 
@@ -48,9 +49,50 @@ def test_a_team_is_shown_with_the_age_of_each_sign_of_life():
         "member  state  pid  seen  doing\n"
         "lead    up     7    0.2s  idle\n"
         "dev-1   up     8    1.0s  execute: Do\n"
-        "dev-2   down   -    -     idle"
+        "dev-2   down   -    -     idle\n"
+        "dev-3   down   -    -     idle"
     )
 
 
 def test_ages():
     assert [age(seconds) for seconds in (0.4, 59, 60, 7200, 200000)] == ["0s", "59s", "1m", "2h", "2d"]
+
+
+def test_teams_that_nobody_can_ask_for_are_not_said_to_be_none(capsys, daemon):
+    daemon.answers["status"] = lambda *_: STATUS
+    assert main.run(["status"]) == 0
+    assert capsys.readouterr().out.endswith("no team runs\n")
+
+    daemon.answers["status"] = lambda *_: {**STATUS, "teams_known": False}
+    assert main.run(["status"]) == 1
+    told = capsys.readouterr().out
+    assert "no team runs" not in told
+    assert told.endswith("which teams run is not known at the moment: Ray is being started again\n")
+    assert main.run(["status", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["status"] == "unknown"
+
+    given_up = {**STATUS["daemon"], "trouble": {"ray": "raylet ended 5 times"}}
+    daemon.answers["status"] = lambda *_: {**STATUS, "daemon": given_up, "teams_known": False}
+    assert main.run(["status"]) == 1
+    assert "it does not start" in capsys.readouterr().out
+
+
+def test_teams_outlive_a_daemon_that_was_killed(capsys, home):
+    home.prepare()
+    me = identify(os.getpid())
+    processes = {name: [me.pid, me.start] for name in ("gcs_server", "raylet")}
+    node = home.run / "node.json"
+    node.write_text(json.dumps({"address": "x", "processes": processes, "timings": {}}))
+    assert main.run(["status"]) == 1
+    told = capsys.readouterr().out
+    assert "Ray goes on" in told
+    assert "no team runs" not in told
+
+    node.write_text(json.dumps({"address": "x", "processes": {"gcs_server": [me.pid, 1]}, "timings": {}}))
+    assert main.run(["status"]) == 0
+
+
+def test_titles_cannot_write_on_the_terminal():
+    plan = {"title": "a\u202eb\x1b[2J", "status": "active", "done": 0, "tasks": 1, "waiting": ""}
+    team = {"name": "m", "state": "active", "project": "p", "plans": [plan], "workers": []}
+    assert "plan a b [2J: active" in team_text(team)

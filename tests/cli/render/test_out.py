@@ -64,3 +64,14 @@ def test_columns_are_aligned_and_end_without_blanks():
 
 def test_what_others_wrote_cannot_move_the_cursor():
     assert out.printable("a\x1b[2Jb\r\nc\t") == "a [2Jb  c"
+
+
+def test_wide_characters_take_two_columns():
+    assert (
+        out.columns([["計画", "x"], ["plan", "y"], ["e\u0301te", "z"]]) == "計画  x\nplan  y\ne\u0301te   z"
+    )
+
+
+def test_json_for_a_stream_that_cannot_hold_it(monkeypatch):
+    monkeypatch.setattr(out.sys, "stdout", io.TextIOWrapper(io.BytesIO(), "latin-1"))
+    assert out.json_line({"a": "é😀"}) == '{"a": "\\u00e9\\ud83d\\ude00"}\n'

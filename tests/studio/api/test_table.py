@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 
 import pytest
 
@@ -88,6 +89,17 @@ async def test_a_channel_is_signed_for_json_and_for_a_form(rest: Rest, kind: str
     answer = await rest.http.post("/broadcasting/auth", **{kind: asked})  # type: ignore[arg-type]  # httpx's names
     signed = hmac.digest(b"secret", f"1.2:{channel}".encode(), "sha256").hex()
     assert (answer.status_code, answer.json()) == (200, {"auth": f"key:{signed}"})
+
+
+async def test_a_presence_channel_is_signed_with_who_the_caller_is(rest: Rest) -> None:
+    project = await rest.project()
+    asked = {"socket_id": "1.2", "channel_name": f"presence-project.{project}"}
+    answer = (await rest.http.post("/broadcasting/auth", data=asked)).json()
+    me = await rest.get("me")
+    told = json.loads(answer["channel_data"])
+    assert told == {"user_id": me["id"], "user_info": {"name": "ada", "role": "owner"}}
+    signed = f"1.2:{asked['channel_name']}:{answer['channel_data']}".encode()
+    assert answer["auth"] == f"key:{hmac.digest(b'secret', signed, 'sha256').hex()}"
 
 
 async def test_a_channel_is_signed_for_nobody_unknown(stranger: Rest) -> None:

@@ -34,7 +34,7 @@ async def hostile(rest: Rest, studio: Studio) -> dict[str, str]:
     await rest.post(f"tasks/{first}/comments", {"body": HOSTILE}, status=201)
     messages = [{"number": n, "sender": HOSTILE, "kind": kind, "body": body, "at": 1.0}
                 for n, (kind, body) in enumerate([(HOSTILE, HOSTILE), ("run.ended", {"summary": HOSTILE}),
-                                                  ("directive", {"text": HOSTILE}), (HOSTILE, {HOSTILE: HOSTILE})])]  # fmt: skip
+                                                  ("directive", {"id": "d", "text": HOSTILE, "workers": [HOSTILE]}), ("receipt", HOSTILE), (HOSTILE, {HOSTILE: HOSTILE})])]  # fmt: skip
     await rest.post(f"teams/{team.id}/messages", {"messages": messages}, status=204)
     run = await team.take("execute", second) if ("execute", workers[0][0]) in await team.offered() else None
     if run:
@@ -128,7 +128,7 @@ async def test_who_has_no_role_here_learns_nothing(rest: Rest, studio: Studio, e
         action = "/do/" + form.path.format(id=ids.get(form.path.split("/")[0], GHOST), word="pause")
         token = re.search(r'name="form_token" value="(\w+)"', await guest.open("/"))
         assert token
-        fields = {"form_token": token[1], "answer": "retry", "body": "x", "priority": "1"}
+        fields = {"form_token": token[1], "answer": "retry", "body": "x", "priority": "1", "text": "x"}
         wanted = {
             name: fields[name]
             for name in ("form_token", *(form.call.body.model_fields if form.call.body else ()))

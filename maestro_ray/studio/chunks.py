@@ -1,0 +1,23 @@
+"""What agents say while they work: passed on at once, and the end of it kept in memory for whoever comes later."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+KEPT = 64 * 1024
+RUNS = 500
+
+
+class Chunks:
+    """The last 64 KiB of each of the runs that spoke last. Soft: a restart of Studio forgets it."""
+
+    def __init__(self) -> None:
+        self._tails: OrderedDict[str, str] = OrderedDict()
+
+    def add(self, run: str, text: str) -> None:
+        self._tails[run] = (self._tails.pop(run, "") + text)[-KEPT:]
+        while len(self._tails) > RUNS:
+            self._tails.popitem(last=False)
+
+    def tail(self, run: str) -> str:
+        return self._tails.get(run, "")

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from maestro_cli import main
+from maestro_cli.commands.team import plan_status
+from maestro_cli.render.watch import summary
+
+
+def plan(*tasks, status="completed"):
+    rows = [
+        {"id": str(n), "title": "T", "status": each, "runs": 1, "commits": [], "seconds": 1.0}
+        for n, each in enumerate(tasks)
+    ]
+    return {
+        "title": "P",
+        "status": status,
+        "seconds": 2.0,
+        "released": "",
+        "base": "main",
+        "tasks": rows,
+        "verdicts": [],
+    }
+
+
+@pytest.mark.parametrize("word", ["status", "stop", "logs", "watch"])
+@pytest.mark.parametrize("options", [["--dry-run"], ["--dev", "1"], ["--detach"], ["--task", "x"]])
+def test_options_for_a_start_are_refused_where_they_mean_nothing(capsys, daemon, word, options):
+    assert main.run(["team", *options, word]) == 2
+    assert main.run(["team", word, *options]) == 2
+    assert f"error: {options[0]} means nothing to `maestro team {word}`" in capsys.readouterr().err.replace(
+        "--watch", "--detach"
+    )
+    assert daemon.asked == []
+
+
+def test_a_word_alone_is_asked(capsys, daemon):
+    daemon.answers["team.stop"] = lambda *_: [{"name": "m-1"}]
+    assert main.run(["team", "stop", "m-1"]) == 0
+    assert daemon.asked == [("team.stop", {"team": "m-1"})]
+    assert capsys.readouterr().out == "ended: m-1\n"
+
+
+def test_a_plan_whose_tasks_were_all_cancelled_is_not_done():
+    cancelled, half = plan("cancelled", "cancelled"), plan("completed", "cancelled")
+
+    assert plan_status({"plans": [half]}) == "completed"
+    assert plan_status({"plans": [half, cancelled]}) == "nothing_merged"
+    assert plan_status({"plans": [plan("cancelled", status="failed")]}) == "failed"
+    assert plan_status({"plans": []}) == "stopped"
+    assert "plan P: completed, nothing was merged in 2.0s" in summary({"plans": [cancelled]})
+
+
+def test_a_directory_whose_name_no_message_can_hold(capsys, daemon, tmp_path):
+    place = tmp_path / os.fsdecode(b"caf\xe9")
+    place.mkdir()
+    for words in (["team", "status"], ["team", "--dev", "1", "--dry-run"], ["steer", "x"]):
+        assert main.run(["-C", str(place), *words]) == 2
+        assert "caf\\xe9' is not UTF-8" in capsys.readouterr().err
+    assert daemon.asked == []

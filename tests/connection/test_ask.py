@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from maestro_ray.connection.ask import ask
+from maestro_ray.errors import StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.testing import LocalStudio
+
+
+@contextmanager
+def answering(status: int, body: bytes = b"", **headers: str) -> Iterator[tuple[str, list[Any]]]:
+    """A server that always says this; its address, and the headers it was asked with."""
+    seen: list[Any] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            seen.append(self.headers)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    for method in ("GET", "POST"):
+        setattr(Handler, f"do_{method}", Handler.answer)
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", seen
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+async def test_what_is_refused_and_who_is_away(studio: LocalStudio) -> None:
+    url = f"{studio.url}/api/v1"
+    with pytest.raises(StudioRefused):
+        await asyncio.to_thread(ask, "POST", f"{url}/auth/redeem", {"surprise": 1})
+    with pytest.raises(Unauthenticated, match="not valid"):
+        await asyncio.to_thread(ask, "GET", f"{url}/me", None, "forged")
+    await studio.stop()
+    with pytest.raises(StudioUnavailable):
+        await asyncio.to_thread(ask, "POST", f"{url}/auth/redeem", {"token": "x"})
+
+
+def test_a_token_follows_no_redirection() -> None:
+    with answering(200, b"{}") as (other, seen), answering(307, Location=other) as (url, asked):
+        with pytest.raises(StudioRefused):
+            ask("GET", url, token="secret")
+        with pytest.raises(StudioRefused):
+            ask("POST", url, {}, token="secret")
+        assert [headers["Authorization"] for headers in asked] == ["Bearer secret"] * 2
+        assert seen == []
+
+
+def test_an_answer_that_is_none_of_ours() -> None:
+    with answering(200, b"<html>") as (url, _), pytest.raises(StudioUnavailable, match="is this Studio"):
+        ask("GET", url)
+    with answering(200, b'{"cut": ', X="1") as (url, _), pytest.raises(StudioUnavailable):
+        ask("GET", url)
+    with answering(204) as (url, _):
+        assert ask("POST", url, {}) is None
+
+
+def test_a_proxy_of_the_shell_is_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(418) as (proxy, asked), answering(200, b"[1]") as (url, _):
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy)
+        assert ask("GET", url) == [1]
+        assert asked == []

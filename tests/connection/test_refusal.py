@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from maestro_ray.connection.refusal import refusal
+from maestro_ray.errors import StaleEpoch, StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.studio.api.problem import problem
+
+
+def test_what_studio_says_comes_through_once() -> None:
+    told = bytes(problem(Unauthenticated("the invite was already used")).body).decode()
+    assert str(refusal(401, told, "x")) == "not signed in: the invite was already used"
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind"),
+    [
+        (401, "", Unauthenticated),
+        (401, "[" * 100_000, Unauthenticated),
+        (409, json.dumps({"code": "stale_epoch"}), StaleEpoch),
+        (409, json.dumps({"code": "conflict", "detail": "no"}), StudioRefused),
+        (403, "<html>a proxy</html>", StudioRefused),
+        (302, "", StudioRefused),
+        (404, "[]", StudioRefused),
+        (429, json.dumps({"code": "too_many_requests"}), StudioUnavailable),
+        (502, "<html>", StudioUnavailable),
+        (500, json.dumps({"code": "internal_error"}), StudioRefused),
+    ],
+)
+def test_a_refusal_says_who_is_at_fault(status: int, text: str, kind: type[Exception]) -> None:
+    assert type(refusal(status, text, "path")) is kind
