@@ -6,12 +6,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 from maestro_ray.toml import Table, read_toml
 
+T = TypeVar("T")
+
+LARGEST_POOL = 256
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -48,6 +51,10 @@ class IdentityTable:
 class Config:
     """The merged configuration: built-in defaults, then the home's file, then the repository's.
 
+    Tables of providers and roles are the other way round: whoever can merge into the repository, agents among them,
+    must not redefine what the operator relies on. `theirs` are the names of the providers that only the repository
+    defines, `agent_env` the variables it may name for them.
+
     Times are seconds. `ping` is how often a worker shows that it lives, `lease` how long it is believed
     without; `session_heartbeat` and `session_lease` are the same between Connections and Studio.
     """
@@ -63,6 +70,8 @@ class Config:
     session_heartbeat: float = 30.0
     session_lease: float = 90.0
     stop_grace: float = 0.7
+    agent_env: tuple[str, ...] = ()
+    theirs: frozenset[str] = frozenset()
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
     roles: Mapping[str, RoleTable] = field(default_factory=dict)
     identities: Mapping[str, IdentityTable] = field(default_factory=dict)
@@ -79,9 +88,7 @@ class Config:
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(str(path), 1, 1, f"cannot be read: {error}") from error
             top = read_toml(text, str(path), ConfigError)
-            if path.parent != home.root:
-                _for_a_repository(top)
-            config = _merged(config, top)
+            config = _of_the_home(top) if path.parent == home.root else _with_repository(config, top)
         return config
 
 
@@ -106,6 +113,13 @@ def _duration(table: Table, key: str) -> float:
     return value
 
 
+def _pool(table: Table, key: str) -> int:
+    value = _whole(table, key)
+    if value > LARGEST_POOL:
+        raise table.mistake(f"{key!r} is at most {LARGEST_POOL}: each of them is a process", key)
+    return value
+
+
 def _port(table: Table, key: str) -> int:
     value = _whole(table, key)
     if value > 65535:
@@ -127,16 +141,20 @@ def _bot(table: Table, key: str) -> str:
     return value
 
 
+def _names(table: Table, key: str) -> tuple[str, ...]:
+    return tuple(table.texts(key))
+
+
 # table and key in a file -> field of Config and how it is read
 KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "bot": {"name": ("bot", _bot)},
-    "ray": {"pool": ("pool", _whole)},
+    "ray": {"pool": ("pool", _pool)},
     "studio": {"port": ("studio_port", _port), "log": ("studio_log", _level)},
     "team": {
         "attempts": ("attempts", _attempts),
         "revision_cap": ("revision_cap", _whole),
     },
-    "agents": {"stop_grace": ("stop_grace", Table.number)},
+    "agents": {"stop_grace": ("stop_grace", Table.number), "env": ("agent_env", _names)},
     "lease": {
         "ping": ("ping", _duration),
         "worker": ("lease", _duration),
@@ -150,32 +168,75 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
 OF_THE_HOME = ("ray", "studio", "agents", "lease", "identities")
 
 
-def _for_a_repository(top: Table) -> None:
+def _of_the_home(top: Table) -> Config:
+    config = replace(Config(), **_settings(top), providers=_tables(top, "providers", _provider))
+    _leases_can_be_kept(config, top.table("lease"))
+    return replace(
+        config, roles=_tables(top, "roles", _role), identities=_tables(top, "identities", _identity)
+    )
+
+
+def _with_repository(config: Config, top: Table) -> Config:
     for name in OF_THE_HOME:
         if name in top:
             raise top.mistake(
                 f"[{name}] belongs in the config.toml of the state directory, not of a repository", name
             )
-
-
-def _merged(config: Config, top: Table) -> Config:
-    top.only(*KEYS, "providers", "roles", "identities")
-    changes: dict[str, Any] = {}
-    for name, keys in KEYS.items():
-        table = top.table(name)
-        table.only(*keys)
-        changes |= {target: read(table, key) for key, (target, read) in keys.items() if key in table}
-    providers, roles, identities = (top.table(name) for name in ("providers", "roles", "identities"))
+    theirs = _tables(top, "providers", _provider)
+    new = frozenset(theirs).difference(config.providers)
+    for name in theirs:
+        if name in new:
+            _env_is_allowed(config, top.table("providers").table(name), theirs[name])
     return replace(
         config,
-        **changes,
-        providers={**config.providers, **{name: _provider(providers.table(name)) for name in providers}},
-        roles={**config.roles, **{name: _role(roles, name) for name in roles}},
-        identities={**config.identities, **{name: _identity(identities, name) for name in identities}},
+        **_settings(top),
+        theirs=new,
+        providers={**theirs, **config.providers},
+        roles={**_tables(top, "roles", _role), **config.roles},
     )
 
 
-def _provider(table: Table) -> ProviderTable:
+def _env_is_allowed(config: Config, table: Table, provider: ProviderTable) -> None:
+    """Which secrets of the operator's shell reach an agent is the operator's to say."""
+    for index, name in enumerate(provider.env):
+        if name not in config.agent_env:
+            mistake = table.mistake(
+                f"a repository may not name the variable {name!r} for an agent", "env", index
+            )
+            hint = f'if it may, list it in the config.toml of the state directory: [agents] env = ["{name}"]'
+            raise ConfigError(*mistake.args, hint)
+
+
+def _settings(top: Table) -> dict[str, Any]:
+    top.only(*KEYS, "providers", "roles", "identities")
+    found: dict[str, Any] = {}
+    for name, keys in KEYS.items():
+        table = top.table(name)
+        table.only(*keys)
+        found |= {target: read(table, key) for key, (target, read) in keys.items() if key in table}
+    return found
+
+
+def _tables(top: Table, key: str, read: Callable[[Table, str], T]) -> dict[str, T]:
+    tables = top.table(key)
+    return {name: read(tables, name) for name in tables}
+
+
+def _leases_can_be_kept(config: Config, table: Table) -> None:
+    """Whoever is believed for less time than lies between two signs of life is lost again and again."""
+    for sign, every, lease, within in (
+        ("ping", config.ping, "worker", config.lease),
+        ("session_heartbeat", config.session_heartbeat, "session", config.session_lease),
+    ):
+        if every >= within:
+            raise table.mistake(
+                f"{sign!r} ({every:g} s) must be less than {lease!r} ({within:g} s)",
+                lease if lease in table else sign,
+            )
+
+
+def _provider(tables: Table, name: str) -> ProviderTable:
+    table = tables.table(name)
     table.only("kind", "argv", "env", "verdict")
     verdict = table.text("verdict", "line")
     if verdict not in ("line", "exit-code"):

@@ -88,13 +88,15 @@ class PlanFileError(UsageError):
 
 
 class ConfigError(UsageError):
-    """`ConfigError(path, line, column, message)`; line and column count from 1."""
+    """`ConfigError(path, line, column, message, hint)`, the hint if there is one; line and column count from 1."""
 
     template = "{0}:{1}:{2}: {3}"
 
     @property
     def hint(self) -> str:
-        return "the file was not changed; correct it and try again"
+        return (
+            str(self.args[4]) if len(self.args) > 4 else "the file was not changed; correct it and try again"
+        )
 
 
 class UnknownRole(UsageError):

@@ -25,6 +25,7 @@ from maestro_ray.actors.slot import CONNECTIONS, Slot
 from maestro_ray.clock import Clock, SystemClock
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
+from maestro_ray.connection.line import unheard
 from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
@@ -319,7 +320,7 @@ class LocalMaestro:
 
     async def call(self, method: str, **params: Any) -> Any:
         """One call of the local line; raises what it would report."""
-        return await self.service.handle(method, params, lambda *_: None)
+        return await self.service.handle(method, params, unheard)
 
     async def kill(self, member: str, team: str = "") -> None:
         """Kill `lead`, `channel` or a worker of a team (by default the only one)."""

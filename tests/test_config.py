@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro_ray.config import KEYS, Config, ProviderTable, RoleTable
+from maestro_ray.config import KEYS, OF_THE_HOME, Config, ProviderTable, RoleTable
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 
@@ -30,20 +30,51 @@ def test_without_files_the_defaults_hold(home):
 
 
 def test_the_repository_wins_over_the_home_key_by_key(home):
-    text = (
-        '[team]\nattempts = 5\nrevision_cap = 1\n[providers.a]\nargv = ["a"]\n[providers.b]\nargv = ["b"]\n'
-    )
-    config = load(
-        home, text, '[team]\nattempts = 7\n[providers.a]\nargv = ["other"]\nverdict = "exit-code"\n'
-    )
+    config = load(home, "[team]\nattempts = 5\nrevision_cap = 1\n", "[team]\nattempts = 7\n")
 
     assert (config.attempts, config.revision_cap) == (7, 1)
-    assert config.providers["a"] == ProviderTable("command", ("other",), (), "exit-code")
-    assert config.providers["b"].argv == ("b",)
+
+
+def test_a_repository_does_not_redefine_the_operators_providers_and_roles(home):
+    config = load(
+        home,
+        '[providers.judge]\nargv = ["strict-judge"]\n[roles.review]\nprovider = "judge"\n',
+        '[providers.judge]\nargv = ["true"]\nverdict = "exit-code"\nenv = ["SECRET"]\n'
+        '[providers.fmt]\nargv = ["fmt"]\n'
+        '[roles.review]\nprovider = "fmt"\n[roles.dev]\nprovider = "fmt"\n',
+    )
+
+    assert config.providers == {
+        "judge": ProviderTable(argv=("strict-judge",)),
+        "fmt": ProviderTable(argv=("fmt",)),
+    }
+    assert config.roles == {"review": RoleTable("judge"), "dev": RoleTable("fmt")}
+    assert config.theirs == {"fmt"}
+
+
+def test_a_repository_names_no_variable_that_the_operator_does_not_allow(home):
+    table = '[providers.fmt]\nargv = ["fmt"]\nenv = ["FMT_KEY", "GITHUB_TOKEN"]\n'
+    with pytest.raises(ConfigError) as caught:
+        load(home, '[agents]\nenv = ["FMT_KEY"]\n', table)
+    path = str(home.root.parent / "repo" / ".maestro" / "config.toml")
+    assert caught.value.args[:4] == (
+        path, 3, 19, "a repository may not name the variable 'GITHUB_TOKEN' for an agent",
+    )  # fmt: skip
+    assert '[agents] env = ["GITHUB_TOKEN"]' in caught.value.hint
+
+    (home.root / "config.toml").write_text('[agents]\nenv = ["FMT_KEY", "GITHUB_TOKEN"]\n')
+    config = Config.load(home, home.root.parent / "repo")
+    assert config.providers["fmt"].env == ("FMT_KEY", "GITHUB_TOKEN")
+
+
+@pytest.mark.parametrize("name", OF_THE_HOME)
+def test_what_is_about_the_machine_is_not_for_a_repository(home, name):
+    with pytest.raises(ConfigError, match=rf"\[{name}\] belongs in the config.toml of the state directory"):
+        load(home, "", f"[{name}]\n")
 
 
 def test_every_key_can_be_set(home):
-    values = {"name": '"ada"', "port": "4711", "log": '"info"'}
+    values = {"name": '"ada"', "port": "4711", "log": '"info"', "ping": "2", "session": "100", "env": '["X"]'}
     for table, keys in KEYS.items():
         for key, (field, _) in keys.items():
             config = load(home, f"[{table}]\n{key} = {values.get(key, 7)}\n")
@@ -80,11 +111,17 @@ def test_roles_make_worker_roles(home):
         ("[lease]\nping = 0\n", 2, 1, "'ping' must be more than 0 seconds"),
         ("[studio]\nport = 70000\n", 2, 1, "'port' is a port, 0 to 65535"),
         ('[studio]\nlog = "loud"\n', 2, 1, "'log' is one of debug, info, warning, error"),
+        ("[ray]\npool = 257\n", 2, 1, "'pool' is at most 256: each of them is a process"),
+        ("[lease]\nping = 4\n", 2, 1, "'ping' (4 s) must be less than 'worker' (4 s)"),
+        ("[lease]\nping = 0.6\nworker = 0.5\n", 3, 1, "'ping' (0.6 s) must be less than 'worker' (0.5 s)"),
+        ("[lease]\nsession = 20\n", 2, 1, "'session_heartbeat' (30 s) must be less than 'session' (20 s)"),
+        ("[lease]\nsession_heartbeat = 1e9\n", 2, 1,
+         "'session_heartbeat' (1e+09 s) must be less than 'session' (90 s)"),
         ('[bot]\nname = " "\n', 2, 1, "'name' must be a name"),
         ('[providers.x]\nverdict = "maybe"\n', 2, 1, 'verdict is "line" or "exit-code"'),
         ("a = \n", 1, 5, "Invalid value"),
     ],
-)
+)  # fmt: skip
 def test_a_mistake_is_told_with_its_place_and_the_file_is_left_alone(home, text, line, column, message):
     with pytest.raises(ConfigError) as caught:
         load(home, text)

@@ -63,11 +63,13 @@ def connect_or_start(home: Home) -> Line:
 
 def _start(home: Home) -> None:
     from maestro_ray.agent.environment import allowed
+    from maestro_ray.log_file import cut
 
     env = {
         **allowed(os.environ, ["PYTHONPATH", "LD_LIBRARY_PATH", "MAESTRO_LOG", "DBUS_SESSION_BUS_ADDRESS"]),
         "MAESTRO_HOME": str(home.root),
     }
+    cut(home.logs / "daemon.out")
     reading, writing = os.pipe()
     with (home.logs / "daemon.out").open("ab") as log:
         process = subprocess.Popen(

@@ -153,7 +153,8 @@ class Assignments:
 
     async def _serve(self, team: LiveTeam, plan_id: str) -> None:
         """A team without a plan of its own takes up each that it is given work of, and goes on when it is over."""
-        if team.record.serves_all and plan_id not in team.record.plans:
+        # a run about the project is of no plan
+        if plan_id and team.record.serves_all and plan_id not in team.record.plans:
             await self._connections.add_plan(team, plan_id)
 
 

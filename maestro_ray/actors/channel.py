@@ -68,6 +68,8 @@ class Channel:
         self._directives: Mapping[str, steering.Directive] = {}
         # the number of what the operator said, by its id: a reply that is lost can be given again
         self._heard: dict[str, asyncio.Future[int] | int] = {}
+        # the same for what members said last: a repeat comes soon, or never
+        self._posted: dict[str, asyncio.Future[int] | int] = {}
         self._last_clear: asyncio.Future[int] | int = 0
         self._wakes: dict[str, asyncio.Event] = {}
         self._readers: list[asyncio.Task[None]] = []
@@ -103,6 +105,7 @@ class Channel:
         """Everything hard, as the journal has it."""
         self._directives = {}
         self._heard.clear()
+        self._posted.clear()
         self._recent.clear()
         for entry in self._journal.read():
             self._replay(entry)
@@ -115,8 +118,8 @@ class Channel:
             self._journal.recover()
             self._read_journal()
         match message:
-            case Post(who, kind, body):
-                return self._post(who, kind, body)
+            case Post():
+                return self._post(message)
             case Steer(identifier, text):
                 return self._steer(identifier, text)
             case ClearSteering(identifier, directives):
@@ -136,11 +139,13 @@ class Channel:
 
     # ── messages ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _post(self, sender: str, kind: str, body: Mapping[str, Any]) -> asyncio.Future[int]:
+    def _post(self, post: Post) -> asyncio.Future[int] | int:
         """What a member says is a message and nothing else: it can neither steer nor speak as the operator."""
-        if kind in steering.KINDS or sender == OPERATOR:
-            raise IllegalEvent("channel", "any", f"a message {kind!r} of {sender}")
-        return self._append(kind, body, sender)
+        if post.kind in steering.KINDS or post.sender == OPERATOR:
+            raise IllegalEvent("channel", "any", f"a message {post.kind!r} of {post.sender}")
+        if post.id not in self._posted:
+            self._posted[post.id] = self._append(post.kind, {**post.body, "id": post.id}, post.sender)
+        return self._posted[post.id]
 
     def _append(self, kind: str, body: Mapping[str, Any], sender: str = "") -> asyncio.Future[int]:
         """Decided and journaled in one step; the state comes from the entry, as it will when it is read again."""
@@ -176,7 +181,7 @@ class Channel:
         seen = await self._send(reader, Delivery(self._part.team.id))
         said = 0
         while True:
-            while (entries := self._entries_after(seen)) or said < self._text_count:
+            while (entries := await self._entries(reader, seen)) or said < self._text_count:
                 texts = [text for number, text in self._texts if number > said][:BATCH]
                 first = self._texts[0][0] if self._texts else self._text_count + 1
                 dropped = max(0, first - said - 1)
@@ -193,6 +198,14 @@ class Channel:
                 return int(await self._courier.tell(reader, delivery))
             except Exception as error:  # noqa: BLE001 - whatever it is, the messages wait in the journal as long as it takes
                 log.info("%s does not take its messages: %r", reader, error)
+                await asyncio.sleep(PATIENCE)
+
+    async def _entries(self, reader: str, seen: int) -> list[Entry]:
+        while True:
+            try:
+                return self._entries_after(seen)
+            except Exception:
+                log.exception("what %s has not seen cannot be read; trying again", reader)
                 await asyncio.sleep(PATIENCE)
 
     def _entries_after(self, number: int) -> list[Entry]:
@@ -269,7 +282,10 @@ class Channel:
     def _replay(self, entry: Entry) -> None:
         """What an entry does to the steering; both when it is written and when it is read again."""
         self._directives = steering.told(self._directives, entry.kind, entry.body, entry.at)
-        if entry.sender == OPERATOR and "id" in entry.body:
-            self._heard[entry.body["id"]] = entry.number
+        if "id" in entry.body:
+            known = self._heard if entry.sender == OPERATOR else self._posted
+            known[entry.body["id"]] = entry.number
+        while len(self._posted) > KEPT_IN_MEMORY:
+            del self._posted[next(iter(self._posted))]
         if entry.kind == "cleared":
             self._last_clear = entry.number

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from itertools import islice
 from typing import Any
 
+from maestro_ray.protocol.strictjson import dump, size
+
 KEPT = 5000
 
 
@@ -38,7 +40,16 @@ class Happenings:
     def after(self, number: int) -> list[dict[str, Any]]:
         """What is kept with higher numbers."""
         first = self._last - len(self._kept) + 1
-        return list(islice(self._kept, max(0, number + 1 - first), None))
+        return list(islice(self._kept, min(max(0, number + 1 - first), len(self._kept)), None))
+
+    def page(self, number: int, limit: int) -> tuple[list[dict[str, Any]], bool]:
+        """The first of what `after` gives, up to `limit` bytes on the wire but one at least; whether there is more."""
+        events, room = self.after(number), limit
+        for index, event in enumerate(events):
+            room -= size(dump(event))
+            if room < 0 and index > 0:
+                return events[:index], True
+        return events, False
 
     async def follow(self, number: int) -> AsyncIterator[dict[str, Any]]:
         """Everything after `number`, until the end. What a slow watcher missed shows as a gap in the numbers.

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from maestro_ray.ids import new_id
 from maestro_ray.journal import Entry
 from maestro_ray.ports import ProviderSpec
 
@@ -205,11 +206,12 @@ class Quit:
 
 @dataclass(frozen=True)
 class Post:
-    """A message for the team; the reply is its number, once it is durable."""
+    """A message for the team; the reply is its number, once it is durable. `id` makes it harmless when repeated."""
 
     sender: str
     kind: str
     body: Mapping[str, Any]
+    id: str = field(default_factory=new_id)
 
 
 @dataclass(frozen=True)

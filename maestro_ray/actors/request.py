@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from maestro_ray.actors.params import of_the_system, sound
 from maestro_ray.config import Config
 from maestro_ray.errors import BadProvider, NoWorkers, UnknownRole, UsageError
 from maestro_ray.home import Home
@@ -21,7 +22,7 @@ from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
 
 BUILT_IN_ROLES = ("dev", "review", "test")
-LARGEST_TEAM = 1000  # workers; Studio allocates no more at once
+LARGEST_TEAM = 256  # workers; each is a process
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -108,18 +109,22 @@ def _open(path: str) -> Repo:
 
 def _check_types(asked: Asked) -> None:
     """The line carries any JSON; what is not of the shape above is refused here and not somewhere inside."""
-    texts = {"repo": asked.repo, "base": asked.base, "name": asked.name}
-    if wrong := next((name for name, value in texts.items() if not isinstance(value, str)), ""):
-        raise UsageError(f"{wrong} must be a string", "")
-    for name, table, kind in (
-        ("roles", asked.roles, int),
-        ("providers", asked.providers, str),
-        ("env", asked.env, str),
-    ):
-        if not isinstance(table, Mapping) or any(type(value) is not kind for value in table.values()):
-            raise UsageError(f"{name} must map names to {'numbers' if kind is int else 'strings'}", "")
+    of_the_system("repo", asked.repo)
+    sound("base", asked.base)
+    sound("name", asked.name)
+    _check_table("roles", asked.roles, int)
+    for name, table in (("providers", asked.providers), ("env", asked.env)):
+        _check_table(name, table, str)
+        for key, value in table.items():
+            of_the_system(f"a name in {name}", key)
+            of_the_system(f"{key} in {name}", value)
     if not isinstance(asked.alone, bool):
         raise UsageError("alone must be true or false", "")
+
+
+def _check_table(name: str, table: object, kind: type) -> None:
+    if not isinstance(table, Mapping) or any(type(value) is not kind for value in table.values()):
+        raise UsageError(f"{name} must map names to {'numbers' if kind is int else 'strings'}", "")
 
 
 def check_name(name: str, whose: str) -> str:
@@ -139,7 +144,7 @@ def _roles(asked: Asked, config: Config) -> dict[str, int]:
     if negative := next((role for role, count in asked.roles.items() if count < 0), ""):
         raise UsageError(f"the number of {negative} workers cannot be negative", "")
     if sum(asked.roles.values()) > LARGEST_TEAM:
-        raise UsageError(f"a team has at most {LARGEST_TEAM} workers", "start several teams")
+        raise UsageError(f"a team has at most {LARGEST_TEAM} workers", "each of them is a process")
     roles = {role: count for role, count in asked.roles.items() if count > 0}
     if not roles and not asked.alone:
         raise NoWorkers

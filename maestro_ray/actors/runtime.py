@@ -12,9 +12,10 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ray
 from ray.actor import ActorHandle
@@ -26,16 +27,30 @@ from maestro_ray.actors.slot import CONNECTIONS, Slot
 from maestro_ray.clock import SystemClock
 from maestro_ray.home import Home
 from maestro_ray.ids import suffix
+from maestro_ray.log_file import LogFile
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 NAMESPACE = "maestro"
 CALLS_AT_ONCE = 1000
 
 
 class Peers:
-    """Actors by name. A handle is kept until a call on it fails: it does not survive a restart of Ray."""
+    """Actors by name. A handle is kept until a call on it fails: it does not survive a restart of Ray.
+
+    Looking one up, making and killing one wait for the GCS, as long as that hangs: they happen in a thread of their
+    own, one after the other, and the loop goes on.
+    """
 
     def __init__(self) -> None:
         self._handles: dict[str, ActorHandle] = {}
+        self._gcs = ThreadPoolExecutor(1, "gcs")
+
+    def with_gcs(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+        """Do something that waits for the GCS."""
+        return asyncio.get_running_loop().run_in_executor(self._gcs, work, *arguments)
 
     async def send(self, receiver: str, sender: str, batch: Sequence[Letter]) -> Sequence[Any]:
         """One try; see `mail.Courier`."""
@@ -44,7 +59,7 @@ class Peers:
 
     async def call(self, receiver: str, method: str, *arguments: Any) -> Any:
         """Raises `PeerGone` when there is no such actor any more; after any other error the call may have run."""
-        handle = self._handle(receiver)
+        handle = await self._handle(receiver)
         try:
             return await getattr(handle, method).remote(*arguments)
         except ActorUnavailableError:
@@ -55,15 +70,17 @@ class Peers:
                 raise
             raise PeerGone(receiver) from error
 
-    def _handle(self, name: str) -> ActorHandle:
-        if name not in self._handles:
-            try:
-                self._handles[name] = ray.get_actor(name, namespace=NAMESPACE)
-            except ValueError as error:
-                if name == CONNECTIONS:
-                    raise ConnectionError("Connections is not there yet") from error
-                raise PeerGone(name) from error
-        return self._handles[name]
+    async def _handle(self, name: str) -> ActorHandle:
+        if (known := self._handles.get(name)) is not None:
+            return known
+        try:
+            found = await self.with_gcs(ray.get_actor, name, NAMESPACE)
+        except ValueError as error:
+            if name == CONNECTIONS:
+                raise ConnectionError("Connections is not there yet") from error
+            raise PeerGone(name) from error
+        self._handles[name] = found
+        return found
 
     def know(self, name: str, handle: ActorHandle) -> None:
         self._handles[name] = handle
@@ -142,6 +159,9 @@ class RaySlots:
         self._peers = peers
 
     def make(self, name: str) -> None:
+        self._peers.with_gcs(self._make, name).add_done_callback(_noted)
+
+    def _make(self, name: str) -> None:
         # keeping the handle spares the first call to this slot a look-up
         self._peers.know(
             name, _SLOT.options(name=name, get_if_exists=True).remote(name, str(self._home.logs))
@@ -157,6 +177,9 @@ class RaySlots:
                 await asyncio.sleep(0.05)
 
     def end(self, name: str) -> None:
+        self._peers.with_gcs(self._end, name).add_done_callback(_noted)
+
+    def _end(self, name: str) -> None:
         with contextlib.suppress(ValueError):  # it is gone
             ray.kill(ray.get_actor(name, namespace=NAMESPACE), no_restart=True)
         self._peers.forget(name)
@@ -171,10 +194,15 @@ def make_actors(home: Home, slots: Sequence[str]) -> tuple[ActorHandle, list[Act
     return connections, made
 
 
+def _noted(done: asyncio.Future[None]) -> None:
+    """Nobody waits for a slot to be made or ended; this is where it is noticed that it was not."""
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.error("a slot was not made or ended: %r", error)
+
+
 def _log_to(path: Path, name: str) -> None:
     """Our own log, beside Ray's: one file a kind of process, lines say whose."""
-    handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter(f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s"))
+    handler = LogFile(path, f"%(asctime)s {name} %(levelname)s %(name)s: %(message)s")
     root = logging.getLogger("maestro_ray")
     root.handlers[:] = [handler]
     root.setLevel(os.environ.get("MAESTRO_LOG", "INFO").upper())

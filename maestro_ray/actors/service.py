@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,23 @@ from maestro_ray.actors.connections import Connections
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import PeerGone
 from maestro_ray.actors.messages import ClearSteering, Directives, Joined, Members, Roster, Steer
+from maestro_ray.actors.params import Params, flag, path, text, texts, whole
 from maestro_ray.actors.request import Asked, check, check_name
 from maestro_ray.actors.result import workers
 from maestro_ray.actors.start import UP_WITHIN, start_team
 from maestro_ray.actors.team_record import MemberRecord
+from maestro_ray.actors.unanswered import Unanswered
 from maestro_ray.connection.line import Notify
 from maestro_ray.errors import Conflict, MaestroError, NoTeam, NotFound, StartFailed, UsageError
-from maestro_ray.ids import new_id
 from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
 
-Params = dict[str, Any]
-
 # how long a channel may take to answer the operator, in seconds
 CHANNEL_WITHIN = 15.0
+# how much of a team's record is in one answer, in bytes; a line holds eight times as much
+PAGE = 1024 * 1024
 
 
 class Service:
@@ -36,6 +37,7 @@ class Service:
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._unanswered = Unanswered()
         self._methods: dict[str, Callable[[Params, Notify], Awaitable[Any]]] = {
             "team.start": self.team_start,
             "team.status": self.team_status,
@@ -84,24 +86,25 @@ class Service:
         """Notifications `team.event` from `after` on; the answer comes when the team is over."""
         team = await self._one(params, ended=True)
         now = team.happenings.last
-        async for event in team.happenings.follow(_after(params)):
+        async for event in team.happenings.follow(whole(params, "after")):
             # what is past may be settled by now; only the newest of it says how things are
-            notify("team.event", {**event, "past": event["n"] < now})
+            await notify("team.event", {**event, "past": event["n"] < now})
         return team.result
 
     async def team_logs(self, params: Params, _notify: Notify) -> Any:
+        """A page of what happened after `after`; `more` is whether there is another."""
         team = await self._one(params, ended=True)
-        return {"team": team.record.name, "events": team.happenings.after(_after(params))}
+        events, more = team.happenings.page(whole(params, "after"), PAGE)
+        return {"team": team.record.name, "events": events, "more": more}
 
     async def team_join(self, params: Params, _notify: Notify) -> Any:
         """One more worker for a team that runs: `{role, name?, provider?, skills?, env}`."""
         team = await self._one(params)
-        role = str(params.get("role", "dev"))
+        role, wanted = text(params, "role", "dev"), text(params, "name")
         env = params.get("env") or dict(team.env)
-        asked = Asked(team.record.repo, {role: 1}, params.get("providers", {}), env=env)
+        asked = Asked(team.record.repo, {role: 1}, params.get("providers") or {}, env=env)
         request = await asyncio.to_thread(check, asked, self._connections.home)
         skills = {**request.skills.get(role, {}), **_skills(params)}
-        wanted = str(params.get("name") or "")
         return await asyncio.shield(
             self._connections.spawn(self._join(team, wanted, role, skills, request.providers[role]))
         )
@@ -146,7 +149,7 @@ class Service:
     async def team_leave(self, params: Params, _notify: Notify) -> Any:
         """A worker leaves for good; what it was doing is queued for another."""
         team = await self._one(params)
-        worker = str(params.get("worker", ""))
+        worker = text(params, "worker")
         if not any(each.name == worker for each in team.record.members):
             raise NotFound("worker", worker, "see `maestro team status`")
         await asyncio.shield(self._connections.spawn(self._leave(team, worker)))
@@ -160,31 +163,37 @@ class Service:
     # ── steering and decisions ───────────────────────────────────────────────────────────────────────────────────
 
     async def steer(self, params: Params, _notify: Notify) -> Any:
-        text = str(params.get("text", "")).strip()
-        if re.search("[\0\ud800-\udfff]", text):
-            raise UsageError("a directive holds a NUL or half a character", "write it as a text in UTF-8")
-        if not text:
+        words = text(params, "text").strip()
+        if not words:
             raise UsageError("a directive needs words", 'for example: maestro steer "keep the public API"')
         teams = await self._chosen(params)
         if not teams:
             raise NoTeam
-        directive = str(params.get("id") or new_id())
-        numbers = await asyncio.gather(*(self._ask_channel(team, Steer(directive, text)) for team in teams))
+        with self._say(teams, f"steer {words}") as fresh:
+            directive = text(params, "id") or fresh
+            numbers = await asyncio.gather(
+                *(self._ask_channel(team, Steer(directive, words)) for team in teams)
+            )
         return {
             "id": directive,
-            "text": text,
+            "text": words,
             "teams": [{"name": t.record.name, "number": n} for t, n in zip(teams, numbers, strict=True)],
         }
 
     async def steering_clear(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
-        for team in teams:
-            await self._ask_channel(team, ClearSteering())
+        with self._say(teams, "clear") as identifier:
+            for team in teams:
+                await self._ask_channel(team, ClearSteering(identifier))
         return {"teams": [team.record.name for team in teams]}
 
     async def steering_list(self, params: Params, _notify: Notify) -> Any:
         teams = await self._chosen(params)
         return {team.record.name: await self._ask_channel(team, Directives()) for team in teams}
+
+    def _say(self, teams: Sequence[LiveTeam], words: str) -> AbstractContextManager[str]:
+        ids = (team.record.id for team in teams)
+        return self._unanswered.under(ids, words, self._connections.clock.monotonic())
 
     async def _ask_channel(self, team: LiveTeam, message: Any) -> Any:
         """A channel that is starting again is waited for; its memory is in its journal."""
@@ -193,7 +202,8 @@ class Service:
                 return await self._connections.courier.insist(team.record.channel, message, pause=0.1)
         except (TimeoutError, PeerGone) as error:
             raise Conflict(
-                f"the channel of {team.record.name} does not answer", "try again in a moment"
+                f"the channel of {team.record.name} does not answer",
+                "try again in a moment; the same words count once",
             ) from error
 
     async def decide_list(self, params: Params, _notify: Notify) -> Any:
@@ -217,7 +227,7 @@ class Service:
 
     async def _cards(self, params: Params) -> list[dict[str, Any]]:
         query = {}
-        if repo := params.get("repo"):
+        if repo := path(params, "repo"):
             key = await self._key(repo)
             found = await self._connections.studio.list("projects", key=key)
             if not found:
@@ -226,7 +236,7 @@ class Service:
         return await self._connections.studio.list("decisions", **query)
 
     async def decide_answer(self, params: Params, _notify: Notify) -> Any:
-        wanted, answer = str(params.get("id", "")), str(params.get("answer", ""))
+        wanted, answer = text(params, "id"), text(params, "answer")
         cards = [card for card in await self._cards({}) if card["id"].endswith(wanted) and wanted]
         if len(cards) != 1:
             raise NotFound("open decision", wanted, "see `maestro decide --all`")
@@ -251,7 +261,7 @@ class Service:
 
     async def disconnect(self, params: Params, _notify: Notify) -> Any:
         """End the sessions of one project, or of all."""
-        teams = list(self._connections.teams.values()) if params.get("all") else await self._chosen(params)
+        teams = list(self._connections.teams.values()) if flag(params, "all") else await self._chosen(params)
         await asyncio.gather(
             *(asyncio.shield(self._connections.end_team(team, "disconnected")) for team in teams)
         )
@@ -262,12 +272,12 @@ class Service:
     async def _chosen(self, params: Params, *, ended: bool = False) -> list[LiveTeam]:
         """The teams meant: by name or id, else those of the repository, else all."""
         known = [*self._connections.teams.values(), *(self._connections.ended.values() if ended else ())]
-        if name := params.get("team"):
+        if name := text(params, "team"):
             found = [team for team in known if name in (team.record.id, team.record.name)]
             if not found:
                 raise NotFound("team", name, "see `maestro status`")
             return found
-        if repo := params.get("repo"):
+        if repo := path(params, "repo"):
             return await self._of_repo(known, repo)
         return known
 
@@ -352,19 +362,9 @@ class Service:
         }
 
 
-def _after(params: Params) -> int:
-    after = params.get("after", 0)
-    if not isinstance(after, int) or isinstance(after, bool):
-        raise UsageError("after must be a whole number", "")
-    return after
-
-
 def _skills(params: Params) -> dict[str, int]:
-    words = params.get("skills", [])
-    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise UsageError("skills must be a list of strings", "")
     try:
-        return read_skills(words)
+        return read_skills(texts(params, "skills"))
     except ValueError as bad:
         raise UsageError(f"skills: {bad}", "for example python or python:4") from None
 

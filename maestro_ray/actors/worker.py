@@ -114,6 +114,9 @@ class Worker:
 
     async def _until_done(self, assignment: Mapping[str, Any]) -> Outcome:
         """Turns until one ends with an outcome; a rate limit is a pause between two."""
+        if assignment["task"] is None:
+            reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
+            return Outcome.failed(reason, retryable=False)
         await self._bench.prepare(assignment)
         try:
             while True:

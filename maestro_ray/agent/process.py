@@ -274,8 +274,9 @@ def _pipes(merge_stderr: bool) -> tuple[_Ends, _Ends]:
 def _spawn(theirs: _Ends, launch: bytes, mark: str) -> None:
     """Blocks until the first process of the shim is gone, some 20 ms, and closes the shim's ends on our side."""
     # Kept by the kernel alone: an argument list and a file would show the agent's secrets to others.
-    description = os.memfd_create("launch")
+    description = -1
     try:
+        description = os.memfd_create("launch")
         os.write(description, launch)
         os.lseek(description, 0, os.SEEK_SET)
         passed = (theirs.control, theirs.report, description)
@@ -293,7 +294,8 @@ def _spawn(theirs: _Ends, launch: bytes, mark: str) -> None:
         raise AgentFailed(f"its shim cannot be started: {error}") from error
     finally:
         for fd in (description, theirs.stdin, theirs.stdout, theirs.stderr, theirs.control, theirs.report):
-            os.close(fd)
+            if fd >= 0:
+                os.close(fd)
 
 
 def _for_the_interpreter() -> dict[str, str]:

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,11 @@ from maestro_ray.protocol.jsonrpc import (
 
 log = logging.getLogger(__name__)
 
-Notify = Callable[[str, dict[str, Any]], None]
+# what is said is on its way at once; whoever has much to say awaits it, to go at the pace of who reads
+Notify = Callable[[str, dict[str, Any]], Awaitable[None]]
 Handle = Callable[[str, dict[str, Any], Notify], Awaitable[Any]]
 
-# a reader who falls this far behind (bytes) is waited for, or cut off when it does not read at all
+# a reader who falls this far behind (bytes) in what nobody awaits is cut off
 HIGH_WATER = 4 * 1024 * 1024
 
 
@@ -122,18 +123,33 @@ class _Peer:
         except MaestroError as error:
             self._send(error_from(error, request.id))
         except Exception as error:
+            if self._writer.is_closing() and isinstance(error, ConnectionError):
+                return  # who asked has left
             log.exception("%s", request.method)
             self._send(error_from(error, request.id))
 
-    def _notify(self, method: str, params: dict[str, Any]) -> None:
+    def _notify(self, method: str, params: dict[str, Any]) -> Awaitable[None]:
         self._send(Notification(method, params))
+        return _Drained(self._writer)
 
     def _send(self, message: Message) -> None:
+        if self._writer.is_closing():
+            return
         if self._writer.transport.get_write_buffer_size() > HIGH_WATER:
             log.warning("a reader of the local line does not read and is cut off")
             self._writer.transport.abort()
             return
         self._writer.write(encode(message).encode() + b"\n")
+
+
+class _Drained:
+    """Awaited, it waits until the other end has read most of what was sent. It need not be awaited."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._writer.drain().__await__()
 
 
 def _is_ours(writer: asyncio.StreamWriter) -> bool:
@@ -162,9 +178,14 @@ def answer_in(line: bytes | BadFrame) -> Message:
     return message
 
 
+async def unheard(_method: str, _params: dict[str, Any]) -> None:
+    """A `Notify` for those who want the answer alone."""
+
+
 async def call(path: Path, method: str, params: dict[str, Any], notify: Notify) -> Any:
     """Ask another local line and pass on what it notifies; leaving in the middle ends the call there too.
 
+    Nothing is read while `notify` waits, so that a slow reader slows down who speaks and nobody in between.
     Raises `DaemonUnavailable` when nobody listens or the line breaks, `BadFrame` when the other end speaks something
     else, `Reported` for an error of it.
     """
@@ -179,7 +200,7 @@ async def call(path: Path, method: str, params: dict[str, Any], notify: Notify) 
             for line in lines.feed(data):
                 message = answer_in(line)
                 if isinstance(message, Notification) and isinstance(message.params, dict):
-                    notify(message.method, message.params)
+                    await notify(message.method, message.params)
                 elif isinstance(message, Failure):
                     raise to_error(message)
                 elif isinstance(message, Result):

@@ -7,7 +7,6 @@ import asyncio
 import fcntl
 import json
 import logging
-import logging.handlers
 import os
 import signal
 import sys
@@ -20,9 +19,11 @@ from maestro_ray import __version__
 from maestro_ray.config import Config
 from maestro_ray.connection.line import LineServer, Notify, call
 from maestro_ray.daemon.processes import become_subreaper, reap
-from maestro_ray.daemon.supervisor import Progress, Supervisor
+from maestro_ray.daemon.supervisor import Supervisor
+from maestro_ray.daemon.watched import Progress
 from maestro_ray.errors import DaemonRunning, DaemonStopping, MaestroError
 from maestro_ray.home import Home
+from maestro_ray.log_file import LogFile
 
 log = logging.getLogger(__name__)
 
@@ -198,8 +199,7 @@ def serve(home: Home, ready: int = -1) -> None:
 
 
 def _log_to(home: Home) -> None:
-    handler = logging.handlers.RotatingFileHandler(home.logs / "daemon.log", maxBytes=2**20, backupCount=3)
-    handler.setFormatter(logging.Formatter("%(asctime)s daemon %(levelname)s %(name)s: %(message)s"))
+    handler = LogFile(home.logs / "daemon.log", "%(asctime)s daemon %(levelname)s %(name)s: %(message)s")
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from maestro_ray.agent.sweep import ProcessId, alive, identify
 from maestro_ray.daemon.processes import signal_to
 from maestro_ray.errors import Reported, StartFailed
+from maestro_ray.log_file import cut
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ async def start(
 
     Raises `Reported` when it said what went wrong, or `StartFailed`.
     """
+    cut(log)
     reading, writing = os.pipe()
     with log.open("ab") as output:
         argv = [sys.executable, "-m", module, "--ready", str(writing), *arguments]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maestro_ray.agent.sweep import ProcessId, alive, identify, sweep
+from maestro_ray.agent.sweep import ProcessId, alive, find, identify, sweep
 from maestro_ray.daemon import child
 from maestro_ray.daemon.processes import descendants, kill
 from maestro_ray.daemon.ray_environment import node_mark, ray_environment
@@ -58,6 +58,28 @@ class RayNode:
         path.write_text(json.dumps(data))
 
 
+class RayProcesses:
+    """A `watched.Program`: the node with its first actors."""
+
+    name = "Ray"
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    async def find(self) -> RayNode | None:
+        left = kept(self._home)
+        return left if left is not None and left.running() else None
+
+    async def start(self) -> RayNode:
+        return await start(self._home)
+
+    async def ended(self, running: RayNode) -> str:
+        return await running.ended()
+
+    async def end(self, running: RayNode | None) -> None:
+        await end(self._home, running)
+
+
 def kept(home: Home) -> RayNode | None:
     """The node an earlier daemon of this home left, dead or alive."""
     try:
@@ -81,18 +103,22 @@ async def start(home: Home, attach: str = "") -> RayNode:
 
 
 async def end(home: Home, node: RayNode | None) -> None:
-    """Kill every process of the node at once: Ray itself would take up to a minute to notice."""
+    """Kill every process of the node at once: Ray itself would take up to a minute to notice.
+
+    Without a node that is known it ends what a start that was cut has left, and the start itself if it goes on.
+    """
     await asyncio.to_thread(_end, home, node)
 
 
 def _end(home: Home, node: RayNode | None) -> None:
     known = {*(node.processes.values() if node else ()), *_find(home).values()}
     roots = [process for process in known if alive(process)]
-    # looked for before the parents are gone, who are killed first: a raylet starts new workers for those it sees die
-    below = descendants([process.pid for process in roots])
-    kill(roots)
-    kill(below)
-    sweep(node_mark(home))
+    if node is not None or roots or find(node_mark(home)):
+        # looked for before the parents are gone, who are killed first: a raylet starts new workers for those that die
+        below = descendants([process.pid for process in roots])
+        kill(roots)
+        kill(below)
+        sweep(node_mark(home))
     (home.run / "node.json").unlink(missing_ok=True)
     (home.connections_socket).unlink(missing_ok=True)
 

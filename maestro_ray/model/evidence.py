@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _WORDS = "passed|failed|errors?|skipped|xfailed|xpassed|warnings?|deselected"
-_COUNT = re.compile(rf"(?<![\w.])(\d+) ({_WORDS})\b")
+# more digits count nothing, and Python refuses to read a number of thousands of them
+_COUNT = re.compile(rf"(?<![\w.])(\d{{1,15}}) ({_WORDS})\b")
 _CLOSING = re.compile(rf"^=* ?\d+ (?:{_WORDS})\b.*$", re.MULTILINE)
 
 

@@ -72,6 +72,11 @@ def from_json(data: object) -> PlanDraft:
     return _plan(as_table(data, "plan", PlanFileError))
 
 
+def task_from_json(data: object) -> TaskDraft:
+    """The task in a plain dict of a task's shape, without `depends`. Raises `PlanFileError` at line 1, column 1."""
+    return _task(as_table(data, "task", PlanFileError), 1)
+
+
 def to_json(plan: PlanDraft) -> dict[str, Any]:
     """A plain dict of the file's shape; `from_json` gives the same plan again."""
     top = {"title": plan.title, "base": plan.base, "test": plan.test, "description": plan.description}

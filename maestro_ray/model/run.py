@@ -1,6 +1,7 @@
 """A run: one execution of one purpose by one session, fenced by an epoch.
 
 queued → dispatched → running ⇄ paused → succeeded | failed | cancelled; any live state → interrupted → queued.
+A run that is interrupted while it pauses waits in the queue until its time.
 The epoch grows whenever the run changes hands, so a report from an earlier holder is told from the present one's.
 """
 
@@ -44,7 +45,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """`session` holds it now, `epoch` is the number of its last handover, `resume_at` is Unix seconds."""
+    """`session` holds it now, `epoch` is the number of its last handover.
+
+    Before `resume_at` (Unix seconds) it does not go on: not with its holder while it is paused, nor with another
+    while it is queued.
+    """
 
     id: str
     purpose: Purpose
@@ -118,6 +123,8 @@ ARROWS: dict[tuple[State, type], State] = {
     (State.DISPATCHED, Claimed): State.RUNNING,
     (State.RUNNING, Paused): State.PAUSED,
     (State.PAUSED, Resumed): State.RUNNING,
+    # Studio resumes it at its time by itself; the holder says so too
+    (State.RUNNING, Resumed): State.RUNNING,
     (State.RUNNING, Succeeded): State.SUCCEEDED,
     (State.RUNNING, Failed): State.FAILED,
     # a holder that was restarted while it paused may end the run without having resumed it
@@ -136,14 +143,18 @@ def apply(run: Run, event: Event) -> Run:
     state = arrow("run", ARROWS, run.state, event)
     match event:
         case Dispatched(session):
-            return replace(run, state=state, session=session)
+            return replace(run, state=state, session=session, resume_at=None)
         case Claimed(session):
             if session != run.session:
                 raise IllegalEvent("run", f"dispatched to {run.session}", f"claim by {session}")
             return replace(run, state=state, epoch=run.epoch + 1)
         case Paused(_, resume_at):
             return replace(run, state=state, resume_at=resume_at)
-        case Interrupted() | Cancelled():
+        case Interrupted():
+            return replace(run, state=state, session=None, epoch=run.epoch + 1)
+        case Requeued():
+            return replace(run, state=state)
+        case Cancelled():
             return replace(run, state=state, session=None, epoch=run.epoch + 1, resume_at=None)
         case _:
             return replace(run, state=state, resume_at=None)

@@ -47,7 +47,8 @@ class Policy:
 @dataclass(frozen=True)
 class Task:
     """Commits are full hashes or empty. `head` is the work under review, `judged` the last commit a verdict was about,
-    `approved` the one an APPROVED verdict was about; times are Unix seconds."""
+    `approved` the one an APPROVED verdict was about; times are Unix seconds. `assignee` is a user or a session that is
+    to do the work (empty: whoever fits), `accepted_by` the session that does."""
 
     id: str
     status: Status = Status.DRAFT
@@ -59,6 +60,34 @@ class Task:
     revision_count: int = 0
     review_sent_at: float | None = None
     review_approved_at: float | None = None
+    assignee: str = ""
+    accepted_by: str = ""
+
+
+@dataclass(frozen=True)
+class Edited:
+    """A person wrote it anew; nobody has begun."""
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """It is for this user or session alone (empty: for whoever fits)."""
+
+    assignee: str
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The assignee does it, with this session."""
+
+    session: str
+
+
+@dataclass(frozen=True)
+class HolderEnded:
+    """The session that accepted it, or that it was assigned to, has ended."""
+
+    session: str
 
 
 @dataclass(frozen=True)
@@ -134,6 +163,14 @@ class RunInterrupted:
 
 
 @dataclass(frozen=True)
+class Unclaimed:
+    """The run was offered this often and nobody took it up."""
+
+    purpose: Purpose
+    offers: int
+
+
+@dataclass(frozen=True)
 class Blocked:
     """A task it depends on was cancelled."""
 
@@ -171,8 +208,9 @@ class _GaveUp:
 
 
 Event = (
-    Dispatched | ReviewReopened | Started | WorkDone | Tested | Untested | Judged | Merged | Conflicted
-    | RunFailed | RunInterrupted | Blocked | Paused | Resumed | Aborted | CompletedByClient | Released
+    Edited | Assigned | Accepted | HolderEnded | Dispatched | ReviewReopened | Started | WorkDone | Tested | Untested
+    | Judged | Merged | Conflicted | RunFailed | RunInterrupted | Unclaimed | Blocked | Paused | Resumed | Aborted
+    | CompletedByClient | Released
 )  # fmt: skip
 
 
@@ -213,6 +251,13 @@ Effect = StartRun | PostComment | AskDecision | CancelRuns | AnnounceConflict
 _OPEN = tuple(state for state in Status if state not in TERMINAL)
 
 ARROWS: dict[tuple[Status, type], Status] = {
+    (Status.DRAFT, Edited): Status.DRAFT,
+    (Status.DRAFT, Assigned): Status.DRAFT,
+    # its run is not begun: it is taken back and waits for the assignee
+    (Status.DISPATCHED, Assigned): Status.DRAFT,
+    (Status.WAITING_FOR_RESUME, Assigned): Status.WAITING_FOR_RESUME,
+    **{(state, Accepted): state for state in _OPEN},
+    **{(state, HolderEnded): state for state in _OPEN},
     (Status.DRAFT, Dispatched): Status.DISPATCHED,
     (Status.DRAFT, ReviewReopened): Status.AWAITING_REVIEW,
     (Status.DRAFT, Blocked): Status.WAITING_FOR_RESUME,
@@ -230,6 +275,8 @@ ARROWS: dict[tuple[Status, type], Status] = {
     (Status.DISPATCHED, RunInterrupted): Status.DISPATCHED,
     (Status.IN_PROGRESS, RunInterrupted): Status.DISPATCHED,
     (Status.AWAITING_REVIEW, RunInterrupted): Status.AWAITING_REVIEW,
+    (Status.DISPATCHED, Unclaimed): Status.DISPATCHED,
+    (Status.AWAITING_REVIEW, Unclaimed): Status.AWAITING_REVIEW,
     **{(state, _GaveUp): Status.WAITING_FOR_RESUME for state in ACTIVE},
     **{(state, Paused): Status.WAITING_FOR_RESUME for state in ACTIVE},
     (Status.WAITING_FOR_RESUME, Resumed): Status.DRAFT,
@@ -243,8 +290,12 @@ Step = tuple[Task, list[Effect]]
 
 def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
     """The task after the event and what must now be done. Raises `IllegalEvent`, and then nothing has changed."""
-    task = replace(task, status=arrow("task", ARROWS, task.status, event))
+    before, task = task, replace(task, status=arrow("task", ARROWS, task.status, event))
     match event:
+        case Assigned() | Accepted() | HolderEnded():
+            return _whose(task, event, begun=before.status is Status.DISPATCHED)
+        case RunFailed() | RunInterrupted() | Unclaimed():
+            return _without_result(task, event, policy)
         case WorkDone(commit):
             return _work_done(task, commit, policy, now)
         case Tested(commit) | Untested(commit):
@@ -260,13 +311,6 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
         case Conflicted(commit, reason):
             _about(task.approved, commit, event)
             return _revise(replace(task, review_sent_at=None), reason, policy, [AnnounceConflict(reason)])
-        case RunFailed(purpose, reason, retryable):
-            if purpose is Purpose.MERGE:
-                # to try again is to start a merge, and that is for an approved commit only
-                _about(task.approved, task.head, event)
-            return _again(task, purpose, reason, policy if retryable else replace(policy, attempts=0))
-        case RunInterrupted(purpose, costs):
-            return _interrupted(task, purpose, policy) if costs else (task, [])
         case Blocked(dependency):
             return task, [
                 AskDecision(
@@ -281,6 +325,11 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
             return task, []
 
 
+def waits_for_accept(task: Task) -> bool:
+    """Whether its work is somebody's who has not said yes. Test, review and merge are never the assignee's."""
+    return bool(task.assignee) and not task.accepted_by
+
+
 def next_step(task: Task, policy: Policy) -> tuple[Event, StartRun]:
     """What a draft whose dependencies are met does first: a resumed one goes on where its review stood."""
     if task.head and task.approved == task.head:
@@ -288,6 +337,48 @@ def next_step(task: Task, policy: Policy) -> tuple[Event, StartRun]:
     if task.head and task.judged != task.head:
         return ReviewReopened(), _send_to_review(task.head, policy)
     return Dispatched(), StartRun(Purpose.EXECUTE, task.head)
+
+
+def _whose(task: Task, event: Assigned | Accepted | HolderEnded, *, begun: bool) -> Step:
+    """A person may accept again with another session; a session that has ended does not come back."""
+    match event:
+        case Assigned(assignee):
+            return replace(task, assignee=assignee, accepted_by=""), [CancelRuns()] if begun else []
+        case Accepted(session):
+            return _accepted(task, session), []
+        case HolderEnded(session):
+            return _without(task, session)
+
+
+def _without_result(task: Task, event: RunFailed | RunInterrupted | Unclaimed, policy: Policy) -> Step:
+    match event:
+        case RunFailed(purpose, reason, retryable):
+            if purpose is Purpose.MERGE:
+                # to try again is to start a merge, and that is for an approved commit only
+                _about(task.approved, task.head, event)
+            return _again(task, purpose, reason, policy if retryable else replace(policy, attempts=0))
+        case RunInterrupted(purpose, costs):
+            return _interrupted(task, purpose, policy) if costs else (task, [])
+        case Unclaimed(purpose, offers):
+            return _give_up(
+                task, "unclaimed", f"{purpose} was handed out {offers} times and nobody took it up"
+            )
+
+
+def _accepted(task: Task, session: str) -> Task:
+    if task.accepted_by not in ("", session):
+        raise IllegalEvent("task", "accepted by another session", "Accepted")
+    return replace(task, accepted_by=session)
+
+
+def _without(task: Task, session: str) -> Step:
+    if task.accepted_by == session:
+        task = replace(task, accepted_by="")
+    if task.assignee != session:
+        return task, []
+    return replace(task, assignee=""), [
+        PostComment("the session this task was assigned to has ended: it is open to all")
+    ]
 
 
 def _work_done(task: Task, commit: str, policy: Policy, now: float) -> Step:

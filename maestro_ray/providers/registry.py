@@ -54,6 +54,9 @@ def _resolve(choice: str, config: Config, directory: Path) -> ProviderSpec:
     if kind not in _BUILT_IN and kind not in _others():
         inside = f"[providers.{name}]: " if table else ""
         raise BadProvider(choice, inside + _unknown(kind, () if table else tuple(config.providers)))
+    if name in config.theirs and (name in _BUILT_IN or name in _others()):
+        # who names a kind means the kind, whatever somebody has merged into the repository
+        raise BadProvider(choice, f"[providers.{name}] of the repository has the name of a kind of provider")
     spec = _spec(choice, kind, arg, table or ProviderTable(kind))
     if kind == "scripted":
         spec = located(spec, directory)

@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 
 import uvicorn
@@ -24,26 +25,31 @@ from maestro_ray.studio.socket import LARGEST_MESSAGE, Hub
 from maestro_ray.studio.store import Store
 from maestro_ray.studio.studio import Studio
 
+# how long a port that must be had again may be in use, in seconds
+PORT_WITHIN = 5.0
+
 
 def main() -> None:
     """Serve until a signal; the ready line on `--ready` says where, as JSON."""
     parser = argparse.ArgumentParser(prog="maestro-studio")
     parser.add_argument("--ready", type=int, default=1, help="a descriptor that gets one line of JSON")
-    ready = parser.parse_args().ready
+    parser.add_argument("--stay", action="store_true", help="at the address of before, and at no other")
+    arguments = parser.parse_args()
+    ready = arguments.ready
     home = Home.find()
     home.prepare()
     try:
         config = Config.load(home)
         logs.start(config.studio_log)
-        asyncio.run(serve(home, config, ready))
+        asyncio.run(serve(home, config, ready, arguments.stay))
     except MaestroError as error:
         _tell(ready, {"error_kind": error.kind, "message": str(error), "hint": error.hint})
         sys.exit(1)
 
 
-async def serve(home: Home, config: Config, ready: int) -> None:
+async def serve(home: Home, config: Config, ready: int, stay: bool) -> None:
     """Bind first, so that a port in use is known before anything is opened."""
-    listener = bind(home, config.studio_port)
+    listener = bind(home, config.studio_port, stay)
     hub = Hub("", "")
     clock = SystemClock()
     store = await Store.open(home.studio / "studio.db", clock, hub.publish)
@@ -77,20 +83,36 @@ async def serve(home: Home, config: Config, ready: int) -> None:
     await serving
 
 
-def bind(home: Home, port: int) -> socket.socket:
+def bind(home: Home, port: int, stay: bool = False) -> socket.socket:
     """A listening socket on loopback. A port that was chosen once is chosen again, as long as it is free.
 
-    Raises `PortTaken` when the configuration names a port that is in use.
+    With `stay` it is the one of before, whatever `port` says, for somebody looks for Studio there; it is waited for
+    a little. Raises `PortTaken` when it, or the one the configuration names, is in use.
     """
     kept = home.run / "studio.port"
+    before = _kept_port(kept)
+    if stay and before:
+        return _listen_within(before, PORT_WITHIN)
     try:
-        listener = _listen(port or _kept_port(kept))
+        listener = _listen(port or before)
     except OSError as error:
         if port:
             raise PortTaken(port) from error
         listener = _listen(0)
     kept.write_text(str(listener.getsockname()[1]))
     return listener
+
+
+def _listen_within(port: int, seconds: float) -> socket.socket:
+    """Nothing else is going on in this process yet, so it may sleep."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return _listen(port)
+        except OSError as error:
+            if time.monotonic() >= until:
+                raise PortTaken(port) from error
+            time.sleep(0.05)
 
 
 def _kept_port(path: Path) -> int:

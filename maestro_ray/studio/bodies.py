@@ -10,6 +10,9 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=200_000)]
 Skills = dict[Word, Annotated[int, Field(ge=1, le=5)]]
 
+# its owner's name for the credentials an agent works with
+Pool = Annotated[str, StringConstraints(max_length=200)]
+
 
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -54,12 +57,14 @@ class NewSession(Body):
     worker_role: str = ""
     team_id: Word | None = None
     skills: Skills = {}
+    pool: Pool = ""
 
 
 class NewWorker(Body):
     name: Word
     role: Word
     skills: Skills = {}
+    pool: Pool = ""
 
 
 class NewTeam(Body):
@@ -78,23 +83,41 @@ class Claim(Body):
     run_id: Word
 
 
-class Complete(Body):
+Count = Annotated[int, Field(ge=0, le=10**12)]
+
+
+class Usage(Body):
+    """What the run has used since its last report."""
+
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    cost_usd: Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)] = 0.0
+
+
+class Report(Body):
     epoch: int
+    usage: Usage = Usage()
+
+    @property
+    def spent(self) -> dict[str, Any]:
+        return self.usage.model_dump()
+
+
+class Complete(Report):
     result: dict[str, Any] = {}
 
 
-class Fail(Body):
+class Fail(Report):
     """A reason of any length is taken: a report that is refused would leave its run hanging."""
 
-    epoch: int
     reason: str
     retryable: bool = True
     hold: bool = False
 
 
-class Pause(Body):
-    epoch: int
-    resume_at: float | None = None
+class Pause(Report):
+    resume_at: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    pool: Pool = ""
 
 
 class Epoch(Body):
@@ -111,6 +134,65 @@ class NewPlan(Body):
     base_branch: str = ""
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     revision_cap: Annotated[int, Field(ge=0, le=100)] = 3
+
+
+class TaskChange(Body):
+    """What is given is changed. The values are checked like those of a plan file."""
+
+    title: str = ""
+    description: Text = ""
+    priority: int = 0
+    role: str = ""
+    skill: str = ""
+    required_proficiency: int | str = 3
+    test: str = ""
+    depends_on: Annotated[list[Word], Field(max_length=1000)] = []
+    assignee: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+class Accept(Body):
+    session_id: Word | None = None
+
+
+class Delegate(Body):
+    """Either the run or the task whose run it is; `to` is a session of the team, by its id or name."""
+
+    run_id: Word | None = None
+    task_id: Word | None = None
+    to: Word
+
+
+class MySkills(Body):
+    skills: Skills
+
+
+class NewSubtask(Body):
+    """What is not given is as in the task it is a part of; checked like a task of a plan file."""
+
+    epoch: int
+    title: str
+    description: Text = ""
+    role: str | None = None
+    skill: str | None = None
+    required_proficiency: int | str | None = None
+    test: str | None = None
+    priority: int | None = None
+    after_parent: bool = False
+
+
+class Proposal(Body):
+    """`draft` is a plan as `model.plan_file.to_json` writes it."""
+
+    epoch: int
+    draft: dict[str, Any]
+
+
+class NewAnalysis(Body):
+    """`repo_analysis` fills the knowledge; `plan` drafts a plan for what `note` says."""
+
+    purpose: Literal["repo_analysis", "plan"] = "repo_analysis"
+    note: Text = ""
+    role: Annotated[str, StringConstraints(max_length=32, pattern=r"^([a-z][a-z0-9-]*)?$")] = ""
 
 
 class NewDirective(Body):

@@ -2,53 +2,104 @@
 
 from __future__ import annotations
 
-import graphlib
-
 import sqlalchemy as sa
 
+from maestro_ray.model import dependency
 from maestro_ray.model import dispatch as decide
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import run as run_machine
 from maestro_ray.model import task as task_machine
 from maestro_ray.model.run import Purpose
-from maestro_ray.studio import channels, loop, runs
+from maestro_ray.studio import channels, loop, queue, runs, seats
 from maestro_ray.studio import schema as t
+from maestro_ray.studio.nodes import nodes
 from maestro_ray.studio.store import Row, Transaction
+
+# above this many changed rows it is simpler to look at every plan
+_MANY = 500
 
 
 def settle(tx: Transaction) -> None:
     """Bring everything forward that can go forward now. Doing it twice changes nothing more."""
-    for plan in tx.all(sa.select(t.plans).where(t.plans.c.status == plan_machine.Status.ACTIVE)):
+    for plan in tx.all(_ACTIVE):
         _forward(tx, plan)
+        _start_drafts(tx, plan)
+    _serve(tx)
+
+
+def follow(tx: Transaction) -> None:
+    """The same for what this transaction has changed: most changes concern one plan, and many nothing here."""
+    if not tx.written.keys() & {t.plans, t.tasks, t.runs, t.sessions, t.teams}:
+        return
+    changed, stirred = _changed(tx)
+    for plan in changed:
+        _forward(tx, plan)
+        if plan["id"] in stirred:
+            _start_drafts(tx, plan)
+    _serve(tx)
+
+
+_ACTIVE = sa.select(t.plans).where(t.plans.c.status == plan_machine.Status.ACTIVE)
+
+
+def _changed(tx: Transaction) -> tuple[list[Row], set[str]]:
+    """The active plans of which something was changed, and the ids of those whose drafts may start through it."""
+    tasks, plans = tx.written.get(t.tasks, set()), tx.written.get(t.plans, set())
+    held = tx.written.get(t.runs, set())
+    if len(tasks) + len(held) + len(plans) > _MANY:
+        every = tx.all(_ACTIVE)
+        return every, {plan["id"] for plan in every}
+    # a draft starts when it has become one, or when something that it waited for is over
+    of_tasks = sa.select(t.tasks.c.plan_id, t.tasks.c.status).where(t.tasks.c.id.in_(tasks)).distinct()
+    rows = tx.all(of_tasks) if tasks else []
+    stirred = plans | {row["plan_id"] for row in rows if row["status"] in _STIRRING}
+    of_runs = sa.select(t.runs.c.plan_id).where(t.runs.c.id.in_(held)).distinct()
+    touched = stirred | {row["plan_id"] for row in [*rows, *(tx.all(of_runs) if held else [])]}
+    return tx.all(_ACTIVE.where(t.plans.c.id.in_(touched))) if touched else [], stirred
+
+
+_STIRRING = task_machine.TERMINAL | {task_machine.Status.DRAFT}
+
+
+def _serve(tx: Transaction) -> None:
     _go_on_untested(tx)
     _assign(tx)
 
 
 def _forward(tx: Transaction, plan: Row) -> None:
-    tasks = tx.all(sa.select(t.tasks).where(t.tasks.c.plan_id == plan["id"]).order_by(t.tasks.c.position))
-    states = [task_machine.Status(task["status"]) for task in tasks]
-    purpose = plan_machine.next_step(loop.as_plan(plan), states)
+    """Queue the lead's run the plan needs, unless there is one."""
+    states = sa.select(t.tasks.c.status).where(t.tasks.c.plan_id == plan["id"]).distinct()
+    found = [task_machine.Status(row["status"]) for row in tx.all(states)]
+    purpose = plan_machine.next_step(loop.as_plan(plan), found)
     if purpose and not runs.live(tx, t.runs.c.plan_id == plan["id"], t.runs.c.purpose == purpose):
         runs.queue(tx, plan["id"], purpose)
-    if plan["epic_start"]:
-        by_id = {task["id"]: task for task in tasks}
-        for task in tasks:
-            _start_if_ready(tx, task, by_id)
 
 
-def _start_if_ready(tx: Transaction, task: Row, by_id: dict[str, Row]) -> None:
-    if task["status"] != task_machine.Status.DRAFT:
+def _start_drafts(tx: Transaction, plan: Row) -> None:
+    if not plan["epic_start"]:
         return
-    needed = [by_id[identifier] for identifier in task["depends_on_task_ids"]]
-    for dependency in needed:
-        if dependency["status"] == task_machine.Status.CANCELLED:
-            loop.task_event(tx, task["id"], task_machine.Blocked(dependency["title"]))
-            return
-    if any(dependency["status"] not in task_machine.DONE for dependency in needed):
+    tasks = nodes(tx, plan["id"])
+    drafts = [task for task in tasks.values() if task.status is task_machine.Status.DRAFT]
+    unmet = dependency.unmet(tasks, drafts) if drafts else {}
+    for task in drafts:
+        _start_if_ready(tx, task.id, unmet[task.id])
+
+
+def _start_if_ready(tx: Transaction, task_id: str, unmet: list[dependency.Node]) -> None:
+    over = next((other for other in unmet if other.status is task_machine.Status.CANCELLED), None)
+    if over is not None:
+        loop.task_event(tx, task_id, task_machine.Blocked(over.title))
+    elif not unmet:
+        _start(tx, tx.get(t.tasks, task_id))
+
+
+def _start(tx: Transaction, row: Row) -> None:
+    task = loop.as_task(row)
+    event, start = task_machine.next_step(task, loop.policy(tx, row["plan_id"]))
+    if start.purpose is Purpose.EXECUTE and task_machine.waits_for_accept(task):
         return
-    event, start = task_machine.next_step(loop.as_task(task), loop.policy(tx, task["plan_id"]))
-    loop.task_event(tx, task["id"], event)
-    loop.start_task_run(tx, tx.get(t.tasks, task["id"]), start)
+    loop.task_event(tx, row["id"], event)
+    loop.start_task_run(tx, tx.get(t.tasks, row["id"]), start)
 
 
 def _go_on_untested(tx: Transaction) -> None:
@@ -70,110 +121,32 @@ def _go_on_untested(tx: Transaction) -> None:
 
 
 def _assign(tx: Transaction) -> None:
-    waiting = tx.all(_QUEUED)
+    free = seats.idle(tx)
+    if not free:
+        return
+    waiting = queue.waiting(tx, {seat.project for seat in free}, {seat.role for seat in free})
     if not waiting:
         return
-    seats = _idle_seats(tx)
-    by_id = {row["id"]: row for row in waiting}
-    levels = _levels(tx, {row["plan_id"] for row in waiting})
-    for run_id, session_id in decide.assign([_waiting(row, levels) for row in waiting], seats):
-        _hand_over(tx, tx.get(t.runs, run_id), session_id, by_id[run_id])
+    moment = seats.moment(tx, waiting)
+    for run_id, session_id in decide.assign(map(queue.as_waiting, waiting), free, moment):
+        _hand_over(tx, tx.get(t.runs, run_id), session_id)
 
 
-_QUEUED = (
-    sa.select(
-        t.runs,
-        t.plans.c.project_id,
-        t.plans.c.team_id,
-        t.plans.c.workspace,
-        t.teams.c.status.label("team_status"),
-        t.tasks.c.role,
-        t.tasks.c.skill,
-        t.tasks.c.required_proficiency,
-        t.tasks.c.priority,
-        t.tasks.c.position,
+def _hand_over(tx: Transaction, row: Row, session_id: str) -> None:
+    runs.step(
+        tx,
+        row,
+        run_machine.Dispatched(session_id),
+        emitted=row["emitted"] + 1,
+        dispatched_at=tx.now,
+        delegated_to="",
     )
-    .join(t.plans, t.runs.c.plan_id == t.plans.c.id)
-    .outerjoin(t.teams, t.plans.c.team_id == t.teams.c.id)
-    .outerjoin(t.tasks, t.runs.c.task_id == t.tasks.c.id)
-    .where(
-        t.runs.c.state == run_machine.State.QUEUED,
-        # a paused plan starts nothing; the clean-up is all that is left of one that is over
-        sa.or_(t.plans.c.status == plan_machine.Status.ACTIVE, t.runs.c.purpose == Purpose.RELEASE_CLEANUP),
-    )
-    .order_by(t.runs.c.id)
-)
-
-
-def _waiting(row: Row, levels: dict[str, int]) -> decide.Waiting:
-    purpose = Purpose(row["purpose"])
-    work = purpose is Purpose.EXECUTE
-    return decide.Waiting(
-        row["id"],
-        row["project_id"],
-        purpose,
-        decide.role_for(purpose, row["role"] or "dev"),
-        # a plan whose team is over waits for one that serves all
-        team=row["team_id"] if row["team_status"] == "active" else "",
-        workspace=row["workspace"],
-        skill=(row["skill"] or "") if work else "",
-        proficiency=(row["required_proficiency"] or 0) if work else 0,
-        order=(
-            -(row["priority"] or 0),
-            levels.get(row["task_id"] or "", 0),
-            row["position"] or 0,
-            row["created_at"],
-        ),
-    )
-
-
-def _hand_over(tx: Transaction, row: Row, session_id: str, waiting: Row) -> None:
-    runs.step(tx, row, run_machine.Dispatched(session_id))
     session = tx.get(t.sessions, session_id)
     team = tx.get(t.teams, session["team_id"])
-    if row["purpose"] == Purpose.BOOTSTRAP_EPIC:
+    if row["plan_id"]:
+        first = row["purpose"] == Purpose.BOOTSTRAP_EPIC
         # from here on the plan's branches exist in this repository and in no other
-        tx.update(
-            t.plans, row["plan_id"], workspace=team["workspace"], team_id=waiting["team_id"] or team["id"]
-        )
+        pinned = {"workspace": team["workspace"], "team_id": team["id"]} if first else {}
+        tx.update(t.plans, row["plan_id"], served_at=tx.now, **pinned)
     run = {"id": row["id"], "purpose": row["purpose"], "session_id": session_id, "task_id": row["task_id"]}
     tx.publish(channels.team(team["name"]), "run.dispatched", run=run)
-
-
-def _idle_seats(tx: Transaction) -> list[decide.Seat]:
-    busy = sa.select(t.runs.c.session_id).where(
-        t.runs.c.state.in_(run_machine.HELD), t.runs.c.session_id.is_not(None)
-    )
-    query = (
-        sa.select(t.sessions, t.teams.c.workspace, t.teams.c.serves_all)
-        .join(t.teams, t.sessions.c.team_id == t.teams.c.id)
-        .where(
-            t.sessions.c.status == "connected",
-            t.sessions.c.lease_until > tx.now,
-            t.teams.c.status == "active",
-            t.sessions.c.id.not_in(busy),
-        )
-        .order_by(t.sessions.c.created_at, t.sessions.c.name)
-    )
-    return [
-        decide.Seat(
-            row["id"],
-            row["project_id"],
-            row["team_id"],
-            row["workspace"],
-            "lead" if row["role"] == "lead" else row["worker_role"],
-            row["skills"],
-            bool(row["serves_all"]),
-        )
-        for row in tx.all(query)
-    ]
-
-
-def _levels(tx: Transaction, plan_ids: set[str]) -> dict[str, int]:
-    """How deep each task stands in its plan's dependencies: 0 when it needs no other."""
-    query = sa.select(t.tasks.c.id, t.tasks.c.depends_on_task_ids).where(t.tasks.c.plan_id.in_(plan_ids))
-    needs = {row["id"]: row["depends_on_task_ids"] for row in tx.all(query)}
-    levels: dict[str, int] = {}
-    for task in graphlib.TopologicalSorter(needs).static_order():
-        levels[task] = 1 + max((levels[other] for other in needs[task]), default=-1)
-    return levels

@@ -1,13 +1,11 @@
-"""Leases of sessions: watched, and counted anew when nobody could have renewed them."""
+"""Leases of sessions and whatever else has its time: watched, and counted anew when nobody could have kept it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
-import sqlalchemy as sa
-
-from maestro_ray.studio import sessions
+from maestro_ray.studio import sessions, wake
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
 
@@ -18,18 +16,20 @@ CLOCK_JUMP = 2.0
 
 
 async def watch_leases(studio: Studio) -> None:
-    """Interrupt sessions whose lease has ended, soon after it has."""
+    """Interrupt sessions whose lease has ended, and wake what is due, soon after it is."""
     ahead = None
     while True:
         try:
             ahead = await check_leases(studio, ahead)
-        except sa.exc.SQLAlchemyError:
+        except Exception:
+            # whatever it was: without this watch no session would ever end again
             log.exception("leases could not be checked; trying again")
         await asyncio.sleep(min(5.0, max(0.2, studio.config.session_lease / 20)))
 
 
 async def check_leases(studio: Studio, ahead: float | None) -> float:
-    """Interrupt the sessions whose lease is over. `ahead` is what the last call returned, None at the first.
+    """Interrupt the sessions whose lease is over, wake what is due. `ahead` is what the last call returned, None at
+    the first.
 
     Leases are kept in wall time, to outlive a restart. After Studio was away, or when the wall clock has jumped
     (or the machine has slept), nobody could have renewed them, so everybody gets a whole one.
@@ -39,6 +39,9 @@ async def check_leases(studio: Studio, ahead: float | None) -> float:
     lease = studio.config.session_lease
     if ahead is None or abs(ahead_now - ahead) > CLOCK_JUMP:
         await studio.store.write(sessions.renew_all, lease)
+        await studio.store.write(wake.renew)
     elif await studio.store.read(Transaction.first, sessions.late(now, lease)):
         await studio.change(sessions.expire, lease)
+    if await studio.store.read(wake.due):
+        await studio.store.write(wake.wake)
     return ahead_now

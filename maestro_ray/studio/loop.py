@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -27,6 +27,14 @@ from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
 RETRY, ABORT = "retry", "abort"
+APPROVE, REJECT = "approve", "reject"
+
+_PLAN_ANSWERS: Mapping[str, Callable[[], plan_machine.Event]] = {
+    RETRY: plan_machine.Retried,
+    ABORT: plan_machine.Cancelled,
+    APPROVE: plan_machine.Activated,
+    REJECT: plan_machine.Cancelled,
+}
 
 
 def task_event(tx: Transaction, /, task_id: str, event: task_machine.Event, **also: Any) -> None:
@@ -34,12 +42,14 @@ def task_event(tx: Transaction, /, task_id: str, event: task_machine.Event, **al
     row = tx.get(t.tasks, task_id)
     after, effects = task_machine.apply(as_task(row), event, policy(tx, row["plan_id"]), tx.now)
     values: dict[str, Any] = {**asdict(after), **also}
+    # to write the id, even the same, makes the database look for everything that refers to it
+    del values["id"]
     if after.status in task_machine.TERMINAL and row["finished_at"] is None:
         values["finished_at"] = tx.now
     tx.update(t.tasks, task_id, **values)
     if row["status"] == task_machine.Status.WAITING_FOR_RESUME != after.status:
         _withdraw_cards(tx, t.decisions.c.task_id == task_id)
-    _announce_task(tx, {**row, **values})
+    announce_task(tx, {**row, **values})
     task_effects(tx, {**row, **values}, effects)
 
 
@@ -47,7 +57,7 @@ def prioritise(tx: Transaction, task_id: str, priority: int) -> None:
     """What waits for a worker is handed out in this order from now on."""
     row = tx.get(t.tasks, task_id)
     tx.update(t.tasks, task_id, priority=priority)
-    _announce_task(tx, row)
+    announce_task(tx, row)
 
 
 def task_effects(tx: Transaction, row: Row, effects: Sequence[Effect]) -> None:
@@ -103,7 +113,8 @@ def plan_event(tx: Transaction, plan_id: str, event: plan_machine.Event, **also:
         values["completed_at"] = tx.now
     tx.update(t.plans, plan_id, **values)
     _publish(tx, plan_id, "plan.updated", plan={"id": plan_id, "title": row["title"], **values})
-    if after.status in plan_machine.TERMINAL:
+    if after.status in plan_machine.TERMINAL or row["status"] == plan_machine.Status.DRAFT != after.status:
+        # of a draft there is none but the one that proposes it
         _withdraw_cards(tx, t.decisions.c.plan_id == plan_id)
     for effect in effects:
         _plan_effect(tx, plan_id, effect)
@@ -130,18 +141,32 @@ def comment(tx: Transaction, task_id: str, author: str, body: str) -> str:
     return tx.insert(t.comments, task_id=task_id, author=author, body=body)
 
 
-def ask(tx: Transaction, plan_id: str, kind: str, question: str, task_id: str | None = None) -> str:
-    """Put a decision card before the operator."""
-    project = tx.get(t.plans, plan_id)["project_id"]
-    card = {
-        "kind": kind,
-        "question": question,
-        "options": [RETRY, ABORT],
-        "plan_id": plan_id,
-        "task_id": task_id,
-    }
-    identifier = tx.insert(t.decisions, project_id=project, **card)
-    _publish(tx, plan_id, "decision.requested", decision={"id": identifier, "status": "open", **card})
+def ask(
+    tx: Transaction,
+    plan_id: str,
+    kind: str,
+    question: str,
+    task_id: str | None = None,
+    options: Sequence[str] = (RETRY, ABORT),
+) -> str:
+    """Put a decision card about a plan or its task before the operator."""
+    of = {"plan_id": plan_id, "task_id": task_id, "run_id": None}
+    return put_card(tx, tx.get(t.plans, plan_id)["project_id"], kind, question, options, of)
+
+
+def put_card(
+    tx: Transaction,
+    project_id: str,
+    kind: str,
+    question: str,
+    options: Sequence[str],
+    of: Mapping[str, str | None],
+) -> str:
+    """The card itself; `of` says which plan, task or run it is about."""
+    card = {"kind": kind, "question": question, "options": list(options), **of}
+    identifier = tx.insert(t.decisions, project_id=project_id, **card)
+    shown = {"id": identifier, "status": "open", **card}
+    tx.publish(channels.project(project_id), "decision.requested", decision=shown)
     return identifier
 
 
@@ -150,7 +175,7 @@ def _withdraw_cards(tx: Transaction, which: sa.ColumnElement[bool]) -> None:
     values = {"status": "withdrawn", "answered_at": tx.now}
     for card in tx.all(sa.select(t.decisions).where(which, t.decisions.c.status == "open")):
         tx.update(t.decisions, card["id"], **values)
-        _publish(tx, card["plan_id"], "decision.answered", decision={**card, **values})
+        tx.publish(channels.project(card["project_id"]), "decision.answered", decision={**card, **values})
 
 
 def answer(tx: Transaction, decision_id: str, word: str) -> Row:
@@ -164,10 +189,11 @@ def answer(tx: Transaction, decision_id: str, word: str) -> Row:
     tx.update(t.decisions, decision_id, **values)
     if card["task_id"]:
         _answer_task(tx, card, word)
-    else:
-        event = plan_machine.Retried() if word == RETRY else plan_machine.Cancelled()
-        plan_event(tx, card["plan_id"], event, attempts=0)
-    _publish(tx, card["plan_id"], "decision.answered", decision={**card, **values})
+    elif card["plan_id"]:
+        plan_event(tx, card["plan_id"], _PLAN_ANSWERS[word](), attempts=0)
+    elif word == RETRY:
+        runs.again(tx, tx.get(t.runs, card["run_id"]), attempt=1)
+    tx.publish(channels.project(card["project_id"]), "decision.answered", decision={**card, **values})
     return {**card, **values}
 
 
@@ -237,11 +263,15 @@ def as_plan(row: Row) -> plan_machine.Plan:
     )
 
 
-def _announce_task(tx: Transaction, row: Row) -> None:
-    shown = {
-        key: row[key]
-        for key in ("id", "plan_id", "key", "title", "status", "head", "approved", "revision_count")
-    }
+_SHOWN = (
+    "id", "plan_id", "parent_task_id", "key", "title", "status", "assignee", "accepted_by", "head", "approved",
+    "revision_count",
+)  # fmt: skip
+
+
+def announce_task(tx: Transaction, row: Row) -> None:
+    """Tell the project how a task stands."""
+    shown = {key: row[key] for key in _SHOWN}
     _publish(tx, row["plan_id"], "task.updated", task=shown)
 
 

@@ -13,6 +13,7 @@ from maestro_ray.model import plan as machine
 from maestro_ray.model.plan_file import PlanDraft, TaskDraft
 from maestro_ray.studio import loop
 from maestro_ray.studio import schema as t
+from maestro_ray.studio.nodes import write_levels
 from maestro_ray.studio.store import Row, Transaction
 
 
@@ -42,6 +43,7 @@ def create(tx: Transaction, project_id: str, draft: PlanDraft, **values: Any) ->
     for phase in draft.phases:
         for task in phase.tasks:
             tx.update(t.tasks, ids[task.key], depends_on_task_ids=[ids[key] for key in task.depends])
+    write_levels(tx, plan_id)
     return plan_id
 
 

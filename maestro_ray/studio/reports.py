@@ -11,11 +11,13 @@ from maestro_ray.errors import Conflict
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import run as machine
 from maestro_ray.model import task as task_machine
+from maestro_ray.model.dispatch import OFFERS_CAP
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.verdict import read_verdict
-from maestro_ray.studio import loop, runs
+from maestro_ray.studio import analysis, breakers, loop, runs, usage
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
+from maestro_ray.studio.usage import NOTHING, Spent
 
 Result = Mapping[str, Any]
 
@@ -23,6 +25,8 @@ Result = Mapping[str, Any]
 LONGEST_TEXT = 64_000
 # a reason goes into events, comments and cards as well
 LONGEST_REASON = 8_000
+# in seconds; a later time is milliseconds, or another mistake
+LONGEST_PAUSE = 31 * 86400.0
 
 
 def claim(tx: Transaction, session_id: str, run_id: str) -> dict[str, Any]:
@@ -34,7 +38,9 @@ def claim(tx: Transaction, session_id: str, run_id: str) -> dict[str, Any]:
     held = row["state"] in (machine.State.RUNNING, machine.State.PAUSED)
     if held and row["session_id"] == session_id:
         return assignment(tx, row)
-    runs.step(tx, row, machine.Claimed(session_id), started_at=tx.now)
+    runs.step(
+        tx, row, machine.Claimed(session_id), started_at=tx.now, emitted=0, dispatched_at=None, passed_over=""
+    )
     if row["purpose"] == Purpose.EXECUTE:
         loop.task_event(tx, row["task_id"], task_machine.Started())
     return assignment(tx, tx.get(t.runs, run_id))
@@ -42,7 +48,7 @@ def claim(tx: Transaction, session_id: str, run_id: str) -> dict[str, Any]:
 
 def assignment(tx: Transaction, row: Row) -> dict[str, Any]:
     """A run as its session gets it."""
-    plan = tx.get(t.plans, row["plan_id"])
+    plan = tx.get(t.plans, row["plan_id"]) if row["plan_id"] else analysis.in_place_of_plan(tx, row)
     kept = ("id", "purpose", "state", "epoch", "attempt", "base", "commit", "onto", "note", "session_id")
     answer: dict[str, Any] = {key: row[key] for key in kept}
     answer["plan"] = {
@@ -67,7 +73,7 @@ def assignment(tx: Transaction, row: Row) -> dict[str, Any]:
         answer["task"] = {key: task[key] for key in shown}
         answer["comments"] = _comments(tx, row["task_id"])
         answer["evidence"] = evidence(tx, row["task_id"], row["commit"])
-    else:
+    elif row["plan_id"]:
         branches = sa.select(t.tasks.c.branch_name).where(
             t.tasks.c.plan_id == plan["id"], t.tasks.c.branch_name != ""
         )
@@ -88,34 +94,68 @@ def evidence(tx: Transaction, task_id: str, commit: str) -> dict[str, Any] | Non
     return row["result"] if row else None
 
 
-def complete(tx: Transaction, run_id: str, epoch: int, result: Result) -> None:
+def complete(tx: Transaction, run_id: str, epoch: int, result: Result, spent: Spent = NOTHING) -> None:
     """The run did what it was for; what follows is the loop's decision."""
     row = tx.get(t.runs, run_id)
     kept = {key: value[-LONGEST_TEXT:] if isinstance(value, str) else value for key, value in result.items()}
-    runs.step(tx, row, machine.Succeeded(epoch), result=kept)
+    runs.step(tx, row, machine.Succeeded(epoch), result=kept, **usage.added(row, spent))
     _OUTCOMES[Purpose(row["purpose"])](tx, row, result)
 
 
 def fail(
-    tx: Transaction, run_id: str, epoch: int, reason: str, *, retryable: bool = True, hold: bool = False
+    tx: Transaction,
+    run_id: str,
+    epoch: int,
+    reason: str,
+    *,
+    retryable: bool = True,
+    hold: bool = False,
+    spent: Spent = NOTHING,
 ) -> None:
     """The run did not do it. A merge that met a conflict says so at the beginning of its reason.
 
     `hold` asks the operator instead of trying again.
     """
     row, reason = tx.get(t.runs, run_id), reason[:LONGEST_REASON]
-    runs.step(tx, row, machine.Failed(epoch), reason=reason)
+    runs.step(tx, row, machine.Failed(epoch), reason=reason, **usage.added(row, spent))
     purpose = Purpose(row["purpose"])
     if row["task_id"] and purpose is Purpose.MERGE and reason.startswith("MERGE CONFLICT"):
         loop.task_event(tx, row["task_id"], task_machine.Conflicted(row["commit"], reason))
     elif row["task_id"]:
         loop.task_event(tx, row["task_id"], task_machine.RunFailed(purpose, reason, retryable and not hold))
+    elif row["plan_id"] is None:
+        analysis.failed(tx, row, reason, final=hold or not retryable)
     else:
         _plan_run_failed(tx, row, purpose, reason, final=hold or not retryable)
 
 
-def pause(tx: Transaction, run_id: str, epoch: int, resume_at: float | None) -> None:
-    runs.step(tx, tx.get(t.runs, run_id), machine.Paused(epoch, resume_at))
+def pause(
+    tx: Transaction,
+    run_id: str,
+    epoch: int,
+    resume_at: float | None,
+    pool: str = "",
+    spent: Spent = NOTHING,
+) -> None:
+    """The holder waits until `resume_at`, or until it says so itself. A time that has passed is no pause.
+
+    With a `pool`, the run's or else its session's own, every session of the same user and pool rests until then.
+    """
+    row = tx.get(t.runs, run_id)
+    if resume_at is not None and resume_at > tx.now + LONGEST_PAUSE:
+        days = int(LONGEST_PAUSE / 86400)
+        raise Conflict(f"resume_at is more than {days} days ahead", "it is a time in Unix seconds")
+    if pool and resume_at is None:
+        raise Conflict("a pause of a pool needs resume_at", "")
+    after = runs.step(tx, row, machine.Paused(epoch, resume_at), **usage.added(row, spent))
+    if resume_at is None:
+        return
+    if resume_at <= tx.now:
+        runs.step(tx, {**row, "state": after.state}, machine.Resumed(epoch))
+        return
+    session = tx.get(t.sessions, row["session_id"])
+    if pool or session["pool"]:
+        breakers.trip(tx, session["user_id"], pool or session["pool"], resume_at)
 
 
 def resume(tx: Transaction, run_id: str, epoch: int) -> None:
@@ -125,17 +165,47 @@ def resume(tx: Transaction, run_id: str, epoch: int) -> None:
 def interrupt(tx: Transaction, run_id: str, epoch: int | None = None, *, costs: bool = True) -> None:
     """The holder is gone; the run waits for another, within the attempt budget when it `costs` an attempt.
 
-    Harmless when the run is over or was handed on.
+    Harmless when the run is over or was handed on. A run that pauses until a time waits for that time, and it has
+    cost nothing: it did not fail.
     """
     row = tx.get(t.runs, run_id)
     if machine.State(row["state"]) not in machine.HELD or epoch not in (None, row["epoch"]):
         return
-    runs.step(tx, row, machine.Interrupted())
-    runs.step(tx, tx.get(t.runs, run_id), machine.Requeued())
-    if row["task_id"]:
-        loop.task_event(tx, row["task_id"], task_machine.RunInterrupted(Purpose(row["purpose"]), costs))
+    resting = row["state"] == machine.State.PAUSED and row["resume_at"] is not None
+    _requeue(tx, row, costs=costs and not resting)
+
+
+def take_back(tx: Transaction, row: Row) -> None:
+    """Nobody claimed the run in time: another may have it, and the same session only if there is no other."""
+    tx.update(t.runs, row["id"], passed_over=row["session_id"])
+    _requeue(tx, row, costs=False)
+
+
+def _requeue(tx: Transaction, row: Row, *, costs: bool) -> None:
+    runs.step(tx, row, machine.Interrupted(), dispatched_at=None)
+    runs.step(tx, tx.get(t.runs, row["id"]), machine.Requeued())
+    purpose = Purpose(row["purpose"])
+    if row["state"] == machine.State.DISPATCHED and row["emitted"] >= OFFERS_CAP:
+        _unclaimed(tx, row, purpose)
+    elif row["task_id"]:
+        loop.task_event(tx, row["task_id"], task_machine.RunInterrupted(purpose, costs))
+    elif costs and row["plan_id"] is None:
+        analysis.interrupted(tx, row)
     elif costs:
-        _plan_run_interrupted(tx, row, Purpose(row["purpose"]))
+        _plan_run_interrupted(tx, row, purpose)
+
+
+def _unclaimed(tx: Transaction, row: Row, purpose: Purpose) -> None:
+    """Offered again and again, taken up by nobody: a further offer would be one more turn of a loop."""
+    if row["task_id"]:
+        loop.task_event(tx, row["task_id"], task_machine.Unclaimed(purpose, row["emitted"]))
+        return
+    runs.cancel(tx, t.runs.c.id == row["id"])
+    reason = f"{purpose} was handed out {row['emitted']} times and nobody took it up"
+    if row["plan_id"] is None:
+        analysis.ask(tx, row, reason)
+    elif purpose is not Purpose.RELEASE_CLEANUP:
+        loop.plan_event(tx, row["plan_id"], plan_machine.Held(purpose, reason))
 
 
 def _plan_run_failed(tx: Transaction, row: Row, purpose: Purpose, reason: str, *, final: bool) -> None:
@@ -224,7 +294,7 @@ _OUTCOMES = {
     Purpose.BOOTSTRAP_EPIC: _bootstrapped,
     Purpose.RELEASE: _released,
     Purpose.RELEASE_CLEANUP: _nothing_more,
-    Purpose.REPO_ANALYSIS: _nothing_more,
+    Purpose.REPO_ANALYSIS: analysis.learn,
     Purpose.PLAN: _nothing_more,
 }
 

@@ -27,6 +27,17 @@ def queue(
     return tx.insert(runs, purpose=purpose, attempt=attempt, **of_plan, **values)
 
 
+def queue_for_project(tx: Transaction, project_id: str, purpose: Purpose, **values: Any) -> str:
+    """A new run about a project and no plan of it."""
+    return tx.insert(runs, project_id=project_id, purpose=purpose, **values)
+
+
+def again(tx: Transaction, row: Row, attempt: int) -> str:
+    """Another run like this one, which is about no plan and is over."""
+    kept = {name: row[name] for name in ("note", "role")}
+    return queue_for_project(tx, row["project_id"], Purpose(row["purpose"]), attempt=attempt, **kept)
+
+
 def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machine.Run:
     """Apply the event to a row of `runs`, store and announce it. Raises `StaleEpoch` or `IllegalEvent`."""
     after = machine.apply(as_run(row), event)

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from maestro_ray.errors import Conflict
 from maestro_ray.ids import slug, suffix
 from maestro_ray.model import run as run_machine
-from maestro_ray.studio import channels, reports, runs
+from maestro_ray.model import task as task_machine
+from maestro_ray.studio import channels, loop, reports, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
@@ -31,8 +32,13 @@ def create_project(tx: Transaction, key: str, name: str) -> Row:
 def register(
     tx: Transaction, /, project_id: str, *, role: str, name: str, lease: float, **values: Any
 ) -> Row:
-    """A new session with a lease of `lease` seconds. Raises `Conflict` for a team it cannot be in."""
+    """A new session with a lease of `lease` seconds. Raises `Conflict` for a team it cannot be in.
+
+    One that brings no skills has those of its user.
+    """
     tx.get(t.projects, project_id)
+    if not values.get("skills") and (user := tx.find(t.users, values.get("user_id", ""))):
+        values["skills"] = user["skills"]
     if team_id := values.get("team_id"):
         team = tx.get(t.teams, team_id)
         if role != "worker" or team["project_id"] != project_id or team["status"] != "active":
@@ -70,12 +76,14 @@ def allocate_team(
         status="active",
     )
     tx.update(t.sessions, lead_id, team_id=team_id)
-    members = [add_worker(tx, team_id, worker, lease=lease) for worker in workers]
+    members = [add_worker(tx, team_id, worker, lead["user_id"], lease=lease) for worker in workers]
     tx.publish(channels.project(lead["project_id"]), "team.allocated", team={"id": team_id, "name": name})
     return {"id": team_id, "name": name, "channel": channels.team(name), "lead": lead_id, "members": members}
 
 
-def add_worker(tx: Transaction, team_id: str, worker: Mapping[str, Any], *, lease: float) -> Row:
+def add_worker(
+    tx: Transaction, team_id: str, worker: Mapping[str, Any], user_id: str, *, lease: float
+) -> Row:
     team = tx.get(t.teams, team_id)
     return register(
         tx,
@@ -84,6 +92,8 @@ def add_worker(tx: Transaction, team_id: str, worker: Mapping[str, Any], *, leas
         name=str(worker["name"]),
         lease=lease,
         team_id=team_id,
+        user_id=user_id,
+        pool=str(worker.get("pool", "")),
         worker_role=str(worker["role"]),
         skills=dict(worker.get("skills", {})),
     )
@@ -172,7 +182,23 @@ def _leave(tx: Transaction, row: Row, status: str) -> None:
     tx.update(t.sessions, row["id"], status=status, **({"ended_at": tx.now} if status == "ended" else {}))
     for run in runs.live(tx, t.runs.c.state.in_(run_machine.HELD), t.runs.c.session_id == row["id"]):
         reports.interrupt(tx, run["id"], costs=status != "ended")
+    for run in tx.all(sa.select(t.runs).where(_meant_for(row["id"]))):
+        tx.update(t.runs, run["id"], delegated_to="")
+    if status == "ended":
+        _give_up_tasks(tx, row["id"])
     _announce(tx, {**row, "status": status})
+
+
+def _meant_for(session_id: str) -> sa.ColumnElement[bool]:
+    """Runs that wait for this session alone."""
+    return sa.and_(t.runs.c.state == run_machine.State.QUEUED, t.runs.c.delegated_to == session_id)
+
+
+def _give_up_tasks(tx: Transaction, session_id: str) -> None:
+    theirs = sa.or_(t.tasks.c.accepted_by == session_id, t.tasks.c.assignee == session_id)
+    over = sorted(task_machine.TERMINAL)
+    for task in tx.all(sa.select(t.tasks.c.id).where(theirs, t.tasks.c.status.not_in(over))):
+        loop.task_event(tx, task["id"], task_machine.HolderEnded(session_id))
 
 
 def _announce(tx: Transaction, row: Row) -> None:

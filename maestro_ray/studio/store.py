@@ -27,6 +27,8 @@ class Transaction:
     def __init__(self, connection: sa.Connection, now: float) -> None:
         self.now = now
         self.events: list[tuple[str, str, dict[str, Any]]] = []
+        # the ids of the rows that were added or changed, by table
+        self.written: dict[sa.Table, set[str]] = {}
         self._connection = connection
 
     def publish(self, channel: str, method: str, **params: Any) -> None:
@@ -34,7 +36,10 @@ class Transaction:
         self.events.append((channel, method, params))
 
     def all(self, query: sa.Select[Any]) -> list[Row]:
-        return [dict(row) for row in self._connection.execute(query).mappings()]
+        result = self._connection.execute(query)
+        # SQLAlchemy's own mappings take several times as long, and whole plans are read here
+        names = tuple(result.keys())
+        return [dict(zip(names, row, strict=True)) for row in result]
 
     def first(self, query: sa.Select[Any]) -> Row | None:
         row = self._connection.execute(query.limit(1)).mappings().first()
@@ -59,10 +64,12 @@ class Transaction:
         if "created_at" in table.c:
             values.setdefault("created_at", self.now)
         self._connection.execute(table.insert().values(**values))
+        self.written.setdefault(table, set()).add(str(values.get("id", "")))
         return str(values.get("id", ""))
 
     def update(self, table: sa.Table, identifier: str, **values: Any) -> None:
         self._connection.execute(table.update().where(table.c.id == identifier).values(**values))
+        self.written.setdefault(table, set()).add(identifier)
 
     def execute(self, statement: sa.Executable) -> sa.CursorResult[Any]:
         result = self._connection.execute(statement)

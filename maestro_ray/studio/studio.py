@@ -40,7 +40,7 @@ class Studio:
 
         def whole(tx: Transaction) -> T:
             answer = work(tx, *args, **kwargs)
-            dispatch.settle(tx)
+            dispatch.follow(tx)
             return answer
 
         return await self.store.write(whole)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from maestro_ray.errors import GitFailed
@@ -37,8 +39,16 @@ def unresolved(path: Path, files: tuple[str, ...]) -> list[str]:
 
 
 def _has_markers(file: Path) -> bool:
+    """Only a plain file has any: a pipe or device that was put in its place would be read for ever."""
     try:
-        lines = file.read_bytes().splitlines()
+        with open(file, "rb", opener=_without_waiting) as lines:
+            if not stat.S_ISREG(os.fstat(lines.fileno()).st_mode):
+                return False
+            found = {marker for line in lines for marker in _MARKERS if line.startswith(marker)}
     except OSError:
         return False
-    return all(any(line.startswith(marker) for line in lines) for marker in _MARKERS)
+    return len(found) == len(_MARKERS)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)

@@ -63,7 +63,7 @@ class Repo:
         try:
             bare, inside = git.line("rev-parse", "--is-bare-repository", "--is-inside-work-tree").split("\n")
         except GitFailed as error:
-            if "not a git repository" in str(error) or not path.is_dir():
+            if "not a git repository" in str(error) or not _is_directory(path):
                 raise NotARepository(presentable(str(path))) from error
             raise
         if inside != "true":
@@ -236,3 +236,10 @@ class Repo:
 def status(git: Git) -> list[str]:
     """What `git status` shows in a checkout, without touching its index; one `XY path` each."""
     return git.records("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # such as a name that is too long
+        return False

@@ -62,6 +62,18 @@ async def test_an_answered_decision_is_open_no_longer(maestro: LocalMaestro, sam
     assert card["id"] not in team.cards
 
 
+async def test_a_run_about_the_project_is_refused_in_words_and_nothing_waits_for_a_plan(
+    maestro: LocalMaestro, sample: Sample
+) -> None:
+    await begin(maestro, sample, plan=None)
+    (team,) = maestro.connections.teams.values()
+    await maestro.connections.studio.post(f"projects/{team.record.project}/analysis", {})
+    card = (await maestro.until("decision.requested"))["decision"]
+    assert (card["kind"], card["plan_id"]) == ("repo_analysis", None)
+    assert card["question"].endswith("the workers of this team do tasks, and no repo_analysis")
+    assert (team.record.plans, team.open_plans) == ((), set())
+
+
 async def test_what_people_say_in_studio_reaches_the_team_once(maestro: LocalMaestro, sample: Sample) -> None:
     await begin(maestro, sample, plan=None)
     await maestro.until("team.up")

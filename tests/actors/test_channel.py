@@ -29,7 +29,7 @@ from maestro_ray.actors.messages import (
 )
 from maestro_ray.errors import IllegalEvent, JournalBroken
 from maestro_ray.home import Home
-from maestro_ray.journal import Journal
+from maestro_ray.journal import Entry, Journal
 from maestro_ray.testing import FakeClock
 
 from .office import Office
@@ -81,7 +81,11 @@ def say(channel: Channel, text: str, who: str = "dev-1") -> Any:
 
 
 def bodies(office: Office, to: str = READER) -> list[Any]:
-    return [entry.body for delivery in office.of(Delivery, to) for entry in delivery.entries]
+    return [without_id(entry) for delivery in office.of(Delivery, to) for entry in delivery.entries]
+
+
+def without_id(entry: Entry) -> dict[str, Any]:
+    return {key: value for key, value in entry.body.items() if key != "id"}
 
 
 def receipts(channel: Channel, identifier: str = "d1") -> dict[str, tuple[str, str]]:
@@ -169,6 +173,31 @@ async def test_a_reader_that_answers_nonsense_is_asked_again(
     office.replies[Delivery] = lambda receiver, delivery: odd.pop() if odd else take(receiver, delivery)
     await say(opened(), "hello")
     await office.until(lambda: bodies(office) == [{"text": "hello"}])
+
+
+async def test_a_reader_goes_on_when_the_journal_could_not_be_read(
+    opened: Open, office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    channel = opened()
+    await asyncio.gather(*(say(channel, str(n)) for n in range(3)))
+    await channel.close()
+    office.told.clear()
+    # a new life of the reader has nothing, and what is old is in the journal alone
+    office.replies[Delivery] = lambda _, delivery: max(
+        (entry.number for entry in delivery.entries), default=0
+    )
+    again = opened()
+    read, failures = again._journal.read, iter([JournalBroken("journal", "disk I/O error")])
+
+    def once_not(*arguments: int) -> list[Entry]:
+        for failure in failures:
+            raise failure
+        return read(*arguments)
+
+    monkeypatch.setattr(again._journal, "read", once_not)
+    await office.until(lambda: len(bodies(office)) == 3)
+    assert "disk I/O error" in caplog.text
 
 
 async def test_text_is_dropped_with_a_count_and_messages_are_not(
@@ -372,6 +401,28 @@ async def test_what_the_disk_refused_never_happened(opened: Open, office: Office
     assert [each["text"] for each in channel.handle("x", Directives())] == ["kept", "again"]
 
 
+async def test_a_message_whose_answer_was_lost_is_there_once(opened: Open, home: Home) -> None:
+    """The channel dies after a message is durable and before its sender hears of it: the next life is told again."""
+    post = Post("dev-1", "run.ended", {"run": "r1"})
+    channel = opened()
+    assert await channel.handle("slot-dev", post) == await channel.handle("slot-dev", post) == 1
+    await channel.close()
+    again = opened()
+    assert again.handle("slot-dev", post) == 1
+    assert await again.handle("slot-dev", Post("dev-1", "run.ended", {"run": "r1"})) == 2
+
+
+async def test_only_what_members_said_last_is_remembered(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_IN_MEMORY", 10)
+    channel = opened()
+    posts = [Post("dev-1", "said", {"n": n}) for n in range(12)]
+    await asyncio.gather(*(channel.handle("slot-dev", post) for post in posts))
+    assert len(channel._posted) == 10
+    assert await channel.handle("slot-dev", posts[2]) == 3
+
+
 async def test_readers_hear_the_last_words(opened: Open, office: Office) -> None:
     channel = opened()
     for n in range(300):
@@ -396,7 +447,7 @@ async def test_a_reader_that_is_gone_does_not_keep_a_channel_from_its_end(
     async with asyncio.timeout(10):
         await channel.quit()
     journal = Journal(home.journal / "bot-1.db")
-    assert [entry.body for entry in journal.read()] == [{"text": "last words"}]
+    assert [without_id(entry) for entry in journal.read()] == [{"text": "last words"}]
     journal.close()
 
 

@@ -56,3 +56,15 @@ async def test_old_ones_are_dropped_and_the_gap_is_seen() -> None:
     assert seen[0] == 11
     assert len(seen) == KEPT
     assert numbers(happenings.after(KEPT + 8)) == [KEPT + 9, KEPT + 10]
+
+
+async def test_a_page_holds_as_much_as_it_may_and_at_least_one() -> None:
+    happenings = Happenings()
+    for _ in range(5):
+        happenings.add("text", 0.0, text="ü" * 1000)
+    happenings.end()
+    first, more = happenings.page(0, 4200)
+    assert (numbers(first), more) == ([1, 2], True)
+    assert (numbers(happenings.page(2, 1)[0]), numbers(happenings.page(3, 10**6)[0])) == ([3], [4, 5])
+    assert happenings.page(3, 10**6)[1] is False
+    assert happenings.page(5, 1) == ([], False)

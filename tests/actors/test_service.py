@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from workspace.sample import Sample
 
+from maestro_ray.actors import service as module
 from maestro_ray.agent.sweep import find
 from maestro_ray.errors import Conflict, MaestroError, NotFound, UsageError
 from maestro_ray.home import Home
@@ -66,9 +68,11 @@ async def test_stopping_in_the_middle_leaves_nothing_and_can_be_watched(
     await eventually(lambda: len(find(f"{home.instance}:")) >= 3)
     before = sample.sha("main")
     seen: list[dict[str, Any]] = []
-    watching = asyncio.create_task(
-        maestro.service.handle("team.watch", {"repo": str(sample.path)}, lambda _, event: seen.append(event))
-    )
+
+    async def look(_method: str, event: dict[str, Any]) -> None:
+        seen.append(event)
+
+    watching = asyncio.create_task(maestro.service.handle("team.watch", {"repo": str(sample.path)}, look))
     await eventually(lambda: seen)
     (stopped,) = await maestro.call("team.stop", repo=str(sample.path))
     assert stopped["result"]["plans"][0]["status"] == "active"
@@ -109,6 +113,36 @@ async def test_a_directive_reaches_the_running_agent_and_later_prompts_until_cle
         await maestro.call("steer", repo=repo, text="  ")
     with pytest.raises(NotFound):
         await maestro.call("steer", repo=repo, text="nobody is here")
+
+
+async def test_a_directive_that_was_not_answered_in_time_is_the_same_when_it_is_repeated(
+    maestro: LocalMaestro, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on its way for ever, so it arrives in the end; whoever was told to try again must not double it."""
+    monkeypatch.setattr(module, "CHANNEL_WITHIN", 0.2)
+    await begin(maestro, sample, providers={"dev": waiting_for(tmp_path / "gate"), "review": APPROVE})
+    (live,) = maestro.connections.teams.values()
+    channel, repo = live.record.channel, str(sample.path)
+    receive, awake = maestro.actors.slots[channel].receive, asyncio.Event()
+
+    async def late(*letters: Any) -> Any:
+        await awake.wait()
+        return await receive(*letters)
+
+    async def texts() -> list[str]:
+        (directives,) = (await maestro.call("steering.list", repo=repo)).values()
+        return [each["text"] for each in directives]
+
+    maestro.actors.host(channel, late)
+    for _ in range(2):
+        with pytest.raises(Conflict, match="does not answer"):
+            await maestro.call("steer", repo=repo, text="mind the API")
+    awake.set()
+    await maestro.until("directive")
+    await maestro.call("steer", repo=repo, text="mind the API")
+    assert await texts() == ["mind the API"]
+    await maestro.call("steer", repo=repo, text="mind the API")
+    assert await texts() == ["mind the API"] * 2
 
 
 async def test_workers_come_and_go(maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path) -> None:
@@ -298,11 +332,60 @@ async def test_bad_calls_are_errors_of_the_caller(maestro: LocalMaestro) -> None
             await maestro.call(method, **params)
 
 
+NASTY: list[Any] = [
+    5, 10**30, 1.5, "a\0b", "\ud800", "\udcff", "/" + "x" * 5000, [5], [[]], ["\0"],
+    {"dev": 10**30}, {"dev": "\0"}, {"dev": "command:\ud800"}, {"\0": "x"}, {"a": {}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "right", "words"),
+    [
+        ("team.start", {"roles": {"dev": 0}}, "repo roles providers plan env base name alone surprise"),
+        ("team.join", {"role": "nobody"}, "team role name providers skills env"),
+        ("team.leave", {"worker": "nobody"}, "repo worker"),
+        ("team.logs", {}, "team after"),
+        ("team.watch", {"team": "nobody"}, "team after"),
+        ("steer", {"team": "nobody", "text": "words"}, "repo text id"),
+        ("decide.list", {}, "repo"),
+        ("decide.answer", {"id": "none", "answer": "retry"}, "id answer"),
+        ("disconnect", {"team": "nobody"}, "team all"),
+    ],
+)
+async def test_nothing_a_caller_sends_is_a_mistake_of_ours(
+    maestro: LocalMaestro, sample: Sample, method: str, right: dict[str, Any], words: str
+) -> None:
+    """Each word of each method with every kind of nonsense in it, beside others that are right."""
+    await begin(maestro, sample, plan=None)
+    for word in words.split():
+        for value in NASTY:
+            with contextlib.suppress(MaestroError):
+                await maestro.call(method, **{"repo": str(sample.path), **right, word: value})
+    assert len(maestro.connections.teams) == 1
+
+
 async def test_a_number_that_is_none_is_refused(maestro: LocalMaestro, sample: Sample) -> None:
     name = (await begin(maestro, sample, plan=None))["team"]["name"]
     for after in ("5", True, None):
         with pytest.raises(UsageError):
             await maestro.call("team.logs", team=name, after=after)
+
+
+async def test_a_long_record_comes_in_pages(
+    maestro: LocalMaestro, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = (await begin(maestro, sample, plan=None))["team"]["name"]
+    await maestro.call("team.stop", team=name)
+    whole = await maestro.call("team.logs", team=name)
+    assert (whole["more"], len(whole["events"]) > 3) == (False, True)
+    monkeypatch.setattr(module, "PAGE", 300)
+    found: list[Any] = []
+    more = True
+    while more:
+        page = await maestro.call("team.logs", team=name, after=found[-1]["n"] if found else 0)
+        assert page["events"]
+        found, more = [*found, *page["events"]], page["more"]
+    assert found == whole["events"]
 
 
 async def test_the_environment_of_the_shell_is_the_agents(

@@ -133,6 +133,14 @@ async def test_a_program_that_is_not_there_is_a_failure(hire: Hire, office: Offi
     assert "no-such-program-here" in (await reported(office, "fail")).body["reason"]
 
 
+async def test_what_is_no_task_is_not_begun(hire: Hire, office: Office, sample: Sample) -> None:
+    run = {**a_run(sample.sha("main"), "plan"), "task": None}
+    hire("true").handle("lead", Assign(run))
+    report = await reported(office, "fail")
+    reason = "the workers of this team do tasks, and no plan"
+    assert report.body == {"reason": reason, "retryable": False, "hold": False}
+
+
 async def test_a_name_that_is_no_utf8_can_be_reported(hire: Hire, office: Office, sample: Sample) -> None:
     worker = hire(r"touch \"$(printf 'caf\351.txt')\"".replace('\\"', '"'))
     worker.handle("lead", Assign(a_run(sample.sha("main"))))

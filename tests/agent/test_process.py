@@ -102,6 +102,19 @@ async def test_no_pipes_left_is_a_failure_of_that_start(mark: str, monkeypatch: 
     assert descriptors() == before
 
 
+async def test_no_room_for_its_description_is_a_failure_of_that_start(
+    mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_name: str) -> int:
+        raise OSError(24, "Too many open files")
+
+    before = descriptors()
+    monkeypatch.setattr(os, "memfd_create", full)
+    with pytest.raises(AgentFailed, match="Too many open files"):
+        await AgentProcess.start(["/bin/true"], cwd=Path("/"), env=ENV, mark=mark)
+    assert descriptors() == before
+
+
 async def test_a_shim_that_cannot_run_is_told_with_its_words(
     mark: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from maestro_ray.agent.sweep import alive, identify
 from maestro_ray.daemon import child
 from maestro_ray.daemon.processes import reap
 from maestro_ray.errors import Reported, StartFailed
+from maestro_ray.log_file import LARGEST
 
 PROGRAM = """
 import os, sys, time
@@ -60,6 +61,15 @@ async def test_one_that_dies_is_told_by_its_last_words(start):
 async def test_one_that_says_nothing_is_given_up_and_ended(start, tmp_path):
     with pytest.raises(StartFailed, match=r"it said nothing within 0 s"):
         await start("time.sleep(600)", within=0.3)
+
+
+async def test_a_log_that_has_grown_is_set_aside_first(start, tmp_path):
+    (tmp_path / "log").write_bytes(b"x" * (LARGEST + 1))
+    with pytest.raises(StartFailed, match="It did not start: ValueError: no"):
+        await start("raise ValueError('no')")
+
+    assert (tmp_path / "log").stat().st_size < 1000
+    assert (tmp_path / "log.1").stat().st_size == LARGEST + 1
 
 
 async def test_one_that_ignores_the_signal_is_killed(start):

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maestro_ray.model.dispatch import Seat, Waiting, assign, fits, role_for
+from maestro_ray.model.dispatch import (
+    IN_FLIGHT_CAP,
+    PATIENCE,
+    Moment,
+    Seat,
+    Waiting,
+    assign,
+    fits,
+    misfit,
+    role_for,
+)
 from maestro_ray.model.run import Purpose
 
 SEAT = Seat("s", "p", "t", "/repo", "dev", {"python": 3})
@@ -42,6 +52,12 @@ def test_who_does_what(purpose: Purpose, role: str) -> None:
         ({"workspace": "/repo"}, {}, True),
         ({"workspace": "/clone"}, {}, False),
         ({"team": "t", "workspace": "/clone"}, {}, False),
+        # whoever assigned it has decided about skill, and about nothing else
+        ({"session": "s", "proficiency": 5}, {}, True),
+        ({"session": "other"}, {}, False),
+        ({"session": ""}, {}, False),
+        ({"session": "s", "role": "review"}, {}, False),
+        ({"session": "s", "workspace": "/clone"}, {}, False),
     ],
 )
 def test_what_fits(run: dict[str, object], seat: dict[str, object], fit: bool) -> None:
@@ -72,6 +88,68 @@ def test_projects_take_turns() -> None:
     assert [run for run, _ in assign(runs, seats)] == ["p0", "q0", "p1"]
 
 
+def test_in_a_project_its_plans_take_turns_and_who_was_served_longest_ago_begins() -> None:
+    runs = [replace(RUN, run=f"p{n}", plan="p", order=(-9, n)) for n in range(3)]
+    runs += [replace(RUN, run=f"q{n}", plan="q", order=(0, n)) for n in range(2)]
+    seats = [replace(SEAT, session=str(n)) for n in range(4)]
+    served = Moment(now=10.0, served={"p": 9.0, "q": 8.0})
+    assert [run for run, _ in assign(runs, seats, served)] == ["q0", "p0", "q1", "p1"]
+
+
+def test_who_has_lost_patience_goes_first_the_oldest_before_all() -> None:
+    runs = [
+        replace(RUN, run=name, plan=name, order=order, since=since)
+        for name, order, since in [("new", (-9,), 1.0), ("old", (5,), -1.0), ("oldest", (9,), -2.0)]
+    ]
+    late = Moment(now=PATIENCE + 0.5, served={"oldest": 99.0})
+    seats = [replace(SEAT, session=str(n)) for n in range(3)]
+    assert [run for run, _ in assign(runs, seats, late)] == ["oldest", "old", "new"]
+
+
+def test_a_run_for_one_session_alone_chooses_before_those_who_can_take_another() -> None:
+    runs = [replace(RUN, order=(-9,)), replace(RUN, run="mine", session="a", order=(0,))]
+    assert assign(runs, [replace(SEAT, session="a"), replace(SEAT, session="b")]) == [
+        ("mine", "a"), ("r", "b"),
+    ]  # fmt: skip
+
+
+def test_who_did_not_take_it_up_gets_it_again_only_when_there_is_no_other() -> None:
+    run = replace(RUN, passed_over="a")
+    better, worse = replace(SEAT, session="a"), replace(SEAT, session="b", skills={"python": 5})
+    assert assign([run], [better, worse]) == [("r", "b")]
+    assert assign([run], [better]) == [("r", "a")]
+
+
+def test_nothing_goes_to_a_session_that_rests_nor_before_its_time() -> None:
+    resting = replace(SEAT, rests_until=20.0)
+    later = replace(RUN, not_before=20.0)
+    assert assign([RUN], [resting], Moment(19.9)) == assign([later], [SEAT], Moment(19.9)) == []
+    assert assign([RUN], [resting], Moment(20.0)) == assign([later], [SEAT], Moment(20.0)) == [("r", "s")]
+
+
+def test_a_team_that_takes_nothing_up_is_handed_no_more() -> None:
+    runs = [replace(RUN, run=f"r{n}", order=(n,)) for n in range(3)]
+    seats = [replace(SEAT, session=f"s{n}") for n in range(3)]
+    assert len(assign(runs, seats, Moment(in_flight={"t": IN_FLIGHT_CAP - 2}))) == 2
+    assert assign(runs, seats, Moment(in_flight={"t": IN_FLIGHT_CAP})) == []
+    assert len(assign(runs, seats, Moment(in_flight={"another": IN_FLIGHT_CAP}))) == 3
+
+
+def test_merges_of_one_plan_follow_each_other() -> None:
+    merge = Waiting("m0", "p", Purpose.MERGE, "lead", plan="one")
+    runs = [merge, replace(merge, run="m1", order=(1,)), replace(merge, run="n0", plan="two", order=(2,))]
+    leads = [replace(SEAT, session=f"lead{n}", role="lead") for n in range(3)]
+    assert [run for run, _ in assign(runs, leads)] == ["m0", "n0"]
+    assert [run for run, _ in assign(runs, leads, Moment(serial=frozenset({"one"})))] == ["n0"]
+
+
+def test_a_misfit_says_why() -> None:
+    assert misfit(RUN, SEAT) == ""
+    assert misfit(replace(RUN, proficiency=4), SEAT) == "its skill in python is not 4 or more"
+    assert misfit(replace(RUN, role="review"), SEAT) == "it is no review session"
+    assert misfit(replace(RUN, session="x"), SEAT) == "another session is to do it"
+
+
 roles, skills = st.sampled_from(["dev", "review"]), st.sampled_from(["a", "b"])
 seats_of = st.builds(
     Seat,
@@ -94,6 +172,9 @@ runs_of = st.builds(
     skill=st.one_of(st.just(""), skills),
     proficiency=st.integers(1, 5),
     order=st.tuples(st.integers(0, 3)),
+    plan=st.sampled_from(["", "a", "b", "c"]),
+    since=st.sampled_from([0.0, -2 * PATIENCE]),
+    passed_over=st.sampled_from(["", "s0"]),
 )
 
 
@@ -115,3 +196,31 @@ def test_any_assignment_is_sound_complete_and_fair(runs: list[Waiting], seats: l
     for project in "pq":
         could = any(fits(run, seat) for run in runs if run.project == project for seat in seats)
         assert could == any(by_run[run].project == project for run in given_runs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    old=runs_of,
+    arrivals=st.lists(st.tuples(st.lists(runs_of, max_size=3), st.lists(seats_of, max_size=2)), max_size=12),
+    eager=st.lists(runs_of, min_size=1, max_size=3),
+)
+def test_nobody_waits_for_ever_beside_a_session_that_is_free_at_times(
+    old: Waiting, arrivals: list[tuple[list[Waiting], list[Seat]]], eager: list[Waiting]
+) -> None:
+    """However many come later, with whatever priority, and whoever is served meanwhile."""
+    old = replace(old, run="old", since=0.0, order=(999,), plan="old", workspace="", team="t")
+    chance = Seat("chance", old.project, "t", "/1", old.role, {old.skill: 5} if old.skill else {})
+    waiting, served, now = {"old": old}, dict[str, float](), 0.0
+    for number in range(60):
+        now += PATIENCE / 20
+        runs, seats = arrivals[number % len(arrivals)] if arrivals else ([], [])
+        # rivals who want the same seat, each of a plan that was never served, and more urgent
+        rivals = [
+            replace(old, run="", plan=f"plan{number}{n}", order=(-number,)) for n, _ in enumerate(eager)
+        ]
+        for n, run in enumerate([*runs, *rivals]):
+            waiting[f"{number}.{n}"] = replace(run, run=f"{number}.{n}", since=now)
+        named = [replace(seat, session=f"{number}.{n}") for n, seat in enumerate(seats)]
+        for run, _ in assign(waiting.values(), [chance, *named], Moment(now, served)):
+            served[waiting.pop(run).plan] = now
+    assert "old" not in waiting

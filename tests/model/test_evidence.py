@@ -25,6 +25,8 @@ from maestro_ray.model.evidence import counts, summary
         ("a.py .F\n1 failed, 1 passed in 1s\nagain\n2 passed in 1s\n", {"passed": 2}),
         ("the 3 passed the ball", {}),
         ("version 1.2 passed", {}),
+        ("9" * 4400 + " passed", {}),
+        ("9" * 4400 + " failed, 3 passed", {"passed": 3}),
     ],
 )  # fmt: skip
 def test_the_numbers_of_the_closing_line(output: str, found: dict[str, int]) -> None:

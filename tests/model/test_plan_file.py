@@ -13,6 +13,7 @@ from maestro_ray.model.plan_file import (
     TaskDraft,
     from_json,
     parse_plan,
+    task_from_json,
     tasks_as_plan,
     to_json,
 )
@@ -269,3 +270,12 @@ def test_anything_near_a_plan_is_read_or_refused(text: str) -> None:
 )
 def test_a_damaged_plan_is_read_or_refused(at: int, width: int, put: str) -> None:
     _refused_or_read(PLAN[:at] + put + PLAN[at + width :])
+
+
+def test_a_task_alone_is_checked_like_one_of_a_plan() -> None:
+    assert task_from_json({"title": " One ", "proficiency": "expert"}) == TaskDraft(
+        "one", "One", proficiency=5
+    )
+    for bad in ({}, {"title": ""}, {"title": "x", "role": "Dev"}, {"title": "x", "priority": 1001}, []):
+        with pytest.raises(PlanFileError):
+            task_from_json(bad)

@@ -32,7 +32,8 @@ EXPECTED: dict[str, dict[type, str]] = {
     "queued": {Dispatched: "dispatched", Cancelled: "cancelled"},
     "dispatched": {Claimed: "running", Cancelled: "cancelled", Interrupted: "interrupted"},
     "running": {
-        Paused: "paused", Succeeded: "succeeded", Failed: "failed", Cancelled: "cancelled", Interrupted: "interrupted",
+        Paused: "paused", Resumed: "running", Succeeded: "succeeded", Failed: "failed", Cancelled: "cancelled",
+        Interrupted: "interrupted",
     },
     "paused": {
         Resumed: "running", Succeeded: "succeeded", Failed: "failed", Cancelled: "cancelled",
@@ -86,7 +87,7 @@ def test_a_handover_is_a_new_epoch_for_the_session_it_was_offered_to() -> None:
 def test_whoever_loses_a_run_cannot_report_about_it_any_more(event: Event) -> None:
     held = Run("r", Purpose.EXECUTE, State.PAUSED, "s", 4, resume_at=9.0)
     after = apply(held, event)
-    assert (after.session, after.resume_at) == (None, None)
+    assert (after.session, after.resume_at) == (None, 9.0 if event == Interrupted() else None)
     with pytest.raises(StaleEpoch):
         apply(after, Succeeded(4))
 
@@ -95,6 +96,15 @@ def test_a_pause_remembers_when_it_ends() -> None:
     paused = apply(Run("r", Purpose.EXECUTE, State.RUNNING, "s", 1), Paused(1, 60.0))
     assert paused.resume_at == 60.0
     assert apply(paused, Resumed(1)).resume_at is None
+    # Studio said so before: said again it is harmless
+    assert apply(apply(paused, Resumed(1)), Resumed(1)).state is State.RUNNING
+
+
+def test_a_run_that_loses_its_session_in_a_pause_waits_for_its_time() -> None:
+    paused = Run("r", Purpose.EXECUTE, State.PAUSED, "s", 1, resume_at=60.0)
+    queued = apply(apply(paused, Interrupted()), Requeued())
+    assert (queued.state, queued.resume_at) == (State.QUEUED, 60.0)
+    assert apply(queued, Dispatched("t")).resume_at is None
 
 
 def test_the_groups_of_states() -> None:

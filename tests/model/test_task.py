@@ -13,15 +13,19 @@ from maestro_ray.model import task as machine
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.task import (
     Aborted,
+    Accepted,
     AnnounceConflict,
     AskDecision,
+    Assigned,
     Blocked,
     CancelRuns,
     CompletedByClient,
     Conflicted,
     Dispatched,
+    Edited,
     Effect,
     Event,
+    HolderEnded,
     Judged,
     Merged,
     Paused,
@@ -36,6 +40,7 @@ from maestro_ray.model.task import (
     StartRun,
     Status,
     Task,
+    Unclaimed,
     Untested,
     WorkDone,
     apply,
@@ -56,24 +61,34 @@ def rejected(commit: str, reason: str = "red") -> Judged:
 
 
 _EVERYWHERE: dict[type, str] = {Aborted: "cancelled", CompletedByClient: "completed_by_client"}
+
+
+def _whose(state: str) -> dict[type, str]:
+    """Accepting and leaving change who does it, and not how it stands."""
+    return {Accepted: state, HolderEnded: state, **_EVERYWHERE}
+
+
 # where each event leads while no cap is reached
 EXPECTED: dict[str, dict[type, str]] = {
     "draft": {
-        Dispatched: "dispatched", ReviewReopened: "awaiting_review", Blocked: "waiting_for_resume", **_EVERYWHERE,
+        Edited: "draft", Assigned: "draft",
+        Dispatched: "dispatched", ReviewReopened: "awaiting_review", Blocked: "waiting_for_resume", **_whose("draft"),
     },
     "dispatched": {
-        Started: "in_progress", RunInterrupted: "dispatched", Paused: "waiting_for_resume", **_EVERYWHERE,
+        Unclaimed: "waiting_for_resume", Assigned: "draft",
+        Started: "in_progress", RunInterrupted: "dispatched", Paused: "waiting_for_resume", **_whose("dispatched"),
     },
     "in_progress": {
         WorkDone: "awaiting_review", RunFailed: "dispatched", RunInterrupted: "dispatched",
-        Paused: "waiting_for_resume", **_EVERYWHERE,
+        Paused: "waiting_for_resume", **_whose("in_progress"),
     },
     "awaiting_review": {
+        Unclaimed: "waiting_for_resume",
         **dict.fromkeys((Started, WorkDone, machine.Tested, Untested, Judged, Conflicted, RunFailed, RunInterrupted),
                         "awaiting_review"),
-        Merged: "merged", Paused: "waiting_for_resume", **_EVERYWHERE,
+        Merged: "merged", Paused: "waiting_for_resume", **_whose("awaiting_review"),
     },
-    "waiting_for_resume": {Resumed: "draft", **_EVERYWHERE},
+    "waiting_for_resume": {Assigned: "waiting_for_resume", Resumed: "draft", **_whose("waiting_for_resume")},
     "merged": {Released: "completed"},
     "completed": {},
     "approved": {},
@@ -82,6 +97,7 @@ EXPECTED: dict[str, dict[type, str]] = {
 }  # fmt: skip
 
 EVENTS: list[Event] = [
+    Edited(), Assigned("u"), Accepted("s"), HolderEnded("s"), Unclaimed(Purpose.EXECUTE, 5),
     Dispatched(), ReviewReopened(), Started(), WorkDone("b"), machine.Tested("a"), Untested("a"), approved("a"),
     rejected("a"), Merged("a", "m"), Conflicted("a", "MERGE CONFLICT in x"), RunFailed(Purpose.EXECUTE, "x"),
     RunInterrupted(Purpose.EXECUTE), Blocked("other"), Paused(), Resumed(), Aborted(), CompletedByClient(),
@@ -184,6 +200,40 @@ def test_a_revision_that_changes_nothing_ends_the_loop() -> None:
     assert task.status is Status.WAITING_FOR_RESUME
     assert isinstance(effects[1], AskDecision)
     assert effects[1].kind == "no_progress"
+
+
+# ── whose it is ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_task_that_is_assigned_waits_until_that_is_accepted() -> None:
+    task, effects = walk(Task("t"), Assigned("u"))
+    assert (task.assignee, effects, machine.waits_for_accept(task)) == ("u", [], True)
+    task, _ = walk(task, Accepted("s"), Accepted("s"))
+    assert (task.accepted_by, machine.waits_for_accept(task)) == ("s", False)
+    with pytest.raises(IllegalEvent, match="another session"):
+        apply(task, Accepted("r"), POLICY, NOW)
+    task, _ = walk(task, Assigned(""))
+    assert (task.assignee, task.accepted_by, machine.waits_for_accept(task)) == ("", "", False)
+
+
+def test_a_run_nobody_has_begun_is_taken_back_when_its_task_is_assigned() -> None:
+    task, effects = walk(Task("t"), Dispatched(), Assigned("u"))
+    assert (task.status, effects) == (Status.DRAFT, [CancelRuns()])
+
+
+def test_who_has_ended_holds_nothing_and_a_person_may_accept_with_another_session() -> None:
+    task, effects = walk(Task("t"), Assigned("u"), Accepted("s"), HolderEnded("other"), HolderEnded("s"))
+    assert (task.assignee, task.accepted_by, effects) == ("u", "", [])
+    task, effects = walk(Task("t"), Assigned("s"), Accepted("s"), HolderEnded("s"))
+    assert (task.assignee, task.accepted_by) == ("", "")
+    assert effects == [PostComment("the session this task was assigned to has ended: it is open to all")]
+
+
+def test_a_run_nobody_takes_up_is_a_card_and_no_loop() -> None:
+    task, effects = walk(UNDER_REVIEW, Unclaimed(Purpose.TEST, 5))
+    assert task.status is Status.WAITING_FOR_RESUME
+    question = "test was handed out 5 times and nobody took it up"
+    assert effects == [CancelRuns(), AskDecision("unclaimed", question)]
 
 
 # ── commits ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -314,7 +364,10 @@ def candidates(task: Task) -> list[list[Event]]:
         [RunFailed(purpose, "x") for purpose in purposes],
         [RunFailed(purpose, "x", retryable=False) for purpose in purposes],
         [RunInterrupted(purpose, costs) for purpose in purposes for costs in (True, False)],
-        *([event] for event in (Dispatched(), ReviewReopened(), Started(), Blocked("x"), Paused(), Resumed(), Released())),
+        [Unclaimed(purpose, 5) for purpose in purposes],
+        [Assigned(whose) for whose in ("", "u", "s")],
+        [each(session) for each in (Accepted, HolderEnded) for session in ("s", "r")],
+        *([event] for event in (Edited(), Dispatched(), ReviewReopened(), Started(), Blocked("x"), Paused(), Resumed(), Released())),
     ]  # fmt: skip
 
 

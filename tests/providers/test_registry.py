@@ -31,6 +31,19 @@ def refusal(choice: str, config: Config = CONFIG) -> str:
     return str(caught.value)
 
 
+def test_a_repository_does_not_say_what_a_kind_is() -> None:
+    table = ProviderTable(argv=("true",), verdict="exit-code")
+    ours = Config(providers={"command": table})
+    theirs = Config(providers={"command": table, "fmt": table}, theirs=frozenset({"command", "fmt"}))
+
+    assert resolve({"review": "command:./judge.sh"}, ours, Path("/repo"))["review"].argv == ("true",)
+    assert resolve({"review": "fmt"}, theirs, Path("/repo"))["review"].argv == ("true",)
+    assert refusal("review=command:./judge.sh", theirs) == (
+        "--provider review=command:./judge.sh: "
+        "[providers.command] of the repository has the name of a kind of provider"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "choice"),
     [

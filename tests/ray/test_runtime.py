@@ -102,3 +102,31 @@ def test_a_slot_that_is_blank_again_serves_the_next_team(shared):
 def _pool_is_full(machine):
     pool = machine.json("status")["connections"]["pool"]
     return pool["blank"] >= pool["size"]
+
+
+def test_a_gcs_that_hangs_holds_up_nobody_who_does_not_need_it(shared):
+    """Ray's look-ups wait for it without a limit; Connections answers, and goes on when it does."""
+    repo = shared.repository("hangs")
+    shared.json("daemon", "start")
+    (gcs,) = (pid for pid, words in shared.processes() if Path(words.split()[0]).name == "gcs_server")
+    os.kill(gcs, signal.SIGSTOP)
+    try:
+        # more slots than the pool has: these must be made and looked up
+        starting = shared.begin(
+            "team", "--dev", "5", "--detach", "--json", "--provider", "dev=command:true", cwd=repo
+        )
+        shared.until(lambda: any(not team["plans"] for team in _teams(shared)), within=20)
+        for _ in range(3):
+            assert shared.json("status")["connections"] is not None
+    finally:
+        os.kill(gcs, signal.SIGCONT)
+    said, _ = starting.communicate(timeout=90)
+
+    assert starting.returncode == 0, said
+    assert shared.json("team", "stop", cwd=repo)["teams"]
+
+
+def _teams(machine):
+    status = machine.json("status")
+    assert status["connections"] is not None, status
+    return status["connections"]["teams"]

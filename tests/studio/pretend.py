@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import httpx
@@ -39,6 +39,9 @@ class Rest:
 
     async def post(self, path: str, body: Json = None, *, status: int = 200, key: str = "") -> Json:
         return await self.call("POST", path, {} if body is None else body, status=status, key=key)
+
+    async def patch(self, path: str, body: Json, *, status: int = 200, key: str = "") -> Json:
+        return await self.call("PATCH", path, body, status=status, key=key)
 
     async def delete(self, path: str, *, status: int = 204) -> Json:
         return await self.call("DELETE", path, status=status)
@@ -87,6 +90,10 @@ class Rest:
         await self.post(f"decisions/{card['id']}/answer", {"answer": word})
 
 
+# somebody else, invited to a role in a project (or everywhere)
+Enter = Callable[..., Coroutine[Any, Any, Rest]]
+
+
 class PretendTeam:
     """A lead and its workers. They take what Studio hands them and report what the test says."""
 
@@ -100,13 +107,18 @@ class PretendTeam:
     @classmethod
     async def join(
         cls, rest: Rest, project: str, workers: Iterable[tuple[str, str]] = WORKERS, *,
-        workspace: str = "/repo", serves_all: bool = True, skills: Mapping[str, Mapping[str, int]] | None = None,
+        workspace: str = "/repo", serves_all: bool = True, skills: Mapping[str, Mapping[str, int]] | None = None, pools: Mapping[str, str] | None = None,
     ) -> PretendTeam:  # fmt: skip
         lead = await rest.post(
             "agent-sessions", {"project_id": project, "role": "lead", "name": "maestro"}, status=201
         )
         members = [
-            {"name": name, "role": role, "skills": dict((skills or {}).get(name, {}))}
+            {
+                "name": name,
+                "role": role,
+                "skills": dict((skills or {}).get(name, {})),
+                "pool": (pools or {}).get(name, ""),
+            }
             for name, role in workers
         ]
         body = {"workers": members, "workspace": workspace, "serves_all": serves_all}
@@ -137,6 +149,10 @@ class PretendTeam:
     async def complete(self, run: Json, **result: Any) -> None:
         body = {"epoch": run["epoch"], "result": result}
         await self.rest.post(f"cli-runs/{run['id']}/complete", body, status=204)
+
+    async def pause(self, run: Json, resume_at: float | None, **more: Any) -> None:
+        body = {"epoch": run["epoch"], "resume_at": resume_at, **more}
+        await self.rest.post(f"cli-runs/{run['id']}/pause", body, status=204)
 
     async def fail(self, run: Json, reason: str, **more: Any) -> None:
         body = {"epoch": run["epoch"], "reason": reason, **more}

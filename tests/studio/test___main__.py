@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from maestro_ray.config import Home
 from maestro_ray.errors import PortTaken
+from maestro_ray.studio import __main__ as module
 from maestro_ray.studio.__main__ import _write_private, bind
 
 
@@ -28,8 +30,8 @@ def home(tmp_path: Path) -> Home:
 
 
 @contextmanager
-def listening(home: Home, port: int = 0) -> Iterator[int]:
-    listener = bind(home, port)
+def listening(home: Home, port: int = 0, *, stay: bool = False) -> Iterator[int]:
+    listener = bind(home, port, stay)
     try:
         assert listener.getsockname()[0] == "127.0.0.1"
         assert listener.proto == socket.IPPROTO_TCP, "answers would wait 40 ms for Nagle"
@@ -59,6 +61,37 @@ def test_a_kept_port_that_is_in_use_is_given_up(home: Home) -> None:
         with listening(home) as other:
             assert other != port
     assert (home.run / "studio.port").read_text() == str(other)
+
+
+def test_a_port_that_somebody_knows_is_the_only_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the configuration says by now: who looks for Studio looks where it was."""
+    monkeypatch.setattr(module, "PORT_WITHIN", 0.1)
+    with listening(home) as first:
+        pass
+    with listening(home, 1, stay=True) as again:
+        assert again == first
+    with taken() as port:
+        (home.run / "studio.port").write_text(str(port))
+        with pytest.raises(PortTaken) as raised:
+            bind(home, 0, stay=True)
+        assert raised.value.args == (port,)
+        assert (home.run / "studio.port").read_text() == str(port)
+    (home.run / "studio.port").unlink()
+    with listening(home, stay=True) as fresh:
+        assert fresh
+
+
+def test_a_port_that_somebody_knows_is_waited_for(home: Home) -> None:
+    with taken() as port:
+        (home.run / "studio.port").write_text(str(port))
+        bound: list[socket.socket] = []
+        waiting = threading.Thread(target=lambda: bound.append(bind(home, 0, stay=True)))
+        waiting.start()
+        waiting.join(0.2)
+        assert bound == []
+    waiting.join(20)
+    assert bound[0].getsockname()[1] == port
+    bound[0].close()
 
 
 @pytest.mark.parametrize("kept", ["", "eighty", "-1", "0", "99999", "8" * 5000])

@@ -30,12 +30,20 @@ GOOD: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (bodies.NewComment, {"body": "x"}),
     (bodies.Priority, {"priority": -1000}),
     (bodies.Answer, {"answer": "retry"}),
+    (bodies.Usage, {"input_tokens": 1, "output_tokens": 2, "cost_usd": 0.5}),
+    (bodies.TaskChange, {"assignee": ""}),
+    (bodies.Accept, {}),
+    (bodies.Delegate, {"run_id": "r", "to": "dev-1"}),
+    (bodies.MySkills, {"skills": {"sql": 4}}),
+    (bodies.NewSubtask, {"epoch": 1, "title": "x"}),
+    (bodies.Proposal, {"epoch": 1, "draft": {}}),
+    (bodies.NewAnalysis, {"purpose": "plan", "note": "x", "role": "architect"}),
     (bodies.NewMessages, {"messages": [{"number": 1, "sender": "s", "kind": "k", "body": None, "at": 1.0}]}),
 ]
 
 
 def test_every_body_is_known_here() -> None:
-    known = {body for body, _ in GOOD} | {bodies.Body, bodies.Mirrored, bodies.ChannelAuth}
+    known = {body for body, _ in GOOD} | {bodies.Body, bodies.Report, bodies.Mirrored, bodies.ChannelAuth}
     made_here = {
         each
         for each in vars(bodies).values()
@@ -65,6 +73,13 @@ def test_what_a_body_needs_is_enough_and_more_is_a_mistake(
         (bodies.NewTeam, {"workers": [{"name": "w", "role": "dev"}] * 1001}),
         (bodies.Complete, {"epoch": "x"}),
         (bodies.Fail, {"epoch": 1}),
+        (bodies.Pause, {"epoch": 1, "resume_at": -1}),
+        (bodies.Pause, {"epoch": 1, "resume_at": float("inf")}),
+        (bodies.Complete, {"epoch": 1, "usage": {"input_tokens": -1}}),
+        (bodies.Complete, {"epoch": 1, "usage": {"cost_usd": float("nan")}}),
+        (bodies.NewAnalysis, {"purpose": "merge"}),
+        (bodies.NewAnalysis, {"role": "Dev!"}),
+        (bodies.MySkills, {"skills": {"sql": 6}}),
         (bodies.NewPlan, {"project_id": "p", "draft": {}, "attempts": 0}),
         (bodies.NewPlan, {"project_id": "p", "draft": {}, "revision_cap": -1}),
         (bodies.Mirrored, {"number": -1, "sender": "s", "kind": "k", "body": 1, "at": 1.0}),

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from maestro_ray.studio import dispatch
+from maestro_ray.model.run import Purpose
+from maestro_ray.model.task import StartRun
+from maestro_ray.studio import dispatch, loop, reports, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
@@ -197,15 +201,8 @@ async def test_what_is_over_costs_nothing_and_what_waits_costs_no_statement_each
     task = (await rest.tasks(plan["id"]))["a"]["id"]
 
     async def cost() -> int:
-        statements: list[str] = []
-
-        def count(*args: Any) -> None:
-            statements.append(args[2])
-
-        engine = studio.store._engine
-        sa.event.listen(engine, "before_cursor_execute", count)
-        await studio.store.write(dispatch.settle)
-        sa.event.remove(engine, "before_cursor_execute", count)
+        with counting(studio) as statements:
+            await studio.store.write(dispatch.settle)
         return len(statements)
 
     def one_run(tx: Transaction) -> None:
@@ -234,3 +231,87 @@ async def test_what_is_over_costs_nothing_and_what_waits_costs_no_statement_each
     many = sa.select(sa.func.count()).where(t.runs.c.note == "many")
     assert await studio.store.read(lambda tx: tx.execute(many).scalar_one()) == 2048
     assert await cost() == before <= 8
+
+
+async def test_the_plans_of_a_project_take_turns(rest: Rest) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project(), [("dev-1", "dev")])
+    tasks = [{"title": f"T{n}"} for n in range(4)]
+    first, second = await rest.plan(project, tasks), await rest.plan(project, tasks[:2])
+    await team.bootstrap()
+    await team.bootstrap()
+    served = []
+    for number in range(6):
+        run = await team.take("execute")
+        served.append(run["plan"]["id"])
+        await team.complete(run, commit=sha(str(number)))
+    assert sorted(served[:4]) == sorted([first["id"], second["id"]] * 2)
+    assert {*served[:2]} == {*served[2:4]} == {first["id"], second["id"]}
+    assert served[4:] == [first["id"]] * 2
+
+
+async def test_what_concerns_no_run_is_not_dispatched_for(rest: Rest, studio: Studio) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    plan = await rest.plan(project, TWO)
+    await team.bootstrap()
+    task = (await rest.tasks(plan["id"]))["a"]["id"]
+
+    def comment(tx: Transaction) -> int:
+        loop.comment(tx, task, "operator", "x")
+        with counting(studio) as statements:
+            dispatch.follow(tx)
+        return len(statements)
+
+    assert await studio.store.write(comment) == 0
+
+
+async def test_each_merge_of_a_long_queue_costs_as_much_as_the_first(rest: Rest, studio: Studio) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    plan = await rest.plan(project, [{"title": f"T{n}"} for n in range(30)])
+    await team.bootstrap()
+
+    def approve(tx: Transaction) -> None:
+        """Every branch at once, as if many reviewers had come to an end."""
+        runs.cancel(tx, t.runs.c.plan_id == plan["id"])
+        for row in tx.all(sa.select(t.tasks).where(t.tasks.c.plan_id == plan["id"])):
+            done = {"status": "awaiting_review", "head": sha("x"), "judged": sha("x"), "approved": sha("x")}
+            tx.update(t.tasks, row["id"], **done)
+            loop.start_task_run(tx, tx.get(t.tasks, row["id"]), StartRun(Purpose.MERGE, sha("x")))
+
+    await studio.change(approve)
+    costs, positions = [], []
+    for _ in range(30):
+        # one after the other: each starts from what the last one made
+        (run,) = await team.held()
+        with counting(studio) as statements:
+            merge = await studio.store.write(settled, reports.claim, run["session_id"], run["id"])
+            await studio.store.write(
+                settled, reports.complete, run["id"], merge["epoch"], {"merge": sha(run["id"])}
+            )
+        costs.append(len(statements))
+        positions.append((await rest.get(f"tasks/{run['task_id']}"))["position"])
+    assert positions == list(range(30))
+    # the last one queues the release as well
+    assert set(costs[:-1]) == {costs[0]}
+    assert costs[-1] <= costs[0] + 5 <= 45
+    assert await team.offered() == [("release", "lead")]
+
+
+def settled(tx: Transaction, work: Callable[..., Any], *args: Any) -> Any:
+    """As `Studio.change` does it."""
+    answer = work(tx, *args)
+    dispatch.follow(tx)
+    return answer
+
+
+@contextlib.contextmanager
+def counting(studio: Studio) -> Iterator[list[str]]:
+    """The statements that the database is given meanwhile."""
+    statements: list[str] = []
+
+    def count(*args: Any) -> None:
+        statements.append(args[2])
+
+    engine = studio.store._engine
+    sa.event.listen(engine, "before_cursor_execute", count)
+    yield statements
+    sa.event.remove(engine, "before_cursor_execute", count)

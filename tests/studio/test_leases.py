@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from starlette.applications import Starlette
 
+from maestro_ray.config import Config
+from maestro_ray.errors import IllegalEvent
 from maestro_ray.studio import leases as module
 from maestro_ray.studio.leases import CLOCK_JUMP, check_leases
 from maestro_ray.studio.studio import Studio
@@ -56,3 +59,26 @@ async def test_the_watch_begins_with_the_application_and_ends_with_it(
     async with app.router.lifespan_context(app):
         await asyncio.wait_for(looked.wait(), 5)
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_the_watch_goes_on_whatever_a_look_raises(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float | None] = []
+    again = asyncio.Event()
+
+    async def look(_studio: Studio, ahead: float | None) -> float:
+        looks.append(ahead)
+        if len(looks) == 1:
+            raise IllegalEvent("task", "draft", "merged")
+        again.set()
+        return 0.0
+
+    monkeypatch.setattr(module, "check_leases", look)
+    studio = replace(studio, config=Config(session_lease=1.0))  # to be looked at soon
+    watch = asyncio.create_task(module.watch_leases(studio))
+    try:
+        await asyncio.wait_for(again.wait(), 20)
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)

@@ -10,8 +10,8 @@ from maestro_ray.studio.store import Store, Transaction
 def test_the_tables() -> None:
     assert set(t.metadata.tables) == {
         "settings", "users", "invites", "refresh_tokens", "projects", "teams", "sessions", "plans", "phases",
-        "tasks", "runs", "verdicts", "comments", "decisions", "messages", "replies", "memberships", "inbox", "cuts", "audit",
         "breakers", "knowledge", "browsers",
+        "tasks", "runs", "verdicts", "comments", "decisions", "messages", "replies", "memberships", "inbox", "cuts", "audit",
     }  # fmt: skip
 
 
@@ -52,6 +52,11 @@ async def test_the_database_itself_refuses_orphans_and_doubles(
         ("SELECT * FROM runs WHERE task_id = 'x'", "runs_task"),
         ("SELECT * FROM runs WHERE plan_id = 'x'", "runs_plan"),
         ("SELECT * FROM runs WHERE session_id = 'x' AND state IN ('running', 'paused')", "runs_session"),
+        (
+            "SELECT * FROM runs WHERE task_id = 'x' AND purpose = 'test' AND state = 'succeeded' ORDER BY id DESC",
+            "runs_task",
+        ),
+        ("SELECT DISTINCT status FROM tasks WHERE plan_id = 'x'", "tasks_status"),
         ("SELECT * FROM sessions WHERE team_id = 'x'", "sessions_team"),
         ("SELECT * FROM sessions WHERE user_id = 'x'", "sessions_user"),
         ("SELECT * FROM tasks WHERE assignee = 'x'", "tasks_assignee"),

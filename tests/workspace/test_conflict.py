@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import pytest
 
 from maestro_ray.workspace.conflict import begin_merge, unresolved
@@ -54,3 +57,20 @@ def test_a_file_that_was_removed_is_resolved(diverged):
     (path / "both.txt").unlink()
 
     assert unresolved(path, files) == []
+
+
+def pipe_elsewhere(path):
+    os.mkfifo(path.with_name("pipe"))
+    path.symlink_to("pipe")
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, pipe_elsewhere, os.mkdir])
+def test_what_is_no_plain_file_is_not_read(tmp_path, put):
+    put(tmp_path / "both.txt")
+    found = []
+    # a thread of its own, as reading one of these would not come back
+    look = threading.Thread(target=lambda: found.append(unresolved(tmp_path, ("both.txt",))), daemon=True)
+    look.start()
+    look.join(5)
+
+    assert found == [[]]

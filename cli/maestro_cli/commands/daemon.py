@@ -74,7 +74,9 @@ def stop_daemon(home: Home) -> int | None:
     try:
         line = connect(home)
     except DaemonUnavailable:
-        if not any((home.run / name).exists() for name in ("studio.json", "node.json")):
+        from maestro_ray.agent.sweep import find
+
+        if not find(f"{home.instance}:"):
             return None
         line = connect_or_start(home)
     with line:

@@ -289,10 +289,15 @@ def _stop(line: Any, which: dict[str, str]) -> None:
 def _logs(line: Any, which: dict[str, str]) -> None:
     from maestro_cli.render.board import Board
 
-    answer = line.call("team.logs", **which)
+    events: list[dict[str, Any]] = []
+    more = True
+    while more:
+        answer = line.call("team.logs", **which, after=events[-1]["n"] if events else 0)
+        events += answer["events"]
+        which, more = {"team": answer["team"]}, answer["more"]
     board = Board({})
-    text = "\n".join(each for event in answer["events"] for each in board.take(event))
-    out.emit("team", "logs", "ok", text, **answer)
+    text = "\n".join(each for event in events for each in board.take(event))
+    out.emit("team", "logs", "ok", text, team=answer["team"], events=events)
 
 
 def _watch(line: Any, which: dict[str, str]) -> None:

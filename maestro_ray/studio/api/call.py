@@ -45,7 +45,7 @@ class Page:
     limit: int
     after: str
 
-    def of(self, query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+    def of(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
         """The query for this page and one row more, which tells whether there is another."""
         return query.where(table.c.id > self.after).order_by(table.c.id).limit(self.limit + 1)
 
@@ -101,7 +101,7 @@ class Call:
 
         return await self.studio.change(once)
 
-    async def rows(self, query: sa.Select[Any], table: sa.Table) -> Listing:
+    async def rows(self, query: sa.Select[Any], table: sa.FromClause) -> Listing:
         """A page of a table's rows, of those projects only that the caller may see."""
         limit = self.number("limit", USUAL_PAGE)
         if not 1 <= limit <= LONGEST_PAGE:
@@ -110,7 +110,7 @@ class Call:
         found = await self.read(lambda tx: tx.all(page.of(self._visible(query, table), table)))
         return Listing(found[:limit], str(found[limit - 1]["id"]) if len(found) > limit else "")
 
-    def _visible(self, query: sa.Select[Any], table: sa.Table) -> sa.Select[Any]:
+    def _visible(self, query: sa.Select[Any], table: sa.FromClause) -> sa.Select[Any]:
         projects = self.caller.projects()
         if projects is None:
             return query
@@ -191,6 +191,8 @@ class Rest:
             self.action is Action.WORK
             and caller.role(project) is Role.MEMBER
             and isinstance(self.of, sa.Table)
+            # a task is nobody's session: who accepts one names the session, and that one is looked at
+            and self.of is not t.tasks
         ):
             await studio.store.read(own, caller, self.of, str(request.path_params["id"]))
         return project
@@ -264,7 +266,7 @@ def own(tx: Transaction, caller: Caller, table: sa.Table, identifier: str) -> No
         raise Forbidden("speak for somebody else's session")
 
 
-def _project_column(table: sa.Table) -> sa.ColumnElement[str]:
+def _project_column(table: sa.FromClause) -> sa.ColumnElement[str]:
     if "project_id" in table.c:
         return table.c.project_id
     through = sa.select(t.plans.c.project_id).where(t.plans.c.id == table.c.plan_id)

@@ -134,7 +134,8 @@ def _headers(call: Rest) -> list[Json]:
 
 def repeatable(call: Rest) -> bool:
     """Whether an `Idempotency-Key` counts: for changes that are written down, but those of the sign-in itself."""
-    return call.method != "GET" and call.action is not None and not call.listing and not call.soft
+    of_the_sign_in = call.listing and call.method == "POST"
+    return call.method != "GET" and call.action is not None and not of_the_sign_in and not call.soft
 
 
 def _parameter(place: str, name: str, schema: Json, about: str = "", *, required: bool = False) -> Json:

@@ -6,8 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from maestro_ray.errors import Conflict
 from maestro_ray.model.access import Action
-from maestro_ray.studio import bodies, sessions
+from maestro_ray.model.run import Purpose
+from maestro_ray.studio import analysis, bodies, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 
@@ -30,8 +32,35 @@ async def show(call: Call) -> Any:
     return await call.read(lambda tx: tx.get(t.projects, call.path("id")))
 
 
+async def analyse(call: Call) -> Any:
+    body: bodies.NewAnalysis = call.body
+    purpose = Purpose(body.purpose)
+    if purpose is Purpose.PLAN and not body.note.strip():
+        raise Conflict("a plan needs a note that says what it is for", "")
+    return await call.change(analysis.start, call.path("id"), purpose, body.note, body.role)
+
+
+async def knowledge(call: Call) -> Any:
+    await show(call)
+    query = sa.select(t.knowledge).where(t.knowledge.c.project_id == call.path("id"))
+    for name in ("kind", "path"):
+        if value := call.query(name):
+            query = query.where(t.knowledge.c[name] == value)
+    return await call.rows(query, t.knowledge)
+
+
 ROUTES = [
     Rest("GET", "projects", find, Action.READ, listing=True, query=("key",), paged=True),
     Rest("POST", "projects", create, Action.MANAGE, body=bodies.NewProject, status=201),
     Rest("GET", "projects/{id}", show, Action.READ, t.projects),
+    Rest("POST", "projects/{id}/analysis", analyse, Action.PLAN, t.projects, bodies.NewAnalysis, status=201),
+    Rest(
+        "GET",
+        "projects/{id}/knowledge",
+        knowledge,
+        Action.READ,
+        t.projects,
+        query=("kind", "path"),
+        paged=True,
+    ),
 ]

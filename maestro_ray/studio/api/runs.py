@@ -6,7 +6,8 @@ from typing import Any
 
 from maestro_ray.errors import Conflict
 from maestro_ray.model.access import Action
-from maestro_ray.studio import bodies, channels, reports
+from maestro_ray.model.plan_file import from_json
+from maestro_ray.studio import bodies, channels, proposals, reports, subtasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.store import Transaction
@@ -14,20 +15,21 @@ from maestro_ray.studio.store import Transaction
 
 async def complete(call: Call) -> None:
     """Report that a run succeeded."""
-    await call.change(reports.complete, call.path("id"), call.body.epoch, call.body.result)
+    body: bodies.Complete = call.body
+    await call.change(reports.complete, call.path("id"), body.epoch, body.result, body.spent)
 
 
 async def fail(call: Call) -> None:
     """Report that a run failed."""
     body: bodies.Fail = call.body
-    await call.change(
-        reports.fail, call.path("id"), body.epoch, body.reason, retryable=body.retryable, hold=body.hold
-    )
+    how: dict[str, Any] = {"retryable": body.retryable, "hold": body.hold, "spent": body.spent}
+    await call.change(reports.fail, call.path("id"), body.epoch, body.reason, **how)
 
 
 async def pause(call: Call) -> None:
     """Report that a run waits."""
-    await call.change(reports.pause, call.path("id"), call.body.epoch, call.body.resume_at)
+    body: bodies.Pause = call.body
+    await call.change(reports.pause, call.path("id"), body.epoch, body.resume_at, body.pool, body.spent)
 
 
 async def resume(call: Call) -> None:
@@ -38,6 +40,21 @@ async def resume(call: Call) -> None:
 async def interrupt(call: Call) -> None:
     """Report that a run was cut; it is queued again."""
     await call.change(reports.interrupt, call.path("id"), call.body.epoch)
+
+
+async def subtask(call: Call) -> Any:
+    """Add a part to the run's task."""
+    body: bodies.NewSubtask = call.body
+    values = body.model_dump(exclude={"epoch", "after_parent"}, exclude_none=True)
+    return await call.change(
+        subtasks.add, call.path("id"), body.epoch, values, after_parent=body.after_parent
+    )
+
+
+async def propose_plan(call: Call) -> Any:
+    """Propose a plan for an operator to decide on."""
+    draft = from_json(call.body.draft)
+    return await call.change(proposals.propose, call.path("id"), call.body.epoch, draft)
 
 
 async def chunk(call: Call) -> None:
@@ -80,4 +97,8 @@ ROUTES = [
     Rest("POST", "cli-runs/{id}/pause", pause, Action.WORK, t.runs, bodies.Pause),
     Rest("POST", "cli-runs/{id}/resume", resume, Action.WORK, t.runs, bodies.Epoch),
     Rest("POST", "cli-runs/{id}/interrupt", interrupt, Action.WORK, t.runs, bodies.Epoch),
+    Rest("POST", "cli-runs/{id}/subtask", subtask, Action.WORK, t.runs, bodies.NewSubtask, status=201),
+    Rest(
+        "POST", "cli-runs/{id}/plan-proposal", propose_plan, Action.WORK, t.runs, bodies.Proposal, status=201
+    ),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import bodies, reports, sessions
+from maestro_ray.studio import bodies, delegation, reports, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 
@@ -43,6 +43,13 @@ async def allocate(call: Call) -> Any:
     )
 
 
+async def delegate(call: Call) -> Any:
+    body: bodies.Delegate = call.body
+    return await call.change(
+        delegation.delegate, call.path("id"), body.to, run_id=body.run_id, task_id=body.task_id
+    )
+
+
 async def spawn_queue(call: Call) -> Any:
     """Runs handed to the lead's team and not over."""
     return await call.read(sessions.spawn_queue, call.path("id"))
@@ -60,4 +67,5 @@ ROUTES = [
     Rest("POST", "agent-sessions/{id}/team", allocate, Action.LEAD, t.sessions, bodies.NewTeam, status=201),
     Rest("GET", "agent-sessions/{id}/spawn-queue", spawn_queue, Action.WORK, t.sessions),
     Rest("POST", "agent-sessions/{id}/run", claim, Action.WORK, t.sessions, bodies.Claim),
+    Rest("POST", "agent-sessions/{id}/delegate", delegate, Action.LEAD, t.sessions, bodies.Delegate),
 ]

@@ -7,6 +7,7 @@ from starlette.routing import Route, WebSocketRoute
 from maestro_ray.studio.api import (
     auth,
     decisions,
+    me,
     plans,
     projects,
     runs,
@@ -14,6 +15,7 @@ from maestro_ray.studio.api import (
     steering,
     tasks,
     teams,
+    usage,
     wire,
 )
 from maestro_ray.studio.api.call import Rest
@@ -21,7 +23,7 @@ from maestro_ray.studio.socket import serve_socket
 
 CALLS: list[Rest] = [
     call
-    for noun in (auth, projects, sessions, teams, steering, runs, plans, tasks, decisions)
+    for noun in (auth, me, projects, sessions, teams, steering, runs, plans, tasks, decisions, usage)
     for call in noun.ROUTES
 ]
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
 from maestro_ray.model.task import Aborted, CompletedByClient, Paused, Resumed
-from maestro_ray.studio import bodies, loop
+from maestro_ray.studio import blockers, bodies, loop, tasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.store import Row, Transaction
@@ -26,6 +26,27 @@ async def find(call: Call) -> Any:
 async def show(call: Call) -> Any:
     """One task."""
     return await call.read(lambda tx: tx.get(t.tasks, call.path("id")))
+
+
+async def edit(call: Call) -> Any:
+    """Change a task that is still a draft."""
+    changes = call.body.model_dump(exclude_unset=True)
+
+    def write(tx: Transaction) -> Row:
+        call.unchanged(tx.get(t.tasks, call.path("id")))
+        return tasks.edit(tx, call.path("id"), changes)
+
+    return await call.change(write)
+
+
+async def accept(call: Call) -> Any:
+    """Accept a task for a session."""
+    return await call.change(tasks.accept, call.path("id"), call.caller, call.body.session_id)
+
+
+async def list_blockers(call: Call) -> Any:
+    """Why a task does not go on."""
+    return await call.read(blockers.blockers, call.path("id"))
 
 
 async def abort(call: Call) -> None:
@@ -82,6 +103,9 @@ async def list_verdicts(call: Call) -> Any:
 ROUTES = [
     Rest("GET", "tasks", find, Action.READ, listing=True, query=("plan_id", "status"), paged=True),
     Rest("GET", "tasks/{id}", show, Action.READ, t.tasks, tagged=True),
+    Rest("PATCH", "tasks/{id}", edit, Action.PLAN, t.tasks, bodies.TaskChange, tagged=True, guarded=True),
+    Rest("POST", "tasks/{id}/accept", accept, Action.WORK, t.tasks, bodies.Accept),
+    Rest("GET", "tasks/{id}/blockers", list_blockers, Action.READ, t.tasks),
     Rest("POST", "tasks/{id}/abort", abort, Action.PLAN, t.tasks),
     Rest("POST", "tasks/{id}/pause", pause, Action.PLAN, t.tasks),
     Rest("POST", "tasks/{id}/resume", resume, Action.PLAN, t.tasks),

@@ -41,7 +41,7 @@ async def end(call: Call) -> None:
 async def add_worker(call: Call) -> Any:
     """Add a worker to a team."""
     worker, lease = call.body.model_dump(), call.studio.config.session_lease
-    return await call.change(sessions.add_worker, call.path("id"), worker, lease=lease)
+    return await call.change(sessions.add_worker, call.path("id"), worker, call.caller.user, lease=lease)
 
 
 async def mirror(call: Call) -> None:

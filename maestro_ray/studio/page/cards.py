@@ -12,11 +12,7 @@ from maestro_ray.studio import schema as t
 from maestro_ray.studio.page.view import Ask
 from maestro_ray.studio.store import Row, Transaction
 
-# a word of the card -> what its button says, for a task and for a plan
-ANSWERS: Mapping[str, tuple[str, str]] = {
-    "retry": ("Try again", "Try again"),
-    "abort": ("Cancel the task", "Cancel the plan"),
-}
+LABELS: Mapping[str, str] = {"retry": "Try again", "approve": "Approve", "reject": "Reject"}
 
 
 def cards(tx: Transaction, ask: Ask, *which: sa.ColumnElement[bool]) -> list[Row]:
@@ -54,5 +50,6 @@ def _shown(row: Row, ask: Ask) -> Row:
 
 
 def _label(row: Row, word: str) -> str:
-    of_task, of_plan = ANSWERS.get(word, (word, word))
-    return of_task if row["task_id"] else of_plan
+    if word == "abort":
+        return "Cancel the task" if row["task_id"] else "Cancel the plan" if row["plan_id"] else "Give up"
+    return LABELS.get(word, word)

@@ -7,6 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from maestro_ray.model.run import Purpose
+from maestro_ray.studio import runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.page import frame
 from maestro_ray.studio.page.view import Ask, Part, View
@@ -21,9 +23,14 @@ def _frame(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 
 
 def _found(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
-    """`found`: what analyses of the repository say, by kind."""
+    """`found`: what analyses of the repository say, by kind; `under_way`: whether one runs or waits."""
     query = sa.select(t.knowledge).where(t.knowledge.c.project_id == ask.project)
-    return {"found": tx.all(query.order_by(t.knowledge.c.kind, t.knowledge.c.id).limit(MOST))}
+    analyses = (t.runs.c.project_id == ask.project, t.runs.c.purpose == Purpose.REPO_ANALYSIS)
+    under_way = bool(runs.live(tx, *analyses))
+    return {
+        "found": tx.all(query.order_by(t.knowledge.c.kind, t.knowledge.c.id).limit(MOST)),
+        "under_way": under_way,
+    }
 
 
 def _lessons(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
@@ -57,7 +64,7 @@ VIEW = View(
     "/projects/{id}/knowledge",
     _frame,
     {
-        "found": Part(_found, on=("context_file.",)),
+        "found": Part(_found, on=("run.updated",)),
         "lessons": Part(_lessons, on=("verdict.",)),
         "skills": Part(_skills, on=("session.",)),
     },

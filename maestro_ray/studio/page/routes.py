@@ -45,6 +45,7 @@ def _forms() -> list[Form]:
 
 
 POSTED = (
+    "projects/{id}/analysis",
     "plans/{id}/{word}",
     "tasks/{id}/pause",
     "tasks/{id}/resume",

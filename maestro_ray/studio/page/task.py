@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from maestro_ray.studio import blockers
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.page import frame
 from maestro_ray.studio.page.plan import moves
@@ -25,8 +26,10 @@ def _frame(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 def _facts(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
     task = tx.get(t.tasks, ask.id)
     needed = sa.select(t.tasks).where(t.tasks.c.id.in_(task["depends_on_task_ids"]))
+    held_up = [each["text"] for each in blockers.blockers(tx, ask.id)]
     return {
         "task": task,
+        "held_up": held_up,
         "needs": tx.all(needed.order_by(t.tasks.c.position)),
         "moves": moves(task["status"]),
     }

@@ -12,7 +12,8 @@ async def test_what_is_known_of_a_project(rest: Rest, surfer: Surfer, studio: St
     project = await rest.project()
     await surfer.open(f"/projects/{project}/knowledge")
     assert (
-        "The repository has not been analysed. Sent back by reviewers Nothing was sent back." in surfer.text()
+        "The repository has not been analysed. Analyse Sent back by reviewers Nothing was sent back."
+        in surfer.text()
     )
     team = await PretendTeam.join(
         rest, project, skills={"dev-1": {"python": 5}, "dev-2": {"python": 2, "css": 4}}
@@ -47,3 +48,11 @@ async def test_what_is_known_of_a_project(rest: Rest, surfer: Surfer, studio: St
     await surfer.open(f"/projects/{other}/knowledge")
     assert "Errors are raised" not in surfer.text()
     assert "REJECTED" not in surfer.text()
+
+
+async def test_an_analysis_is_asked_for_on_the_page(rest: Rest, surfer: Surfer) -> None:
+    project = await rest.project()
+    await surfer.open(f"/projects/{project}/knowledge")
+    await surfer.submit(f"/do/projects/{project}/analysis")
+    assert "An analysis is under way" in surfer.text()
+    assert not [form for form in surfer.forms() if form.endswith("/analysis")]

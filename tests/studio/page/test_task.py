@@ -30,6 +30,7 @@ async def test_a_task_with_its_verdicts_runs_and_comments(rest: Rest, surfer: Su
     await surfer.open(f"/tasks/{two}")
     assert "after One awaiting review" in surfer.text()
     assert "test make two" in surfer.text()
+    assert (await rest.get(f"tasks/{two}/blockers"))[0]["text"] in surfer.text()
 
 
 async def test_a_comment_is_written_on_the_page(rest: Rest, surfer: Surfer) -> None:

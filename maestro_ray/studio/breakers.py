@@ -1,0 +1,26 @@
+"""Breakers: while the rate limit of a credential pool holds, no session that uses it is given work."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.store import Transaction
+
+
+def trip(tx: Transaction, user_id: str, pool: str, until: float) -> None:
+    """Let the sessions of this user with this pool rest, never shorter than was said before.
+
+    A pool is its owner's name for their credentials: that of somebody else is another, whatever it is called.
+    """
+    where = sa.and_(t.breakers.c.user_id == user_id, t.breakers.c.pool == pool)
+    known = tx.first(sa.select(t.breakers).where(where))
+    if known is None:
+        tx.insert(t.breakers, user_id=user_id, pool=pool, until=until)
+    elif known["until"] < until:
+        tx.execute(t.breakers.update().where(where).values(until=until))
+
+
+def over(tx: Transaction) -> sa.ColumnElement[bool]:
+    """Those whose time has come."""
+    return t.breakers.c.until <= tx.now
