@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlsplit
 
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
@@ -62,6 +63,7 @@ class Config:
     bot: str = "maestro"
     pool: int = 6
     studio_port: int = 0
+    studio_database: str = field(default="", repr=False)
     studio_log: str = "warning"
     attempts: int = 3
     revision_cap: int = 3
@@ -127,6 +129,20 @@ def _port(table: Table, key: str) -> int:
     return value
 
 
+def _database(table: Table, key: str) -> str:
+    """The address of a PostgreSQL database. It may hold a password, so that no mistake shows it."""
+    value = table.text(key)
+    try:
+        address = urlsplit(value)
+        sound = address.scheme in ("postgresql", "postgres") and (address.port or True)
+    except ValueError:
+        sound = False
+    if value and not sound:
+        form = "postgresql://USER:PASSWORD@HOST:PORT/NAME, with special characters of the password as %XX"
+        raise table.mistake(f"{key!r} is an address of the form {form}", key)
+    return value.replace("postgres://", "postgresql://", 1) if value.startswith("postgres://") else value
+
+
 def _level(table: Table, key: str) -> str:
     value = table.text(key)
     if value not in LEVELS:
@@ -149,7 +165,11 @@ def _names(table: Table, key: str) -> tuple[str, ...]:
 KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "bot": {"name": ("bot", _bot)},
     "ray": {"pool": ("pool", _pool)},
-    "studio": {"port": ("studio_port", _port), "log": ("studio_log", _level)},
+    "studio": {
+        "port": ("studio_port", _port),
+        "database": ("studio_database", _database),
+        "log": ("studio_log", _level),
+    },
     "team": {
         "attempts": ("attempts", _attempts),
         "revision_cap": ("revision_cap", _whole),

@@ -10,6 +10,8 @@ MaestroError
 │   ├── OutputFailed                 what they want to read cannot be written
 │   ├── BadRemote                    an address of `origin` that names no project
 │   ├── BranchInUse, RefMoved        somebody else works on a branch; nothing was changed
+│   ├── DatabaseTooNew, NotStudios   a database this version does not know
+│   ├── DatabaseInUse                a running Studio has it
 │   ├── NotFound                     a team, plan, task, decision that does not exist
 │   │   └── NoTeam
 │   ├── Forbidden                    one's role does not allow it
@@ -22,15 +24,17 @@ MaestroError
 │   └── AgentFailed
 ├── PeerError                    the other end of a wire
 │   ├── StudioUnavailable, StudioRefused, BadFrame
+│   ├── DatabaseUnavailable          a PostgreSQL server
 │   └── StaleEpoch                   a report from a run that has been handed to somebody else
 ├── Reported                  another process said so (kind, message, hint and exit code travel with it)
 └── Fault                        ours
-    ├── DaemonUnavailable, DaemonRunning, RayMissing, StartFailed, PortTaken
+    ├── DaemonUnavailable, DaemonRunning, RayMissing, ExtraMissing, StartFailed, PortTaken
     │   └── DaemonStopping           somebody asked it to stop
     ├── IllegalEvent                 a state machine has no such arrow
     ├── Unauthenticated
     ├── KeyringFailed                the system's keyring
     ├── JournalBroken
+    ├── MigrationFailed              the database is as it was
     └── InternalError                a mistake of maestro's own
 
 Arguments are positional and the text is made in `__str__`, so every error survives pickling across actors.
@@ -202,6 +206,26 @@ class RefMoved(UserError):
         return f"{ref} is {actual or 'missing'}, expected {expected or 'no such ref'}; it was not changed"
 
 
+class DatabaseTooNew(UserError):
+    """`DatabaseTooNew(place, schema, newest)`: a later maestro made it; nothing was touched."""
+
+    template = "the database {0} has schema {1}, made by a newer maestro; this one knows schemas up to {2}"
+    hint_template = "install that version again, or restore an older copy: maestro studio restore FILE"
+
+
+class NotStudios(UserError):
+    """`NotStudios(place, reason)`: something else than a database of Studio; nothing was touched."""
+
+    template = "{0} is not a database of Studio: {1}"
+
+
+class DatabaseInUse(UserError):
+    """`DatabaseInUse(path, pid)`: nothing was touched."""
+
+    template = "the database {0} is in use by a running Studio (pid {1})"
+    hint_template = "stop it with `maestro daemon stop`, and try again"
+
+
 class NotWritable(UserError):
     """`NotWritable(path, reason)`."""
 
@@ -298,6 +322,13 @@ class StudioRefused(PeerError):
     template = "Studio refused ({0} {1}): {2}"
 
 
+class DatabaseUnavailable(PeerError):
+    """`DatabaseUnavailable(place, reason)`; the place without its password."""
+
+    template = "the database {0} cannot be reached: {1}"
+    hint_template = "see [studio] database in config.toml"
+
+
 class BadFrame(PeerError):
     """`BadFrame(reason)`: bytes that are not what the protocol allows."""
 
@@ -346,6 +377,13 @@ class RayMissing(Fault):
     hint_template = "install it beside maestro with: python -m pip install 'ray==2.60.0'"
 
 
+class ExtraMissing(Fault):
+    """`ExtraMissing(what, extra)`: an optional part of the installation."""
+
+    template = "{0} needs a library that is not installed"
+    hint_template = "install it beside maestro with: python -m pip install 'maestro-ray[{1}]'"
+
+
 class StartFailed(Fault):
     """`StartFailed(what, reason)`."""
 
@@ -390,6 +428,12 @@ class JournalBroken(Fault):
     """`JournalBroken(path, reason)`."""
 
     template = "journal {0} cannot be used: {1}"
+
+
+class MigrationFailed(Fault):
+    """`MigrationFailed(place, schema, reason)`: the database is as it was."""
+
+    template = "the database {0} cannot be brought to schema {1}: {2}; it is as it was"
 
 
 class InternalError(Fault):

@@ -71,6 +71,10 @@ class Home:
         return self.root / "studio"
 
     @property
+    def studio_database(self) -> Path:
+        return self.studio / "studio.db"
+
+    @property
     def identities(self) -> Path:
         return self.root / "identities"
 

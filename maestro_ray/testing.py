@@ -30,9 +30,7 @@ from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.studio.app import create_app
-from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.socket import LARGEST_MESSAGE, Hub
-from maestro_ray.studio.store import Store
 from maestro_ray.studio.studio import Studio
 
 log = logging.getLogger(__name__)
@@ -237,15 +235,9 @@ class LocalStudio:
 
     async def start(self) -> None:
         """Returns when it answers."""
-        self.hub = Hub("", "")
-        store = await Store.open(self.home.studio / "studio.db", self._clock, self.hub.publish)
-        self.hub.key = await store.write(identity.setting, "app_key", 10)
-        self.hub.secret = await store.write(identity.setting, "app_secret")
-        secret = await store.write(identity.setting, "jwt_secret")
-        self.app = create_app(
-            Studio(store, self.hub, self._config, self._clock, Doorkeeper(store, secret, self._clock))
-        )
-        self.store = store
+        studio = await Studio.open(self.home.studio_database, self._config, self._clock)
+        self.hub, self.store = studio.hub, studio.store
+        self.app = create_app(studio)
         self._server = _Server(
             uvicorn.Config(
                 self.app,

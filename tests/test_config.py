@@ -8,6 +8,11 @@ from maestro_ray.config import KEYS, OF_THE_HOME, Config, ProviderTable, RoleTab
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 
+DATABASE = (
+    "'database' is an address of the form postgresql://USER:PASSWORD@HOST:PORT/NAME,"
+    " with special characters of the password as %XX"
+)
+
 
 @pytest.fixture
 def home(tmp_path):
@@ -74,11 +79,27 @@ def test_what_is_about_the_machine_is_not_for_a_repository(home, name):
 
 
 def test_every_key_can_be_set(home):
-    values = {"name": '"ada"', "port": "4711", "log": '"info"', "ping": "2", "session": "100", "env": '["X"]'}
+    values = {
+        "name": '"ada"',
+        "port": "4711",
+        "database": '"postgresql://db/maestro"',
+        "log": '"info"',
+        "ping": "2",
+        "session": "100",
+        "env": '["X"]',
+    }
     for table, keys in KEYS.items():
         for key, (field, _) in keys.items():
             config = load(home, f"[{table}]\n{key} = {values.get(key, 7)}\n")
             assert getattr(config, field) != getattr(Config(), field), f"{table}.{key}"
+
+
+def test_a_database_is_of_the_home_and_its_password_is_not_shown(home):
+    config = load(home, '[studio]\ndatabase = "postgres://ada:hunter2@db/x?host=/run/pg"\n')
+    assert config.studio_database == "postgresql://ada:hunter2@db/x?host=/run/pg"
+    assert "hunter2" not in repr(config)
+    with pytest.raises(ConfigError, match=r"belongs in the config\.toml of the state directory"):
+        load(home, "", '[studio]\ndatabase = "postgresql://ada:hunter2@db/x"\n')
 
 
 def test_roles_make_worker_roles(home):
@@ -119,6 +140,10 @@ def test_roles_make_worker_roles(home):
          "'session_heartbeat' (1e+09 s) must be less than 'session' (90 s)"),
         ('[bot]\nname = " "\n', 2, 1, "'name' must be a name"),
         ('[providers.x]\nverdict = "maybe"\n', 2, 1, 'verdict is "line" or "exit-code"'),
+        ('[studio]\ndatabase = "mysql://ada:hunter2@h/x"\n', 2, 1, DATABASE),
+        ('[studio]\ndatabase = "postgresql://ada:hunter2@h:port/x"\n', 2, 1, DATABASE),
+        ('[studio]\ndatabase = "postgresql://ada:hunter2@[h/x"\n', 2, 1, DATABASE),
+        ('[studio]\ndatabase = "/home/ada/studio.db"\n', 2, 1, DATABASE),
         ("a = \n", 1, 5, "Invalid value"),
     ],
 )  # fmt: skip

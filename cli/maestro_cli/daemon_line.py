@@ -85,10 +85,12 @@ def _start(home: Home) -> None:
     os.close(writing)
     with os.fdopen(reading, "rb") as ready:
         line = ready.readline()
+    answer = json.loads(line) if line else {}
+    if not answer or "error_kind" in answer:
+        process.wait()  # it has said its last words, and ends
     process.returncode = 0  # it outlives this program on purpose; nobody waits for it here
-    if not line:
+    if not answer:
         raise StartFailed("the daemon", f"see {home.logs / 'daemon.out'}")
-    answer = json.loads(line)
     if answer.get("error_kind", "daemon_running") != "daemon_running":
         raise Reported(
             answer["error_kind"],

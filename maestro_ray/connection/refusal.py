@@ -19,6 +19,6 @@ def refusal(status: int, text: str, path: str) -> MaestroError:
     if status == 401:
         told = detail.removeprefix(Unauthenticated.template.format(""))
         return Unauthenticated(told or "Studio does not accept the token")
-    if status == 429 or (status >= 500 and not code):
+    if status in (429, 503) or (status >= 500 and not code):
         return StudioUnavailable(path, f"HTTP {status}")
     return StudioRefused(status, code or "http_error", detail)

@@ -55,13 +55,18 @@ class Supervisor:
         return {name: text for name, text in told.items() if text}
 
     async def ensure(self, progress: Progress) -> None:
-        """Studio, Ray and Connections are up. Raises the error of what would not start."""
-        ends = await asyncio.gather(
-            self._ray.ensure(progress), self._studio.ensure(progress), return_exceptions=True
-        )
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
+        """Studio, Ray and Connections are up. Raises the error of what would not start.
+
+        Connections waits for Studio, so a Studio that does not start is said at once and not when Ray gives up.
+        """
+        ray = asyncio.ensure_future(self._ray.ensure(progress))
+        try:
+            await self._studio.ensure(progress)
+        except Exception:
+            await self._ray.give_up()
+            await asyncio.gather(ray, return_exceptions=True)
+            raise
+        await ray
 
     async def ensure_studio(self, progress: Progress) -> Mapping[str, Any]:
         """Studio answers and this home is signed in; where it is."""

@@ -84,6 +84,17 @@ class Watched(Generic[T]):
                 raise DaemonUnavailable("it is being stopped") from None
             raise
 
+    async def give_up(self) -> None:
+        """End a start that goes on, for something else it needs will not come; what runs stays."""
+        if self.running is None:
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        async with self._lock:
+            if self.running is None:
+                await self._program.end(None)
+
     def close(self) -> None:
         """Start nothing any more."""
         self._closed = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -20,9 +21,9 @@ from maestro_ray.errors import MaestroError, PortTaken
 from maestro_ray.home import Home
 from maestro_ray.studio import identity, logs
 from maestro_ray.studio.app import create_app
-from maestro_ray.studio.doorkeeper import Doorkeeper
-from maestro_ray.studio.socket import LARGEST_MESSAGE, Hub
-from maestro_ray.studio.store import Store
+from maestro_ray.studio.claim import claim
+from maestro_ray.studio.database import Place
+from maestro_ray.studio.socket import LARGEST_MESSAGE
 from maestro_ray.studio.studio import Studio
 
 # how long a port that must be had again may be in use, in seconds
@@ -48,21 +49,22 @@ def main() -> None:
 
 
 async def serve(home: Home, config: Config, ready: int, stay: bool) -> None:
+    """Answer until a signal. A database of this home's own has one Studio; one on a server may have several."""
+    place: Place = config.studio_database or home.studio_database
+    with claim(place) if isinstance(place, Path) else contextlib.nullcontext():
+        await _serve(home, config, place, ready, stay)
+
+
+async def _serve(home: Home, config: Config, place: Place, ready: int, stay: bool) -> None:
     """Bind first, so that a port in use is known before anything is opened."""
     listener = bind(home, config.studio_port, stay)
-    hub = Hub("", "")
-    clock = SystemClock()
-    store = await Store.open(home.studio / "studio.db", clock, hub.publish)
-    hub.key = await store.write(identity.setting, "app_key", 10)
-    hub.secret = await store.write(identity.setting, "app_secret")
-    jwt_secret = await store.write(identity.setting, "jwt_secret")
-    _write_private(home.run / "invite", await store.write(identity.invite))
-    _write_private(home.run / "metrics.token", identity.scrape_token(jwt_secret))
-    app = create_app(Studio(store, hub, config, clock, Doorkeeper(store, jwt_secret, clock)))
+    studio = await Studio.open(place, config, SystemClock())
+    _write_private(home.run / "invite", await studio.store.write(identity.invite))
+    _write_private(home.run / "metrics.token", identity.scrape_token(studio.door.secret))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, log_config=None, access_log=False, ws="websockets-sansio", ws_max_size=LARGEST_MESSAGE,
-            server_header=False, timeout_graceful_shutdown=2,
+            create_app(studio), log_config=None, access_log=False, ws="websockets-sansio",
+            ws_max_size=LARGEST_MESSAGE, server_header=False, timeout_graceful_shutdown=2,
         )
     )  # fmt: skip
     serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -72,8 +74,8 @@ async def serve(home: Home, config: Config, ready: int, stay: bool) -> None:
     url = f"http://127.0.0.1:{port}"
     info = {
         "url": url,
-        "ws_url": f"ws://127.0.0.1:{port}/app/{hub.key}?protocol=7&client=maestro&version={__version__}",
-        "key": hub.key,
+        "ws_url": f"ws://127.0.0.1:{port}/app/{studio.hub.key}?protocol=7&client=maestro&version={__version__}",
+        "key": studio.hub.key,
         "auth_endpoint": f"{url}/broadcasting/auth",
         "version": __version__,
         "pid": os.getpid(),

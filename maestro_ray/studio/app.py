@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -13,7 +14,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
 
 from maestro_ray.studio.api import table as api
-from maestro_ray.studio.api.problem import own_fault
+from maestro_ray.studio.api.problem import database_away, own_fault
 from maestro_ray.studio.housekeeping import keep_house
 from maestro_ray.studio.leases import watch_leases
 from maestro_ray.studio.observed import Observed
@@ -29,7 +30,11 @@ def create_app(studio: Studio) -> Starlette:
     app = Starlette(
         routes=paths,
         lifespan=_lifespan,
-        exception_handlers={HTTPException: no_page, Exception: own_fault},
+        exception_handlers={
+            HTTPException: no_page,
+            sa.exc.OperationalError: database_away,
+            Exception: own_fault,
+        },
         middleware=[
             Middleware(Observed, metrics=studio.metrics, routes=known),
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"]),

@@ -9,7 +9,10 @@ RUNS = 500
 
 
 class Chunks:
-    """The last 64 KiB of each of the runs that spoke last. Soft: a restart of Studio forgets it."""
+    """The last 64 KiB of each of the runs that spoke last. Soft: a restart of Studio forgets it.
+
+    It is made of the events this Studio tells, whichever Studio on the same database the agent spoke to.
+    """
 
     def __init__(self) -> None:
         self._tails: OrderedDict[str, str] = OrderedDict()

@@ -24,7 +24,7 @@ def _number(name: str, default: int = 0) -> sa.Column[int]:
 
 
 def _count(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=False, default=0, server_default="0")
+    return sa.Column(name, sa.BigInteger, nullable=False, default=0)
 
 
 def _time(name: str, *, nullable: bool = True) -> sa.Column[float]:
@@ -38,7 +38,7 @@ users = sa.Table(
     metadata,
     _id(),
     _text("name"),
-    sa.Column("skills", sa.JSON, nullable=False, default=dict, server_default="{}"),
+    sa.Column("skills", sa.JSON, nullable=False, default=dict),
     _time("created_at"),
 )
 
@@ -240,7 +240,7 @@ runs = sa.Table(
     _number("emitted"),
     _count("input_tokens"),
     _count("output_tokens"),
-    sa.Column("cost_usd", sa.Float, nullable=False, default=0.0, server_default="0"),
+    sa.Column("cost_usd", sa.Float, nullable=False, default=0.0),
     _time("resume_at"),
     _time("created_at"),
     _time("dispatched_at"),
@@ -316,7 +316,7 @@ messages = sa.Table(
     "messages",
     metadata,
     sa.Column("team_id", sa.String(36), sa.ForeignKey("teams.id"), primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
     _text("sender"),
     _text("kind"),
     sa.Column("body", sa.JSON, nullable=False),
@@ -359,4 +359,24 @@ audit = sa.Table(
     _time("created_at"),
     sa.Index("audit_project", "project_id", "id"),
     comment="what people asked Studio to do",
+)
+
+numbers = sa.Table(
+    "numbers",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    comment="the last number given on each channel; of the channel without a name, the last position in events",
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(36), nullable=False),
+    _text("channel"),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    _text("method"),
+    sa.Column("params", sa.JSON, nullable=False),
+    comment="what was published last, for the other Studios on this database",
 )

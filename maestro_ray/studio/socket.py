@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -58,17 +58,28 @@ class Hub:
         self._connections: set[Connection] = set()
         self._rooms: Rooms[Connection] = Rooms()
         self._numbers: dict[str, int] = {}
+        self._before = 0
 
-    def publish(self, channel: str, method: str, params: dict[str, Any]) -> None:
-        """Send a JSON-RPC notification to the subscribers of a channel. Never waits for any of them."""
+    def publish(
+        self, channel: str, method: str, params: dict[str, Any], identifier: str = "", number: int = 0, /
+    ) -> None:
+        """Send a JSON-RPC notification to the subscribers of a channel. Never waits for any of them.
+
+        An event that other processes send too brings its id and its number.
+        """
         self.watch(method, params)
-        number = self._numbers[channel] = self._numbers.get(channel, 0) + 1
-        notification = Notification(method, {"id": new_id(), "n": number, **params})
+        self._numbers[channel] = number = number or self.number(channel) + 1
+        notification = Notification(method, {"id": identifier or new_id(), "n": number, **params})
         self._send(channel_event(channel, method, encode(notification)))
 
     def number(self, channel: str) -> int:
-        """The last number given on a channel; 0 when none was."""
-        return self._numbers.get(channel, 0)
+        """The last number given on a channel; before the first one, the number that all begin after."""
+        return self._numbers.get(channel, self._before)
+
+    def renumber(self, numbers: Mapping[str, int], before: int = 0) -> None:
+        """Go on after these numbers. Events may have been missed, so every client is asked to come back and look."""
+        self._numbers, self._before = dict(numbers), before
+        self.hang_up("events were missed")
 
     def relay(self, sender: Connection, event: EventReceived) -> None:
         """Pass a client's own event on to the other subscribers."""
@@ -103,8 +114,12 @@ class Hub:
 
     async def close(self) -> None:
         """Ask every client to come back soon: the server stops."""
+        self.hang_up("the server is restarting")
+
+    def hang_up(self, reason: str) -> None:
+        """Ask every client to come back at once."""
         for connection in list(self._connections):
-            connection.hang_up(Code.RECONNECT, "the server is restarting")
+            connection.hang_up(Code.RECONNECT, reason)
 
     def _send(self, frame: Frame, but: Connection | None = None) -> None:
         assert frame.channel is not None

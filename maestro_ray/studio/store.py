@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import sqlalchemy as sa
 
 from maestro_ray.clock import Clock
-from maestro_ray.errors import JournalBroken, NotFound
+from maestro_ray.errors import DatabaseUnavailable, JournalBroken, MaestroError, NotFound
 from maestro_ray.ids import new_id
-from maestro_ray.studio.schema import metadata
+from maestro_ray.studio import database, upgrade
+from maestro_ray.studio.database import Place
+from maestro_ray.studio.feed import Feed, Publish, Renumber
+from maestro_ray.studio.feed import write as write_events
 
 Row = Mapping[str, Any]
-Publish = Callable[[str, str, dict[str, Any]], None]
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -86,28 +89,43 @@ class Store:
 
     def __init__(self, engine: sa.Engine, clock: Clock, publish: Publish) -> None:
         self._engine = engine
+        self._readers = database.reading(engine)
         self._clock = clock
         self._publish = publish
         self._turn = asyncio.Lock()
         self._writing: set[asyncio.Task[Any]] = set()
+        self._threads = ThreadPoolExecutor(thread_name_prefix="studio-database")
+        self.feed: Feed | None = None
 
     @classmethod
-    async def open(cls, path: Path, clock: Clock, publish: Publish) -> Self:
-        """Open or create the database file. Raises `JournalBroken` when it is none."""
-        # an address made of text would break at a `?` or `%` in the path
-        # its errors name no values: one of them may be a secret
-        engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), hide_parameters=True)
-        sa.event.listen(engine, "connect", _tune)
-        sa.event.listen(engine, "begin", _begin)
+    async def open(
+        cls, place: Place, clock: Clock, publish: Publish, renumber: Renumber = lambda _numbers: None
+    ) -> Self:
+        """Open or create the database in this file, or at this `postgresql://…` address, in the present schema.
+
+        Raises `JournalBroken` for a file that is no database, `DatabaseUnavailable` for a server that is away,
+        and what `upgrade.bring_up` raises.
+        """
+        engine = database.connect(place)
         try:
-            await asyncio.to_thread(metadata.create_all, engine)
-        except sa.exc.DBAPIError as error:
+            await asyncio.to_thread(upgrade.bring_up, engine, place)
+            store = cls(engine, clock, publish)
+            if engine.dialect.name == "postgresql":
+                store.feed = Feed(engine, store._threads, publish, renumber)
+                await store.feed.start()
+        except BaseException as error:
             engine.dispose()
-            raise JournalBroken(str(path), str(error.orig)) from error
-        return cls(engine, clock, publish)
+            if isinstance(error, sa.exc.DBAPIError):
+                raise _cannot_be_opened(place, error) from error
+            raise
+        return store
 
     async def close(self) -> None:
         await asyncio.gather(*self._writing, return_exceptions=True)
+        if self.feed is not None:
+            await self.feed.close()
+        # what a caller that was cancelled has left behind
+        await asyncio.to_thread(self._threads.shutdown)
         await asyncio.to_thread(self._engine.dispose)
 
     async def write(
@@ -123,44 +141,57 @@ class Store:
         return await asyncio.shield(task)
 
     async def _in_turn(self, work: Callable[[Transaction], T]) -> T:
-        def run() -> tuple[Transaction, T]:
+        def run() -> tuple[Transaction, T, list[dict[str, Any]]]:
             with self._engine.begin() as connection:
                 tx = Transaction(connection, self._clock.wall())
-                return tx, work(tx)
+                answer = work(tx)
+                return tx, answer, write_events(connection, tx.events) if self.feed else []
 
         async with self._turn:
-            tx, answer = await asyncio.to_thread(run)
-            for event in tx.events:
-                self._publish(*event)
+            tx, answer, written = await self._in_thread(run)
+            if self.feed is not None:
+                self.feed.tell(written)
+            else:
+                for event in tx.events:
+                    self._publish(*event)
             return answer
+
+    async def say(self, channel: str, method: str, **params: Any) -> None:
+        """Tell the subscribers of a channel something that goes with no change, and that a crash may lose."""
+        if self.feed is None:
+            self._publish(channel, method, params)
+        else:
+            await self.write(_say, channel, method, params)
 
     async def read(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run `work`, which only reads, beside any writer."""
+        """Run `work`, which only reads, beside any writer; it sees one state from beginning to end."""
 
         def run() -> T:
-            with self._engine.connect().execution_options(maestro_reads=True) as connection:
+            with self._readers.connect() as connection:
                 return work(Transaction(connection, self._clock.wall()), *args, **kwargs)
 
-        return await asyncio.to_thread(run)
+        return await self._in_thread(run)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _say(tx: Transaction, channel: str, method: str, params: dict[str, Any]) -> None:
+    # nobody waits for a disk
+    tx.execute(sa.text("SET LOCAL synchronous_commit TO off"))
+    tx.publish(channel, method, **params)
+
+
+def _cannot_be_opened(place: Place, error: sa.exc.DBAPIError) -> MaestroError:
+    reason = str(error.orig).strip()
+    if isinstance(place, Path):
+        return JournalBroken(str(place), reason)
+    return DatabaseUnavailable(database.shown(place), reason)
 
 
 @functools.cache
 def _by_id(table: sa.Table) -> sa.Select[Any]:
     """Half of all statements are this one; to put it together each time costs more than to run it."""
     return sa.select(table).where(table.c.id == sa.bindparam("identifier"))
-
-
-def _tune(connection: Any, _record: Any) -> None:
-    # the driver must not begin transactions by itself: `_begin` does, at once as a writer
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    reads = connection.get_execution_options().get("maestro_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import sqlalchemy as sa
 
 from maestro_ray.clock import Clock
 from maestro_ray.config import Config
-from maestro_ray.studio import dispatch
+from maestro_ray.studio import dispatch, identity
+from maestro_ray.studio import schema as t
 from maestro_ray.studio.chunks import Chunks
+from maestro_ray.studio.database import Place
 from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.health import Health
 from maestro_ray.studio.metrics import Metrics
@@ -18,6 +22,22 @@ from maestro_ray.studio.store import Store, Transaction
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# a channel has less than this many events in a second, and the sum stays exact in a browser's numbers until 2242
+NUMBERS_A_SECOND = 2**20
+
+
+def numbers_begin_after(tx: Transaction) -> int:
+    """Above every number an earlier process on this file can have given, also when an older copy was put back.
+
+    It is found once for each start: to write down each number would make every change of an SQLite file slower.
+    """
+    where = t.settings.c.name == "numbered_since"
+    row = tx.first(sa.select(t.settings).where(where))
+    since = max(int(tx.now), int(row["value"]) + 1 if row else 0)
+    tx.execute(t.settings.delete().where(where))
+    tx.insert(t.settings, name="numbered_since", value=str(since))
+    return since * NUMBERS_A_SECOND
 
 
 @dataclass
@@ -32,6 +52,24 @@ class Studio:
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = field(default_factory=Health)
     chunks: Chunks = field(default_factory=Chunks)
+
+    @classmethod
+    async def open(cls, place: Place, config: Config, clock: Clock, hub: Hub | None = None) -> Self:
+        """On this database, which is made or brought up to date. Raises what `Store.open` does."""
+        hub, chunks = hub or Hub("", ""), Chunks()
+
+        def hear(channel: str, method: str, params: dict[str, Any], *numbered: Any) -> None:
+            if method == "run.chunk":
+                chunks.add(params["run_id"], params["text"])
+            hub.publish(channel, method, params, *numbered)
+
+        store = await Store.open(place, clock, hear, hub.renumber)
+        hub.key = await store.write(identity.setting, "app_key", 10)
+        hub.secret = await store.write(identity.setting, "app_secret")
+        if store.feed is None:
+            hub.renumber({}, await store.write(numbers_begin_after))
+        door = Doorkeeper(store, await store.write(identity.setting, "jwt_secret"), clock)
+        return cls(store, hub, config, clock, door, chunks=chunks)
 
     async def change(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs

@@ -202,3 +202,19 @@ async def test_what_dies_while_it_is_stopped_stays_dead(program: Pretend) -> Non
     await eventually(lambda: program.parts == set())
     await watched.stop()
     assert program.starts == 1
+
+
+async def test_a_start_that_is_given_up_leaves_nothing_and_may_be_made_again(
+    program: Pretend, watched: Watched[int]
+) -> None:
+    program.gate.clear()
+    starting = asyncio.create_task(watched.ensure(quiet))
+    await eventually(lambda: program.parts)
+    await watched.give_up()
+    with pytest.raises(DaemonUnavailable):
+        await starting
+    assert program.parts == set()
+    program.gate.set()
+    assert await watched.ensure(quiet) == 2
+    await watched.give_up()
+    assert watched.running == 2

@@ -275,7 +275,7 @@ def test_every_metric_is_described_with_its_labels() -> None:
 
 
 def test_every_event_of_studio_is_described() -> None:
-    sent = re.compile(r'publish\((?:[^()]|\([^()]*\))*?"([a-z_]+\.[a-z_]+)"')
+    sent = re.compile(r'(?:publish|say)\((?:[^()]|\([^()]*\))*?"([a-z_]+\.[a-z_]+)"')
     sources = (SOURCES / "studio").rglob("*.py")
     known = {*inbox.EVENTS.values(), *(name for path in sources for name in sent.findall(path.read_text()))}
 

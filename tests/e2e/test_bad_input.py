@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 
 import pytest
 
@@ -128,3 +130,25 @@ def test_a_dry_run_says_what_it_would_do(shared):
     assert answer["workers"] == ["dev-1", "review-1"]
     assert answer["base"] == "main"
     assert answer["project"].startswith("local:")
+
+
+def test_a_port_in_use_is_said_at_once_and_leaves_nothing(tmp_path):
+    from e2e.machine import Machine
+
+    machine = Machine(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        machine.home.mkdir(mode=0o700)
+        (machine.home / "config.toml").write_text(f"[studio]\nport = {port}\n")
+        try:
+            began = time.monotonic()
+            done = machine.run("daemon", "start")
+            # Ray alone would give up after two minutes
+            assert time.monotonic() - began < 60
+            assert done.returncode == 1
+            assert f"port {port} on 127.0.0.1 is in use" in done.stderr
+        finally:
+            machine.close()
+    assert machine.processes() == []

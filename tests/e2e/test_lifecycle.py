@@ -211,6 +211,24 @@ def _socket_inodes(pid: int) -> set[str]:
 
 
 @pytest.mark.ray
+def test_a_daemon_that_is_killed_while_ray_boots_leaves_no_second_node(machine):
+    """The boot goes on by itself; the next daemon ends it and what it started, and has one node of its own."""
+
+    def node():
+        names = [Path(words.split()[0]).name for _, words in machine.processes()]
+        return sorted(name for name in names if name in ("gcs_server", "raylet"))
+
+    starting = machine.begin("daemon", "start")
+    machine.until(lambda: "raylet" in node())
+    os.kill(int((Home.find(machine.env).run / "daemon.lock").read_text()), signal.SIGKILL)
+    starting.communicate(timeout=60)
+    assert starting.returncode == 1
+
+    machine.json("daemon", "start")
+    assert node() == ["gcs_server", "raylet"]
+
+
+@pytest.mark.ray
 @pytest.mark.parametrize("victim", ["raylet", "gcs_server"])
 def test_ray_that_is_killed_comes_back_with_its_team(shared, victim):
     """The daemon sees the death, ends the rest of the node and starts another; the team is there again."""

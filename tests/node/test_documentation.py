@@ -27,4 +27,4 @@ async def test_five_lines_are_all_a_client_needs(studio: LocalStudio, token: str
     line = await asyncio.wait_for(reader.stdout.readline(), 20)
     reader.kill()
     await reader.wait()
-    assert line == b"1 running\n"
+    assert line == f"{studio.hub.number('private-project.p')} running\n".encode()

@@ -28,7 +28,10 @@ async def test_it_hears_events_as_json_rpc(start: Start, studio: LocalStudio) ->
     assert told["data"]["jsonrpc"] == "2.0"
     assert told["data"]["method"] == "run.updated"
     params = told["data"]["params"]
-    assert (params["n"], params["run"]) == (1, {"id": "r", "title": "Grüße, \u2028 <b>"})
+    assert (params["n"], params["run"]) == (
+        studio.hub.number(PROJECT),
+        {"id": "r", "title": "Grüße, \u2028 <b>"},
+    )
     assert params["id"]
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -9,19 +10,20 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import httpx
 import pytest
 import pytest_asyncio
-import sqlalchemy as sa
 from starlette.applications import Starlette
 
 from maestro_ray.config import Config
 from maestro_ray.studio import dispatch, identity
 from maestro_ray.studio.app import create_app
-from maestro_ray.studio.doorkeeper import Doorkeeper
+from maestro_ray.studio.database import Place, connect
 from maestro_ray.studio.schema import metadata
 from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Store, Transaction
 from maestro_ray.studio.studio import Studio
+from maestro_ray.studio.upgrade import bring_up
 from maestro_ray.testing import FakeClock
 
+from . import postgres
 from .pretend import Enter, Rest
 
 P = ParamSpec("P")
@@ -40,42 +42,97 @@ def published() -> Published:
     return []
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Whatever has a database is tested on both kinds, unless its module says why one is enough."""
+    if "backend" in metafunc.fixturenames:
+        one = metafunc.definition.get_closest_marker("sqlite_only")
+        assert one is None or one.args, "sqlite_only(reason)"
+        metafunc.parametrize("backend", ["sqlite"] if one else ["sqlite", "postgresql"])
+
+
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database nobody has used, to be copied: making its tables is most of a short test's time."""
     path = tmp_path_factory.mktemp("studio") / "studio.db"
-    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)))
-    metadata.create_all(engine)
-    engine.dispose()
+    _make_tables(path)
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A server of this run's own."""
+    if (binaries := postgres.programs()) is None:
+        missing = pytest.fail if os.environ.get("MAESTRO_SKIP_NOTHING") else pytest.skip
+        missing("there is no PostgreSQL: apt-get install postgresql")
+    with postgres.running(binaries) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres_server: postgres.Server) -> str:
+    """One database for all tests, which each empties: to copy a template takes ten times as long."""
+    postgres_server.do("CREATE DATABASE studio")
+    address = postgres_server.address("studio")
+    _make_tables(address)
+    return address
+
+
+def _make_tables(place: Place) -> None:
+    engine = connect(place)
+    bring_up(engine, place)
+    engine.dispose()
+
+
 @pytest.fixture
-def database(new_database: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(new_database, tmp_path / "studio.db"))
+def postgres_database(postgres_server: postgres.Server, shared_database: str) -> str:
+    """The address of a PostgreSQL database with tables and no row."""
+    emptied = "; ".join(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables))
+    postgres_server.do(emptied, "studio")
+    return shared_database
+
+
+@pytest.fixture
+def empty_postgres(postgres_server: postgres.Server) -> Iterator[str]:
+    """The address of a PostgreSQL database in which there is no table."""
+    postgres_server.do("CREATE DATABASE empty STRATEGY FILE_COPY")
+    yield postgres_server.address("empty")
+    postgres_server.do("DROP DATABASE empty WITH (FORCE)")
+
+
+@pytest.fixture
+def database(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """Where a new database is."""
+    if backend == "sqlite":
+        return Path(shutil.copy(request.getfixturevalue("new_database"), tmp_path / "studio.db"))
+    address: str = request.getfixturevalue("postgres_database")
+    return address
+
+
+class RememberingHub(Hub):
+    def __init__(self, published: Published) -> None:
+        super().__init__("", "")
+        self.published = published
+
+    def publish(self, *event: Any) -> None:
+        self.published.append(event[:3])
+        super().publish(*event)
 
 
 @pytest_asyncio.fixture
-async def store(database: Path, clock: FakeClock, published: Published) -> AsyncIterator[Store]:
-    store = await Store.open(database, clock, lambda *event: published.append(event))
+async def store(database: Place, clock: FakeClock, published: Published) -> AsyncIterator[Store]:
+    store = await Store.open(database, clock, lambda *event: published.append(event[:3]))
     yield store
     await store.close()
 
 
 @pytest_asyncio.fixture
-async def studio(database: Path, clock: FakeClock, published: Published) -> AsyncIterator[Studio]:
-    """A Studio as `__main__` makes it, without a socket."""
-    hub = Hub("key", "secret")
-
-    def publish(channel: str, method: str, params: dict[str, Any]) -> None:
-        published.append((channel, method, params))
-        hub.publish(channel, method, params)
-
-    store = await Store.open(database, clock, publish)
-    door = Doorkeeper(store, await store.write(identity.setting, "jwt_secret"), clock)
-    studio = Settled(store, hub, Config(), clock, door)
+async def studio(database: Place, clock: FakeClock, published: Published) -> AsyncIterator[Studio]:
+    """A Studio as `__main__` makes it, without a socket. Its numbers begin at 1."""
+    studio = await Settled.open(database, Config(), clock, RememberingHub(published))
+    studio.hub.key, studio.hub.secret = "key", "secret"
+    studio.hub.renumber({})
     yield studio
-    await store.close()
+    await studio.store.close()
 
 
 class Settled(Studio):

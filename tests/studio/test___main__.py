@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -16,10 +17,12 @@ from typing import IO, Any
 import httpx
 import pytest
 
-from maestro_ray.config import Home
+from maestro_ray.config import Config, Home
 from maestro_ray.errors import PortTaken
 from maestro_ray.studio import __main__ as module
 from maestro_ray.studio.__main__ import _write_private, bind
+from maestro_ray.studio.studio import Studio
+from maestro_ray.testing import FakeClock
 
 
 @pytest.fixture
@@ -155,6 +158,85 @@ def test_studio_as_a_process_comes_back_as_the_same(home: Home) -> None:
             trust_env=False,
         )
         assert (answer.status_code, answer.json()) == (200, [])
+
+
+def test_numbers_of_events_never_go_back(home: Home) -> None:
+    """A subscriber who remembers the last one would take what comes after a restart for old news."""
+
+    async def first_number() -> int:
+        studio = await Studio.open(home.studio_database, Config(), FakeClock(wall=1_800_000_000.0))
+        studio.hub.publish("private-team.x", "told", {})
+        await studio.store.close()
+        return studio.hub.number("private-team.x")
+
+    one, two, three = [asyncio.run(first_number()) for _ in range(3)]
+    assert 0 < one < two < three < 2**53, "a browser's numbers are exact up to here"
+    # a copy that is put back is older
+    home.studio_database.unlink()
+    later = FakeClock(wall=1_800_000_100.0)
+
+    async def after_a_restore() -> int:
+        studio = await Studio.open(home.studio_database, Config(), later)
+        await studio.store.close()
+        return studio.hub.number("private-team.x")
+
+    assert asyncio.run(after_a_restore()) > three
+
+
+def test_two_homes_share_a_server_and_its_password_is_nowhere(
+    home: Home, tmp_path: Path, postgres_database: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = Home.find({"MAESTRO_HOME": str(tmp_path / "other")})
+    other.prepare()
+    for each in (home, other):
+        address = postgres_database.replace("maestro@", "maestro:hunter2@")
+        (each.root / "config.toml").write_text(f'[studio]\ndatabase = "{address}"\n')
+    with running(home) as (_, one), running(other) as (_, two):
+        assert one["key"] == two["key"]
+        assert one["url"] != two["url"]
+        tokens = httpx.post(
+            f"{one['url']}/api/v1/auth/redeem",
+            json={"token": (other.run / "invite").read_text().strip()},
+            trust_env=False,
+        ).json()
+        answer = httpx.get(
+            f"{two['url']}/api/v1/me",
+            headers={"authorization": f"Bearer {tokens['access_token']}"},
+            trust_env=False,
+        )
+        assert answer.status_code == 200
+        said = json.dumps([one, two])
+    assert not home.studio_database.exists()
+    written = [path.read_text() for path in home.run.iterdir() if path.is_file()]
+    assert "hunter2" not in " ".join([said, *written, *capfd.readouterr()])
+
+
+@pytest.mark.parametrize(
+    ("database", "kind"),
+    [
+        ("postgresql://ada:hunter2@127.0.0.1:1/x", "database_unavailable"),
+        ("postgresql://ada:hunter2@[::1/x", "config_error"),
+        ("mysql://ada:hunter2@h/x", "config_error"),
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(
+    home: Home, capfd: pytest.CaptureFixture[str], database: str, kind: str
+) -> None:
+    (home.root / "config.toml").write_text(f'[studio]\ndatabase = "{database}"\n')
+    with running(home) as (process, said):
+        assert said["error_kind"] == kind
+        assert process.wait(20) == 1
+    assert "hunter2" not in " ".join([json.dumps(said), *capfd.readouterr()])
+
+
+def test_a_second_studio_on_the_same_file_is_refused_and_the_first_goes_on(home: Home) -> None:
+    with running(home) as (first, info):
+        with running(home) as (second, said):
+            assert said["error_kind"] == "database_in_use"
+            assert str(first.pid) in said["message"]
+            assert second.wait(20) == 1
+        assert httpx.get(f"{info['url']}/up", trust_env=False).status_code == 200
+        assert (home.run / "studio.port").read_text() == info["url"].rpartition(":")[2]
 
 
 def test_its_log_is_json_lines_and_prometheus_has_a_token(home: Home) -> None:

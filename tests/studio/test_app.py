@@ -6,6 +6,8 @@ from maestro_ray import __version__
 
 from .pretend import Rest
 
+pytestmark = pytest.mark.sqlite_only("none of this reaches a database")
+
 PROJECT = {"key": "github:acme/shop", "name": "shop"}
 
 

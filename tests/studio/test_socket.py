@@ -19,6 +19,8 @@ from maestro_ray.studio.studio import Studio
 from .browser import MEMBERS, ROOM, Client
 from .pretend import Rest
 
+pytestmark = pytest.mark.sqlite_only("these events come from no transaction; test_feed.py has those that do")
+
 
 @pytest_asyncio.fixture
 async def server(app: Starlette) -> AsyncIterator[uvicorn.Server]:

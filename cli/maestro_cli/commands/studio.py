@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from maestro_cli import invocation
 from maestro_cli.commands.auth import Name, Studio, known_identities, present
 from maestro_cli.daemon_line import connect_or_start
 from maestro_cli.render import out
+from maestro_ray.config import Config
+from maestro_ray.errors import Conflict
 from maestro_ray.home import Home
+
+File = Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]
 
 app = typer.Typer(no_args_is_help=True, help="The embedded Studio server.", rich_markup_mode=None)
 
@@ -70,3 +77,44 @@ def _open(url: str) -> bool:
     import webbrowser
 
     return webbrowser.open(url)
+
+
+@app.command(epilog="Example: maestro studio backup studio-backup.db")
+def backup(
+    file: File, force: Annotated[bool, typer.Option("--force", help="Overwrite a file that exists.")] = False
+) -> None:
+    """Copy Studio's database into a file, while Studio goes on; the copy is verified."""
+    home, target = Home.find(), invocation.current.cwd.absolute() / file
+    _only_for_a_file(home, ["pg_dump", "--format=custom", "--no-owner", f"--file={target}", "--dbname={}"])
+    from maestro_ray.studio import backup as copies
+
+    made = copies.make(home.studio_database, target, force=force)
+    text = f"wrote {target}: schema {made.schema}, {made.size:,} bytes"
+    out.emit("studio", "backup", "ok", text, path=str(target), schema=made.schema, bytes=made.size)
+
+
+@app.command(epilog="Example: maestro studio restore studio-backup.db")
+def restore(file: File) -> None:
+    """Put a copy in the place of Studio's database; Studio must be stopped. What it replaces is kept."""
+    home, source = Home.find(), invocation.current.cwd.absolute() / file
+    options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", "--dbname={}"]
+    _only_for_a_file(home, ["pg_restore", *options, str(source)])
+    from maestro_ray.studio import backup as copies
+
+    home.prepare()
+    done = copies.restore(home.studio_database, source)
+    text = f"restored {home.studio_database} from {source}: schema {done.schema}"
+    if done.kept:
+        text += f"\nwhat it was before: {done.kept}"
+    kept = str(done.kept) if done.kept else None
+    out.emit("studio", "restore", "ok", text, path=str(home.studio_database), schema=done.schema, kept=kept)
+
+
+def _only_for_a_file(home: Home, instead: list[str]) -> None:
+    """Raises `Conflict`, whose hint is this command, when the database is on a PostgreSQL server."""
+    if address := Config.load(home).studio_database:
+        from maestro_ray.studio.database import shown
+
+        place = f"--dbname={shown(address)}"
+        hint = shlex.join([place if word == "--dbname={}" else word for word in instead])
+        raise Conflict("Studio's database is on a PostgreSQL server, which has tools of its own", hint)

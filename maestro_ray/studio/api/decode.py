@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ValidationError
@@ -30,12 +30,30 @@ async def decode(request: Request, body: type[B], *, form: bool = False) -> B:
             raise BadFrame(f"the body is larger than {LARGEST_BODY} bytes")
     try:
         if kind == FORM:
-            return body.model_validate(dict(parse_qsl(raw.decode())))
+            fields = dict(parse_qsl(raw.decode()))
+            refuse_nul(fields)
+            return body.model_validate(fields)
         # pydantic takes NaN, repeated keys and any depth, which nobody who reads the answers could take
-        strictjson.parse(bytes(raw))
+        value = strictjson.parse(bytes(raw))
+        if b"\\u0000" in raw:
+            refuse_nul(value)
         return body.model_validate_json(bytes(raw))
     except UnicodeDecodeError as error:
         raise BadFrame("the body is not UTF-8") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise BadFrame(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def refuse_nul(value: Any) -> None:
+    """The character that ends a text in C: PostgreSQL cannot store it. Raises `BadFrame`."""
+    match value:
+        case str() if "\0" in value:
+            raise BadFrame("a text holds a NUL character")
+        case dict():
+            for key, inner in value.items():
+                refuse_nul(key)
+                refuse_nul(inner)
+        case list():
+            for inner in value:
+                refuse_nul(inner)

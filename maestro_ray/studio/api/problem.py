@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from maestro_ray.errors import (
     BadFrame,
     Conflict,
+    DatabaseUnavailable,
     Forbidden,
     IllegalEvent,
     MaestroError,
@@ -25,6 +27,8 @@ from maestro_ray.errors import (
 )
 from maestro_ray.studio import logs
 
+log = logging.getLogger(__name__)
+
 STATUS: dict[type[MaestroError], int] = {
     BadFrame: 400,
     Unauthenticated: 401,
@@ -36,6 +40,7 @@ STATUS: dict[type[MaestroError], int] = {
     Outdated: 412,
     UsageError: 422,
     TooManyRequests: 429,
+    DatabaseUnavailable: 503,
 }
 
 
@@ -65,6 +70,12 @@ async def own_fault(_request: Request, error: Exception) -> Response:
     """A mistake of ours: the log has it, the caller learns that there was one."""
     told = f"Studio made a mistake ({type(error).__name__})"
     return _document(500, "internal_error", told, {"x-request-id": logs.request_id.get()})
+
+
+async def database_away(_request: Request, error: Exception) -> Response:
+    """The server has gone or is at its limit, the disk is full: whoever comes again later may be served."""
+    log.error("the database does not answer: %s", error)
+    return problem(DatabaseUnavailable("of this Studio", "nobody knows whether the request took effect"))
 
 
 def _document(

@@ -61,8 +61,7 @@ async def chunk(call: Call) -> None:
     """Text of the agent for those who watch; none of it is written to the database."""
     run, body = call.path("id"), call.body
     channel = await _channel(call, run)
-    call.studio.chunks.add(run, body.text)
-    call.studio.hub.publish(channel, "run.chunk", {"run_id": run, "worker": body.worker, "text": body.text})
+    await call.studio.store.say(channel, "run.chunk", run_id=run, worker=body.worker, text=body.text)
 
 
 async def chunks(call: Call) -> Any:

@@ -1,105 +1,132 @@
-"""`maestro studio open`: a link into the page, for this machine's own Studio and for another."""
-
 from __future__ import annotations
 
 import asyncio
 import json
-import webbrowser
+import os
+import signal
+import subprocess
+import sys
 
-import httpx
 import pytest
-from keyrings import installed
 
 from maestro_cli import main
-from maestro_cli.commands.studio import has_screen
-from maestro_ray.studio import identity
-from maestro_ray.testing import LocalStudio
+from maestro_ray.clock import SystemClock
+from maestro_ray.home import Home
+from maestro_ray.studio import upgrade
+from maestro_ray.studio.store import Store
+
+STOP = "hint: stop it with `maestro daemon stop`, and try again\n"
 
 
 @pytest.fixture
-async def studio(home, daemon):
-    """This home's own, which the daemon has started."""
-    studio = LocalStudio(home)
-    await studio.start()
-    (home.run / "studio.json").write_text(json.dumps({"url": studio.url}))
-    daemon.answers["studio.info"] = lambda *_: {"url": studio.url}
-    tokens = (await studio.client())._tokens
-    assert tokens.exists()
-    with installed(None):
-        yield studio
-    await studio.stop()
-
-
-@pytest.fixture
-def maestro(capsys):
-    async def maestro(*words):
-        code = await asyncio.to_thread(main.run, list(words))
-        told = capsys.readouterr()
-        assert code == 0, told.err or told.out
-        return told.out
-
-    return maestro
-
-
-async def signs_in(url: str) -> bool:
-    address, _, token = url.partition("/sign-in?link=")
-    async with httpx.AsyncClient(base_url=address, trust_env=False, headers={"origin": address}) as browser:
-        await browser.post("/sign-in", data={"link": token})
-        return (await browser.get("/")).status_code == 200
-
-
-async def test_the_link_lets_a_browser_in_once(studio, maestro):
-    url = (await maestro("studio", "open", "--print")).strip()
-    assert url.startswith(f"{studio.url}/sign-in?link=")
-    assert await signs_in(url)
-    assert not await signs_in(url)
-
-
-async def test_it_opens_the_browser_where_there_is_a_screen(studio, maestro, monkeypatch):
-    seen = []
-    monkeypatch.setattr(webbrowser, "open", lambda url: seen.append(url) or True)
-    monkeypatch.setenv("DISPLAY", ":0")
-    assert await maestro("studio", "open") == f"opened {studio.url}\n"
-    assert await signs_in(seen[0])
-    told = json.loads(await maestro("studio", "open", "--json"))
-    assert (told["kind"], told["action"], told["opened"], told["expires_in"]) == ("studio", "open", True, 120)
-    assert len(seen) == 2
-
-
-async def test_without_a_screen_it_prints_the_link(studio, maestro, monkeypatch):
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr(webbrowser, "open", lambda _url: pytest.fail("it was told to open a browser"))
-    assert await signs_in((await maestro("studio", "open")).strip())
-
-
-async def test_the_page_of_another_studio(home, tmp_path, maestro):
-    from maestro_ray.home import Home
-
-    there = Home(tmp_path / "there", tmp_path / "there" / "run")
-    there.prepare()
-    other = LocalStudio(there)
-    await other.start()
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("MAESTRO_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    home = Home.find()
     home.prepare()
-    with installed(None):
-        await maestro("auth", f"{other.url}#{await other.store.write(identity.invite)}")
-        url = (await maestro("studio", "open", "--print", "--studio", other.url)).strip()
-    assert url.startswith(other.url)
-    assert await signs_in(url)
-    await other.stop()
+    return home
+
+
+@pytest.fixture
+def database(home):
+    async def make():
+        await (await Store.open(home.studio_database, SystemClock(), lambda *_: None)).close()
+
+    asyncio.run(make())
+    return home.studio_database
+
+
+def run(capsys, *words):
+    code = main.run(["studio", *words])
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_a_backup_is_written_and_put_back(capsys, database, tmp_path):
+    schema, file = upgrade.known()[-1], tmp_path / "b.db"
+    code, out, err = run(capsys, "backup", "b.db")
+    assert (code, err) == (0, "")
+    assert out == f"wrote {file}: schema {schema}, {file.stat().st_size:,} bytes\n"
+
+    code, out, err = run(capsys, "restore", "b.db")
+    (kept,) = database.parent.glob("studio.db.replaced-*")
+    assert (code, err) == (0, "")
+    assert out == f"restored {database} from {file}: schema {schema}\nwhat it was before: {kept}\n"
+
+
+def test_the_same_as_json(capsys, database, tmp_path):
+    (tmp_path / "there").mkdir()
+    schema, file = upgrade.known()[-1], tmp_path / "there" / "b.db"
+    _, out, _ = run(capsys, "backup", "b.db", "-C", "there", "--json")
+    assert json.loads(out) == {
+        "kind": "studio", "action": "backup", "status": "ok",
+        "path": str(file), "schema": schema, "bytes": file.stat().st_size,
+    }  # fmt: skip
+    database.unlink()
+    _, out, _ = run(capsys, "restore", str(file), "--json")
+    assert json.loads(out) == {
+        "kind": "studio", "action": "restore", "status": "ok", "path": str(database), "schema": schema, "kept": None,
+    }  # fmt: skip
+
+
+def test_a_file_that_exists_is_left_alone_unless_forced(capsys, database, tmp_path):
+    (tmp_path / "b.db").write_text("precious")
+    assert run(capsys, "backup", "b.db") == (
+        1,
+        "",
+        f"error: {tmp_path / 'b.db'} exists already\nhint: name another file, or overwrite it with --force\n",
+    )
+    assert run(capsys, "backup", "b.db", "--force")[0] == 0
+
+
+def test_what_cannot_be_is_told(capsys, home, tmp_path):
+    code, _, err = run(capsys, "backup", "b.db")
+    assert (code, err.splitlines()[0]) == (1, f"error: there is no database {str(home.studio_database)!r}")
+    code, out, _ = run(capsys, "restore", "b.db", "--json")
+    assert (code, json.loads(out)["error_kind"]) == (1, "not_found")
+    (tmp_path / "b.db").write_text("certainly not SQLite\n" * 100)
+    code, out, _ = run(capsys, "restore", "b.db", "--json")
+    assert (code, json.loads(out)["error_kind"]) == (1, "not_studios")
+    assert run(capsys, "restore")[0] == run(capsys, "backup")[0] == 2
+
+
+def test_studio_is_backed_up_while_it_runs_and_must_be_stopped_for_a_restore(capsys, home):
+    reading, writing = os.pipe()
+    studio = subprocess.Popen(
+        [sys.executable, "-m", "maestro_ray.studio", "--ready", str(writing)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        pass_fds=[writing],
+    )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as ready:
+            assert json.loads(ready.readline())["pid"] == studio.pid
+        assert run(capsys, "backup", "b.db")[0] == 0
+        assert run(capsys, "restore", "b.db") == (
+            1,
+            "",
+            f"error: the database {home.studio_database} is in use by a running Studio (pid {studio.pid})\n{STOP}",
+        )
+    finally:
+        studio.send_signal(signal.SIGTERM)
+        studio.wait(20)
+    assert run(capsys, "restore", "b.db")[0] == 0
 
 
 @pytest.mark.parametrize(
-    ("environ", "platform", "screen"),
+    ("command", "hint"),
     [
-        ({}, "linux", False),
-        ({"DISPLAY": ":0"}, "linux", True),
-        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True),
-        ({}, "darwin", True),
-        ({"SSH_CONNECTION": "x"}, "darwin", False),
-        ({"SSH_CONNECTION": "x", "DISPLAY": "localhost:10"}, "linux", True),
+        ("backup", "pg_dump --format=custom --no-owner '--file={file}' --dbname=postgresql://ada@db:5433/maestro"),
+        ("restore", "pg_restore --clean --if-exists --no-owner --single-transaction --dbname=postgresql://ada@db:5433/maestro '{file}'"),
     ],
-)
-def test_where_a_browser_can_be_shown(environ, platform, screen):
-    assert has_screen(environ, platform) is screen
+)  # fmt: skip
+def test_a_server_is_backed_up_with_its_own_tools(capsys, home, tmp_path, command, hint):
+    (home.root / "config.toml").write_text(
+        '[studio]\ndatabase = "postgresql://ada:hunter2@db:5433/maestro"\n'
+    )
+    code, out, err = run(capsys, command, "my backup.db")
+    assert (code, out) == (1, "")
+    assert err == (
+        "error: Studio's database is on a PostgreSQL server, which has tools of its own\n"
+        f"hint: {hint.format(file=tmp_path / 'my backup.db')}\n"
+    )

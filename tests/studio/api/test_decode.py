@@ -5,6 +5,8 @@ import pytest
 from maestro_ray.studio.api import decode as module
 from studio.pretend import Rest
 
+pytestmark = pytest.mark.sqlite_only("a body is read before any database is asked")
+
 PROJECT = {"key": "github:acme/shop", "name": "shop"}
 
 

@@ -7,6 +7,8 @@ from maestro_ray.errors import Fault, IllegalEvent, NotFound, PlanFileError, Sta
 from maestro_ray.studio.api.problem import problem
 from studio.pretend import Rest
 
+pytestmark = pytest.mark.sqlite_only("a problem is put into words without a database")
+
 PROJECT = {"key": "github:acme/shop", "name": "shop"}
 
 

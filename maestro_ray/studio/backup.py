@@ -1,0 +1,132 @@
+"""`maestro studio backup` and `restore`: verified copies of Studio's SQLite database."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from maestro_ray.errors import Conflict, NotFound, NotStudios, NotWritable
+from maestro_ray.studio import copies, database, upgrade
+from maestro_ray.studio.claim import claim
+
+
+@dataclass(frozen=True)
+class Made:
+    """A copy that has been verified: its schema, and its size in bytes."""
+
+    schema: str
+    size: int
+
+
+def make(source: Path, target: Path, *, force: bool = False) -> Made:
+    """Copy the database at one moment of its life into a file of its own; Studio may go on.
+
+    The file appears when it is whole and verified, private to this user. Raises `NotFound` when there is no database
+    yet, `Conflict` when the file exists, unless `force`, `NotWritable`, or `NotStudios` for a damaged database.
+    """
+    if not source.exists():
+        raise NotFound("database", str(source), "Studio makes it when it first starts")
+    _refuse(source, target, force)
+    with copies.fresh(source, target) as copy:
+        made = Made(verify(copy, source), copy.stat().st_size)
+        _appear(copy, target, force)
+    return made
+
+
+def _refuse(source: Path, target: Path, force: bool) -> None:
+    if target.is_dir():
+        raise NotWritable(str(target), "it is a directory")
+    if target.exists() and target.samefile(source):
+        raise Conflict("this is the database itself", "name another file")
+    if target.exists() and not force:
+        raise _exists(target)
+
+
+def _exists(target: Path) -> Conflict:
+    return Conflict(f"{target} exists already", "name another file, or overwrite it with --force")
+
+
+def _appear(copy: Path, target: Path, force: bool) -> None:
+    """Somebody may have made a file of this name meanwhile."""
+    if not force:
+        try:
+            target.hardlink_to(copy)
+        except FileExistsError as error:
+            raise _exists(target) from error
+        except OSError:  # a file system without them
+            if target.exists():
+                raise _exists(target) from None
+        else:
+            return
+    copy.replace(target)
+
+
+def verify(path: Path, named: Path) -> str:
+    """The schema of a database that is sound. `named` is what errors call it.
+
+    Raises `NotStudios` for what is damaged or another program's, `DatabaseTooNew`.
+    """
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            (first, *_) = connection.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise NotStudios(str(named), str(error)) from error
+    if first != "ok":
+        raise NotStudios(str(named), f"it is damaged: {' '.join(first.split())}")
+    engine = database.connect(path)
+    try:
+        with database.reading(engine).connect() as connection:
+            schema = upgrade.schema_of(connection, named)
+    finally:
+        engine.dispose()
+    if not schema:
+        raise NotStudios(str(named), "it is empty")
+    return schema
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The schema of what was put back, and where what it replaced is kept (None: there was nothing)."""
+
+    schema: str
+    kept: Path | None
+
+
+def restore(target: Path, source: Path) -> Restored:
+    """Put a copy in the place of the database. Of an older schema it is brought up at Studio's next start.
+
+    Raises `DatabaseInUse` while Studio runs, `NotFound`, `Conflict`, and for a copy that cannot be used `NotStudios`
+    or `DatabaseTooNew`; each leaves the database as it was.
+    """
+    if not source.is_file():
+        raise NotFound("file", str(source))
+    if target.exists() and target.samefile(source):
+        raise Conflict("this is the database itself", "name a copy")
+    with claim(target), copies.fresh(source, target) as copy:
+        schema = verify(copy, source)
+        kept = _put_aside(target) if target.exists() else None
+        copy.replace(target)
+    return Restored(schema, kept)
+
+
+def _put_aside(path: Path) -> Path:
+    """Keep the database under another name, with its journal: an old journal beside a new database would damage it.
+
+    The database itself keeps its first name too, until another takes it: a crash in between leaves one.
+    """
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    kept, number = path.with_name(f"{path.name}.replaced-{stamp}"), 1
+    while kept.exists():
+        number += 1
+        kept = path.with_name(f"{path.name}.replaced-{stamp}-{number}")
+    for suffix in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(kept.with_name(kept.name + suffix))
+    try:
+        kept.hardlink_to(path)
+    except OSError:
+        path.rename(kept)  # a file system without links
+    return kept
