@@ -3,6 +3,7 @@
 # make check     lint, types and the import contracts
 # make coverage  run the protocol's own tests: they must take every branch of it
 # make node      install what the tests of the wire need from npm; without it they skip
+# make browser   install what the page's tests drive Chromium with; without it they skip
 # make help      say this
 #
 # Each installs what it needs into .venv, once; after that nothing here needs a network.
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 DEMO_DIR ?=
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check coverage node clean
+.PHONY: help demo test check coverage node browser clean
 .DEFAULT_GOAL := help
 
 help:
@@ -50,8 +51,17 @@ tests/node/node_modules/.package-lock.json: tests/node/package-lock.json tests/n
 	@cd tests/node && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+# the same for the page, whose tests need Debian's package chromium too
+browser: tests/browser/node_modules/.package-lock.json
+
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json tests/browser/package.json
+	@command -v npm >/dev/null || { echo "this needs npm: install it with 'apt-get install nodejs npm'" >&2; exit 1; }
+	@echo "maestro: installing playwright-core into tests/browser"
+	@cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 clean:
-	rm -rf tests/node/node_modules $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf tests/node/node_modules tests/browser/node_modules $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # the stamps are newer than what they were made from, or they are made again
 $(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.made

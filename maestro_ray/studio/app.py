@@ -13,23 +13,25 @@ from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
 
-from maestro_ray.studio.api.problem import database_away, no_route, own_fault
-from maestro_ray.studio.api.table import routes
+from maestro_ray.studio.api import table as api
+from maestro_ray.studio.api.problem import database_away, own_fault
 from maestro_ray.studio.housekeeping import keep_house
 from maestro_ray.studio.leases import watch_leases
 from maestro_ray.studio.observed import Observed
+from maestro_ray.studio.page import routes as page
+from maestro_ray.studio.page.view import no_page
 from maestro_ray.studio.studio import Studio
 
 
 def create_app(studio: Studio) -> Starlette:
     """The ASGI application. Only the loopback names are accepted as `Host`, so a rebound name reaches nothing."""
-    paths = routes()
+    paths = [*api.routes(), *page.routes()]
     known: dict[object, str] = {route.endpoint: route.path for route in paths if isinstance(route, Route)}
     app = Starlette(
         routes=paths,
         lifespan=_lifespan,
         exception_handlers={
-            HTTPException: no_route,
+            HTTPException: no_page,
             sa.exc.OperationalError: database_away,
             Exception: own_fault,
         },

@@ -221,6 +221,12 @@ class ManyChannels(Body):
     channels: list[ChannelAuth] = Field(min_length=1, max_length=200)
 
 
+class Priority(Body):
+    """Of two tasks that can begin, the one with the higher priority begins first."""
+
+    priority: Annotated[int, Field(ge=-1000, le=1000)]
+
+
 class NewComment(Body):
     body: Text
 

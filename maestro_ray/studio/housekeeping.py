@@ -53,6 +53,7 @@ def _when_dead(now: float) -> dict[sa.Table, sa.ColumnElement[bool]]:
         t.replies: t.replies.c.created_at < now - REPLY_SECONDS,
         t.invites: t.invites.c.expires_at <= now,
         t.refresh_tokens: _of_no_use(now),
+        t.browsers: t.browsers.c.expires_at <= now,
         t.cuts: t.cuts.c.at < now - identity.ACCESS_SECONDS,
     }
 

@@ -159,8 +159,9 @@ def _lost_its_answer(tx: Transaction, row: Row) -> bool:
 
 
 def logout(tx: Transaction, caller: Caller, *, everywhere: bool = False) -> None:
-    """End this sign-in, or every one of this person, access tokens included."""
+    """End this sign-in, or every one of this person, access tokens and browsers included."""
     if everywhere:
+        tx.execute(t.browsers.delete().where(t.browsers.c.user_id == caller.user))
         _revoke(tx, t.refresh_tokens.c.user_id == caller.user)
         _cut(tx, caller.user)
     else:

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from maestro_ray.errors import Conflict
+from maestro_ray.errors import Conflict, IllegalEvent
 from maestro_ray.model import steering
 from maestro_ray.studio import channels
 from maestro_ray.studio import schema as t
@@ -68,7 +68,7 @@ def active(tx: Transaction, team_id: str) -> list[Row]:
     )
     known: Mapping[str, steering.Directive] = {}
     for message in tx.all(query.order_by(t.messages.c.number)):
-        known = steering.told(known, message["kind"], message["body"], message["at"])
+        known = _told(known, message)
     waiting = pending(tx, team_id)
     over = {each for row in waiting if row["kind"] == CLEARED for each in row["body"].get("directives", [])}
     shown = [
@@ -77,6 +77,14 @@ def active(tx: Transaction, team_id: str) -> list[Row]:
         if each.id not in over
     ]
     return shown + [_shown(row) for row in waiting if row["kind"] == DIRECTIVE and row["id"] not in known]
+
+
+def _told(known: Mapping[str, steering.Directive], message: Row) -> Mapping[str, steering.Directive]:
+    """Whoever has a session may mirror what they like: what no channel would have written says nothing."""
+    try:
+        return steering.told(known, message["kind"], message["body"], message["at"])
+    except (LookupError, TypeError, ValueError, AttributeError, IllegalEvent):
+        return known
 
 
 def _receipts(directive: steering.Directive) -> dict[str, Any]:

@@ -53,6 +53,13 @@ def task_event(tx: Transaction, /, task_id: str, event: task_machine.Event, **al
     task_effects(tx, {**row, **values}, effects)
 
 
+def prioritise(tx: Transaction, task_id: str, priority: int) -> None:
+    """What waits for a worker is handed out in this order from now on."""
+    row = tx.get(t.tasks, task_id)
+    tx.update(t.tasks, task_id, priority=priority)
+    announce_task(tx, row)
+
+
 def task_effects(tx: Transaction, row: Row, effects: Sequence[Effect]) -> None:
     conflict = any(isinstance(effect, AnnounceConflict) for effect in effects)
     for effect in effects:

@@ -75,6 +75,17 @@ refresh_tokens = sa.Table(
     _time("revoked_at"),
 )
 
+browsers = sa.Table(
+    "browsers",
+    metadata,
+    sa.Column("hash", sa.String(64), primary_key=True),
+    _text("kind"),
+    _ref("user_id", "users"),
+    _time("created_at"),
+    _time("expires_at", nullable=False),
+    comment="one-time links into the page, and the cookies they were exchanged for",
+)
+
 cuts = sa.Table(
     "cuts",
     metadata,

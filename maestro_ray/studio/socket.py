@@ -31,6 +31,7 @@ from maestro_ray.protocol.session import (
     SubscribeAsked,
     Unsubscribed,
 )
+from maestro_ray.studio import origin
 from maestro_ray.studio.channels import is_ours
 from maestro_ray.studio.rooms import Rooms
 
@@ -244,8 +245,7 @@ class Connection:
 
 def _is_foreign(websocket: WebSocket) -> bool:
     """Whether a page of another site opened this. Programs send no `Origin`."""
-    origin = websocket.headers.get("origin")
-    return origin is not None and origin.partition("://")[2] != websocket.headers.get("host", "")
+    return origin.ours(websocket.headers) is False
 
 
 async def serve_socket(websocket: WebSocket) -> None:

@@ -28,6 +28,7 @@ GOOD: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (bodies.Epoch, {"epoch": 1}),
     (bodies.NewPlan, {"project_id": "p", "draft": {}}),
     (bodies.NewComment, {"body": "x"}),
+    (bodies.Priority, {"priority": -1000}),
     (bodies.Answer, {"answer": "retry"}),
     (bodies.Usage, {"input_tokens": 1, "output_tokens": 2, "cost_usd": 0.5}),
     (bodies.TaskChange, {"assignee": ""}),

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from starlette.applications import Starlette
 
-from maestro_ray.studio import housekeeping, identity
+from maestro_ray.studio import browser, housekeeping, identity
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.housekeeping import REPLY_SECONDS, keep_house, tidy
 from maestro_ray.studio.identity import ACCESS_SECONDS, INVITE_SECONDS, REFRESH_SECONDS
@@ -16,7 +16,7 @@ from maestro_ray.testing import FakeClock
 
 from .pretend import Rest
 
-NOTHING = {"replies": 0, "invites": 0, "refresh_tokens": 0, "cuts": 0}
+NOTHING = {"replies": 0, "invites": 0, "refresh_tokens": 0, "browsers": 0, "cuts": 0}
 
 
 async def sign_in(store: Store) -> Row:
@@ -137,3 +137,16 @@ async def test_it_begins_with_the_application_and_ends_with_it(
     async with app.router.lifespan_context(app):
         await asyncio.wait_for(tidied.wait(), 5)
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_browser_that_stayed_its_time_is_forgotten(
+    rest: Rest, studio: Studio, clock: FakeClock
+) -> None:
+    link = (await rest.post("auth/page-link", status=201))["token"]
+    await rest.post("auth/page-link", status=201)
+    await studio.store.write(browser.enter, link)
+    clock.advance(browser.LINK_SECONDS)
+    assert (await tidy(studio.store))["browsers"] == 1
+    clock.advance(browser.STAY_SECONDS)
+    assert (await tidy(studio.store))["browsers"] == 1
+    assert await count(studio.store, t.browsers) == 0

@@ -89,3 +89,13 @@ async def test_a_session_without_a_team_has_no_steering(rest: Rest) -> None:
     body = {"project_id": await rest.project(), "role": "lead", "name": "alone"}
     session = await rest.post("agent-sessions", body, status=201)
     assert await rest.refused("POST", f"agent-sessions/{session['id']}/steering", {"text": "x"}) == "conflict"
+
+
+async def test_what_no_channel_would_have_written_says_nothing(rest: Rest) -> None:
+    team, path = await a_team(rest)
+    await mirror(team, mirrored(1, "directive", {"id": "d1", "text": "hold", "workers": []}))
+    for number, (kind, body) in enumerate(
+        [("directive", {}), ("directive", "text"), ("receipt", None), ("receipt", {"directive": "d1", "worker": "x", "how": "?"}),
+         ("receipt", {"directive": "d1", "worker": "x", "how": "in-turn"}), ("cleared", [1])], 2):  # fmt: skip
+        await mirror(team, mirrored(number, kind, body))
+    assert [each["id"] for each in await rest.get(path)] == ["d1"]

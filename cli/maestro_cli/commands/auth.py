@@ -68,7 +68,7 @@ def redeem(
 
     address, token = read_invite(_read(invite), studio)
     refuse_plain(address, insecure=insecure)
-    identities = _identities()
+    identities = known_identities()
     who = identities.invited(address, identity, insecure=insecure)
     added = account.redeem(identities, who, token, name or _person(), in_file=file)
     shown = account.look(identities, who)
@@ -81,7 +81,7 @@ def status() -> None:
     """Show every identity with its Studio, roles and projects, and when its tokens end. Starts nothing."""
     from maestro_ray.connection.account import look_at_all
 
-    shown = look_at_all(_identities())
+    shown = look_at_all(known_identities())
     out.emit("auth", "status", "ok", "\n\n".join(map(_block, shown)), identities=shown)
 
 
@@ -96,7 +96,7 @@ def logout(
     """Sign out: Studio ends the sign-in, and nothing of it is kept here."""
     from maestro_ray.connection import account
 
-    identities = _identities()
+    identities = known_identities()
     who = _to_leave(identities, identity, studio)
     if who.local:
         _log_out_here(identities, everywhere)
@@ -125,8 +125,8 @@ def invite(
         raise UsageError(
             f"there is no role {role!r}{did_you_mean(role, known)}", f"one of {', '.join(known)}"
         )
-    identities = _identities()
-    who = _present(identities, identity, studio)
+    identities = known_identities()
+    who = present(identities, identity, studio)
     given = Account(identities, who).invite(role, project)
     text = write_invite(who.studio, given["token"])
     ends = time.time() + given["expires_in"]
@@ -150,8 +150,8 @@ def token(studio: Studio = "", identity: Name = "") -> None:
     """Print an access token that is good for five minutes at least, and nothing else."""
     from maestro_ray.connection.account import Account
 
-    identities = _identities()
-    who = _present(identities, identity, studio)
+    identities = known_identities()
+    who = present(identities, identity, studio)
     account = Account(identities, who)
     fresh = account.fresh_token()
     ends = account.tokens.tokens().expires_at
@@ -161,13 +161,13 @@ def token(studio: Studio = "", identity: Name = "") -> None:
 # ── which identity ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _identities() -> Identities:
+def known_identities() -> Identities:
     from maestro_ray.connection.identities import Identities
 
     return Identities(Home.find())
 
 
-def _present(identities: Identities, name: str, studio: str) -> Identity:
+def present(identities: Identities, name: str, studio: str) -> Identity:
     """The one that was named, by default `local`, whose Studio is started."""
     from maestro_ray.connection.identities import LOCAL
 
@@ -197,7 +197,7 @@ def _log_out_here(identities: Identities, everywhere: bool) -> None:
 
     if not everywhere:
         raise Conflict("the daemon needs the tokens of this machine's own Studio", _LEAVE_LOCAL)
-    who = _present(identities, "", "")
+    who = present(identities, "", "")
     replace_local(identities, who)
     text = f"every sign-in at {who.studio} has ended; this machine has a new one"
     out.emit("auth", "logout", "ok", text, identity=who.name, studio=who.studio, everywhere=True, told=True)

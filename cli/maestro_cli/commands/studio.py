@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from maestro_cli import invocation
+from maestro_cli.commands.auth import Name, Studio, known_identities, present
 from maestro_cli.daemon_line import connect_or_start
 from maestro_cli.render import out
 from maestro_ray.config import Config
@@ -39,6 +43,40 @@ def info() -> None:
 def serve() -> None:
     """Start Studio under the daemon and say where it is."""
     info()
+
+
+@app.command(
+    "open", epilog="Example: maestro studio open    or, without a browser here: maestro studio open --print"
+)
+def open_page(
+    only_print: Annotated[bool, typer.Option("--print", help="Print the link and open nothing.")] = False,
+    studio: Studio = "",
+    identity: Name = "",
+) -> None:
+    """Open Studio's page in a browser that is signed in: the link works once, within two minutes."""
+    from maestro_ray.connection.account import Account
+    from maestro_ray.connection.ask import ask
+
+    identities = known_identities()
+    who = present(identities, identity, studio)
+    given = ask("POST", f"{who.studio}/api/v1/auth/page-link", {}, Account(identities, who).fresh_token())
+    url = f"{who.studio}/sign-in?link={given['token']}"
+    opened = not only_print and has_screen(os.environ, sys.platform) and _open(url)
+    text = f"opened {who.studio}" if opened else url
+    out.emit("studio", "open", "ok", text, url=url, expires_in=given["expires_in"], opened=opened)
+
+
+def has_screen(environ: Mapping[str, str], platform: str) -> bool:
+    """Whether a browser can be shown here. Without a screen Python would start one for terminals, in this terminal."""
+    if "SSH_CONNECTION" in environ and "DISPLAY" not in environ:
+        return False
+    return platform in ("darwin", "win32") or "DISPLAY" in environ or "WAYLAND_DISPLAY" in environ
+
+
+def _open(url: str) -> bool:
+    import webbrowser
+
+    return webbrowser.open(url)
 
 
 @app.command(epilog="Example: maestro studio backup studio-backup.db")

@@ -6,7 +6,7 @@ from typing import Any
 
 from maestro_ray.errors import Forbidden, Unauthenticated
 from maestro_ray.model.access import EVERYWHERE, Action, Role
-from maestro_ray.studio import bodies, identity
+from maestro_ray.studio import bodies, browser, identity
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest, who
 from maestro_ray.studio.channels import may_listen
@@ -65,6 +65,13 @@ async def listening_token(call: Call) -> Any:
     }
 
 
+async def page_link(call: Call) -> Any:
+    """A link into the page for the caller, for one browser, once."""
+    token = await call.studio.store.write(browser.link, call.caller.user)
+    url = f"{call.request.url.scheme}://{call.request.headers['host']}/sign-in?link={token}"
+    return {"url": url, "token": token, "expires_in": browser.LINK_SECONDS}
+
+
 async def members(call: Call) -> Any:
     """Who has a role in the project."""
     return await call.read(identity.members, call.path("id"))
@@ -93,6 +100,7 @@ ROUTES = [
     Rest("POST", "auth/logout", logout, Action.READ, body=bodies.Logout, listing=True),
     Rest("POST", "auth/invites", invite, Action.INVITE, "body", bodies.NewInvite, status=201),
     Rest("POST", "auth/token", listening_token, Action.READ, body=bodies.NewToken, status=201, listing=True),
+    Rest("POST", "auth/page-link", page_link, Action.READ, status=201, listing=True),
     Rest("GET", "me", me, Action.READ, listing=True),
     Rest("GET", "projects/{id}/members", members, Action.READ, t.projects),
     Rest("DELETE", "projects/{id}/members/{user}", expel, Action.MANAGE, t.projects),

@@ -168,13 +168,13 @@ class Rest:
             refuse_nul([*request.path_params.values(), *request.query_params.values()])
             caller = NOBODY if self.action is None else await who(studio, request)
             body = await decode(request, self.body) if self.body else None
-            project = await self._permit(studio, request, caller, body)
+            project = await self.permit(studio, request, caller, body)
             answer = await self.handler(Call(studio, request, self, caller, project, body))
         except MaestroError as error:
             return problem(error)
         return self._answer(request, answer)
 
-    async def _permit(self, studio: Studio, request: Request, caller: Caller, body: Any) -> str:
+    async def permit(self, studio: Studio, request: Request, caller: Caller, body: Any) -> str:
         """The project the call is about. A stranger to it learns no more than that it is not there."""
         if self.action is None:
             return EVERYWHERE

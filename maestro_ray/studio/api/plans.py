@@ -57,8 +57,10 @@ async def act(call: Call) -> Any:
     return await call.change(write)
 
 
+CREATE = Rest("POST", "plans", create, Action.PLAN, "body", bodies.NewPlan, status=201)
+
 ROUTES = [
-    Rest("POST", "plans", create, Action.PLAN, "body", bodies.NewPlan, status=201),
+    CREATE,
     Rest(
         "GET", "plans", find, Action.READ, listing=True, query=("project_id", "status", "team_id"), paged=True
     ),

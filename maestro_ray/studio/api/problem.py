@@ -46,13 +46,17 @@ STATUS: dict[type[MaestroError], int] = {
 
 def problem(error: MaestroError) -> Response:
     """The answer to a request that ended with this error."""
-    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    status = status_of(error)
     headers = {}
     if status == 401:
         headers["www-authenticate"] = "Bearer"
     if isinstance(error, TooManyRequests):
         headers["retry-after"] = str(error.args[0])
     return _document(status, error.kind, str(error), headers, error.hint)
+
+
+def status_of(error: MaestroError) -> int:
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
 async def no_route(_request: Request, error: Exception) -> Response:

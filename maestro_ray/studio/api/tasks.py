@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
-from maestro_ray.model.task import Aborted
+from maestro_ray.model.task import Aborted, CompletedByClient, Paused, Resumed
 from maestro_ray.studio import blockers, bodies, loop, tasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
@@ -54,6 +54,26 @@ async def abort(call: Call) -> None:
     await call.change(loop.task_event, call.path("id"), Aborted())
 
 
+async def pause(call: Call) -> None:
+    """Its run is taken back; to resume it lets it go on where it stood."""
+    await call.change(loop.task_event, call.path("id"), Paused())
+
+
+async def resume(call: Call) -> None:
+    """Attempts and revisions are counted anew."""
+    await call.change(loop.task_event, call.path("id"), Resumed())
+
+
+async def complete(call: Call) -> None:
+    """A person did the work and says so."""
+    await call.change(loop.task_event, call.path("id"), CompletedByClient())
+
+
+async def prioritise(call: Call) -> None:
+    """Of two tasks that can begin, the one with the higher priority begins first."""
+    await call.change(loop.prioritise, call.path("id"), call.body.priority)
+
+
 async def add_comment(call: Call) -> Any:
     """Comment on a task."""
 
@@ -87,6 +107,10 @@ ROUTES = [
     Rest("POST", "tasks/{id}/accept", accept, Action.WORK, t.tasks, bodies.Accept),
     Rest("GET", "tasks/{id}/blockers", list_blockers, Action.READ, t.tasks),
     Rest("POST", "tasks/{id}/abort", abort, Action.PLAN, t.tasks),
+    Rest("POST", "tasks/{id}/pause", pause, Action.PLAN, t.tasks),
+    Rest("POST", "tasks/{id}/resume", resume, Action.PLAN, t.tasks),
+    Rest("POST", "tasks/{id}/complete", complete, Action.PLAN, t.tasks),
+    Rest("POST", "tasks/{id}/priority", prioritise, Action.PLAN, t.tasks, bodies.Priority),
     Rest("POST", "tasks/{id}/comments", add_comment, Action.COMMENT, t.tasks, bodies.NewComment, status=201),
     Rest("GET", "tasks/{id}/comments", list_comments, Action.READ, t.tasks, paged=True),
     Rest("GET", "tasks/{id}/verdicts", list_verdicts, Action.READ, t.tasks),

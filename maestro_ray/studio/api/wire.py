@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from maestro_ray import __version__
 from maestro_ray.errors import Forbidden, MaestroError
-from maestro_ray.model.access import EVERYWHERE, Action
+from maestro_ray.model.access import EVERYWHERE, Action, Caller
 from maestro_ray.protocol import strictjson
 from maestro_ray.protocol.auth import is_presence, sign_channel
 from maestro_ray.studio import bodies
@@ -18,6 +18,7 @@ from maestro_ray.studio.api.call import bearer, who
 from maestro_ray.studio.api.decode import decode
 from maestro_ray.studio.api.problem import problem
 from maestro_ray.studio.channels import may_listen, member
+from maestro_ray.studio.page import visitor
 from maestro_ray.studio.studio import Studio
 
 
@@ -63,7 +64,7 @@ async def broadcasting_auth(request: Request) -> Response:
     """Pusher's channel authorisation: JSON or form bodies, as its clients send them."""
     studio: Studio = request.app.state.studio
     try:
-        caller = await who(studio, request)
+        caller = await _listener(studio, request)
         asked = await decode(request, bodies.ChannelAuth, form=True)
         sign = partial(sign_channel, studio.hub.key, studio.hub.secret, asked.socket_id, asked.channel_name)
         # also what cannot be signed is told before anything is looked up
@@ -75,3 +76,12 @@ async def broadcasting_auth(request: Request) -> Response:
     except MaestroError as error:
         return problem(error)
     return JSONResponse(answer)
+
+
+async def _listener(studio: Studio, request: Request) -> Caller:
+    """The holder of a Bearer token, or of the page's cookie; a cookie comes along with what another site asks for, so
+    it counts only in a request of the page itself."""
+    if visitor.cookie(studio, request) and "authorization" not in request.headers:
+        visitor.from_the_page(request)
+        return (await visitor.find(studio, request)).caller
+    return await who(studio, request)

@@ -38,6 +38,7 @@ async def test_things_of_other_projects_are_not_there(rest: Rest, enter: Enter) 
             "workers": [],
             "messages": [],
             "epoch": 1,
+            "priority": 1,
             "draft": {"title": "x", "tasks": [{"title": "x"}]},
         }
         body = {name: given.get(name, "x")

@@ -36,7 +36,7 @@ async def test_every_error_is_a_problem_document(error: Fault, status: int) -> N
     ("method", "path", "status", "code"),
     [
         ("GET", "/api/v1/nothing", 404, "not_found"),
-        ("GET", "/", 404, "not_found"),
+        ("GET", "/nothing", 404, "not_found"),
         ("PATCH", "/api/v1/projects", 405, "method_not_allowed"),
     ],
 )

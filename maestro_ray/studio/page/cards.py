@@ -1,0 +1,55 @@
+"""Decision cards as the pages show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from maestro_ray.model.access import Action
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.page.view import Ask
+from maestro_ray.studio.store import Row, Transaction
+
+LABELS: Mapping[str, str] = {"retry": "Try again", "approve": "Approve", "reject": "Reject"}
+
+
+def cards(tx: Transaction, ask: Ask, *which: sa.ColumnElement[bool]) -> list[Row]:
+    """Cards with the titles of their plan and task, their project, and whether the asker may answer."""
+    query = (
+        sa.select(
+            t.decisions,
+            t.plans.c.title.label("plan_title"),
+            t.tasks.c.title.label("task_title"),
+            t.projects.c.name.label("project_name"),
+        )
+        .outerjoin(t.plans, t.decisions.c.plan_id == t.plans.c.id)
+        .join(t.projects, t.decisions.c.project_id == t.projects.c.id)
+        .outerjoin(t.tasks, t.decisions.c.task_id == t.tasks.c.id)
+        .where(ask.visible(t.decisions.c.project_id), *which)
+    )
+    return [_shown(row, ask) for row in tx.all(query.order_by(t.decisions.c.id.desc()).limit(50))]
+
+
+def still_open(tx: Transaction, ask: Ask, *which: sa.ColumnElement[bool]) -> Mapping[str, Any]:
+    """The facts of a part that shows open cards."""
+    return {"cards": cards(tx, ask, t.decisions.c.status == "open", *which)}
+
+
+def _shown(row: Row, ask: Ask) -> Row:
+    # the question of a task's card begins with the title that stands above it anyway
+    question = str(row["question"]).removeprefix(f"{row['task_title']}: ")
+    answers = [(word, _label(row, word)) for word in row["options"]]
+    return {
+        **row,
+        "question": question,
+        "answers": answers,
+        "mine": ask.caller.may(Action.DECIDE, row["project_id"]),
+    }
+
+
+def _label(row: Row, word: str) -> str:
+    if word == "abort":
+        return "Cancel the task" if row["task_id"] else "Cancel the plan" if row["plan_id"] else "Give up"
+    return LABELS.get(word, word)

@@ -1,0 +1,35 @@
+"""The templates: one environment in which every value is escaped and every unknown name is an error."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from maestro_ray.ids import short
+from maestro_ray.studio.page import words
+
+HERE = Path(__file__).parent
+
+
+@functools.cache
+def environment() -> Environment:
+    templates = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("tone", "plain", "span", "stamp", "found"):
+        templates.filters[name] = getattr(words, name)
+    templates.filters["short"] = short
+    templates.globals["message"] = words.message
+    return templates
+
+
+def render(template: str, **facts: Any) -> str:
+    """The text of a template with these facts. Raises jinja2's errors: they are ours."""
+    return environment().get_template(template).render(facts)

@@ -1,0 +1,77 @@
+"""How values are worded and toned on the page; the words are those of the wire."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+# a word of any state machine -> how it looks; every other is neutral
+TONES: Mapping[str, str] = {
+    **dict.fromkeys(("merged", "completed", "approved", "completed_by_client", "succeeded", "APPROVED"), "good"),
+    **dict.fromkeys(("active", "connected", "in_progress", "running", "working"), "live"),
+    **dict.fromkeys(("dispatched", "awaiting_review"), "accent"),
+    **dict.fromkeys(("waiting_for_resume", "paused", "interrupted", "pending", "open"), "warn"),
+    **dict.fromkeys(("failed", "REJECTED"), "bad"),
+}  # fmt: skip
+
+_STEPS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (float("inf"), 86400, "d"))
+
+
+def tone(word: str) -> str:
+    return TONES.get(word, "plain")
+
+
+def plain(word: str) -> str:
+    """`waiting_for_resume` as a person reads it."""
+    return word.replace("_", " ")
+
+
+def span(seconds: float) -> str:
+    """A length of time with its largest unit, `static/ticks.js` says the same: `12 s`, `3 min`, `2 h`, `5 d`."""
+    seconds = max(0.0, seconds)
+    return next(f"{int(seconds // unit)} {name}" for limit, unit, name in _STEPS if seconds < limit)
+
+
+def stamp(at: float) -> str:
+    """A moment as `<time datetime>` wants it."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
+def message(kind: str, body: object) -> str:
+    """What a message of a team's channel says, in one line."""
+    if not isinstance(body, Mapping):
+        return str(body)
+    about = f"{plain(str(body.get('purpose', '')))} {body.get('title', '')}".strip()
+    match kind:
+        case "run.started":
+            return f"began {about}"
+        case "run.ended" | "run.withdrawn":
+            return f"{about}: {body.get('summary') or body.get('action', '')}"
+        case "run.paused":
+            return f"paused: {body.get('reason', '')}"
+        case "directive":
+            return f"⚑ {body.get('text', '')}"
+        case "accepted":
+            return f"⚑ goes to {body.get('worker', '')} too"
+        case "receipt":
+            return f"⚑ delivered ({body.get('how', '')})"
+        case "cleared":
+            return "⚑ steering cleared"
+        case "team.up":
+            return "the team is up"
+        case "worker.joined":
+            return f"{body.get('worker', '')} joined the team"
+        case "worker.left":
+            return f"{body.get('worker', '')} left the team"
+    return f"{kind}: {body['text'] if isinstance(body.get('text'), str) else json.dumps(body, ensure_ascii=False)}"
+
+
+def found(test: Mapping[str, Any] | None) -> str:
+    """A test run's evidence in one line; empty when there is none."""
+    if not test:
+        return ""
+    counts = test.get("counts")
+    numbers = [f"{number} {word}" for word, number in counts.items()] if isinstance(counts, dict) else []
+    return " · ".join([str(test.get("command", "")), f"exit code {test.get('exit_code')}", *numbers])

@@ -1,0 +1,1 @@
+"""Studio's page in a real browser."""

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from studio.pretend import PretendTeam, Rest
+
+from .conftest import Enter
+from .surfer import Surfer
+
+
+async def a_card(rest: Rest, key: str = "github:acme/shop") -> tuple[PretendTeam, str, str]:
+    """A task that needs a person: the team, its plan and the project."""
+    team = await PretendTeam.join(rest, project := await rest.project(key))
+    plan = await rest.plan(project)
+    await team.bootstrap()
+    await team.fail(await team.take("execute"), "the disk is full", hold=True)
+    return team, plan["id"], project
+
+
+async def test_a_card_is_answered_on_the_page(rest: Rest, surfer: Surfer) -> None:
+    team, plan, project = await a_card(rest)
+    (card,) = await rest.cards()
+    for path in ("/decisions", f"/projects/{project}", f"/plans/{plan}"):
+        await surfer.open(path)
+        assert "One attempts" in surfer.text()
+        assert "the disk is full Try again Cancel the task" in surfer.text()
+    await surfer.open("/decisions")
+    await surfer.submit(f"/do/decisions/{card['id']}/answer")
+    assert surfer.at == "/decisions"
+    assert "Nothing waits for you." in surfer.text()
+    assert "the disk is full retry" in surfer.text()
+    assert ("execute", "dev-1") in await team.offered()
+
+
+async def test_an_answer_that_comes_too_late_is_told(rest: Rest, surfer: Surfer) -> None:
+    await a_card(rest)
+    (card,) = await rest.cards()
+    await surfer.open("/decisions")
+    await rest.answer("retry")
+    await surfer.submit(f"/do/decisions/{card['id']}/answer", status=409)
+    assert "the card was already answered: retry" in surfer.text()
+
+
+async def test_a_member_sees_the_card_and_who_may_answer(rest: Rest, enter: Enter) -> None:
+    _, _, project = await a_card(rest)
+    await a_card(rest, "github:acme/other")
+    member = await enter("member", project)
+    await member.open("/decisions")
+    assert "A lead, an architect or an owner answers it." in member.text()
+    assert member.text().count("the disk is full") == 1
+    lead = await enter("lead", project)
+    await lead.open("/decisions")
+    assert lead.text().count("Try again") == 1
+
+
+async def test_a_card_of_a_plan_names_the_plan(rest: Rest, surfer: Surfer) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    await rest.plan(project)
+    await team.fail(await team.take("bootstrap_epic"), "no such branch: main", hold=True)
+    await surfer.open("/decisions")
+    assert "Shop bootstrap epic" in surfer.text()
+    assert "no such branch: main Try again Cancel the plan" in surfer.text()

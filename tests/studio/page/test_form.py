@@ -1,0 +1,125 @@
+"""A form does what its REST call does, for whom that may do it, and only when our own page sent it."""
+
+from __future__ import annotations
+
+import pytest
+
+from maestro_ray.studio.page import form
+from maestro_ray.studio.page.form import LARGEST_FORM
+from studio.pretend import PretendTeam, Rest
+
+from .surfer import ORIGIN, Surfer
+
+
+async def paused(rest: Rest, plan: str) -> bool:
+    return bool((await rest.get(f"plans/{plan}"))["status"] == "paused")
+
+
+async def test_a_form_changes_goes_back_and_is_on_record(rest: Rest, surfer: Surfer) -> None:
+    plan = (await rest.plan(await rest.project()))["id"]
+    await surfer.open(f"/plans/{plan}")
+    await surfer.submit(f"/do/plans/{plan}/pause")
+    assert surfer.at == f"/plans/{plan}"
+    assert await paused(rest, plan)
+    assert f"/do/plans/{plan}/pause" in [each["subject"] for each in await rest.get("audit")]
+
+
+async def test_the_script_stays_and_hears_what_went_wrong(rest: Rest, surfer: Surfer) -> None:
+    plan = (await rest.plan(await rest.project()))["id"]
+    await surfer.open(f"/plans/{plan}")
+    fields = surfer.hidden(f"/do/plans/{plan}/pause")
+    stays = {"x-maestro-page": "1"}
+    await surfer.post(f"/do/plans/{plan}/pause", fields, status=204, **stays)
+    said = await surfer.post(f"/do/plans/{plan}/pause", fields, status=409, **stays)
+    assert said == "plan: Paused is not possible in state paused"
+    said = await surfer.post(f"/do/plans/{plan}/explode", fields, status=404, **stays)
+    assert said.endswith("one of activate, pause, resume, cancel")
+
+
+async def test_without_a_script_a_page_says_what_went_wrong_and_leads_back(
+    rest: Rest, surfer: Surfer
+) -> None:
+    plan = (await rest.plan(await rest.project()))["id"]
+    await surfer.open(f"/plans/{plan}")
+    await surfer.post(f"/do/plans/{plan}/resume", surfer.hidden(f"/do/plans/{plan}/pause"), status=409)
+    assert "plan: Resumed is not possible in state active" in surfer.text()
+    assert f'href="/plans/{plan}"' in surfer.page
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:8002", "null"])
+async def test_a_form_of_another_site_does_nothing(rest: Rest, surfer: Surfer, origin: str) -> None:
+    plan = (await rest.plan(await rest.project()))["id"]
+    await surfer.open(f"/plans/{plan}")
+    fields = surfer.hidden(f"/do/plans/{plan}/pause")
+    await surfer.post(f"/do/plans/{plan}/pause", fields, status=403, origin=origin)
+    answer = await surfer.http.post(f"/do/plans/{plan}/pause", data=fields)
+    assert answer.status_code == 403, "nobody says where it comes from"
+    assert not await paused(rest, plan)
+
+
+@pytest.mark.parametrize("token", ["", "x", "0" * 64, "é"])
+async def test_a_form_that_this_browser_was_not_given_does_nothing(
+    rest: Rest, surfer: Surfer, token: str
+) -> None:
+    plan = (await rest.plan(await rest.project()))["id"]
+    await surfer.post(f"/do/plans/{plan}/pause", {"form_token": token}, status=403)
+    assert not await paused(rest, plan)
+
+
+async def test_who_is_not_signed_in_does_nothing(rest: Rest, surfer: Surfer) -> None:
+    plan = (await rest.plan(await rest.project()))["id"]
+    await surfer.open(f"/plans/{plan}")
+    fields = surfer.hidden(f"/do/plans/{plan}/pause")
+    surfer.http.cookies.clear()
+    await surfer.post(f"/do/plans/{plan}/pause", fields, status=401)
+    assert not await paused(rest, plan)
+
+
+async def test_values_are_checked_as_rest_checks_them(rest: Rest, surfer: Surfer) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    plan = (await rest.plan(project))["id"]
+    (task,) = (await rest.tasks(plan)).values()
+    await surfer.open(f"/plans/{plan}")
+    action = f"/do/tasks/{task['id']}/priority"
+    token = surfer.hidden(action) | {"back": "/"}
+    for wrong in ("", "x", "1001", "1.5"):
+        await surfer.post(action, {**token, "priority": wrong}, status=422, **{"x-maestro-page": "1"})
+    await surfer.post(action, {**token, "priority": "-7", "more": "x"}, status=422)
+    await surfer.post(action, {**token, "priority": "-7"})
+    assert (await rest.tasks(plan))["one"]["priority"] == -7
+    assert team.id
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/plain", b"form_token=x"),
+        ("application/json", b"{}"),
+        ("application/x-www-form-urlencoded", b"a=" + b"x" * LARGEST_FORM),
+        ("application/x-www-form-urlencoded", b"a=%ff"),
+        ("application/x-www-form-urlencoded", b"\xff=1"),
+        ("application/x-www-form-urlencoded", b"&".join(b"a=1" for _ in range(3000))),
+    ],
+    ids=["text", "json", "large", "quoted", "bytes", "many"],
+)
+async def test_what_is_no_form_is_refused(surfer: Surfer, kind: str, body: bytes) -> None:
+    headers = {**ORIGIN, "content-type": kind}
+    answer = await surfer.http.post("/do/plans/x/pause", content=body, headers=headers)
+    assert answer.status_code in (400, 403)
+    assert "That did not work" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "fine"),
+    [
+        ("/", "/"),
+        ("/plans/1?as=toml", "/plans/1?as=toml"),
+        ("//x", "/"),
+        ("/\\x", "/"),
+        ("x", "/"),
+        ("", "/"),
+        ("/a\nb", "/"),
+    ],
+)
+def test_a_form_leads_nowhere_else(address: str, fine: str) -> None:
+    assert form.local(address) == fine

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.store import Transaction
+from maestro_ray.studio.studio import Studio
+from studio.pretend import PretendTeam, Rest
+
+from .surfer import Surfer
+
+
+async def test_tokens_and_money_where_there_are_any(rest: Rest, surfer: Surfer, studio: Studio) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    plan = (await rest.plan(project, [{"title": "One"}, {"title": "Two"}]))["id"]
+    await team.bootstrap()
+    for path in (f"/plans/{plan}?part=usage", f"/teams/{team.id}?part=usage"):
+        await surfer.open(path)
+        assert surfer.text() == ""
+    runs = [await team.take("execute", each["id"]) for each in (await rest.tasks(plan)).values()]
+
+    def spend(tx: Transaction) -> None:
+        for run, (tokens, cost) in zip(runs, ((1000, 0.5), (2000, 0.25)), strict=True):
+            tx.update(t.runs, run["id"], input_tokens=tokens, output_tokens=10, cost_usd=cost)
+
+    await studio.store.write(spend)
+    for path in (f"/plans/{plan}?part=usage", f"/teams/{team.id}?part=usage"):
+        await surfer.open(path)
+        assert "dev-1 1,000 10 $0.50 dev-2 2,000 10 $0.25 together 3,000 20 $0.75" in surfer.text()
