@@ -36,8 +36,7 @@ def test_the_demo_goes_from_failing_tests_to_a_merged_plan(machine, tmp_path):
 
 
 def _team_that_is_up(machine):
-    # which teams there are is not known until Ray runs: that is exit 1
-    answer = json.loads(machine.run("status", "--json").stdout)
+    answer = machine.status()
     teams = (answer.get("connections") or {}).get("teams", [])
     return teams[0] if teams and teams[0]["state"] == "active" else None
 

@@ -26,7 +26,7 @@ def machine(tmp_path_factory):
 
 def held(machine):
     """`project -> (pid, connected)`, as status says."""
-    connections = (machine.json("status").get("connections") or {}).get("connections", [])
+    connections = (machine.status().get("connections") or {}).get("connections", [])
     return {each["project"]: (each["pid"], each["connected"]) for each in connections}
 
 

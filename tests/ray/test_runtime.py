@@ -77,7 +77,7 @@ def _alive(pid):
 
 
 def _back(machine, repo, victim, pid):
-    status = machine.json("status")
+    status = machine.status()
     if not status.get("connections"):
         return False
     if victim == "connections":
@@ -100,7 +100,7 @@ def test_a_slot_that_is_blank_again_serves_the_next_team(shared):
 
 
 def _pool_is_full(machine):
-    pool = machine.json("status")["connections"]["pool"]
+    pool = machine.status()["connections"]["pool"]
     return pool["blank"] >= pool["size"]
 
 
