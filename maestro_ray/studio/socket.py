@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -35,11 +36,12 @@ from maestro_ray.studio import origin
 from maestro_ray.studio.channels import is_ours
 from maestro_ray.studio.rooms import Rooms
 
-# A client that does not read is closed when this many frames wait for it, or when one frame has waited this many
-# seconds; the others are not held up. From as many frames as this on it is not read either: its own questions must
-# not fill the queue.
-LONGEST_QUEUE = 1000
+# A client that does not read is closed when this many bytes wait for it, or when one frame has waited this many
+# seconds to be taken; the others are not held up. Bytes and not frames: one commit may publish thousands of events,
+# which wait for the sender's next turn with everybody who reads too. All subscribers share an event's text.
+LARGEST_BACKLOG = 16 * 1024 * 1024
 LONGEST_SEND = 20.0
+# From as many frames as this on a client is not read either: its own questions must not fill the queue.
 UNREAD_ANSWERS = 100
 # A message of more bytes ends the connection (1009) before it is read; from `ServerLimits.message_bytes` up to this it
 # is answered with an error.
@@ -138,6 +140,7 @@ class Connection:
         self._websocket = websocket
         self._session = ServerSession(socket_id, hub.key, hub.secret, hub.limits)
         self._outgoing: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue()
+        self._backlog = 0
         self._reads_answers = asyncio.Event()
         self._reads_answers.set()
 
@@ -150,7 +153,7 @@ class Connection:
         return len(self._session.channels)
 
     def hang_up(self, code: int, reason: str) -> None:
-        self._outgoing.put_nowait((code, reason))
+        self._put((code, reason))
 
     async def serve(self) -> None:
         """From the greeting to the end."""
@@ -189,6 +192,7 @@ class Connection:
     async def _send(self) -> None:
         while True:
             item = await self._outgoing.get()
+            self._backlog -= _weight(item)
             if self._outgoing.qsize() < UNREAD_ANSWERS:
                 self._reads_answers.set()
             try:
@@ -227,11 +231,15 @@ class Connection:
 
     def _flush(self) -> None:
         for text in self._session.data_to_send():
-            self._outgoing.put_nowait(text)
+            self._put(text)
         if self._outgoing.qsize() >= UNREAD_ANSWERS:
             self._reads_answers.clear()
-        if self._outgoing.qsize() > LONGEST_QUEUE:
+        if self._backlog > LARGEST_BACKLOG:
             self._cut_off()
+
+    def _put(self, item: str | tuple[int, str]) -> None:
+        self._backlog += _weight(item)
+        self._outgoing.put_nowait(item)
 
     def _cut_off(self) -> None:
         """It gets nothing more from now on. Its leaving is told later: this is in the middle of telling others."""
@@ -239,8 +247,13 @@ class Connection:
         left = self._session.closed(Code.OVER_CAPACITY, reason, time.monotonic())
         asyncio.get_running_loop().call_soon(self._apply, left)
         while not self._outgoing.empty():
-            self._outgoing.get_nowait()
+            self._backlog -= _weight(self._outgoing.get_nowait())
         self.hang_up(Code.OVER_CAPACITY, reason)
+
+
+def _weight(item: str | tuple[int, str]) -> int:
+    """How many bytes of memory it keeps."""
+    return sys.getsizeof(item)
 
 
 def _is_foreign(websocket: WebSocket) -> bool:

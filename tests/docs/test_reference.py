@@ -28,7 +28,7 @@ from maestro_ray.studio.api.table import routes
 from maestro_ray.studio.loop import APPROVE, REJECT
 from maestro_ray.studio.metrics import Metrics, Wire, Work, _Families
 from maestro_ray.studio.reports import LONGEST_PAUSE
-from maestro_ray.studio.socket import LARGEST_MESSAGE, LONGEST_QUEUE, LONGEST_SEND, UNREAD_ANSWERS
+from maestro_ray.studio.socket import LARGEST_BACKLOG, LARGEST_MESSAGE, LONGEST_SEND, UNREAD_ANSWERS
 
 from .generate import commands, help_of, wanted
 from .markdown import DOCS, ROOT, Block, blocks, code, pages, rows, section
@@ -293,7 +293,7 @@ def test_the_limits_of_the_server_are_those_of_the_code() -> None:
     assert f"| {limits.client_events} a second |" in text
     assert f"| silence until a ping is due | {limits.activity_timeout} s |" in text
     assert f"| wait for the answer | {limits.pong_timeout:.0f} s |" in text
-    assert f"| {LONGEST_QUEUE}, then the connection" in text
+    assert f"| {LARGEST_BACKLOG // 2**20} MiB, then the connection" in text
     assert f"| {LONGEST_SEND:.0f} s, then the same |" in text
 
 
