@@ -12,8 +12,6 @@ import sys
 import time
 from pathlib import Path
 
-import uvicorn
-
 from maestro_ray import __version__
 from maestro_ray.clock import SystemClock
 from maestro_ray.config import Config
@@ -23,7 +21,7 @@ from maestro_ray.studio import identity, logs
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.claim import claim
 from maestro_ray.studio.database import Place
-from maestro_ray.studio.socket import LARGEST_MESSAGE
+from maestro_ray.studio.server import Server
 from maestro_ray.studio.studio import Studio
 
 # how long a port that must be had again may be in use, in seconds
@@ -61,16 +59,8 @@ async def _serve(home: Home, config: Config, place: Place, ready: int, stay: boo
     studio = await Studio.open(place, config, SystemClock())
     _write_private(home.run / "invite", await studio.store.write(identity.invite))
     _write_private(home.run / "metrics.token", identity.scrape_token(studio.door.secret))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(studio), log_config=None, access_log=False, ws="websockets-sansio",
-            ws_max_size=LARGEST_MESSAGE, server_header=False, timeout_graceful_shutdown=2,
-        )
-    )  # fmt: skip
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.005)
-    port = listener.getsockname()[1]
+    server = Server(create_app(studio))
+    port = await server.begin([listener])
     url = f"http://127.0.0.1:{port}"
     info = {
         "url": url,
@@ -82,7 +72,7 @@ async def _serve(home: Home, config: Config, place: Place, ready: int, stay: boo
     }
     _write_private(home.run / "studio.json", json.dumps(info))
     _tell(ready, info)
-    await serving
+    await server.ended()
 
 
 def bind(home: Home, port: int, stay: bool = False) -> socket.socket:

@@ -15,6 +15,7 @@ from maestro_ray.errors import Forbidden, NotFound, Unauthenticated
 from maestro_ray.ids import new_id
 from maestro_ray.model.access import EVERYWHERE, Caller, Role
 from maestro_ray.studio import schema as t
+from maestro_ray.studio.backstage import BACKSTAGE, CUT
 from maestro_ray.studio.store import Row, Transaction
 
 ACCESS_SECONDS = 15 * 60
@@ -180,6 +181,12 @@ def _cut(tx: Transaction, subject: str) -> None:
         t.cuts.delete().where(sa.or_(t.cuts.c.subject == subject, t.cuts.c.at < tx.now - ACCESS_SECONDS))
     )
     tx.insert(t.cuts, subject=subject, at=tx.now)
+    tell_cut(tx, subject)
+
+
+def tell_cut(tx: Transaction, subject: str) -> None:
+    """Connections that listen for this user, family or browser end."""
+    tx.publish(BACKSTAGE, CUT, subject=subject, at=tx.now)
 
 
 def listening_token(secret: str, caller: Caller, channels: Sequence[str], now: float, seconds: float) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -57,7 +58,8 @@ class Hub:
         self.limits = limits
         # told of each event, by name and params
         self.watch: Callable[[str, dict[str, Any]], None] = lambda *_: None
-        self._connections: set[Connection] = set()
+        # by socket id
+        self._connections: dict[str, Connection] = {}
         self._rooms: Rooms[Connection] = Rooms()
         self._numbers: dict[str, int] = {}
         self._before = 0
@@ -89,7 +91,7 @@ class Hub:
 
     def count(self) -> tuple[int, int]:
         """How many connections there are, and how many channels they listen to, together."""
-        return len(self._connections), sum(connection.listens_to() for connection in self._connections)
+        return len(self._connections), sum(each.listens_to() for each in self._connections.values())
 
     def enter(self, connection: Connection, channel: str, member: Member | None) -> dict[str, Any]:
         """What the new subscriber is told: the last number, and on a presence channel who is there."""
@@ -109,10 +111,10 @@ class Hub:
             self._send(channel_event(channel, MEMBER_REMOVED, {"user_id": gone.user_id}))
 
     def arrive(self, connection: Connection) -> None:
-        self._connections.add(connection)
+        self._connections[connection.socket_id] = connection
 
     def depart(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection.socket_id, None)
 
     async def close(self) -> None:
         """Ask every client to come back soon: the server stops."""
@@ -120,8 +122,24 @@ class Hub:
 
     def hang_up(self, reason: str) -> None:
         """Ask every client to come back at once."""
-        for connection in list(self._connections):
+        for connection in self._connections.values():
             connection.hang_up(Code.RECONNECT, reason)
+
+    def hold(self, socket_id: str, subjects: Iterable[str], issued: float) -> bool:
+        """This connection listens for these persons and sign-ins; False when it is none of this process."""
+        connection = self._connections.get(socket_id)
+        if connection is not None:
+            connection.held |= {each: min(issued, connection.held.get(each, issued)) for each in subjects}
+        return connection is not None
+
+    def cut(self, subject: str, at: float) -> None:
+        """What was given to this person or sign-in until then counts no longer: who listened for it hears no more.
+
+        It may come back at once, and is asked again who it is.
+        """
+        for connection in self._connections.values():
+            if connection.held.get(subject, math.inf) <= at:
+                connection.hang_up(Code.RECONNECT, "the sign-in has ended")
 
     def _send(self, frame: Frame, but: Connection | None = None) -> None:
         assert frame.channel is not None
@@ -139,6 +157,9 @@ class Connection:
         self._hub = hub
         self._websocket = websocket
         self._session = ServerSession(socket_id, hub.key, hub.secret, hub.limits)
+        self.socket_id = socket_id
+        # the persons and sign-ins it listens for, and since when
+        self.held: dict[str, float] = {}
         self._outgoing: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue()
         self._backlog = 0
         self._reads_answers = asyncio.Event()

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-import uvicorn
 import websockets
 from starlette.applications import Starlette
 from websockets.asyncio.client import connect
 
 from maestro_ray.protocol.auth import sign_channel
 from maestro_ray.studio import socket as module
+from maestro_ray.studio.server import Server
 from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
@@ -24,24 +24,17 @@ pytestmark = pytest.mark.sqlite_only("these events come from no transaction; tes
 
 
 @pytest_asyncio.fixture
-async def server(app: Starlette) -> AsyncIterator[uvicorn.Server]:
+async def server(app: Starlette) -> AsyncIterator[Server]:
     """A real server that serves this Studio."""
-    config = uvicorn.Config(
-        app, port=0, log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not serving.done()
-        await asyncio.sleep(0.005)
+    server = Server(app, grace=1, signals=False)
+    await server.begin()
     yield server
     await Client.all_leave()
-    server.should_exit = True
-    await serving
+    await server.stop()
 
 
 @pytest.fixture
-def port(server: uvicorn.Server) -> int:
+def port(server: Server) -> int:
     return int(server.servers[0].sockets[0].getsockname()[1])
 
 
@@ -200,7 +193,7 @@ async def test_a_bad_frame_is_told_and_the_connection_goes_on(port: int) -> None
 
 
 async def test_who_does_not_read_is_cut_off_and_the_others_are_not_held_up(
-    server: uvicorn.Server, port: int, studio: Studio, monkeypatch: pytest.MonkeyPatch
+    server: Server, port: int, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LARGEST_BACKLOG", 2_000_000)
     monkeypatch.setattr(module, "LONGEST_SEND", 0.3)

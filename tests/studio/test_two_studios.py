@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 import websockets
 
 from maestro_ray.clock import SystemClock
@@ -21,6 +20,7 @@ from maestro_ray.studio import feed as module
 from maestro_ray.studio import identity
 from maestro_ray.studio import studio as studio_module
 from maestro_ray.studio.app import create_app
+from maestro_ray.studio.server import Server
 from maestro_ray.studio.studio import Studio
 
 from .browser import Client
@@ -61,17 +61,9 @@ class Served:
 
 @asynccontextmanager
 async def serving(studio: Studio) -> AsyncIterator[int]:
-    config = uvicorn.Config(
-        create_app(studio), port=0, log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done()
-        await asyncio.sleep(0.005)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await task
+    server = Server(create_app(studio), grace=1, signals=False)
+    yield await server.begin()
+    await server.stop()
 
 
 @pytest_asyncio.fixture

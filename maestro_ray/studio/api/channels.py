@@ -16,6 +16,7 @@ from maestro_ray.studio.store import Transaction
 async def sign(call: Call) -> Any:
     """In the order they were asked for: `auth`, or why there is none. One that is refused holds no other up."""
     hub = call.studio.hub
+    await call.studio.hold(call.caller, [each.socket_id for each in call.body.channels])
     return await call.read(_sign, call.caller, hub.key, hub.secret, call.body.channels)
 
 

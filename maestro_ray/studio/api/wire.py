@@ -69,6 +69,7 @@ async def broadcasting_auth(request: Request) -> Response:
         sign = partial(sign_channel, studio.hub.key, studio.hub.secret, asked.socket_id, asked.channel_name)
         # also what cannot be signed is told before anything is looked up
         answer = {"auth": sign()}
+        await studio.hold(caller, [asked.socket_id])
         await studio.store.read(may_listen, caller, asked.channel_name)
         if is_presence(asked.channel_name):
             data = strictjson.dump(await studio.store.read(member, caller, asked.channel_name))
