@@ -12,13 +12,17 @@ BACKSTAGE = "studio"
 CUT = "cut"
 # these connections listen for these subjects, since `issued`
 HELD = "held"
+# somebody came to a presence channel at that Studio, or is no longer there
+PERSON = "person"
+# a client of that Studio sent an event of its own
+SAID = "said"
 
 
 class Backstage:
     """Who does something about what is told. A word nobody knows is of a newer Studio, and passed over."""
 
     def __init__(self) -> None:
-        self.on: dict[str, Callable[..., None]] = {}
+        self.on: dict[str, Callable[..., object]] = {}
 
     def hear(self, word: str, what: dict[str, Any]) -> None:
         if (listener := self.on.get(word)) is not None:

@@ -380,3 +380,14 @@ events = sa.Table(
     sa.Column("params", sa.JSON, nullable=False),
     comment="what was published last, for the other Studios on this database",
 )
+
+presence = sa.Table(
+    "presence",
+    metadata,
+    sa.Column("studio", sa.String(36), primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("user_info", sa.JSON, nullable=True),
+    _time("until", nullable=False),
+    comment="who is on presence channels, by the Studio they are connected to, until its lease ends",
+)

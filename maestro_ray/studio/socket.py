@@ -8,7 +8,8 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -49,6 +50,30 @@ UNREAD_ANSWERS = 100
 LARGEST_MESSAGE = 1024 * 1024
 
 
+class Neighbours(Protocol):
+    """The other Studios on this database, as far as the hub has to do with them."""
+
+    def moved(self, channel: str, user_id: str) -> None:
+        """Somebody came to a presence channel here, or has left it."""
+        ...
+
+    def said(self, channel: str, event: str, data: Any, user_id: str | None) -> None:
+        """A client here has sent an event of its own."""
+        ...
+
+    def look_again(self) -> None:
+        """What they said may have been missed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Somebody on a presence channel at another Studio, with however many connections."""
+
+    studio: str
+    user_id: str
+
+
 class Hub:
     """Who is subscribed to what in this process. Every event gets an id and the channel's next number."""
 
@@ -60,7 +85,8 @@ class Hub:
         self.watch: Callable[[str, dict[str, Any]], None] = lambda *_: None
         # by socket id
         self._connections: dict[str, Connection] = {}
-        self._rooms: Rooms[Connection] = Rooms()
+        self._rooms: Rooms[Connection | Elsewhere] = Rooms()
+        self.neighbours: Neighbours | None = None
         self._numbers: dict[str, int] = {}
         self._before = 0
 
@@ -84,10 +110,18 @@ class Hub:
         """Go on after these numbers. Events may have been missed, so every client is asked to come back and look."""
         self._numbers, self._before = dict(numbers), before
         self.hang_up("events were missed")
+        if self.neighbours is not None:
+            self.neighbours.look_again()
 
     def relay(self, sender: Connection, event: EventReceived) -> None:
-        """Pass a client's own event on to the other subscribers."""
+        """Pass a client's own event on to the other subscribers, here and elsewhere."""
         self._send(Frame(event.event, event.data, event.channel, event.user_id), but=sender)
+        if self.neighbours is not None:
+            self.neighbours.said(event.channel, event.event, event.data, event.user_id)
+
+    def pass_on(self, channel: str, event: str, data: Any, user_id: str | None) -> None:
+        """What a client of another Studio has sent."""
+        self._send(Frame(event, data, channel, user_id))
 
     def count(self) -> tuple[int, int]:
         """How many connections there are, and how many channels they listen to, together."""
@@ -99,16 +133,43 @@ class Hub:
         if member is None:
             self._rooms.enter(channel, connection)
             return told
-        if self._rooms.enter(channel, connection, member):
-            who = {"user_id": member.user_id, "user_info": member.user_info}
-            self._send(channel_event(channel, MEMBER_ADDED, who), but=connection)
+        self._enter(channel, connection, member)
+        self._moved(channel, member)
         return presence(self._rooms.people(channel)) | told
 
     def leave(self, connection: Connection, channel: str) -> None:
         """The others on a presence channel are told when this was the person's last connection there."""
-        gone = self._rooms.leave(channel, connection)
+        member = self._rooms.member(channel, connection)
+        self._leave(channel, connection)
+        if member is not None:
+            self._moved(channel, member)
+
+    def person(self, channel: str, user_id: str) -> Member | None:
+        """Somebody on a presence channel, as long as one of their connections here is."""
+        found = ((each, self._rooms.member(channel, each)) for each in self._rooms.inside(channel))
+        here = (member for each, member in found if isinstance(each, Connection))
+        return next((member for member in here if member is not None and member.user_id == user_id), None)
+
+    def arrive_elsewhere(self, studio: str, channel: str, member: Member) -> None:
+        """Harmless when repeated."""
+        self._enter(channel, Elsewhere(studio, member.user_id), member)
+
+    def depart_elsewhere(self, studio: str, channel: str, user_id: str) -> None:
+        self._leave(channel, Elsewhere(studio, user_id))
+
+    def _enter(self, channel: str, who: Connection | Elsewhere, member: Member) -> None:
+        if self._rooms.enter(channel, who, member):
+            about = {"user_id": member.user_id, "user_info": member.user_info}
+            self._send(channel_event(channel, MEMBER_ADDED, about), but=who)
+
+    def _leave(self, channel: str, who: Connection | Elsewhere) -> None:
+        gone = self._rooms.leave(channel, who)
         if gone is not None:
             self._send(channel_event(channel, MEMBER_REMOVED, {"user_id": gone.user_id}))
+
+    def _moved(self, channel: str, member: Member) -> None:
+        if self.neighbours is not None:
+            self.neighbours.moved(channel, member.user_id)
 
     def arrive(self, connection: Connection) -> None:
         self._connections[connection.socket_id] = connection
@@ -141,11 +202,11 @@ class Hub:
             if connection.held.get(subject, math.inf) <= at:
                 connection.hang_up(Code.RECONNECT, "the sign-in has ended")
 
-    def _send(self, frame: Frame, but: Connection | None = None) -> None:
+    def _send(self, frame: Frame, but: Connection | Elsewhere | None = None) -> None:
         assert frame.channel is not None
         text = encode_frame(frame)
         for connection in self._rooms.inside(frame.channel):
-            if connection is not but:
+            if isinstance(connection, Connection) and connection is not but:
                 connection.deliver(frame.channel, text)
 
 

@@ -19,6 +19,7 @@ from maestro_ray.studio.database import Place
 from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.health import Health
 from maestro_ray.studio.metrics import Metrics
+from maestro_ray.studio.neighbours import Neighbours
 from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Store, Transaction
 
@@ -54,6 +55,7 @@ class Studio:
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = field(default_factory=Health)
     chunks: Chunks = field(default_factory=Chunks)
+    neighbours: Neighbours = field(init=False)
 
     @classmethod
     async def open(cls, place: Place, config: Config, clock: Clock, hub: Hub | None = None) -> Self:
@@ -76,6 +78,7 @@ class Studio:
         door = Doorkeeper(store, await store.write(identity.setting, "jwt_secret"), clock)
         studio = cls(store, hub, config, clock, door, chunks=chunks)
         backstage.on |= {CUT: studio._cut, HELD: studio._held}
+        studio.neighbours = Neighbours(store, hub, clock, backstage)
         return studio
 
     async def change(
