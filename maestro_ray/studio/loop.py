@@ -26,7 +26,7 @@ from maestro_ray.studio import channels, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
-RETRY, ABORT = "retry", "abort"
+RETRY, UNTESTED, ABORT = "retry", "untested", "abort"
 APPROVE, REJECT = "approve", "reject"
 
 _PLAN_ANSWERS: Mapping[str, Callable[[], plan_machine.Event]] = {
@@ -68,8 +68,9 @@ def task_effects(tx: Transaction, row: Row, effects: Sequence[Effect]) -> None:
                 start_task_run(tx, row, effect)
             case PostComment(body):
                 comment(tx, row["id"], "reviewer" if not conflict else "maestro", body)
-            case AskDecision(kind, question):
-                ask(tx, row["plan_id"], kind, f"{row['title']}: {question}", task_id=row["id"])
+            case AskDecision(kind, question, untested):
+                answers = (RETRY, UNTESTED, ABORT) if untested else (RETRY, ABORT)
+                ask(tx, row["plan_id"], kind, f"{row['title']}: {question}", row["id"], answers)
             case CancelRuns():
                 runs.cancel(tx, t.runs.c.task_id == row["id"])
             case AnnounceConflict(reason):
@@ -201,6 +202,8 @@ def _answer_task(tx: Transaction, card: Row, word: str) -> None:
     if word == ABORT:
         task_event(tx, card["task_id"], task_machine.Aborted())
     else:
+        if word == UNTESTED:
+            tx.update(t.plans, card["plan_id"], untested=True)
         also = _without_cancelled(tx, card["task_id"]) if card["kind"] == "dependency" else {}
         task_event(tx, card["task_id"], task_machine.Resumed(), **also)
 
@@ -216,7 +219,8 @@ def _without_cancelled(tx: Transaction, task_id: str) -> dict[str, list[str]]:
 def policy(tx: Transaction, plan_id: str) -> Policy:
     """What the loop allows in this plan."""
     plan = tx.get(t.plans, plan_id)
-    return Policy(_has_tester(tx, plan), attempts=plan["attempt_cap"], revision_cap=plan["revision_cap"])
+    tester = not plan["untested"] and _has_tester(tx, plan)
+    return Policy(tester, attempts=plan["attempt_cap"], revision_cap=plan["revision_cap"])
 
 
 def _has_tester(tx: Transaction, plan: Row) -> bool:

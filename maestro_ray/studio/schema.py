@@ -167,6 +167,7 @@ plans = sa.Table(
     _number("attempts"),
     _number("attempt_cap", 3),
     _number("revision_cap", 3),
+    sa.Column("untested", sa.Boolean, nullable=False, default=False),
     _text("proposed_by"),
     _time("served_at"),
     _time("created_at"),
