@@ -360,6 +360,9 @@ def _without_result(task: Task, event: RunFailed | RunInterrupted | Unclaimed, p
             if purpose is Purpose.MERGE:
                 # to try again is to start a merge, and that is for an approved commit only
                 _about(task.approved, task.head, event)
+            if purpose is Purpose.TEST and not policy.tester:
+                # nobody waits for a test any more; that it failed is told to the reviewer
+                return _again(task, Purpose.REVIEW, reason, policy)
             return _again(task, purpose, reason, policy if retryable else replace(policy, attempts=0))
         case RunInterrupted(purpose, costs):
             return _interrupted(task, purpose, policy) if costs else (task, [])

@@ -325,6 +325,13 @@ def test_of_a_test_that_cannot_be_run_a_card_asks_whether_to_go_on_without() -> 
     assert not walk(UNDER_REVIEW, RunFailed(Purpose.REVIEW, about, retryable=False))[1][-1].untested
 
 
+def test_a_test_that_fails_where_none_is_wanted_is_followed_by_the_review() -> None:
+    failed = RunFailed(Purpose.TEST, "no test command", retryable=False)
+    task, effects = apply(UNDER_REVIEW, failed, Policy(tester=False), 0.0)
+    assert effects == [StartRun(Purpose.REVIEW, UNDER_REVIEW.head, "no test command")]
+    assert (task.status, task.attempts) == (Status.AWAITING_REVIEW, 1)
+
+
 def test_what_cannot_be_helped_by_trying_is_not_tried_again() -> None:
     task, effects = walk(UNDER_REVIEW, RunFailed(Purpose.REVIEW, "no such program", retryable=False))
     assert task.status is Status.WAITING_FOR_RESUME

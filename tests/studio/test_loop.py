@@ -451,6 +451,9 @@ async def test_other_work_of_the_plan_that_waits_for_its_test_is_gone_on_with_to
         await team.work(task, sha(task))
     await team.fail(await team.take("test"), "there is no test command", retryable=False)
     await rest.answer("untested")
+    # the tester was given the other one meanwhile, and can do nothing about it either
+    await team.fail(await team.take("test"), "there is no test command", retryable=False)
+    assert await rest.cards() == []
     for task in tasks:
         await team.review(task)
         await team.merge(task)
