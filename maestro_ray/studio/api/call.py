@@ -25,7 +25,7 @@ from maestro_ray.errors import (
 from maestro_ray.model.access import EVERYWHERE, MEANING, Action, Caller, Role
 from maestro_ray.studio import audit, identity
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.api.decode import decode, refuse_nul
+from maestro_ray.studio.api.decode import decode, refuse_nul_in_address
 from maestro_ray.studio.api.problem import problem
 from maestro_ray.studio.store import Row, Transaction
 from maestro_ray.studio.studio import Studio
@@ -165,7 +165,7 @@ class Rest:
         """Starlette's endpoint: authenticate, decode, permit, do, encode."""
         studio: Studio = request.app.state.studio
         try:
-            refuse_nul([*request.path_params.values(), *request.query_params.values()])
+            refuse_nul_in_address(request)
             caller = NOBODY if self.action is None else await who(studio, request)
             body = await decode(request, self.body) if self.body else None
             project = await self.permit(studio, request, caller, body)

@@ -45,6 +45,12 @@ async def decode(request: Request, body: type[B], *, form: bool = False) -> B:
         raise BadFrame(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
+def refuse_nul_in_address(request: Request) -> None:
+    """Raises `BadFrame`."""
+    pairs = request.query_params.multi_items()
+    refuse_nul([*request.path_params.values(), *(word for pair in pairs for word in pair)])
+
+
 def refuse_nul(value: Any) -> None:
     """The character that ends a text in C: PostgreSQL cannot store it. Raises `BadFrame`."""
     match value:

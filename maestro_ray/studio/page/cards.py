@@ -15,7 +15,8 @@ from maestro_ray.studio.store import Row, Transaction
 LABELS: Mapping[str, str] = {
     "retry": "Try again",
     "untested": "Go on without tests",
-    "approve": "Approve", "reject": "Reject",
+    "approve": "Approve",
+    "reject": "Reject",
 }
 
 

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from maestro_ray.errors import BadFrame, MaestroError, UsageError
 from maestro_ray.studio.api.call import Call, Rest
-from maestro_ray.studio.api.decode import FORM
+from maestro_ray.studio.api.decode import FORM, refuse_nul, refuse_nul_in_address
 from maestro_ray.studio.api.problem import status_of
 from maestro_ray.studio.browser import Browser
 from maestro_ray.studio.page import visitor
@@ -61,6 +61,7 @@ async def perform(studio: Studio, request: Request, call: Rest, who: Browser, bo
 async def signed(studio: Studio, request: Request) -> tuple[Browser, Fields]:
     """Who sent the form, and its fields. Raises `Forbidden` for one that is not ours, and `Unauthenticated`."""
     visitor.from_the_page(request)
+    refuse_nul_in_address(request)
     who = await visitor.find(studio, request)
     fields = await read(request)
     visitor.check_form(who, fields.pop("form_token", ""))
@@ -81,7 +82,9 @@ async def read(request: Request) -> Fields:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=2000)
     except ValueError as error:
         raise BadFrame("the form cannot be read") from error
-    return {name: text.replace("\r\n", "\n") for name, text in pairs}
+    fields = {name: text.replace("\r\n", "\n") for name, text in pairs}
+    refuse_nul(fields)
+    return fields
 
 
 def value(body: type[BaseModel], fields: Fields) -> BaseModel:
