@@ -13,6 +13,7 @@ from maestro_ray.actors.mail import PeerGone
 from maestro_ray.actors.messages import Assign, ClearSteering, Say, Steer, Withdraw
 from maestro_ray.connection.client import Rest
 from maestro_ray.errors import MaestroError, StudioUnavailable, Unauthenticated
+from maestro_ray.model import channels
 from maestro_ray.model import run as run_machine
 from maestro_ray.model.run import Purpose
 
@@ -38,7 +39,7 @@ class Assignments:
         for team in self._teams(key):
             if channel == team.record.channel_name:
                 self._team_event(team, method, params)
-            elif channel == f"private-project.{team.record.project}":
+            elif channel == channels.project(team.record.project):
                 self._project_event(team, method, params)
 
     def _teams(self, key: str) -> list[LiveTeam]:
@@ -101,7 +102,7 @@ class Assignments:
             if channel == team.record.channel_name:
                 self._connections.spawn(self.catch_up(team))
                 self._connections.spawn(self._take_inbox(team))
-            elif channel == f"private-project.{team.record.project}":
+            elif channel == channels.project(team.record.project):
                 self._connections.spawn(self._look_at_plans(team))
 
     async def catch_up(self, team: LiveTeam) -> None:

@@ -57,6 +57,7 @@ from maestro_ray.connection.project import Connection
 from maestro_ray.errors import IllegalEvent, MaestroError, StudioRefused
 from maestro_ray.home import Home
 from maestro_ray.ids import suffix
+from maestro_ray.model import channels
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +209,7 @@ class Connections:
             place = self.pool.add(slot)
             place.part, place.team, place.member = parts[slot], record.id, member
         connection = self.connection(record.key)
-        connection.subscribe(f"private-project.{record.project}")
+        connection.subscribe(channels.project(record.project))
         connection.subscribe(record.channel_name)
         return team
 

@@ -103,7 +103,7 @@ class WhoAmI:
 
 @dataclass(frozen=True)
 class Ping:
-    """A member of a team shows that it lives. `run` is what it works on, or empty.
+    """A member of a team shows that it lives.
 
     The reply is whether the slot still belongs to that team; if not, it must leave.
     """
@@ -112,7 +112,6 @@ class Ping:
     pid: int
     node: str
     team: str
-    run: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ async def team_result(studio: Rest, team: LiveTeam, pool: Pool) -> dict[str, Any
         "repo": record.repo,
         "plans": plans,
         "workers": workers(team, pool),
-        "timings": dict(record.timings),
     }
 
 

@@ -120,7 +120,7 @@ class Slot:
         """Show that this slot lives until it is blank, or until Connections says that it should be, or says nothing."""
         team, heard = part.team, self._clock.monotonic()
         while self._part is part:
-            ping = Ping(self.name, self._pid, self._node, team.id, getattr(self._occupant, "run", ""))
+            ping = Ping(self.name, self._pid, self._node, team.id)
             try:
                 # not `wait_for`: it can lose the cancel that ends this
                 async with asyncio.timeout(team.lease):

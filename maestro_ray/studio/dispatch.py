@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from maestro_ray.model import dependency
+from maestro_ray.model import channels, dependency
 from maestro_ray.model import dispatch as decide
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import run as run_machine
 from maestro_ray.model import task as task_machine
 from maestro_ray.model.run import Purpose
-from maestro_ray.studio import channels, loop, queue, runs, seats
+from maestro_ray.studio import loop, queue, runs, seats
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.nodes import nodes
 from maestro_ray.studio.store import Row, Transaction

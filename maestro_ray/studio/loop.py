@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict
 from maestro_ray.ids import short, slug
+from maestro_ray.model import channels
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import task as task_machine
 from maestro_ray.model.run import Purpose
@@ -22,7 +23,7 @@ from maestro_ray.model.task import (
     PostComment,
     StartRun,
 )
-from maestro_ray.studio import channels, runs
+from maestro_ray.studio import runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from maestro_ray.ids import new_id
+from maestro_ray.model.channels import is_ours
 from maestro_ray.protocol.jsonrpc import Notification, encode
 from maestro_ray.protocol.pusher import (
     MEMBER_ADDED,
@@ -35,7 +36,6 @@ from maestro_ray.protocol.session import (
     Unsubscribed,
 )
 from maestro_ray.studio import origin
-from maestro_ray.studio.channels import is_ours
 from maestro_ray.studio.rooms import Rooms
 
 # A client that does not read is closed when this many bytes wait for it, or when one frame has waited this many

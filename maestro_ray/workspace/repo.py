@@ -31,10 +31,6 @@ class Commit:
     time: int
     message: str
 
-    @property
-    def subject(self) -> str:
-        return self.message.partition("\n")[0]
-
 
 @dataclass(frozen=True)
 class Repo:
@@ -84,10 +80,6 @@ class Repo:
         """The directory that stays the same whichever worktree the repository was opened in."""
         return self.git_common_dir.parent if self.git_common_dir.name == ".git" else self.git_common_dir
 
-    def head(self) -> str:
-        """The commit that is checked out here."""
-        return self.git.line("rev-parse", "--verify", "HEAD^{commit}")
-
     def branch(self) -> str | None:
         """The short name of the branch HEAD is attached to; None when it is detached (also during a rebase)."""
         ref = self.git.run("symbolic-ref", "-q", "HEAD", check=False).strip()
@@ -100,14 +92,6 @@ class Repo:
                 f"{presentable(str(self.root))} is not on a branch", "name one with --base BRANCH"
             )
         return branch
-
-    def resolve(self, ref: str) -> str:
-        """The commit of a branch (first of all), ref or hash. Raises `NotFound`, and `UsageError` for a bad name."""
-        check_ref(ref)
-        for name in (f"refs/heads/{ref}", ref):
-            if sha := self.git.run("rev-parse", "--verify", "-q", f"{name}^{{commit}}", check=False).strip():
-                return sha
-        raise NotFound("branch or commit", presentable(ref), "see `git branch --list`")
 
     def tip(self, branch: str) -> str:
         """The commit a branch is at. Raises `NotFound`."""
@@ -124,11 +108,6 @@ class Repo:
         """Every place where this repository is checked out, the main one first."""
         with locked(self.git_common_dir, shared=True):  # git fails on a worktree that is half made
             return checkouts(self.git, self.git_common_dir)
-
-    def checked_out(self, branch: str) -> list[Path]:
-        """The worktrees that hold a branch, also those that will come back to it after a rebase or bisect."""
-        ref = self._target(branch_ref(branch))
-        return [place.path for place in self.checkouts() if place.holds(ref)]
 
     def update_ref(self, ref: str, new: str, old: str) -> None:
         """Move `ref` from `old` to `new` in one step; an empty `old` means it must not exist yet.
@@ -182,18 +161,6 @@ class Repo:
         return self.git.records(
             "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--merge-base", *ends, "--"
         )
-
-    def diff(self, base: str, commit: str, limit: int) -> str:
-        """The change of `commit` since it left `base` as a patch.
-
-        At most `limit` bytes of it, and then a line that says so. Bytes that are not UTF-8 are shown as U+FFFD;
-        binary files are only named.
-        """
-        plain = ("--no-color", "--no-ext-diff", "--no-textconv", "-M")
-        ends = (check_commit(base), check_commit(commit))
-        data, cut = self.git.beginning(limit, "diff-tree", "-r", "-p", *plain, "--merge-base", *ends, "--")
-        mark = f"\n[the diff is longer than {limit} bytes and was cut here]\n" if cut else ""
-        return data.decode("utf-8", "replace") + mark
 
     def _target(self, ref: str) -> str:
         """What is really moved: a branch may be a symbolic name for another one (master for main)."""

@@ -95,7 +95,7 @@ async def test_it_shows_that_it_lives(make: Make, office: Office, part: BeChanne
     slot = make()
     await slot.become(part)
     await office.until(lambda: len(office.of(Ping)) >= 3)
-    assert office.of(Ping, CONNECTIONS)[0] == Ping("slot-channel", 7, "n", "team-id", "")
+    assert office.of(Ping, CONNECTIONS)[0] == Ping("slot-channel", 7, "n", "team-id")
 
 
 async def test_quitting_makes_it_blank_and_silent(make: Make, office: Office, part: BeChannel) -> None:

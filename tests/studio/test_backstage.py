@@ -9,9 +9,9 @@ import websockets
 from starlette.applications import Starlette
 
 from maestro_ray.ids import new_id
+from maestro_ray.model.channels import is_ours
 from maestro_ray.studio import browser, housekeeping, identity
 from maestro_ray.studio.backstage import BACKSTAGE, Backstage
-from maestro_ray.studio.channels import is_ours
 from maestro_ray.studio.server import Server
 from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock, eventually

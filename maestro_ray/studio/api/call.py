@@ -15,7 +15,6 @@ from starlette.responses import Response
 
 from maestro_ray.errors import (
     BadFrame,
-    Conflict,
     Forbidden,
     MaestroError,
     NotFound,
@@ -272,9 +271,3 @@ def _project_column(table: sa.FromClause) -> sa.ColumnElement[str]:
         return table.c.project_id
     through = sa.select(t.plans.c.project_id).where(t.plans.c.id == table.c.plan_id)
     return through.scalar_subquery()
-
-
-def refuse_other_project(expected: str, found: str, what: str) -> None:
-    """What a body names must be of the project the call is about. Raises `Conflict`."""
-    if found != expected:
-        raise Conflict(f"the {what} belongs to another project", "")
