@@ -100,6 +100,6 @@ def _commits(repo: str, base: str, head: str) -> list[str]:
     if not base or not head:
         return []
     try:
-        return [commit.sha for commit in reversed(Repo.open(Path(repo)).log(base, head))]
+        return Repo.open(Path(repo)).log(base, head)[::-1]
     except MaestroError:
         return [head]

@@ -22,17 +22,6 @@ from maestro_ray.workspace.refs import branch_ref, check_commit, check_ref, is_c
 
 
 @dataclass(frozen=True)
-class Commit:
-    """One commit; `time` is when it was committed, in Unix seconds, `message` the whole text."""
-
-    sha: str
-    author: str
-    email: str
-    time: int
-    message: str
-
-
-@dataclass(frozen=True)
 class Repo:
     """`root` is the top of the checkout it was opened in; `git_common_dir` is shared by all its worktrees."""
 
@@ -144,16 +133,10 @@ class Repo:
         """Whether everything in `old` is also in `new`; a commit is its own ancestor."""
         return self.git.ask("merge-base", "--is-ancestor", check_commit(old), check_commit(new))
 
-    def log(self, base: str, tip: str) -> list[Commit]:
+    def log(self, base: str, tip: str) -> list[str]:
         """The commits in `tip` that are not in `base`, newest first."""
-        shape = "--format=%H%x00%an%x00%ae%x00%ct%x00%B%x00"
         between = f"{check_commit(base)}..{check_commit(tip)}"
-        text = self.git.run("log", "--topo-order", "--no-notes", shape, between, "--")
-        fields = text.encode("utf-8", "replace").decode().split("\0")[:-1]
-        rows = zip(*[iter(fields)] * 5, strict=True)
-        return [
-            Commit(sha.strip(), who, mail, int(when), body.strip()) for sha, who, mail, when, body in rows
-        ]
+        return self.git.run("rev-list", "--topo-order", between, "--").split()
 
     def changed_files(self, base: str, commit: str) -> list[str]:
         """Paths that differ between `commit` and where it left `base`; of a renamed file both names."""

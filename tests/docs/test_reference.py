@@ -11,6 +11,7 @@ from maestro_ray.actors.happenings import KEPT
 from maestro_ray.actors.service import Service
 from maestro_ray.config import KEYS, Config, IdentityTable, ProviderTable, RoleTable
 from maestro_ray.home import Home
+from maestro_ray.model import channels
 from maestro_ray.model.agent import Failed
 from maestro_ray.model.dispatch import CLAIM_SECONDS, IN_FLIGHT_CAP, OFFERS_CAP, PATIENCE
 from maestro_ray.model.plan_file import _TASK_KEYS, PlanDraft, TaskDraft, parse_plan
@@ -20,7 +21,7 @@ from maestro_ray.model.verdict import Judgement, read_verdict
 from maestro_ray.protocol.server import ServerLimits
 from maestro_ray.providers import script, template
 from maestro_ray.providers.script import parse_script
-from maestro_ray.studio import channels, inbox
+from maestro_ray.studio import inbox
 from maestro_ray.studio.analysis import ATTEMPTS, ITEMS
 from maestro_ray.studio.api.decode import LARGEST_BODY
 from maestro_ray.studio.api.problem import STATUS

@@ -212,14 +212,7 @@ def test_log_is_newest_first(sample: Sample) -> None:
     repo, first = sample.repo, sample.sha("main")
     second = sample.commit("second\n\nwith a body\n\nMaestro-Run: r1")
     third = sample.commit("third")
-    commits = repo.log(first, third)
-    assert [(commit.sha, commit.message.split("\n")[0]) for commit in commits] == [
-        (third, "third"),
-        (second, "second"),
-    ]
-    assert commits[1].message == "second\n\nwith a body\n\nMaestro-Run: r1"
-    assert (commits[0].author, commits[0].email) == ("Ada", "ada@example.com")
-    assert commits[0].time == int(sample.git("log", "-1", "--format=%ct"))
+    assert repo.log(first, third) == [third, second]
     assert repo.log(third, third) == []
 
 
