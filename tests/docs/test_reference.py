@@ -28,6 +28,7 @@ from maestro_ray.studio.api.problem import STATUS
 from maestro_ray.studio.api.table import routes
 from maestro_ray.studio.loop import APPROVE, REJECT
 from maestro_ray.studio.metrics import Metrics, Wire, Work, _Families
+from maestro_ray.studio.neighbours import LEASE
 from maestro_ray.studio.reports import LONGEST_PAUSE
 from maestro_ray.studio.socket import LARGEST_BACKLOG, LARGEST_MESSAGE, LONGEST_SEND, UNREAD_ANSWERS
 
@@ -290,7 +291,8 @@ def test_the_limits_of_the_server_are_those_of_the_code() -> None:
 
     assert f"| {limits.message_bytes} bytes, then 4301; from {LARGEST_MESSAGE // 2**20} MiB on" in text
     assert f"| {UNREAD_ANSWERS}, then the client is not read" in text
-    assert f"| channels of one connection | {limits.subscriptions} |" in text
+    assert f"| channels of one connection | {limits.subscriptions}; for more" in text
+    assert f"is gone there after {LEASE:.0f} s" in text
     assert f"| {limits.client_events} a second |" in text
     assert f"| silence until a ping is due | {limits.activity_timeout} s |" in text
     assert f"| wait for the answer | {limits.pong_timeout:.0f} s |" in text
