@@ -88,7 +88,6 @@ async def test_it_comes_back_after_studio_restarted(start: Start, studio: LocalS
     assert told["data"]["params"]["run"] == {"id": "after"}
 
 
-@pytest.mark.parametrize("channel", ["private-project.ghost", "private-chat", "presence-team.ghost"])
 async def test_when_its_sign_in_ends_it_comes_back_and_is_told_so(start: Start, studio: LocalStudio) -> None:
     invite = await studio.store.write(identity.invite)
     token = (await studio.store.write(identity.redeem, invite, "ada"))["access_token"]
@@ -101,6 +100,7 @@ async def test_when_its_sign_in_ends_it_comes_back_and_is_told_so(start: Start, 
     assert ada.told("event") == 0
 
 
+@pytest.mark.parametrize("channel", ["private-project.ghost", "private-chat", "presence-team.ghost"])
 async def test_a_channel_it_may_not_hear_is_refused_and_the_others_go_on(
     start: Start, studio: LocalStudio, channel: str
 ) -> None:
