@@ -311,6 +311,28 @@ async def test_who_never_reads_is_got_rid_of_and_the_others_hear_all(
     await eventually(lambda: len(hub._connections) == others)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/projects", "/broadcasting/auth", "/sign-in"])
+async def test_a_request_cut_in_the_middle_of_its_body_is_no_mistake_of_ours(
+    studio: LocalStudio, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    kind = "application/x-www-form-urlencoded" if path == "/sign-in" else "application/json"
+    invite = await studio.store.write(identity.invite)
+    token = (await studio.store.write(identity.redeem, invite, "ada"))["access_token"]
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {studio.url[7:]}\r\nOrigin: {studio.url}\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Type: {kind}\r\nContent-Length: 100\r\n\r\n"
+    )
+    _, writer = await asyncio.open_connection("127.0.0.1", _port(studio))
+    writer.write(head.encode() + b'{"key": "gi')
+    await writer.drain()
+    requests = studio.app.state.studio.metrics.requests
+    writer.close()
+    await writer.wait_closed()
+    await eventually(lambda: any(route == path for _, route, _ in requests))
+    assert not [status for _, route, status in requests if status == 500]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
 # ── broadcasting/auth ────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from maestro_ray.errors import BadFrame, MaestroError, UsageError
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.decode import FORM, refuse_nul, refuse_nul_in_address
+from maestro_ray.studio.api.decode import read as read_body
 from maestro_ray.studio.api.problem import status_of
 from maestro_ray.studio.browser import Browser
 from maestro_ray.studio.page import visitor
@@ -73,11 +74,7 @@ async def read(request: Request) -> Fields:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != FORM:
         raise BadFrame(f"a form is {FORM}")
-    raw = bytearray()
-    async for piece in request.stream():
-        raw += piece
-        if len(raw) > LARGEST_FORM:
-            raise BadFrame(f"the form is larger than {LARGEST_FORM} bytes")
+    raw = await read_body(request, LARGEST_FORM)
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=2000)
     except ValueError as error:
