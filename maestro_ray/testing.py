@@ -29,8 +29,8 @@ from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.studio.app import create_app
+from maestro_ray.studio.hub import Hub
 from maestro_ray.studio.server import Server
-from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.studio import Studio
 
 log = logging.getLogger(__name__)

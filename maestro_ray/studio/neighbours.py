@@ -20,7 +20,7 @@ from maestro_ray.ids import new_id
 from maestro_ray.protocol.session import Member
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.backstage import BACKSTAGE, PERSON, SAID, Backstage
-from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.hub import Hub
 from maestro_ray.studio.store import Store, Transaction
 
 log = logging.getLogger(__name__)

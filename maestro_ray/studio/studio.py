@@ -18,9 +18,9 @@ from maestro_ray.studio.chunks import Chunks
 from maestro_ray.studio.database import Place
 from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.health import Health
+from maestro_ray.studio.hub import Hub
 from maestro_ray.studio.metrics import Metrics
 from maestro_ray.studio.neighbours import Neighbours
-from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Store, Transaction
 
 P = ParamSpec("P")

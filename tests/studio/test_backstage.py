@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -59,8 +60,8 @@ async def hears(client: Client, studio: Studio, channel: str) -> bool:
     """Whether it is told of what happens next. Who is not was asked to come back, before anything else was said."""
     await studio.store.say(channel, "team.message", text=(text := new_id()))
     try:
-        while (await client.next())[1].get("params", {}).get("text") != text:
-            pass
+        while (heard := await client.next())[1].get("params", {}).get("text") != text:
+            assert heard[0] != "client-late"
     except websockets.ConnectionClosed:
         assert client.websocket.close_code == 4200
         return False
@@ -80,6 +81,8 @@ async def test_who_has_signed_out_hears_no_more_and_others_do(
     other = await enter("owner")
     mine, theirs = await listen(rest, channel), await listen(other, channel)
     await rest.post("auth/logout", status=204)
+    with contextlib.suppress(websockets.ConnectionClosed):
+        await mine.say("client-late", {}, channel=channel)
     assert not await hears(mine, studio, channel)
     assert await hears(theirs, studio, channel)
 

@@ -13,7 +13,6 @@ from websockets.asyncio.client import connect
 from maestro_ray.protocol.auth import sign_channel
 from maestro_ray.studio import socket as module
 from maestro_ray.studio.server import Server
-from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
 
@@ -303,11 +302,3 @@ async def test_when_studio_stops_its_clients_may_come_back_at_once(port: int, st
     client = await Client.arrive(port)
     await studio.hub.close()
     assert await client.until_closed() == 4200
-
-
-def test_a_channel_nobody_spoke_on_has_no_number() -> None:
-    hub = Hub("key", "secret")
-    assert hub.number(ROOM) == 0
-    hub.publish(ROOM, "team.message", {})
-    assert hub.number(ROOM) == 1
-    assert hub.number("private-team.another") == 0
