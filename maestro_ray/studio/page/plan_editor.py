@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,7 +109,9 @@ async def _make(
     studio: Studio, request: Request, who: Browser, project: str, editor: Editor, *, begin: bool
 ) -> str:
     """The id of the new plan, which is active at once when it is to `begin`."""
-    body = bodies.NewPlan(project_id=project, draft=plan_file.to_json(draft(editor)))
+    # a megabyte of TOML takes seconds, and nobody else waits for them
+    written = await asyncio.to_thread(lambda: plan_file.to_json(draft(editor)))
+    body = bodies.NewPlan(project_id=project, draft=written)
     plan = await form.perform(studio, request, plans.CREATE, who, body)
     if begin:
         await studio.change(plan_rows.act, plan["id"], "activate")
