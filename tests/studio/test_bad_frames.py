@@ -27,6 +27,7 @@ from maestro_ray.studio.store import Transaction
 from maestro_ray.testing import FakeClock, LocalStudio, eventually
 
 from .browser import MEMBERS, ROOM, Client
+from .test_text import HOSTILE
 
 ESTABLISHED = "pusher:connection_established"
 
@@ -289,6 +290,25 @@ async def test_nobody_is_somebody_else(studio: LocalStudio, arrive: Arrive) -> N
         assert await client.error() == 4009, (signed, said)
         assert (await client.next())[0] == "pusher:subscription_error"
     assert studio.hub._rooms.people(MEMBERS) == {}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_text_is_passed_on_as_it_is_and_is_no_channel(
+    studio: LocalStudio, arrive: Arrive, the_others_are_unaffected: Client, text: str
+) -> None:
+    client = await arrive()
+    await client.subscribe()
+    await client.say(f"client-{text}", {text: [text]}, channel=ROOM)
+    assert await the_others_are_unaffected.next() == (f"client-{text}", {text: [text]})
+    for channel in (text, f"private-team.{text}", f"presence-project.{text}"):
+        await client.say("pusher:subscribe", {"channel": channel, "auth": text, "channel_data": text})
+        assert await client.error() == 4009
+        await client.say("client-x", {}, channel=channel)
+        assert await client.error() == 4009
+        await client.say("pusher:unsubscribe", {"channel": channel})
+    studio.hub.publish(ROOM, "team.message", {text: text})
+    assert (await client.next())[1]["params"][text] == text
+    await the_others_are_unaffected.next()
 
 
 # ── who does not read ────────────────────────────────────────────────────────────────────────────────────────────────
