@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,7 @@ class Neighbours:
         # whose place changed while the table was read
         self._changed: set[_Place] = set()
         self._look_again = True
+        self._beat_at = 0.0
         self._wake = asyncio.Event()
         if store.feed is not None:
             hub.neighbours = self
@@ -128,10 +130,12 @@ class Neighbours:
     async def _turn(self) -> None:
         if self._look_again:
             await self._look()
-        try:
-            async with asyncio.timeout(BEAT):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, self._beat_at - time.monotonic())):
                 await self._wake.wait()
-        except TimeoutError:
+        # also when there is always something to tell
+        if time.monotonic() >= self._beat_at:
+            self._beat_at = time.monotonic() + BEAT
             await self._beat()
         self._wake.clear()
         await self._tell()

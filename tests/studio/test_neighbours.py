@@ -131,6 +131,7 @@ async def test_who_was_there_before_a_studio_began_is_seen_at_it(start: Start) -
         while await rows(one) != ["1"]:
             await asyncio.sleep(0.01)
     two = await start()
+    await eventually(lambda: two.studio.neighbours._there)
     _, there = await two.joins("2", "bob")
     assert set(there) == {"1", "2"}
 
@@ -159,6 +160,30 @@ async def test_people_of_a_killed_studio_are_gone_when_its_lease_is_over(
     clock.advance(neighbours.LEASE / 2)
     assert await ada.next() == (REMOVED, {"user_id": "2"})
     assert await rows(one) == ["1"]
+
+
+async def test_rows_are_renewed_also_while_there_is_always_something_to_tell(
+    start: Start, clock: FakeClock
+) -> None:
+    one, two = await start(), await start()
+    ada, _ = await one.joins("1", "ada")
+    await two.joins("2", "bob")
+    assert (await ada.next())[0] == ADDED
+    talking = asyncio.create_task(_talk(two))
+    for _ in range(4):
+        clock.advance(neighbours.LEASE / 2)
+        await asyncio.sleep(4 * neighbours.BEAT)
+    talking.cancel()
+    assert await rows(one) == ["1", "2"]
+    two.studio.neighbours.said(MEMBERS, "client-typing", '{"last":true}', "2")
+    while (told := await ada.next()) != ("client-typing", {"last": True}):
+        assert told == ("client-typing", {})
+
+
+async def _talk(served: Served) -> None:
+    while True:
+        served.studio.neighbours.said(MEMBERS, "client-typing", "{}", "2")
+        await asyncio.sleep(0.001)
 
 
 async def test_a_studio_that_stood_still_too_long_says_again_who_is_there(
