@@ -32,8 +32,9 @@ def read_toml(text: str, path: str, mistake: Mistake) -> Table:
     """The top table of a TOML text. A syntax error is raised as `mistake(path, line, column, message)`."""
     text = text.removeprefix("\ufeff")
     if deep := _DEEP_KEY.search(text):
-        line, column = text.count("\n", 0, deep.start()) + 1, deep.start() - text.rfind("\n", 0, deep.start())
-        raise mistake(path, line, column, "it is nested too deeply")
+        before = text[: deep.start()]
+        place = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise mistake(path, *place, "it is nested too deeply")
     try:
         values = tomllib.loads(text)
     except RecursionError:
