@@ -38,8 +38,9 @@ class Transaction:
         """Tell the subscribers of a channel, after the commit."""
         self.events.append((channel, method, params))
 
-    def all(self, query: sa.Select[Any]) -> list[Row]:
-        result = self._connection.execute(query)
+    def all(self, query: sa.Select[Any], **bound: Any) -> list[Row]:
+        """The rows of a query; `bound` are the values of its `bindparam`s."""
+        result = self._connection.execute(query, bound)
         # SQLAlchemy's own mappings take several times as long, and whole plans are read here
         names = tuple(result.keys())
         return [dict(zip(names, row, strict=True)) for row in result]
@@ -62,20 +63,27 @@ class Transaction:
 
     def insert(self, table: sa.Table, **values: Any) -> str:
         """Add a row; it gets an id unless it brings one."""
-        if "id" in table.c:
-            values.setdefault("id", new_id())
-        if "created_at" in table.c:
-            values.setdefault("created_at", self.now)
-        self._connection.execute(table.insert().values(**values))
-        self.written.setdefault(table, set()).add(str(values.get("id", "")))
-        return str(values.get("id", ""))
+        return str(self.add(table, values)[0].get("id", ""))
+
+    def add(self, table: sa.Table, *rows: Mapping[str, Any]) -> list[Row]:
+        """Add rows of the same columns; each as it would be read now."""
+        whole = [{**_usual(table), **row} for row in rows]
+        for row in whole:
+            if "id" in table.c:
+                row["id"] = row.get("id") or new_id()
+            if "created_at" in table.c:
+                row.setdefault("created_at", self.now)
+        self._connection.execute(_insertion(table), whole)
+        self.written.setdefault(table, set()).update(str(row.get("id", "")) for row in whole)
+        columns = [column.name for column in table.c]
+        return [{name: row.get(name) for name in columns} for row in whole]
 
     def update(self, table: sa.Table, identifier: str, **values: Any) -> None:
         self._connection.execute(table.update().where(table.c.id == identifier).values(**values))
         self.written.setdefault(table, set()).add(identifier)
 
-    def execute(self, statement: sa.Executable) -> sa.CursorResult[Any]:
-        result = self._connection.execute(statement)
+    def execute(self, statement: sa.Executable, **bound: Any) -> sa.CursorResult[Any]:
+        result = self._connection.execute(statement, bound)
         assert isinstance(result, sa.CursorResult)
         return result
 
@@ -189,6 +197,27 @@ def _cannot_be_opened(place: Place, error: sa.exc.DBAPIError) -> MaestroError:
     if isinstance(place, Path):
         return JournalBroken(str(place), reason)
     return DatabaseUnavailable(database.shown(place), reason)
+
+
+def _usual(table: sa.Table) -> dict[str, Any]:
+    """The columns that have a default, with a value of this row's own."""
+    return {name: make() for name, make in _defaults(table)}
+
+
+@functools.cache
+def _defaults(table: sa.Table) -> list[tuple[str, Callable[[], Any]]]:
+    return [(column.name, _maker(column.default)) for column in table.c if column.default is not None]
+
+
+def _maker(default: Any) -> Callable[[], Any]:
+    # SQLAlchemy gives the maker of a default the statement it is for
+    return (lambda: default.arg(None)) if default.is_callable else (lambda: default.arg)
+
+
+@functools.cache
+def _insertion(table: sa.Table) -> sa.Insert:
+    """The values are given when it is run: a statement that holds them is put together and looked up each time."""
+    return table.insert()
 
 
 @functools.cache

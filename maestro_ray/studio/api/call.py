@@ -6,10 +6,9 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,6 +28,9 @@ from maestro_ray.studio.api.decode import decode, refuse_nul
 from maestro_ray.studio.api.problem import problem
 from maestro_ray.studio.store import Row, Transaction
 from maestro_ray.studio.studio import Studio
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 P = ParamSpec("P")
 T = TypeVar("T")
