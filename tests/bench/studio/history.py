@@ -98,7 +98,9 @@ class _Day:
             case "page of the plan":
                 return "GET", f"/plans/{self._agents.plan}"
             case _:
-                return "GET", f"{API}usage?by={what.removeprefix('usage of ').removesuffix('s')}"
+                # one row of each, so that the answers are of the same length
+                by = what.removeprefix("usage of ").removesuffix("s")
+                return "GET", f"{API}usage?by={by}&limit=1"
 
     def _next_plan(self) -> None:
         self._agents.end()

@@ -18,6 +18,7 @@ BEGAN, DAY = 1_700_000_000.0, 86_400.0
 TEAMS, MEMBERS, TASKS = 200, 5, 20
 PURPOSES = ("execute", "test", "review", "merge")
 COMMIT = "5" * 40
+SPENT = {"input_tokens": 20_000, "output_tokens": 3_000, "cost_usd": 0.25}
 
 Rows = dict[sa.Table, list[dict[str, Any]]]
 
@@ -38,14 +39,27 @@ def write(file: Path, runs: int) -> str:
 
 
 def _past(project: str, runs: int) -> Rows:
-    tables = (t.teams, t.sessions, t.plans, t.phases, t.tasks, t.runs, t.verdicts, t.comments, t.audit, t.messages)
+    tables = (
+        t.teams, t.sessions, t.plans, t.phases, t.tasks, t.runs, t.verdicts, t.comments, t.audit, t.messages, t.spent,
+    )  # fmt: skip
     rows: Rows = {table: [] for table in tables}
     plans = runs // (TASKS * len(PURPOSES))
     teams = [_team(rows, project, number) for number in range(min(TEAMS, plans))]
     for number in range(plans):
         team, members = teams[number % len(teams)]
         _plan(rows, project, team, members, BEGAN + number * DAY / 10)
+    rows[t.spent] = _spent(project, rows[t.plans])
     return rows
+
+
+def _spent(project: str, plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The sums of each plan and of the project."""
+    each = TASKS * len(PURPOSES)
+    return [
+        {"project_id": project, "plan_id": plan, "runs": runs, **{name: runs * used for name, used in SPENT.items()}}
+        for plan, runs in [("", len(plans) * each), *((plan["id"], each) for plan in plans)]
+        if runs
+    ]
 
 
 def _team(rows: Rows, project: str, number: int) -> tuple[str, list[str]]:
@@ -88,14 +102,13 @@ def _plan(rows: Rows, project: str, team: str, members: list[str], at: float) ->
 
 
 def _runs(rows: Rows, of: dict[str, Any], members: list[str], at: float) -> None:
-    spent = {"input_tokens": 20_000, "output_tokens": 3_000, "cost_usd": 0.25}
     times = {"created_at": at, "dispatched_at": at, "started_at": at, "finished_at": at + 60}
     for number, purpose in enumerate(PURPOSES):
         run, session = new_id(), members[number % len(members)]
         rows[t.runs].append(
             {
                 "id": run, **of, "session_id": session, "purpose": purpose, "state": "succeeded", "epoch": 1,
-                "base": COMMIT, "commit": COMMIT, "result": {"output": "All is well. " * 10}, **spent, **times,
+                "base": COMMIT, "commit": COMMIT, "result": {"output": "All is well. " * 10}, **SPENT, **times,
             }
         )  # fmt: skip
         if purpose == "review":
