@@ -33,6 +33,8 @@ class Transaction:
         # the ids of the rows that were added or changed, by table
         self.written: dict[sa.Table, set[str]] = {}
         self._connection = connection
+        # rows as this transaction last saw them: most changes look at the same few again and again
+        self._seen: dict[tuple[sa.Table, str], Row | None] = {}
 
     def publish(self, channel: str, method: str, **params: Any) -> None:
         """Tell the subscribers of a channel, after the commit."""
@@ -58,8 +60,10 @@ class Transaction:
 
     def find(self, table: sa.Table, identifier: str) -> Row | None:
         """The row with this id, or None."""
-        row = self._connection.execute(_by_id(table), {"identifier": identifier}).mappings().first()
-        return None if row is None else dict(row)
+        if (table, identifier) not in self._seen:
+            row = self._connection.execute(_by_id(table), {"identifier": identifier}).mappings().first()
+            self._seen[table, identifier] = None if row is None else dict(row)
+        return self._seen[table, identifier]
 
     def insert(self, table: sa.Table, **values: Any) -> str:
         """Add a row; it gets an id unless it brings one."""
@@ -73,16 +77,21 @@ class Transaction:
                 row["id"] = row.get("id") or new_id()
             if "created_at" in table.c:
                 row.setdefault("created_at", self.now)
+        for row in whole:
+            self._seen.pop((table, str(row.get("id", ""))), None)
         self._connection.execute(_insertion(table), whole)
         self.written.setdefault(table, set()).update(str(row.get("id", "")) for row in whole)
         columns = [column.name for column in table.c]
         return [{name: row.get(name) for name in columns} for row in whole]
 
     def update(self, table: sa.Table, identifier: str, **values: Any) -> None:
+        self._seen.pop((table, identifier), None)
         self._connection.execute(table.update().where(table.c.id == identifier).values(**values))
         self.written.setdefault(table, set()).add(identifier)
 
     def execute(self, statement: sa.Executable, **bound: Any) -> sa.CursorResult[Any]:
+        if not statement.is_select:
+            self._seen.clear()
         result = self._connection.execute(statement, bound)
         assert isinstance(result, sa.CursorResult)
         return result
