@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from maestro_ray.model import dependency
@@ -43,7 +45,7 @@ def follow(tx: Transaction) -> None:
 
 _ACTIVE = sa.select(t.plans).where(t.plans.c.status == plan_machine.Status.ACTIVE)
 # put together once: to do it for every change takes longer than to run them
-_THESE = sa.bindparam("these", expanding=True)
+_THESE: sa.BindParameter[Any] = sa.bindparam("these", expanding=True)
 _ACTIVE_OF_THESE = _ACTIVE.where(t.plans.c.id.in_(_THESE))
 _STATES_OF_TASKS = sa.select(t.tasks.c.plan_id, t.tasks.c.status).where(t.tasks.c.id.in_(_THESE)).distinct()
 _PLANS_OF_RUNS = sa.select(t.runs.c.plan_id).where(t.runs.c.id.in_(_THESE)).distinct()

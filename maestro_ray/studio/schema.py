@@ -257,7 +257,9 @@ spent = sa.Table(
     "spent",
     metadata,
     sa.Column("project_id", sa.String(36), sa.ForeignKey("projects.id"), primary_key=True),
-    sa.Column("plan_id", sa.String(36), primary_key=True, comment="a plan's id, or empty for the whole project"),
+    sa.Column(
+        "plan_id", sa.String(36), primary_key=True, comment="a plan's id, or empty for the whole project"
+    ),
     _count("input_tokens"),
     _count("output_tokens"),
     sa.Column("cost_usd", sa.Float, nullable=False, default=0.0),

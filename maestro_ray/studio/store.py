@@ -40,7 +40,7 @@ class Transaction:
         """Tell the subscribers of a channel, after the commit."""
         self.events.append((channel, method, params))
 
-    def all(self, query: sa.Select[Any], **bound: Any) -> list[Row]:
+    def all(self, query: sa.Select[Any], /, **bound: Any) -> list[Row]:
         """The rows of a query; `bound` are the values of its `bindparam`s."""
         result = self._connection.execute(query, bound)
         # SQLAlchemy's own mappings take several times as long, and whole plans are read here
@@ -89,7 +89,7 @@ class Transaction:
         self._connection.execute(table.update().where(table.c.id == identifier).values(**values))
         self.written.setdefault(table, set()).add(identifier)
 
-    def execute(self, statement: sa.Executable, **bound: Any) -> sa.CursorResult[Any]:
+    def execute(self, statement: sa.Executable, /, **bound: Any) -> sa.CursorResult[Any]:
         if not statement.is_select:
             self._seen.clear()
         result = self._connection.execute(statement, bound)

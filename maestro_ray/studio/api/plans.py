@@ -28,7 +28,8 @@ async def create(call: Call) -> Any:
         caps = {"attempt_cap": body.attempts, "revision_cap": body.revision_cap}
         return plans.create(tx, body.project_id, draft, **values, **caps)
 
-    return await call.change(write)
+    # of a draft nothing begins
+    return await call.write(write)
 
 
 async def find(call: Call) -> Any:

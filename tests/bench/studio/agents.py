@@ -51,7 +51,11 @@ class Agents:
         """Path and body of the report that it is done."""
         spent = {"input_tokens": 100, "output_tokens": 10, "cost_usd": 0.01}
         result = {"commit": f"{next(self._number):040x}"}
-        return f"{API}cli-runs/{run['id']}/complete", {"epoch": run["epoch"], "result": result, "usage": spent}
+        return f"{API}cli-runs/{run['id']}/complete", {
+            "epoch": run["epoch"],
+            "result": result,
+            "usage": spent,
+        }
 
     def end(self) -> None:
         self._post(f"plans/{self.plan}/cancel")

@@ -41,7 +41,10 @@ class Listeners:
     async def _subscribe(self, websocket: ClientConnection) -> None:
         hello = json.loads(json.loads(await websocket.recv())["data"])
         channel, key, secret = (self._where[name] for name in ("channel", "key", "secret"))
-        data: dict[str, Any] = {"channel": channel, "auth": sign_channel(key, secret, hello["socket_id"], channel)}
+        data: dict[str, Any] = {
+            "channel": channel,
+            "auth": sign_channel(key, secret, hello["socket_id"], channel),
+        }
         await websocket.send(json.dumps({"event": "pusher:subscribe", "data": data}))
         assert "subscription_succeeded" in str(await websocket.recv())
 

@@ -33,7 +33,12 @@ from maestro_ray.testing import LocalMaestro
 BRANCHES, FILES = 50, 200
 EPIC = "epic/a-plan-1"
 WHO = "someone <someone@example.invalid> 1800000000 +0000"
-ENV = {"PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": "/nonexistent"}
+ENV = {
+    "PATH": os.environ["PATH"],
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "HOME": "/nonexistent",
+}
 LOOP = 'for sha in $SHAS; do git merge --no-ff --quiet -m "Merge: a task" "$sha" || exit 1; done'
 
 
@@ -62,7 +67,9 @@ def make(repo: Path, count: int) -> list[str]:
     files = "".join(f"M 644 inline src/{n % 10}/file{n}.txt\n{_data(f'line {n}' * 40)}" for n in range(FILES))
     stream = _commit("main", "first", "", files) + _commit(EPIC, "begin", "from refs/heads/main\n", "")
     for n in range(count):
-        stream += _commit(f"task/{n}", f"task {n}", f"from refs/heads/{EPIC}\n", f"M 644 inline new/{n}.txt\n{_data('x')}")
+        stream += _commit(
+            f"task/{n}", f"task {n}", f"from refs/heads/{EPIC}\n", f"M 644 inline new/{n}.txt\n{_data('x')}"
+        )
     _git(repo, "fast-import", "--quiet", given=stream)
     _git(repo, "reset", "-q", "--hard")
     return _git(repo, "for-each-ref", "--format=%(objectname)", "refs/heads/task").split()
@@ -77,7 +84,9 @@ def _data(text: str) -> str:
 
 
 def _git(repo: Path, *words: str, given: str = "") -> str:
-    done = subprocess.run(["git", *words], cwd=repo, env=ENV, input=given, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        ["git", *words], cwd=repo, env=ENV, input=given, check=True, stdout=subprocess.PIPE, text=True
+    )
     return done.stdout.strip()
 
 
@@ -97,7 +106,11 @@ def _processor() -> float:
 def _in_a_loop(directory: Path, shas: list[str]) -> list[float]:
     repo, took = directory / "repo", []
     _git(repo, "checkout", "-q", EPIC)
-    env = {**ENV, "SHAS": " ".join(shas), **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "someone")}
+    env = {
+        **ENV,
+        "SHAS": " ".join(shas),
+        **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "someone"),
+    }
     env |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "someone@example.invalid")
     with _timed(took):
         subprocess.run(["sh", "-c", LOOP], cwd=repo, env=env, check=True)
@@ -163,8 +176,18 @@ def _all_there(repo: Path, branch: str, shas: list[str]) -> None:
 def _approved(tx: Transaction, shas: list[str], start: str) -> str:
     """A plan whose tasks wait for nothing but their merge."""
     (project,) = tx.all(sa.select(t.projects))
-    draft = from_json({"title": "A plan", "base": "main", "tasks": [{"title": f"Task {sha[:8]}"} for sha in shas]})
+    draft = from_json(
+        {"title": "A plan", "base": "main", "tasks": [{"title": f"Task {sha[:8]}"} for sha in shas]}
+    )
     plan = plans.create(tx, project["id"], draft, epic_branch=EPIC, epic_start=start, epic_head=start)
     for task, sha in zip(plan["tasks"], shas, strict=True):
-        tx.update(t.tasks, task["id"], base_commit=start, head=sha, judged=sha, approved=sha, branch_name=f"task/{sha}")
+        tx.update(
+            t.tasks,
+            task["id"],
+            base_commit=start,
+            head=sha,
+            judged=sha,
+            approved=sha,
+            branch_name=f"task/{sha}",
+        )
     return str(plan["id"])

@@ -30,7 +30,9 @@ def write(file: Path, runs: int) -> str:
     upgrade.bring_up(engine, file)
     project = new_id()
     with engine.begin() as connection:
-        connection.execute(t.projects.insert(), {"id": project, "key": KEY, "name": "past", "created_at": BEGAN})
+        connection.execute(
+            t.projects.insert(), {"id": project, "key": KEY, "name": "past", "created_at": BEGAN}
+        )
         for table, rows in _past(project, runs).items():
             for some in _pieces(rows, 5000):
                 connection.execute(table.insert(), some)
@@ -56,7 +58,12 @@ def _spent(project: str, plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The sums of each plan and of the project."""
     each = TASKS * len(PURPOSES)
     return [
-        {"project_id": project, "plan_id": plan, "runs": runs, **{name: runs * used for name, used in SPENT.items()}}
+        {
+            "project_id": project,
+            "plan_id": plan,
+            "runs": runs,
+            **{name: runs * used for name, used in SPENT.items()},
+        }
         for plan, runs in [("", len(plans) * each), *((plan["id"], each) for plan in plans)]
         if runs
     ]
@@ -64,13 +71,25 @@ def _spent(project: str, plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _team(rows: Rows, project: str, number: int) -> tuple[str, list[str]]:
     team, over = new_id(), {"status": "ended", "ended_at": BEGAN + number * DAY, "created_at": BEGAN}
-    rows[t.teams].append({"id": team, "project_id": project, "name": f"past-{number}", "workspace": "w", **over})
+    rows[t.teams].append(
+        {"id": team, "project_id": project, "name": f"past-{number}", "workspace": "w", **over}
+    )
     of = {"project_id": project, "team_id": team, "user_id": "u", "lease_until": BEGAN, **over}
     ids = [new_id() for _ in range(MEMBERS)]
     for place, session in enumerate(ids):
-        role = {"role": "worker" if place else "lead", "worker_role": "dev" if place else "", "name": f"dev-{place}"}
+        role = {
+            "role": "worker" if place else "lead",
+            "worker_role": "dev" if place else "",
+            "name": f"dev-{place}",
+        }
         rows[t.sessions].append({"id": session, **of, **role})
-    said = {"team_id": team, "sender": "dev-1", "kind": "message.posted", "body": {"text": "I am done."}, "at": BEGAN}
+    said = {
+        "team_id": team,
+        "sender": "dev-1",
+        "kind": "message.posted",
+        "body": {"text": "I am done."},
+        "at": BEGAN,
+    }
     rows[t.messages] += [{**said, "number": place} for place in range(50)]
     return team, ids
 

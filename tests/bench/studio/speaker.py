@@ -60,7 +60,8 @@ class Bare:
     def say(self) -> None:
         numbered = {"id": "0197e000-0000-7000-8000-000000000002", "n": 1_900_000_000_000_000, **params()}
         broadcast(
-            self._connections, encode_frame(channel_event(CHANNEL, EVENT, encode(Notification(EVENT, numbered))))
+            self._connections,
+            encode_frame(channel_event(CHANNEL, EVENT, encode(Notification(EVENT, numbered)))),
         )
 
 

@@ -21,7 +21,9 @@ def upgrade() -> None:
     op.create_table(
         "spent",
         sa.Column("project_id", sa.String(36), sa.ForeignKey("projects.id"), primary_key=True),
-        sa.Column("plan_id", sa.String(36), primary_key=True, comment="a plan's id, or empty for the whole project"),
+        sa.Column(
+            "plan_id", sa.String(36), primary_key=True, comment="a plan's id, or empty for the whole project"
+        ),
         sa.Column("input_tokens", sa.BigInteger, nullable=False),
         sa.Column("output_tokens", sa.BigInteger, nullable=False),
         sa.Column("cost_usd", sa.Float, nullable=False),
