@@ -20,6 +20,16 @@ from maestro_ray.studio.store import Row, Transaction
 # above this many changed rows it is simpler to look at every plan
 _MANY = 500
 
+_TESTS = (
+    sa.select(t.runs.c.task_id, t.runs.c.plan_id, t.runs.c.commit)
+    .join(t.plans)
+    .where(
+        t.runs.c.state == run_machine.State.QUEUED,
+        t.runs.c.purpose == Purpose.TEST,
+        t.plans.c.status == plan_machine.Status.ACTIVE,
+    )
+)
+
 
 def settle(tx: Transaction) -> None:
     """Bring everything forward that can go forward now. Doing it twice changes nothing more."""
@@ -112,16 +122,7 @@ def _start(tx: Transaction, row: Row) -> None:
 
 def _go_on_untested(tx: Transaction) -> None:
     """Test runs that wait for a tester who has left are not waited for."""
-    waiting = (
-        sa.select(t.runs.c.task_id, t.runs.c.plan_id, t.runs.c.commit)
-        .join(t.plans)
-        .where(
-            t.runs.c.state == run_machine.State.QUEUED,
-            t.runs.c.purpose == Purpose.TEST,
-            t.plans.c.status == plan_machine.Status.ACTIVE,
-        )
-    )
-    rows = tx.all(waiting)
+    rows = tx.all(_TESTS)
     untested = {plan for plan in {row["plan_id"] for row in rows} if not loop.policy(tx, plan).tester}
     for row in rows:
         if row["plan_id"] in untested:

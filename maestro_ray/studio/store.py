@@ -86,7 +86,7 @@ class Transaction:
 
     def update(self, table: sa.Table, identifier: str, **values: Any) -> None:
         self._seen.pop((table, identifier), None)
-        self._connection.execute(table.update().where(table.c.id == identifier).values(**values))
+        self._connection.execute(_change(table), {"of_id": identifier, **values})
         self.written.setdefault(table, set()).add(identifier)
 
     def execute(self, statement: sa.Executable, /, **bound: Any) -> sa.CursorResult[Any]:
@@ -227,6 +227,11 @@ def _maker(default: Any) -> Callable[[], Any]:
 def _insertion(table: sa.Table) -> sa.Insert:
     """The values are given when it is run: a statement that holds them is put together and looked up each time."""
     return table.insert()
+
+
+@functools.cache
+def _change(table: sa.Table) -> sa.Update:
+    return table.update().where(table.c.id == sa.bindparam("of_id"))
 
 
 @functools.cache

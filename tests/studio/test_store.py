@@ -139,7 +139,9 @@ async def test_a_row_that_was_added_is_told_as_it_will_be_read(store: Store) -> 
 
     added = await store.write(add)
     assert [row["title"] for row in added] == ["one", "two"]
-    assert await store.read(Transaction.all, sa.select(t.plans).order_by(t.plans.c.id)) == added
+    assert await store.read(Transaction.all, sa.select(t.plans).order_by(t.plans.c.title)) == sorted(
+        added, key=lambda row: row["title"]
+    )
 
 
 async def test_rows_do_not_share_what_they_have_by_default(store: Store) -> None:
