@@ -34,7 +34,7 @@ class Table:
     def compared(self) -> list[str]:
         """The lines of the comparisons alone."""
         return [
-            f"| **{name} {sign} {reference}** | **{self._compare(sign, name, reference):.2f}** | target {target} | |"
+            f"| **{name} {sign} {reference}** | **{self._compare(sign, name, reference):.2f}** | {_told(target)} | |"
             for sign, name, reference, target in self._compared
         ]
 
@@ -44,6 +44,10 @@ class Table:
 
     def _median(self, name: str) -> float:
         return statistics.median(self.samples[name])
+
+
+def _told(target: str) -> str:
+    return "no target" if target == "-" else f"target {target}"
 
 
 def _p95(values: list[float]) -> float:

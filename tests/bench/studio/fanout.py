@@ -35,7 +35,7 @@ def measure(rounds: int) -> Table:
                 pair.close()
     for what, target in (
         ("95 % of them have it", "≤ 2"),
-        ("processor of the server for each event", "no target"),
+        ("processor of the server for each event", "-"),
     ):
         table.ratio(f"Studio, {what}", f"bare websockets, {what}", target)
     return table

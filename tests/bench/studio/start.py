@@ -21,7 +21,7 @@ def measure(rounds: int) -> Table:
             with tempfile.TemporaryDirectory(prefix="b-", dir="/tmp") as directory:
                 for file in ("a new file", "the same file"):
                     _one(table, f"{kind}, {file}", Path(directory))
-    for what, target in (("", "≤ 1.4"), (", processor", "no target")):
+    for what, target in (("", "≤ 1.4"), (", processor", "-")):
         for file in ("a new file", "the same file"):
             table.ratio(f"Studio, {file}{what}", f"bare app, {file}{what}", target)
     return table

@@ -30,7 +30,7 @@ def measure(rounds: int) -> Table:
                 _round(table, (studio, ours), (bare, theirs), body)
     inserted, answered = "bare app, a row inserted", "bare app, a constant answered"
     table.ratio("Studio, a task made", inserted, "≤ 1.5")
-    table.ratio("Studio, a task made, processor", f"{inserted}, processor", "no target")
+    table.ratio("Studio, a task made, processor", f"{inserted}, processor", "-")
     table.more("Studio, a task read", answered, "≤ 1 ms more")
     return table
 
