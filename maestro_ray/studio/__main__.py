@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    # what is made while modules load is no garbage, and to look for some among it takes a tenth of a start
+    gc.disable()
+
 import argparse
 import asyncio
 import contextlib
@@ -10,6 +16,7 @@ import os
 import socket
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 from maestro_ray import __version__
@@ -26,10 +33,14 @@ from maestro_ray.studio.studio import Studio
 
 # how long a port that must be had again may be in use, in seconds
 PORT_WITHIN = 5.0
+# how long after the start more is loaded, in seconds
+QUIET = 1.0
 
 
 def main() -> None:
     """Serve until a signal; the ready line on `--ready` says where, as JSON."""
+    gc.freeze()
+    gc.enable()
     parser = argparse.ArgumentParser(prog="maestro-studio")
     parser.add_argument("--ready", type=int, default=1, help="a descriptor that gets one line of JSON")
     parser.add_argument("--stay", action="store_true", help="at the address of before, and at no other")
@@ -72,7 +83,17 @@ async def _serve(home: Home, config: Config, place: Place, ready: int, stay: boo
     }
     _write_private(home.run / "studio.json", json.dumps(info))
     _tell(ready, info)
-    await server.ended()
+    ended = asyncio.ensure_future(server.ended())
+    # whoever has waited for the start is served first
+    await asyncio.wait([ended], timeout=QUIET)
+    await asyncio.to_thread(_load_more)
+    await ended
+
+
+def _load_more() -> None:
+    """What a start does without and the first requests need."""
+    for name in ("jwt", "maestro_ray.studio.bodies"):
+        import_module(name)
 
 
 def bind(home: Home, port: int, stay: bool = False) -> socket.socket:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jwt
 import sqlalchemy as sa
 
 from maestro_ray.errors import Forbidden, NotFound, Unauthenticated
@@ -194,8 +194,20 @@ def listening_token(secret: str, caller: Caller, channels: Sequence[str], now: f
     return _access_token(secret, caller.user, caller.family, caller.roles, now, seconds, list(channels))
 
 
-def verify(token: str, secret: str, now: float) -> dict[str, Any]:
+def verify(token: str, secret: str, now: float) -> Mapping[str, Any]:
     """The claims of an access token. Raises `Unauthenticated`."""
+    claims = _signed(token, secret)
+    if not all(isinstance(claims[name], int | float) for name in ("exp", "iat")) or claims["exp"] <= now:
+        raise Unauthenticated("the access token has expired")
+    return claims
+
+
+# Whoever calls comes again and again with the same token. One that is not valid is looked at each time.
+@functools.lru_cache(maxsize=1024)
+def _signed(token: str, secret: str) -> Mapping[str, Any]:
+    # 65 ms to import: a start does not wait for it
+    import jwt
+
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -210,8 +222,6 @@ def verify(token: str, secret: str, now: float) -> dict[str, Any]:
         )
     except jwt.PyJWTError as error:
         raise Unauthenticated("the access token is not valid") from error
-    if not all(isinstance(claims[name], int | float) for name in ("exp", "iat")) or claims["exp"] <= now:
-        raise Unauthenticated("the access token has expired")
     return claims
 
 
@@ -256,6 +266,8 @@ def _access_token(
     }
     if channels is not None:
         claims["channels"] = channels
+    import jwt
+
     return jwt.encode(claims, secret, algorithm="HS256")
 
 

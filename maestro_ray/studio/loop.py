@@ -217,6 +217,21 @@ def _without_cancelled(tx: Transaction, task_id: str) -> dict[str, list[str]]:
     return {"depends_on_task_ids": [identifier for identifier in needed if identifier not in cancelled]}
 
 
+# the living teams of a project, with the testers of each
+_TEAMS = (
+    sa.select(t.teams.c.id, t.teams.c.serves_all, t.teams.c.workspace, t.sessions.c.id.label("tester"))
+    .outerjoin(
+        t.sessions,
+        sa.and_(
+            t.sessions.c.team_id == t.teams.c.id,
+            t.sessions.c.worker_role == "test",
+            t.sessions.c.status != "ended",
+        ),
+    )
+    .where(t.teams.c.project_id == sa.bindparam("project"), t.teams.c.status == "active")
+)
+
+
 def policy(tx: Transaction, plan_id: str) -> Policy:
     """What the loop allows in this plan."""
     plan = tx.get(t.plans, plan_id)
@@ -230,17 +245,7 @@ def _has_tester(tx: Transaction, plan: Row) -> bool:
     While there is no such team the answer is yes: the next one may bring a tester, and if it does not,
     dispatch goes on without.
     """
-    test = sa.and_(
-        t.sessions.c.team_id == t.teams.c.id,
-        t.sessions.c.worker_role == "test",
-        t.sessions.c.status != "ended",
-    )
-    query = (
-        sa.select(t.teams.c.id, t.teams.c.serves_all, t.teams.c.workspace, t.sessions.c.id.label("tester"))
-        .outerjoin(t.sessions, test)
-        .where(t.teams.c.project_id == plan["project_id"], t.teams.c.status == "active")
-    )
-    teams = tx.all(query)
+    teams = tx.all(_TEAMS, project=plan["project_id"])
     own = [row for row in teams if row["id"] == plan["team_id"]]
     serving = [
         row

@@ -254,6 +254,20 @@ runs = sa.Table(
     sa.Index("runs_project", "project_id", "plan_id"),
 )
 
+spent = sa.Table(
+    "spent",
+    metadata,
+    sa.Column("project_id", sa.String(36), sa.ForeignKey("projects.id"), primary_key=True),
+    sa.Column(
+        "plan_id", sa.String(36), primary_key=True, comment="a plan's id, or empty for the whole project"
+    ),
+    _count("input_tokens"),
+    _count("output_tokens"),
+    sa.Column("cost_usd", sa.Float, nullable=False, default=0.0),
+    _number("runs"),
+    comment="what runs have used, added up with each report: nobody waits for a sum over all of them",
+)
+
 verdicts = sa.Table(
     "verdicts",
     metadata,
@@ -266,6 +280,7 @@ verdicts = sa.Table(
     sa.Column("evidence", sa.JSON, nullable=True),
     _time("created_at"),
     sa.Index("verdicts_task", "task_id"),
+    sa.Index("verdicts_run", "run_id"),
 )
 
 comments = sa.Table(

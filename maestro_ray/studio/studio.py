@@ -43,6 +43,12 @@ def numbers_begin_after(tx: Transaction) -> int:
     return since * NUMBERS_A_SECOND
 
 
+def _begin(tx: Transaction, alone: bool) -> tuple[str, str, str, int]:
+    """The app's key and secret, the secret of access tokens, and for a Studio that is `alone` where numbers begin."""
+    key, secret = identity.setting(tx, "app_key", 10), identity.setting(tx, "app_secret")
+    return key, secret, identity.setting(tx, "jwt_secret"), numbers_begin_after(tx) if alone else 0
+
+
 @dataclass
 class Studio:
     """One process of it; with PostgreSQL there may be several on one database."""
@@ -71,12 +77,10 @@ class Studio:
             hub.publish(channel, method, params, *numbered)
 
         store = await Store.open(place, clock, hear, hub.renumber)
-        hub.key = await store.write(identity.setting, "app_key", 10)
-        hub.secret = await store.write(identity.setting, "app_secret")
+        hub.key, hub.secret, secret, before = await store.write(_begin, store.feed is None)
         if store.feed is None:
-            hub.renumber({}, await store.write(numbers_begin_after))
-        door = Doorkeeper(store, await store.write(identity.setting, "jwt_secret"), clock)
-        studio = cls(store, hub, config, clock, door, chunks=chunks)
+            hub.renumber({}, before)
+        studio = cls(store, hub, config, clock, Doorkeeper(store, secret, clock), chunks=chunks)
         backstage.on |= {CUT: studio._cut, HELD: studio._held}
         studio.neighbours = Neighbours(store, hub, clock, backstage)
         return studio

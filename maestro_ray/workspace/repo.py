@@ -15,10 +15,10 @@ from maestro_ray.errors import (
     RefMoved,
     UsageError,
 )
-from maestro_ray.workspace.checkout import Checkout, administrations, borrowed, checkouts
+from maestro_ray.workspace.checkout import Checkout, administrations, borrowed, checkouts, is_elsewhere
 from maestro_ray.workspace.git import Git, presentable
 from maestro_ray.workspace.lock import locked
-from maestro_ray.workspace.refs import branch_ref, check_commit, check_ref, is_commit, nothing
+from maestro_ray.workspace.refs import branch_ref, check_commit, check_ref, is_commit, loose, nothing
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ class Repo:
 
     def tip(self, branch: str) -> str:
         """The commit a branch is at. Raises `NotFound`."""
-        sha = self._actual(branch_ref(branch))
+        ref = branch_ref(branch)
+        sha = loose(self.git_common_dir, ref) or self._actual(ref)
         if not sha:
             raise NotFound("branch", presentable(branch), "see `git branch --list`")
         return sha
@@ -161,15 +162,13 @@ class Repo:
         return ref
 
     def _is_free(self, ref: str) -> bool:
-        """A quick look, with one process where `checkouts` needs several; in doubt it says no."""
+        """A quick look at git's files, where `checkouts` needs several processes; in doubt it says no."""
         common = self.git_common_dir
+        if not loose(common, ref):
+            return False
         with locked(common, shared=True):
-            shape = "--format=%(refname)%00%(symref)%00%(worktreepath)%00"
-            found = self.git.run("for-each-ref", "--count=1", shape, ref).split("\0")
-            operations = [
-                borrowed(place) for place in (common, *(admin for _, admin in administrations(common)))
-            ]
-        return found[:3] == [ref, "", ""] and not any(ref in refs for refs in operations)
+            places = (common, *(admin for _, admin in administrations(common)))
+            return all(is_elsewhere(place, common, ref) and ref not in borrowed(place) for place in places)
 
     def _swap(self, ref: str, old: str, *command: str) -> None:
         try:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from maestro_ray.errors import BranchInUse
+from maestro_ray.workspace.checkout import is_elsewhere
 
 from .sample import Sample, checked_out
 
@@ -82,3 +83,27 @@ def test_a_worktree_that_is_gone_holds_nothing_but_a_locked_one_does(sample: Sam
     assert checked_out(sample.repo, "away") == []
     sample.git("worktree", "lock", str(linked))
     assert checked_out(sample.repo, "away") == [linked]
+
+
+def test_a_checkout_is_elsewhere_when_its_head_says_so_for_sure(sample: Sample) -> None:
+    common = sample.repo.git_common_dir
+    assert is_elsewhere(common, common, "refs/heads/other")
+    assert not is_elsewhere(common, common, "refs/heads/main")
+    sample.git("checkout", "-q", "--detach")
+    assert is_elsewhere(common, common, "refs/heads/main")
+
+
+def test_a_head_that_is_another_name_for_the_branch_is_not_elsewhere(sample: Sample) -> None:
+    common = sample.repo.git_common_dir
+    sample.git("symbolic-ref", "refs/heads/alias", "refs/heads/main")
+    sample.git("symbolic-ref", "HEAD", "refs/heads/alias")
+    assert not is_elsewhere(common, common, "refs/heads/main")
+
+
+def test_a_head_that_is_a_link_or_no_head_is_for_git_to_read(sample: Sample) -> None:
+    common = sample.repo.git_common_dir
+    (common / "HEAD").unlink()
+    (common / "HEAD").symlink_to("refs/heads/main")
+    assert not is_elsewhere(common, common, "refs/heads/other")
+    (common / "HEAD").unlink()
+    assert not is_elsewhere(common, common, "refs/heads/other")

@@ -6,10 +6,9 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,6 +27,9 @@ from maestro_ray.studio.api.decode import decode, refuse_nul_in_address
 from maestro_ray.studio.api.problem import problem
 from maestro_ray.studio.store import Row, Transaction
 from maestro_ray.studio.studio import Studio
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -82,6 +84,17 @@ class Call:
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Any:
         """`Studio.change`; a request repeated with its Idempotency-Key gets the first answer and does nothing more."""
+        return await self.studio.change(self._once(work, *args, **kwargs))
+
+    async def write(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Any:
+        """As `change`, for what makes nothing possible that was not before."""
+        return await self.studio.store.write(self._once(work, *args, **kwargs))
+
+    def _once(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Callable[[Transaction], Any]:
         key = self.request.headers.get("idempotency-key", "")
         # the same key of another person, for another thing, is another key
         scoped = identity.digest(f"{self.caller.user} {self.request.url.path} {key}") if key else ""
@@ -98,7 +111,7 @@ class Call:
                 tx.insert(t.replies, key=scoped, body=answer)
             return answer
 
-        return await self.studio.change(once)
+        return once
 
     async def rows(self, query: sa.Select[Any], table: sa.FromClause) -> Listing:
         """A page of a table's rows, of those projects only that the caller may see."""

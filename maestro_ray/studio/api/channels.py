@@ -7,8 +7,8 @@ from typing import Any
 from maestro_ray.errors import BadFrame, Forbidden
 from maestro_ray.model.access import Action, Caller
 from maestro_ray.protocol.auth import sign_channel
-from maestro_ray.studio import bodies
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.channels import may_listen
 from maestro_ray.studio.store import Transaction
 

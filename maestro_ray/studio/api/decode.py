@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from maestro_ray.errors import BadFrame
 from maestro_ray.protocol import strictjson
 
-B = TypeVar("B", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+B = TypeVar("B", bound="BaseModel")
 
 LARGEST_BODY = 8 * 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
@@ -19,6 +21,8 @@ FORM = "application/x-www-form-urlencoded"
 
 async def decode(request: Request, body: type[B], *, form: bool = False) -> B:
     """The request's body, JSON or where it is allowed a form, as a value. Raises `BadFrame`."""
+    from pydantic import ValidationError  # why here: see `shapes`
+
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     # a page of another site can post text/plain without asking first, so only JSON counts
     if kind != "application/json" and not (form and kind == FORM):

@@ -8,9 +8,10 @@ from maestro_ray.errors import Conflict
 from maestro_ray.model import channels
 from maestro_ray.model.access import Action
 from maestro_ray.model.plan_file import from_json
-from maestro_ray.studio import bodies, proposals, reports, subtasks
+from maestro_ray.studio import proposals, reports, subtasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.store import Transaction
 
 

@@ -13,10 +13,10 @@ from maestro_ray.errors import Forbidden, MaestroError
 from maestro_ray.model.access import EVERYWHERE, Action, Caller
 from maestro_ray.protocol import strictjson
 from maestro_ray.protocol.auth import is_presence, sign_channel
-from maestro_ray.studio import bodies
 from maestro_ray.studio.api.call import bearer, who
 from maestro_ray.studio.api.decode import decode
 from maestro_ray.studio.api.problem import problem
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.channels import may_listen, member
 from maestro_ray.studio.page import visitor
 from maestro_ray.studio.studio import Studio

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
@@ -20,6 +19,9 @@ from maestro_ray.studio.page import visitor
 from maestro_ray.studio.page.headers import guard
 from maestro_ray.studio.page.view import refusal
 from maestro_ray.studio.studio import Studio
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 LARGEST_FORM = 1024 * 1024
 
@@ -86,6 +88,8 @@ async def read(request: Request) -> Fields:
 
 def value(body: type[BaseModel], fields: Fields) -> BaseModel:
     """The body that the fields stand for. Raises `UsageError`."""
+    from pydantic import ValidationError  # why here: see `studio.api.shapes`
+
     try:
         return body.model_validate(fields)
     except ValidationError as error:

@@ -14,11 +14,11 @@ from maestro_ray.errors import MaestroError, PlanFileError
 from maestro_ray.model import plan_file
 from maestro_ray.model.access import Action
 from maestro_ray.model.plan_file import PlanDraft
-from maestro_ray.studio import bodies
 from maestro_ray.studio import plans as plan_rows
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api import plans
 from maestro_ray.studio.api.problem import status_of
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.browser import Browser
 from maestro_ray.studio.page import form, frame
 from maestro_ray.studio.page.headers import guard
