@@ -40,7 +40,7 @@ from maestro_ray.actors.messages import (
     WhoAmI,
 )
 from maestro_ray.actors.mirror import Mirror
-from maestro_ray.actors.outbox import Outbox
+from maestro_ray.actors.outbox import Outbox, unreadable
 from maestro_ray.actors.pool import Place, Pool, SlotActors
 from maestro_ray.actors.result import team_result
 from maestro_ray.actors.stream import Stream
@@ -54,9 +54,9 @@ from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.login import Identify
 from maestro_ray.connection.project import Connection
-from maestro_ray.errors import IllegalEvent, MaestroError, StudioRefused
+from maestro_ray.errors import IllegalEvent
 from maestro_ray.home import Home
-from maestro_ray.ids import suffix
+from maestro_ray.ids import new_id, suffix
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +67,8 @@ RETURNING = 20.0
 # how long after a team's start or end the pool is filled again, in seconds
 REFILL = 0.5
 ENDED_TEAMS_KEPT = 20
-# HTTP's ways to say that a body was not understood
-UNREADABLE = (400, 413, 422)
+# why a run has failed whose own report nobody can read, and how long that may be, in characters
+UNSENT, LONGEST_REASON = "its report cannot be sent", 2000
 
 
 class Connections:
@@ -320,12 +320,8 @@ class Connections:
         log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, error)
         for team in self.teams.values():
             team.happenings.add("report.refused", self.clock.wall(), run=report.run, reason=str(error))
-        unreadable = not isinstance(error, MaestroError) or (
-            isinstance(error, StudioRefused) and error.args[0] in UNREADABLE
-        )
-        if report.action == "complete" and unreadable:
-            reason = f"its report cannot be sent: {str(error)!a}"
-            self.outbox.put(replace(report, action="fail", body={"reason": reason, "retryable": True}))
+        if unreadable(error) and (instead := _in_place_of(report, error)):
+            self.outbox.put(instead)
 
     async def _note(self, kind: str, body: Mapping[str, Any]) -> None:
         """Everything that is decided here waits for the journal first, so after a failure there is nothing to undo."""
@@ -497,6 +493,18 @@ class Connections:
             self.courier.forget(slot)
             self.pool.drop(slot)
             self.slots.end(slot)
+
+
+def _in_place_of(report: Report, error: Exception) -> Report | None:
+    """What is reported when this cannot be read: the run must come to an end, in words that can be, else in none."""
+    again = str(report.body.get("reason", "")).startswith(UNSENT)
+    if report.action not in ("complete", "fail"):
+        return None
+    if again:
+        return replace(report, action="interrupt", body={}, id=new_id())
+    body = {key: report.body[key] for key in ("retryable", "hold") if key in report.body}
+    reason = f"{UNSENT}: {str(error)!a}"[:LONGEST_REASON]
+    return replace(report, action="fail", body={**body, "reason": reason}, id=new_id())
 
 
 @contextlib.contextmanager

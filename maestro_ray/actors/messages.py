@@ -117,14 +117,15 @@ class Ping:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume` or `interrupt` of Studio's REST, and
-    `project` is the key of the project whose Studio it is for."""
+    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt` or `subtask` of Studio's
+    REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless when repeated."""
 
     run: str
     epoch: int
     action: str
     body: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
+    id: str = field(default_factory=new_id, compare=False)
 
 
 @dataclass(frozen=True)
