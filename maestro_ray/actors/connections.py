@@ -83,6 +83,7 @@ class Connections:
         slots: SlotActors,
         courier: Courier,
         clock: Clock,
+        ledger: Ledger,
     ) -> None:
         self.home = home
         self.config = config
@@ -96,7 +97,7 @@ class Connections:
         self.assignments = Assignments(self)
         self.switchboard = Switchboard(config, identify, self.assignments, self, slots, courier, self.spawn)
         self._mailbox = Mailbox(self._handle)
-        self._ledger = Ledger(home.journal / "connections.db", clock)
+        self._ledger = ledger
         self._using: Counter[str] = Counter()
         self.outbox = Outbox(self._ledger, home.instance, self._post_report, self._report_refused)
         self._env = TeamEnv(home)
