@@ -49,7 +49,7 @@ from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent.sweep import sweep
-from maestro_ray.clock import Clock
+from maestro_ray.clock import Clock, Lateness
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.login import Identify
@@ -101,6 +101,7 @@ class Connections:
         self._using: Counter[str] = Counter()
         self.outbox = Outbox(self._ledger, home.instance, self._post_report, self._report_refused)
         self._env = TeamEnv(home)
+        self._lateness = Lateness(config.lease / 4, clock.monotonic())
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -365,6 +366,7 @@ class Connections:
 
     async def heartbeat(self, team: LiveTeam) -> None:
         """One call for the whole team, and only for those of it that have shown a sign of life within their lease."""
+        self._discount()
         alive = [session for session in team.record.sessions if self._alive(team, session)]
         if alive:
             path, others = f"agent-sessions/{alive[0]}/heartbeat", {"sessions": alive[1:]}
@@ -378,6 +380,7 @@ class Connections:
         """A member that is silent for a whole lease is told as lost; its slot decides whether it comes back."""
         while True:
             await asyncio.sleep(self.config.lease / 4)
+            self._discount()
             late = self.clock.monotonic() - self.config.lease
             with logged("looking for silent members"):
                 for place in self.pool.all():
@@ -389,6 +392,14 @@ class Connections:
                     elif self.switchboard.is_holder(place):
                         self.switchboard.lost(place)
                 self._trim_pool()
+
+    def _discount(self) -> None:
+        """Beats count from when they could have been read: those who were silent while this process stood may not be."""
+        now = self.clock.monotonic()
+        late = self._lateness.since(now)
+        for place in self.pool.all():
+            if place.beat is not None:
+                place.beat = max(place.beat, min(now, place.beat + late))
 
     # ── teams ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,42 @@ async def test_a_silent_worker_is_lost_and_its_run_goes_to_who_is_there(
     await eventually(lambda: find(f"{home.instance}:") == [])
     (tmp_path / "gate").touch()
     slot._pinging = asyncio.create_task(slot._ping(slot._part))
+    once(sample, await end(maestro), "one")
+
+
+class Late:
+    """The machine's clocks, a while later."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def wall(self) -> float:
+        return time.time() + self.seconds
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.seconds
+
+
+async def test_who_was_silent_while_connections_stood_still_is_not_lost(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
+) -> None:
+    await at_work(maestro, home, sample, tmp_path / "gate")
+    (live,) = maestro.connections.teams.values()
+    beaten: list[list[str]] = []
+    post = maestro.connections.studio.post
+
+    async def counted(path: str, body: Any = None, **more: Any) -> Any:
+        if path.endswith("/heartbeat"):
+            beaten.append([path.split("/")[1], *body["sessions"]])
+        return await post(path, body, **more)
+
+    maestro.connections.studio.post = counted  # type: ignore[method-assign]
+    maestro.connections.clock = Late(20 * maestro.config.lease)
+    await maestro.connections.heartbeat(live)
+    assert beaten == [live.record.sessions]
+    await asyncio.sleep(maestro.config.lease / 2)  # it has looked for silent members
+    assert [each["kind"] for each in live.happenings.after(0) if each["kind"] == "worker.lost"] == []
+    (tmp_path / "gate").touch()
     once(sample, await end(maestro), "one")
 
 
