@@ -18,7 +18,7 @@ from typing import Any
 
 from maestro_ray.actors.assignments import Assignments
 from maestro_ray.actors.ledger import Ledger
-from maestro_ray.actors.live_team import Assignment, LiveTeam
+from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import Courier, Letter, Mailbox
 from maestro_ray.actors.messages import (
     Answered,
@@ -54,7 +54,7 @@ from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.login import Identify
 from maestro_ray.connection.project import Connection
-from maestro_ray.errors import IllegalEvent
+from maestro_ray.errors import IllegalEvent, StudioRefused
 from maestro_ray.home import Home
 from maestro_ray.ids import new_id, suffix
 
@@ -139,6 +139,8 @@ class Connections:
         for body in list(self._ledger.teams.values()):
             record = TeamRecord.from_json(body)
             self._adopt(record, self._env.read(record.name))
+        for report in self._ledger.reports.values():
+            self._note_end(report["action"], report["run"], report["epoch"])
         for place in self.pool.all():
             place.beat = self.clock.monotonic() + RETURNING
             # after a restart of Ray its actor is gone; one that is still there is left alone
@@ -256,6 +258,8 @@ class Connections:
         if place is None or place.team != ping.team or not (team or self.switchboard.beat(place)):
             return False
         place.pid, place.node, place.beat = ping.pid, ping.node, self.clock.monotonic()
+        if team and isinstance(place.part, BeLead | BeWorker):
+            team.works(place.part.session, ping.run, ping.epoch)
         if team and team.beat(place.member):
             self._member_is_up(team, place)
         return True
@@ -268,11 +272,15 @@ class Connections:
         if isinstance(place.part, BeLead):
             for other in self.pool.of_team(team.record.id).values():
                 self._tell_beat(team, other)
+            for run in team.runs.values():
+                self.courier.tell(team.record.lead, Assign(run))
             self.spawn(self.assignments.catch_up(team))
         elif isinstance(place.part, BeWorker):
             self._tell_beat(team, place)
             for run in team.runs_of(place.part.session):
                 self.courier.tell(team.record.lead, Assign(run))
+            if place.part.session in team.doing:
+                self.assignments.look_again(team)  # it may be what Studio took back while nobody was here
 
     def _tell_beat(self, team: LiveTeam, place: Place) -> None:
         if isinstance(place.part, BeWorker) and place.member in team.beaten:
@@ -302,10 +310,13 @@ class Connections:
     # ── reports ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _report(self, report: Report) -> asyncio.Future[int]:
-        if report.action in ("complete", "fail"):
-            for team in self.teams.values():
-                team.reported(report.run, report.epoch)
+        self._note_end(report.action, report.run, report.epoch)
         return self.outbox.put(report)
+
+    def _note_end(self, action: str, run: str, epoch: int) -> None:
+        if action in ("complete", "fail", "interrupt"):
+            for team in self.teams.values():
+                team.reported(run, epoch)
 
     async def _post_report(self, project: str, path: str, body: Mapping[str, Any], key: str) -> Any:
         try:
@@ -336,16 +347,21 @@ class Connections:
         place.beat = None
         team.lost(place.member)
         team.happenings.add("worker.lost", self.clock.wall(), worker=place.member)
+        if isinstance(place.part, BeLead | BeWorker):
+            team.doing.pop(place.part.session, None)
         if isinstance(place.part, BeWorker):
             self.courier.tell(team.record.lead, Lost(place.member))
             for run in team.runs_of(place.part.session):
-                del team.runs[run["id"]]
-                self.spawn(self._interrupt(team, run))
+                self.interrupt(team, run["id"], run["epoch"])
 
-    async def _interrupt(self, team: LiveTeam, run: Assignment) -> None:
+    def interrupt(self, team: LiveTeam, run: str, epoch: int) -> None:
         """A fact like any other report: it reaches Studio once, and after what was reported before."""
-        await asyncio.to_thread(sweep, f"{self.home.instance}:{team.record.id}:{run['id']}")
-        await self.outbox.put(Report(run["id"], run["epoch"], "interrupt", project=team.record.key))
+        team.reported(run, epoch)
+        self.spawn(self._interrupt(team, run, epoch))
+
+    async def _interrupt(self, team: LiveTeam, run: str, epoch: int) -> None:
+        await asyncio.to_thread(sweep, f"{self.home.instance}:{team.record.id}:{run}")
+        await self.outbox.put(Report(run, epoch, "interrupt", project=team.record.key))
 
     async def _keep_sessions(self) -> None:
         """All at the same time: the Studio of one team may hang."""
@@ -365,12 +381,37 @@ class Connections:
             team.beating = False
 
     async def heartbeat(self, team: LiveTeam) -> None:
-        """One call for the whole team, and only for those of it that have shown a sign of life within their lease."""
+        """One call for the whole team, and only for those of it that have shown a sign of life within their lease.
+
+        Those who are over for Studio are over here too, and what it holds for the others is looked at again.
+        """
         self._discount()
         alive = [session for session in team.record.sessions if self._alive(team, session)]
         if alive:
-            path, others = f"agent-sessions/{alive[0]}/heartbeat", {"sessions": alive[1:]}
-            await self.connection(team.record.key).rest.post(path, others)
+            for session in await self._beat(team, alive):
+                self._session_over(team, session)
+            self.assignments.look_again(team)
+
+    async def _beat(self, team: LiveTeam, alive: Sequence[str]) -> Sequence[str]:
+        """Those of them who are over. The first speaks for all, so Studio answers only for one that it knows."""
+        path, others = f"agent-sessions/{alive[0]}/heartbeat", {"sessions": alive[1:]}
+        try:
+            answer = await self.connection(team.record.key).rest.post(path, others)
+        except StudioRefused as refused:
+            if refused.args[:2] != (404, "not_found"):
+                raise
+            return alive[:1]
+        return list((answer or {}).get("ended", ()))
+
+    def _session_over(self, team: LiveTeam, session: str) -> None:
+        member = team.record.member_of(session)
+        if not member or team.ending is not None:
+            return
+        log.warning("the session of %s of %s has ended in Studio", member, team.record.name)
+        if member == "lead":
+            self.end_team(team, "ended in Studio")
+        else:
+            self.spawn(self.leave(team, member))
 
     def _alive(self, team: LiveTeam, session: str) -> bool:
         place = self.pool.get(team.record.slots[team.record.member_of(session)])
@@ -394,7 +435,7 @@ class Connections:
                 self._trim_pool()
 
     def _discount(self) -> None:
-        """Beats count from when they could have been read: those who were silent while this process stood may not be."""
+        """Beats count from when they could have been read: nobody was silent because this process stood still."""
         now = self.clock.monotonic()
         late = self._lateness.since(now)
         for place in self.pool.all():
@@ -417,6 +458,12 @@ class Connections:
         team.open_plans.add(plan_id)
         await self.record(record, team.env)
 
+    async def leave(self, team: LiveTeam, name: str) -> None:
+        """A worker leaves for good. One that has left already is no mistake."""
+        async with team.changing:
+            if team.ending is None and any(each.name == name for each in team.record.members):
+                await self.remove_worker(team, name)
+
     async def remove_worker(self, team: LiveTeam, name: str) -> None:
         """Let one worker go, and the team on without it."""
         member = next(each for each in team.record.members if each.name == name)
@@ -425,6 +472,7 @@ class Connections:
             await self.connection(team.record.key).rest.delete(f"agent-sessions/{member.session}")
         self.pool.release(member.slot)
         team.beaten.discard(name)
+        team.doing.pop(member.session, None)
         await self.record(team.record.without_member(name), team.env)
         self.courier.tell(team.record.lead, Left(name))
         self.courier.tell(

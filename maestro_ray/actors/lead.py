@@ -63,6 +63,11 @@ class Lead:
             team, _ = machine.apply(team, event, clock.monotonic())
         self._team = team
 
+    @property
+    def handover(self) -> tuple[str, int]:
+        """The run in hand and its epoch; an empty one when there is none."""
+        return (self._held["id"], self._held["epoch"]) if self._held else ("", 0)
+
     def start(self) -> None:
         self._working = asyncio.get_running_loop().create_task(self._work_through())
 

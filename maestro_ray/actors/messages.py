@@ -103,7 +103,7 @@ class WhoAmI:
 
 @dataclass(frozen=True)
 class Ping:
-    """A member of a team shows that it lives. `run` is what it works on, or empty.
+    """A member of a team shows that it lives. `run` is what it works on, under this epoch; or empty.
 
     The reply is whether the slot still belongs to that team; if not, it must leave.
     """
@@ -113,6 +113,7 @@ class Ping:
     node: str
     team: str
     run: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True)

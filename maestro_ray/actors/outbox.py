@@ -61,6 +61,10 @@ class Outbox:
         """Whether any report of this project waits."""
         return any(of == project for of, _ in self._runs)
 
+    def runs(self) -> set[str]:
+        """Runs about which Studio has not heard everything that was reported."""
+        return {body["run"] for body in self._ledger.reports.values()}
+
     async def run(self) -> None:
         """Deliver for ever; cancel it to end."""
         try:

@@ -124,7 +124,8 @@ class Slot:
         team, heard = part.team, self._clock.monotonic()
         lateness = Lateness(team.lease + team.ping, heard)
         while self._part is part:
-            ping = Ping(self.name, self._pid, self._node, team.id, getattr(self._occupant, "run", ""))
+            run, epoch = getattr(self._occupant, "handover", ("", 0))
+            ping = Ping(self.name, self._pid, self._node, team.id, run, epoch)
             try:
                 # not `wait_for`: it can lose the cancel that ends this
                 async with asyncio.timeout(team.lease):

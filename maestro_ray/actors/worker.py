@@ -52,6 +52,11 @@ class Worker:
         self._taken: tuple[str, int] | None = None
         self._held: Mapping[str, Any] | None = None
 
+    @property
+    def handover(self) -> tuple[str, int]:
+        """The run in hand and its epoch; an empty one when there is none."""
+        return (self._held["id"], self._held["epoch"]) if self._held else ("", 0)
+
     def start(self) -> None:
         """Nothing to do before the first run: the worktree is made when it is needed."""
 

@@ -93,9 +93,7 @@ def kept(home: Home) -> RayNode | None:
 async def start(home: Home) -> RayNode:
     """Start a node and its first actors. Raises `StartFailed` or `Reported`."""
     env = ray_environment(home, os.environ)
-    boot = await child.start(
-        "Ray", "maestro_ray.actors.boot", [], env, home.logs / "ray.log", BOOT_WITHIN
-    )
+    boot = await child.start("Ray", "maestro_ray.actors.boot", [], env, home.logs / "ray.log", BOOT_WITHIN)
     node = RayNode(boot.answer["address"], await asyncio.to_thread(_find, home), boot.answer["timings"])
     node.save(home)
     return node
