@@ -35,6 +35,7 @@ from maestro_ray.actors.messages import (
     Missed,
     Part,
     Ping,
+    Post,
     Quit,
     Report,
     WhoAmI,
@@ -331,10 +332,20 @@ class Connections:
         A report that Studio cannot even read is another matter: the run is still ours and must come to an end.
         """
         log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, error)
-        for team in self.teams.values():
-            team.happenings.add("report.refused", self.clock.wall(), run=report.run, reason=str(error))
+        for team in self._concerned(report):
+            if report.action == "subtask":
+                body = {"run": report.run, "subtask": report.body["title"], "reason": str(error)}
+                post = Post(team.record.bot, "subtask.refused", body, report.id)
+                self.courier.tell(team.record.channel, post)
+            else:
+                team.happenings.add("report.refused", self.clock.wall(), run=report.run, reason=str(error))
         if unreadable(error) and (instead := _in_place_of(report, error)):
             self.outbox.put(instead)
+
+    def _concerned(self, report: Report) -> list[LiveTeam]:
+        """Whose run it is about; a new life may not know, and tells all of the project."""
+        of_project = [team for team in self.teams.values() if team.record.key == report.project]
+        return [team for team in of_project if team.knows(report.run)] or of_project
 
     async def _note(self, kind: str, body: Mapping[str, Any]) -> None:
         """Everything that is decided here waits for the journal first, so after a failure there is nothing to undo."""

@@ -84,6 +84,10 @@ class LiveTeam:
     def is_reported(self, run: str, epoch: int) -> bool:
         return self._reported.get(run, 0) >= epoch
 
+    def knows(self, run: str) -> bool:
+        """Whether it holds the run, or has held it lately."""
+        return run in self.runs or run in self._reported
+
     def let_go(self, run: str, epoch: int) -> None:
         """Nobody holds the run under this epoch, or an earlier one, any more."""
         held = self.runs.get(run)
