@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from maestro_ray.actors.assignments import Assignments
+from maestro_ray.actors.leases import Leases
 from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import Courier, Letter, Mailbox
@@ -50,12 +51,12 @@ from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent.sweep import sweep
-from maestro_ray.clock import Clock, Lateness
+from maestro_ray.clock import Clock
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.login import Identify
 from maestro_ray.connection.project import Connection
-from maestro_ray.errors import IllegalEvent, StudioRefused
+from maestro_ray.errors import IllegalEvent
 from maestro_ray.home import Home
 from maestro_ray.ids import new_id, suffix
 
@@ -102,7 +103,7 @@ class Connections:
         self._using: Counter[str] = Counter()
         self.outbox = Outbox(self._ledger, home.instance, self._post_report, self._report_refused)
         self._env = TeamEnv(home)
-        self._lateness = Lateness(config.lease / 4, clock.monotonic())
+        self.leases = Leases(self)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -146,7 +147,7 @@ class Connections:
             place.beat = self.clock.monotonic() + RETURNING
             # after a restart of Ray its actor is gone; one that is still there is left alone
             self.slots.make(place.name)
-        for work in (self.outbox.run(), self._keep_sessions(), self._watch_beats()):
+        for work in (self.outbox.run(), self.leases.keep_sessions(), self.leases.watch_beats()):
             self.spawn(work)
         for team in list(self.teams.values()):
             if team.record.id in ending:
@@ -251,7 +252,7 @@ class Connections:
         if team is None or team.ending is not None:
             return None
         if died:
-            self._member_died(team, place)
+            self.member_died(team, place)
         return place.part
 
     def _ping(self, ping: Ping) -> bool:
@@ -351,9 +352,9 @@ class Connections:
         """Everything that is decided here waits for the journal first, so after a failure there is nothing to undo."""
         await self._ledger.append(kind, body)[1]
 
-    # ── life and death of sessions ───────────────────────────────────────────────────────────────────────────────
+    # ── life and death of members ────────────────────────────────────────────────────────────────────────────────
 
-    def _member_died(self, team: LiveTeam, place: Place) -> None:
+    def member_died(self, team: LiveTeam, place: Place) -> None:
         """Its process is gone: what it held is interrupted at once, without waiting for a lease."""
         place.beat = None
         team.lost(place.member)
@@ -373,85 +374,6 @@ class Connections:
     async def _interrupt(self, team: LiveTeam, run: str, epoch: int) -> None:
         await asyncio.to_thread(sweep, f"{self.home.instance}:{team.record.id}:{run}")
         await self.outbox.put(Report(run, epoch, "interrupt", project=team.record.key))
-
-    async def _keep_sessions(self) -> None:
-        """All at the same time: the Studio of one team may hang."""
-        while True:
-            await asyncio.sleep(self.config.session_heartbeat)
-            for team in list(self.teams.values()):
-                if not team.beating:
-                    team.beating = True
-                    self.spawn(self._try_heartbeat(team))
-
-    async def _try_heartbeat(self, team: LiveTeam) -> None:
-        try:
-            await self.heartbeat(team)
-        except Exception as error:  # noqa: BLE001 - the next one may work
-            log.warning("no heartbeat for %s: %r", team.record.name, error)
-        finally:
-            team.beating = False
-
-    async def heartbeat(self, team: LiveTeam) -> None:
-        """One call for the whole team, and only for those of it that have shown a sign of life within their lease.
-
-        Those who are over for Studio are over here too, and what it holds for the others is looked at again.
-        """
-        self._discount()
-        alive = [session for session in team.record.sessions if self._alive(team, session)]
-        if alive:
-            for session in await self._beat(team, alive):
-                self._session_over(team, session)
-            self.assignments.look_again(team)
-
-    async def _beat(self, team: LiveTeam, alive: Sequence[str]) -> Sequence[str]:
-        """Those of them who are over. The first speaks for all, so Studio answers only for one that it knows."""
-        path, others = f"agent-sessions/{alive[0]}/heartbeat", {"sessions": alive[1:]}
-        try:
-            answer = await self.connection(team.record.key).rest.post(path, others)
-        except StudioRefused as refused:
-            if refused.args[:2] != (404, "not_found"):
-                raise
-            return alive[:1]
-        return list((answer or {}).get("ended", ()))
-
-    def _session_over(self, team: LiveTeam, session: str) -> None:
-        member = team.record.member_of(session)
-        if not member or team.ending is not None:
-            return
-        log.warning("the session of %s of %s has ended in Studio", member, team.record.name)
-        if member == "lead":
-            self.end_team(team, "ended in Studio")
-        else:
-            self.spawn(self.leave(team, member))
-
-    def _alive(self, team: LiveTeam, session: str) -> bool:
-        place = self.pool.get(team.record.slots[team.record.member_of(session)])
-        return bool(place and place.beat and self.clock.monotonic() - place.beat <= self.config.lease)
-
-    async def _watch_beats(self) -> None:
-        """A member that is silent for a whole lease is told as lost; its slot decides whether it comes back."""
-        while True:
-            await asyncio.sleep(self.config.lease / 4)
-            self._discount()
-            late = self.clock.monotonic() - self.config.lease
-            with logged("looking for silent members"):
-                for place in self.pool.all():
-                    if place.beat is None or place.beat >= late:
-                        continue
-                    team = self.teams.get(place.team)
-                    if team and team.ending is None:
-                        self._member_died(team, place)
-                    elif self.switchboard.is_holder(place):
-                        self.switchboard.lost(place)
-                self._trim_pool()
-
-    def _discount(self) -> None:
-        """Beats count from when they could have been read: nobody was silent because this process stood still."""
-        now = self.clock.monotonic()
-        late = self._lateness.since(now)
-        for place in self.pool.all():
-            if place.beat is not None:
-                place.beat = max(place.beat, min(now, place.beat + late))
 
     # ── teams ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -532,10 +454,11 @@ class Connections:
         self.ended[record.id] = team
         while len(self.ended) > ENDED_TEAMS_KEPT:
             del self.ended[next(iter(self.ended))]
-        self._trim_pool()
+        self.trim_pool()
         self.refill_pool()
 
-    def _trim_pool(self) -> None:
+    def trim_pool(self) -> None:
+        """End blank slots that are too many."""
         for slot in self.pool.surplus():
             self.courier.forget(slot)
             self.pool.drop(slot)

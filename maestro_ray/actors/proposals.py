@@ -82,10 +82,13 @@ class Proposals:
             )
         if len(line) > LONGEST:
             raise BadFrame(f"the line is longer than {LONGEST} characters")
-        match parse(text):
-            case {"title": str(title), **more} if title.strip():
-                if unknown := sorted(more.keys() - set(_KEYS)):
-                    raise BadFrame(f"unknown key {unknown[0][:40]!r}; those there are: {', '.join(_KEYS)}")
-                return {"title": title, **more}
-            case _:
-                raise BadFrame('it needs an object with a title: MAESTRO:SUBTASK {"title": "…"}')
+        values = parse(text)
+        if (
+            not isinstance(values, dict)
+            or not isinstance(title := values.get("title"), str)
+            or not title.strip()
+        ):
+            raise BadFrame('it needs an object with a title: MAESTRO:SUBTASK {"title": "…"}')
+        if unknown := sorted(values.keys() - set(_KEYS)):
+            raise BadFrame(f"unknown key {unknown[0][:40]!r}; those there are: {', '.join(_KEYS)}")
+        return values

@@ -146,7 +146,7 @@ class Deaf:
 
 async def compared(maestro: LocalMaestro, team: LiveTeam) -> None:
     """A heartbeat, and all that follows from it here."""
-    await maestro.connections.heartbeat(team)
+    await maestro.connections.leases.heartbeat(team)
     await eventually(lambda: not team.comparing.locked())
 
 
@@ -248,39 +248,6 @@ async def test_a_run_whose_report_has_ended_nothing_is_interrupted(
         await eventually(lambda: [each for each in team.doing.values() if (each.run, each.epoch) != before])
     gate.touch()
     once(sample, await end(maestro), "one")
-
-
-async def test_a_session_that_has_ended_in_studio_leaves_its_team(
-    maestro: LocalMaestro, sample: Sample
-) -> None:
-    await begin(maestro, sample, plan=None, roles={"dev": 2, "review": 1})
-    (team,) = maestro.connections.teams.values()
-    await maestro.connections.studio.delete(f"agent-sessions/{team.record.sessions[1]}")
-    await maestro.connections.heartbeat(team)
-    await maestro.until("worker.left", worker="dev-1")
-    assert [each.name for each in team.record.members] == ["dev-2", "review-1"]
-    assert len(team.record.sessions) == 3
-
-
-async def test_a_team_whose_lead_has_ended_in_studio_ends_and_says_so(
-    maestro: LocalMaestro, sample: Sample
-) -> None:
-    await begin(maestro, sample, plan=None)
-    (team,) = maestro.connections.teams.values()
-    with Deaf(maestro):
-        await maestro.connections.studio.delete(f"agent-sessions/{team.record.session}")
-        await maestro.connections.heartbeat(team)
-        await maestro.until("team.ended", reason="ended in Studio")
-
-
-async def test_a_session_that_studio_does_not_know_is_over_and_no_error(
-    maestro: LocalMaestro, sample: Sample
-) -> None:
-    await begin(maestro, sample, plan=None)
-    (team,) = maestro.connections.teams.values()
-    unknown = "01900000-0000-7000-8000-000000000000"
-    assert await maestro.connections._beat(team, [unknown, team.record.session]) == [unknown]
-    assert await maestro.connections._beat(team, [team.record.session, unknown]) == [unknown]
 
 
 async def test_a_new_life_knows_what_is_reported_and_not_yet_out(

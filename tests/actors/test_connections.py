@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -122,59 +121,6 @@ async def test_a_studio_that_restarts_loses_nothing(
     await maestro.studio.start()
     once(sample, await end(maestro), "one")
     assert len(maestro.connections.outbox) == 0
-
-
-async def test_a_silent_worker_is_lost_and_its_run_goes_to_who_is_there(
-    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
-) -> None:
-    """As after SIGSTOP: the process is there, its word is worth nothing any more."""
-    await at_work(maestro, home, sample, tmp_path / "gate")
-    (live,) = maestro.connections.teams.values()
-    slot = maestro.actors.slots[live.record.slots["dev-1"]]
-    assert slot._pinging
-    assert slot._part
-    slot._pinging.cancel()
-    await maestro.until("worker.lost", worker="dev-1")
-    await eventually(lambda: find(f"{home.instance}:") == [])
-    (tmp_path / "gate").touch()
-    slot._pinging = asyncio.create_task(slot._ping(slot._part))
-    once(sample, await end(maestro), "one")
-
-
-class Late:
-    """The machine's clocks, a while later."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def wall(self) -> float:
-        return time.time() + self.seconds
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.seconds
-
-
-async def test_who_was_silent_while_connections_stood_still_is_not_lost(
-    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
-) -> None:
-    await at_work(maestro, home, sample, tmp_path / "gate")
-    (live,) = maestro.connections.teams.values()
-    beaten: list[list[str]] = []
-    post = maestro.connections.studio.post
-
-    async def counted(path: str, body: Any = None, **more: Any) -> Any:
-        if path.endswith("/heartbeat"):
-            beaten.append([path.split("/")[1], *body["sessions"]])
-        return await post(path, body, **more)
-
-    maestro.connections.studio.post = counted  # type: ignore[method-assign]
-    maestro.connections.clock = Late(20 * maestro.config.lease)
-    await maestro.connections.heartbeat(live)
-    assert beaten == [live.record.sessions]
-    await asyncio.sleep(maestro.config.lease / 2)  # it has looked for silent members
-    assert [each["kind"] for each in live.happenings.after(0) if each["kind"] == "worker.lost"] == []
-    (tmp_path / "gate").touch()
-    once(sample, await end(maestro), "one")
 
 
 # ── beginnings and ends that are cut ─────────────────────────────────────────────────────────────────────────────
@@ -339,24 +285,3 @@ async def test_a_report_that_studio_has_read_and_refuses_counts_for_nothing(maes
     done = Report("run", 3, "complete", {"result": {}})
     connections._report_refused(done, StudioRefused(409, "illegal_event", "over"))
     assert put == []
-
-
-async def test_only_who_lives_is_kept_alive_in_studio(maestro: LocalMaestro, sample: Sample) -> None:
-    await begin(maestro, sample, plan=None)
-    (live,) = maestro.connections.teams.values()
-    beaten: list[list[str]] = []
-
-    async def post(path: str, body: dict[str, Any]) -> None:
-        beaten.append([path.split("/")[1], *body["sessions"]])
-
-    studio = maestro.connections.studio
-    original, studio.post = studio.post, post  # type: ignore[assignment,method-assign]
-    place = maestro.connections.pool[live.record.slots["dev-1"]]
-    try:
-        await maestro.connections.heartbeat(live)
-        place.beat = maestro.connections.clock.monotonic() - 2 * maestro.config.lease
-        await maestro.connections.heartbeat(live)
-    finally:
-        studio.post = original  # type: ignore[method-assign]
-    assert beaten[0] == live.record.sessions
-    assert beaten[1] == [s for s in live.record.sessions if live.record.member_of(s) != "dev-1"]
