@@ -111,7 +111,11 @@ class Assignments:
 
         Only what was so before the question and is so after the answer counts: the rest is on its way.
         """
+        if team.waits_to_compare:
+            return  # whoever waits will see all that was missed until then
+        team.waits_to_compare = True
         async with team.comparing:
+            team.waits_to_compare = False
             before, waiting = team.holdings(), self._connections.outbox.runs()
             rows = await self.from_studio(team, f"agent-sessions/{team.record.session}/spawn-queue")
             theirs = {Holding(row["id"], row["session_id"], row["epoch"]) for row in rows}

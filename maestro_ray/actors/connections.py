@@ -44,6 +44,7 @@ from maestro_ray.actors.messages import (
 from maestro_ray.actors.mirror import Mirror
 from maestro_ray.actors.outbox import Outbox, unreadable
 from maestro_ray.actors.pool import Place, Pool, SlotActors
+from maestro_ray.actors.recent import Recent
 from maestro_ray.actors.result import team_result
 from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.switchboard import Switchboard
@@ -68,7 +69,9 @@ LEAVING = 10.0
 RETURNING = 20.0
 # how long after a team's start or end the pool is filled again, in seconds
 REFILL = 0.5
-ENDED_TEAMS_KEPT = 20
+# of how many ended teams what happened can be read, and of how many plans that are over a living team tells
+ENDED_TEAMS_KEPT, ENDED_PLANS_KEPT = 20, 50
+PROJECTS_REMEMBERED = 1000
 # why a run has failed whose own report nobody can read, and how long that may be, in characters
 UNSENT, LONGEST_REASON = "its report cannot be sent", 2000
 
@@ -94,7 +97,8 @@ class Connections:
         self.pool = Pool(config.pool)
         self.slots = slots
         self.teams: dict[str, LiveTeam] = {}
-        self.projects: dict[str, str] = {}
+        # ids of projects, by key
+        self.projects: Recent[str, str] = Recent(PROJECTS_REMEMBERED)
         self.ended: dict[str, LiveTeam] = {}
         self.assignments = Assignments(self)
         self.switchboard = Switchboard(config, identify, self.assignments, self, slots, courier, self.spawn)
@@ -386,9 +390,10 @@ class Connections:
 
     async def add_plan(self, team: LiveTeam, plan_id: str) -> None:
         """The team works for this plan and ends with it."""
-        plans = dict.fromkeys((*team.record.plans, plan_id))
-        record = replace(team.record, plans=tuple(plans))
         team.open_plans.add(plan_id)
+        over = [plan for plan in team.record.plans if plan not in team.open_plans][-ENDED_PLANS_KEPT:]
+        kept = [plan for plan in team.record.plans if plan in over or plan in team.open_plans]
+        record = replace(team.record, plans=tuple(dict.fromkeys((*kept, plan_id))))
         await self.record(record, team.env)
 
     async def leave(self, team: LiveTeam, name: str) -> None:
@@ -436,6 +441,8 @@ class Connections:
             await self.connection(record.key).rest.delete(f"teams/{record.id}")
         with logged("ending a team: the directories"):
             await in_thread(self._env.clear, record)
+            living = {each.record.name for each in self.teams.values()}
+            await in_thread(self._env.trim_journals, living)
         with logged("ending a team: the journal"):
             await self._note("team.ended", {"id": record.id, "reason": reason})
         self._forget(team)

@@ -43,6 +43,7 @@ class LiveTeam:
         self._reported: Recent[str, int] = Recent(REMEMBERED)
         # what Studio says of the runs is laid beside what we know, one time after the other
         self.comparing = asyncio.Lock()
+        self.waits_to_compare = False
         self.seen = 0
         self.beaten: set[str] = set()
         self.up = asyncio.Event()

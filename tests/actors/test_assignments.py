@@ -263,3 +263,17 @@ async def test_a_new_life_knows_what_is_reported_and_not_yet_out(
     assert team.is_reported(run["id"], run["epoch"])
     await maestro.studio.start()
     once(sample, await end(maestro), "one")
+
+
+async def test_however_often_the_socket_is_cut_one_question_waits_for_a_studio_that_is_away(
+    maestro: LocalMaestro, sample: Sample
+) -> None:
+    await begin(maestro, sample, plan=None)
+    (team,) = maestro.connections.teams.values()
+    await eventually(lambda: not team.comparing.locked())
+    await maestro.studio.stop()
+    catching = [asyncio.create_task(maestro.connections.assignments.catch_up(team)) for _ in range(10)]
+    await asyncio.sleep(0.1)
+    assert len([task for task in catching if not task.done()]) == 2
+    await maestro.studio.start()
+    await asyncio.gather(*catching)

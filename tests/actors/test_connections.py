@@ -285,3 +285,16 @@ async def test_a_report_that_studio_has_read_and_refuses_counts_for_nothing(maes
     done = Report("run", 3, "complete", {"result": {}})
     connections._report_refused(done, StudioRefused(409, "illegal_event", "over"))
     assert put == []
+
+
+async def test_a_team_that_serves_all_tells_of_its_last_plans(
+    maestro: LocalMaestro, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maestro_ray.actors.connections.ENDED_PLANS_KEPT", 2)
+    await begin(maestro, sample, plan=None)
+    (live,) = maestro.connections.teams.values()
+    await maestro.connections.add_plan(live, "open")
+    for name in ("a", "b", "c", "d"):
+        await maestro.connections.add_plan(live, name)
+        live.open_plans.discard(name)
+    assert live.record.plans == ("open", "b", "c", "d")
