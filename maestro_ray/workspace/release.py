@@ -16,7 +16,7 @@ from maestro_ray.workspace.git import Git, presentable
 from maestro_ray.workspace.merge import AlreadyMerged, MergeConflict, merge
 from maestro_ray.workspace.message import CommitMessage
 from maestro_ray.workspace.refs import branch_ref, check_commit
-from maestro_ray.workspace.repo import Repo, status
+from maestro_ray.workspace.repo import UNTRACKED, Repo, status
 from maestro_ray.workspace.worktree import Worktrees
 
 # Ignored files are a person's too (.env!), and a plain `git merge` overwrites them in silence.
@@ -113,11 +113,13 @@ def _fast_forward(repo: Repo, places: list[Checkout], base: str, commit: str) ->
     if (place.git_dir / "index.lock").exists():
         return Waiting(f"a git is at work in {shown}, or was killed there and left index.lock", command)
     try:
-        if changes := status(git):
+        # what git does not track is left as it is wherever the release has nothing
+        if changes := [change for change in status(git) if not change.startswith(UNTRACKED)]:
             return Waiting(f"{_counted(changes)} in {shown}; commit or stash first", command)
-        if ignored := _in_the_way(git, commit):
+        if found := _in_the_way(git, commit):
             return Waiting(
-                f"ignored files in {shown} would be overwritten: {presentable(', '.join(ignored))}", command
+                f"files in {shown} that are not git's would be overwritten: {presentable(', '.join(found))}",
+                command,
             )
     except GitFailed as error:
         return Waiting(f"git would not look at {shown}: {error.args[2]}", command)
@@ -135,7 +137,7 @@ def _fast_forward(repo: Repo, places: list[Checkout], base: str, commit: str) ->
 
 
 def _in_the_way(git: Git, commit: str) -> list[str]:
-    """Paths the release adds where a clean checkout has something: ignored files. git would notice too, but later."""
+    """Paths the release adds where the checkout has something untracked or ignored. git would notice too, but later."""
     added = git.records(
         "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=A", "HEAD", commit, "--"
     )

@@ -233,6 +233,10 @@ class Repo:
         return self.git.run("rev-parse", "--verify", "-q", ref, check=False).strip()
 
 
+# how a line of `git status` begins for a file that git does not track
+UNTRACKED = "?? "
+
+
 def status(git: Git) -> list[str]:
     """What `git status` shows in a checkout, without touching its index; one `XY path` each."""
     return git.records("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--no-renames")

@@ -13,6 +13,7 @@ GOOD: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (bodies.Logout, {}),
     (bodies.NewInvite, {"role": "member"}),
     (bodies.NewToken, {"channels": ["private-team.x"]}),
+    (bodies.ManyChannels, {"channels": [{"socket_id": "1.2", "channel_name": "private-team.x"}]}),
     (bodies.NewProject, {"key": "github:acme/shop", "name": "shop"}),
     (bodies.NewSession, {"project_id": "p", "role": "lead", "name": "maestro"}),
     (bodies.NewWorker, {"name": "dev-1", "role": "dev", "skills": {"sql": 5}}),

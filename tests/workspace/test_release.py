@@ -133,15 +133,11 @@ def stage(sample: Sample) -> None:
     sample.git("add", "staged.txt")
 
 
-def leave_untracked(sample: Sample) -> None:
-    sample.write("untracked dir/file", "x")
-
-
 def delete(sample: Sample) -> None:
     (sample.path / "b.txt").unlink()
 
 
-@pytest.mark.parametrize("change", [edit, stage, leave_untracked, delete], ids=lambda change: change.__name__)
+@pytest.mark.parametrize("change", [edit, stage, delete], ids=lambda change: change.__name__)
 def test_a_checkout_with_changes_is_not_touched(sample: Sample, worktrees: Worktrees, change: object) -> None:
     release = prepared(sample, worktrees)
     assert callable(change)
@@ -150,6 +146,19 @@ def test_a_checkout_with_changes_is_not_touched(sample: Sample, worktrees: Workt
     answer = waits(sample, release)
     assert "1 uncommitted change" in answer.reason
     assert answer.command == f"git -C {sample.path} merge --ff-only {release.commit}"
+
+
+def test_untracked_files_stay_as_they_are(sample: Sample, worktrees: Worktrees) -> None:
+    release = prepared(sample, worktrees)
+    sample.write("untracked dir/file", "x")
+    assert publish(sample, release) == Published(f"fast-forwarded {sample.path}", release.commit)
+    assert (sample.path / "untracked dir/file").read_text() == "x"
+
+
+def test_an_untracked_file_in_the_way_is_waited_for(sample: Sample, worktrees: Worktrees) -> None:
+    release = prepared(sample, worktrees)
+    sample.write("new", "mine")
+    assert "not git's would be overwritten: new" in waits(sample, release).reason
 
 
 def test_the_command_finishes_the_release(tmp_path: Path) -> None:
