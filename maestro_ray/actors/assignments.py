@@ -133,14 +133,13 @@ class Assignments:
         """A run Studio has handed to this team. `waiting` are those on which a report was on its way to it."""
         held = team.runs.get(given.run)
         if held is not None and held["epoch"] == given.epoch:
-            if (
-                given not in team.doing.values()
-            ):  # whoever was told may have forgotten it, or have died with it
+            # whoever was told may have died with it
+            if given not in team.doing.values():
                 self._connections.courier.tell(team.record.lead, Assign(held))
         elif not team.is_reported(given.run, given.epoch):
             await self._claim(team, given.session, given.run)
-        elif given.run not in waiting:
-            # the report is out and has ended nothing, so this must
+        elif given.run not in waiting and given.run not in self._connections.outbox.runs():
+            # the report is out and has ended nothing, so this must; if it came only now, this changes nothing
             self._connections.interrupt(team, given.run, given.epoch)
 
     async def _take_inbox(self, team: LiveTeam) -> None:

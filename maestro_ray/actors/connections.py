@@ -286,7 +286,8 @@ class Connections:
             for run in team.runs_of(place.part.session):
                 self.courier.tell(team.record.lead, Assign(run))
             if place.part.session in team.doing:
-                self.assignments.look_again(team)  # it may be what Studio took back while nobody was here
+                # it may be what Studio took back while nobody was here; who compares already knows nothing of it
+                self.spawn(self.assignments.catch_up(team))
 
     def _tell_beat(self, team: LiveTeam, place: Place) -> None:
         if isinstance(place.part, BeWorker) and place.member in team.beaten:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from maestro_ray.errors import BadFrame
+from maestro_ray.actors.params import sound
+from maestro_ray.errors import BadFrame, UsageError
 from maestro_ray.model.fence import ANYWHERE, PLAIN, Fence
 from maestro_ray.model.subtask import PER_TASK
 from maestro_ray.protocol.strictjson import parse
@@ -71,11 +72,11 @@ class Proposals:
             return None
         try:
             return Proposed(self._read(line, match[1]))
-        except BadFrame as bad:
+        except (BadFrame, UsageError) as bad:
             return Refused(line[:SHOWN], bad.args[0])
 
     def _read(self, line: str, text: str) -> Mapping[str, Any]:
-        """Raises `BadFrame`."""
+        """Raises `BadFrame`, or `UsageError` for a text that no database holds."""
         if self._found > PER_TASK:
             raise BadFrame(
                 f"a run proposes at most {PER_TASK} subtasks: this one and those after it are not looked at"
@@ -91,4 +92,7 @@ class Proposals:
             raise BadFrame('it needs an object with a title: MAESTRO:SUBTASK {"title": "…"}')
         if unknown := sorted(values.keys() - set(_KEYS)):
             raise BadFrame(f"unknown key {unknown[0][:40]!r}; those there are: {', '.join(_KEYS)}")
+        for key, value in values.items():
+            if isinstance(value, str):
+                sound(key, value)
         return values

@@ -176,9 +176,9 @@ async def test_what_studio_took_back_while_nobody_was_here_is_worked_on_no_longe
     maestro.actors.unhost("connections")
     await maestro.connections.close()
     await client.post(f"tasks/{run['task']['id']}/pause")
+    await client.close()
     await maestro.kill_connections()
     await eventually(lambda: find(f"{home.instance}:") == [])
-    await client.close()
 
 
 async def test_a_run_that_was_handed_out_anew_unheard_is_taken_up_under_its_new_epoch(

@@ -78,6 +78,8 @@ def test_what_is_quoted_unfinished_or_inside_a_line_is_none(text: str) -> None:
         ('{"title": 7}', "an object with a title"),
         ('{"title": "a", "title": "b"}', "repeated"),
         ('{"title": "a", "priority": NaN}', "not a finite number"),
+        (r'{"title": "a\u0000b"}', "a NUL"),
+        (r'{"title": "a", "description": "\udce9"}', "half a character"),
         ('{"title": "a", "epoch": 99}', "unknown key 'epoch'"),
         ('{"title": "a", "x": ' + "[" * 100 + "]" * 100 + "}", "nested deeper"),
         (json.dumps({"title": "a" * LONGEST}), f"longer than {LONGEST}"),
