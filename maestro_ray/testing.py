@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from maestro_ray.actors.connections import Connections
+from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.mail import Courier, Letter, PeerGone
 from maestro_ray.actors.messages import Part
 from maestro_ray.actors.service import Service
@@ -330,14 +331,15 @@ class LocalMaestro:
     async def _live(self) -> None:
         self._lives += 1
         courier = Courier(f"{CONNECTIONS}#{self._lives}", self.actors.send)
-        own = await self.studio.login()
+        own, clock = await self.studio.login(), SystemClock()
         self.connections = Connections(
             self.home,
             self.config,
             lambda key: self.logins.get(key, own),
             self.actors,
             courier,
-            SystemClock(),
+            clock,
+            await Ledger.open(self.home.connections_journal, clock),
         )
         self.connections.start()
         self.service = Service(self.connections)

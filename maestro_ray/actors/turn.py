@@ -40,11 +40,18 @@ class Turn:
     """Begin, then finish; `steer` at any time in between; `stop` always, which leaves no process."""
 
     def __init__(
-        self, part: BeWorker, job: Job, say: Callable[[str], None], delivered: Callable[[str], None]
+        self,
+        part: BeWorker,
+        job: Job,
+        say: Callable[[str], None],
+        delivered: Callable[[str], None],
+        heard: Callable[[str], None] = lambda _text: None,
     ) -> None:
+        """`say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once."""
         self._part = part
         self._job = job
         self._say = say
+        self._heard = heard
         self._delivered = delivered
         self._provider = build(part.provider)
         self._talk = self._provider.open(job)
@@ -120,6 +127,7 @@ class Turn:
             match event:
                 case Said(text):
                     self._text.append(text)
+                    self._heard(text)
                 case ToolCalled(tool, detail):
                     self._text.append(f"[{tool}] {detail}\n")
                 case Reply(data) if self._process is not None:
