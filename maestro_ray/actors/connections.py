@@ -61,6 +61,7 @@ from maestro_ray.errors import IllegalEvent
 from maestro_ray.home import Home
 from maestro_ray.ids import new_id, suffix
 from maestro_ray.model import channels
+from maestro_ray.workspace.git import presentable
 
 log = logging.getLogger(__name__)
 
@@ -338,14 +339,15 @@ class Connections:
 
         A report that Studio cannot even read is another matter: the run is still ours and must come to an end.
         """
-        log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, error)
+        reason = presentable(str(error))
+        log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, reason)
         for team in self._concerned(report):
             if report.action == "subtask":
-                body = {"run": report.run, "subtask": report.body["title"], "reason": str(error)}
+                body = {"run": report.run, "subtask": report.body["title"], "reason": reason}
                 post = Post(team.record.bot, "subtask.refused", body, report.id)
                 self.courier.tell(team.record.channel, post)
             else:
-                team.happenings.add("report.refused", self.clock.wall(), run=report.run, reason=str(error))
+                team.happenings.add("report.refused", self.clock.wall(), run=report.run, reason=reason)
         if unreadable(error) and (instead := _in_place_of(report, error)):
             self.outbox.put(instead)
 
