@@ -99,7 +99,7 @@ def test_they_are_one_chain_and_their_files_say_which() -> None:
 
 def test_what_was_used_before_is_added_up(empty: sa.Engine) -> None:
     with empty.begin() as connection:
-        upgrade.run_alembic(connection, "0006")
+        upgrade.run_alembic(connection, "0007")
         connection.execute(t.projects.insert(), [{"id": name, "key": name, "name": name} for name in "pq"])
         connection.execute(t.plans.insert(), {"id": "plan", "project_id": "p", "title": "x"})
         of_plan, of_project = {"project_id": "p", "plan_id": "plan"}, {"project_id": "p", "plan_id": None}
