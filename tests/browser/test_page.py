@@ -250,6 +250,8 @@ async def test_a_mistake_in_a_plan_puts_the_cursor_there(desk: Desk) -> None:
     await desk.window.click("button:has-text('Save as draft')")
     await desk.window.wait("#mistake:has-text('Line 5, column 3')")
     before = "(() => { const text = document.getElementById('toml'); return text.value.slice(0, text.selectionStart); })()"
+    # a script of the page puts it there, after the page is shown
+    await desk.window.until(f"{before}.length")
     assert await desk.window.evaluate(before) == 'title = "x"\n\n[[tasks]]\ntitle = "a"\n  '
     await desk.window.fill("#toml", 'title = "x"\n\n[[tasks]]\ntitle = "a"\n')
     await desk.window.click("button:has-text('Save and activate')")
