@@ -9,7 +9,6 @@ import time
 import unicodedata
 import uuid
 
-
 # the last tick that was given away: ids of one process sort by their making, whatever its clock does
 _last = 0
 _turn = threading.Lock()
