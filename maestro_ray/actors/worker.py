@@ -130,7 +130,7 @@ class Worker:
     async def _one_turn(self, assignment: Mapping[str, Any]) -> Outcome:
         directives = dict(self._directives)
         job = self._bench.job(assignment, list(directives.values()))
-        self._turn = Turn(self._part, job, self._say, self._delivered_in_turn)
+        self._turn = Turn(self._part, job, self._say, self._delivered_in_turn, self._bench.confine)
         try:
             await self._turn.begin()
             for identifier in directives:
