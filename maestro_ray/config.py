@@ -317,7 +317,7 @@ def _sandbox(table: Table) -> SandboxTable:
 def _paths(table: Table, key: str) -> tuple[str, ...]:
     paths = tuple(table.texts(key))
     for index, path in enumerate(paths):
-        if not path.startswith(("/", "~/")):
+        if path != "~" and not path.startswith(("/", "~/")):
             raise table.mistake(
                 f"{path!r} is not an absolute path; `~/` may stand for the home directory", key, index
             )

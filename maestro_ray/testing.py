@@ -297,7 +297,9 @@ class LocalMaestro:
     ) -> None:
         home.prepare()
         self.home = home
-        self.config = config or Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=SandboxTable("off"))
+        self.config = config or Config(
+            ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=SandboxTable("off")
+        )
         self.studio = LocalStudio(home, self.config)
         self.actors = actors or LocalActors()
         # projects that are worked for as somebody else, by key

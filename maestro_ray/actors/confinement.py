@@ -10,6 +10,7 @@ from maestro_ray.actors.messages import TeamSpec
 from maestro_ray.agent import sandbox
 from maestro_ray.agent.box import Bench, Box, box_for, seen_anyway
 from maestro_ray.agent.confined import Confined
+from maestro_ray.config import SandboxTable
 from maestro_ray.workspace.worktree import Worktrees
 
 # programs of ours are started with this Python and import this package
@@ -22,7 +23,8 @@ def confined(
     """The program in the box of this run. Looks at the file system: call it in a thread. Raises `NoSandbox`."""
     if team.sandbox.mode == "off":
         return Confined(tuple(argv))
-    return sandbox.confine(argv, _box(team, role, purpose, bench, argv, env), team.sandbox.mode)
+    box = box_of(team.sandbox, team.state, role, purpose, bench, argv, env)
+    return sandbox.confine(argv, box, team.sandbox.mode)
 
 
 def bench_of(worktrees: Worktrees, worktree: Path, scratch: Path) -> Bench:
@@ -31,15 +33,22 @@ def bench_of(worktrees: Worktrees, worktree: Path, scratch: Path) -> Bench:
     return Bench(worktree, scratch, git.git_dir, worktrees.repo.git_common_dir)
 
 
-def _box(
-    team: TeamSpec, role: str, purpose: str, bench: Bench, argv: Sequence[str], env: Mapping[str, str]
+def box_of(
+    rules: SandboxTable,
+    state: Sequence[str],
+    role: str,
+    purpose: str,
+    bench: Bench,
+    argv: Sequence[str],
+    env: Mapping[str, str],
 ) -> Box:
-    person, rules = Path(env.get("HOME") or "/"), team.sandbox
+    """The box for a command of this role, as the `[sandbox]` table wants it."""
+    person = Path(env.get("HOME") or "/")
     readable = [_expanded(each, person) for each in rules.read]
     return box_for(
         bench,
         purpose,
-        state=[Path(each) for each in team.state],
+        state=[Path(each) for each in state],
         person=person,
         network=role not in rules.offline,
         readable=[*seen_anyway(argv, env.get("PATH", ""), OURS), *readable],
@@ -48,4 +57,4 @@ def _box(
 
 
 def _expanded(path: str, person: Path) -> Path:
-    return person / path[2:] if path.startswith("~/") else Path(path)
+    return person / path[2:] if path == "~" or path.startswith("~/") else Path(path)

@@ -37,8 +37,9 @@ class Box:
     """Absolute paths. Everything is readable but what is `hidden`; nothing can be changed but what is `writable`, where
     temporary files go to the first one if there is no private `/tmp`.
 
-    `readable` is seen although it lies in a private or hidden place, `sealed` cannot be changed although it lies in a
-    writable one. Without `network` there is none, not even this machine's own.
+    Of places inside one another the innermost decides: `readable` is seen although it lies in a private or hidden one,
+    `sealed` cannot be changed although it lies in a writable one. Without `network` there is none,
+    not even this machine's own.
     """
 
     directory: Path
@@ -77,12 +78,14 @@ def box_for(
     mine = [bench.scratch]
     if purpose != "review":
         mine.append(bench.worktree)
-    if purpose == "execute":
+    # a person's own checkout shares its directory with the whole repository
+    may_commit = purpose == "execute" and bench.git_dir != bench.common_dir
+    if may_commit:
         mine += [bench.git_dir, bench.common_dir / "objects"]
     return Box(
         bench.worktree,
         writable=(*mine, *writable),
-        sealed=_pointers(bench) if purpose == "execute" else (bench.worktree / ".git",),
+        sealed=_pointers(bench) if may_commit else (bench.worktree / ".git",),
         readable=(bench.common_dir, bench.worktree, *readable),
         hidden=(*state, *(person / name for name in KEYS)),
         network=network,

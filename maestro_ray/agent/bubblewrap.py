@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from maestro_ray.agent.box import PRIVATE, SOCKETS, Box
@@ -11,36 +12,38 @@ _NAMESPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgr
 
 
 def arguments(box: Box, program: str = "bwrap") -> tuple[str, ...]:
-    """The words before the agent's own. Later mounts cover earlier ones, so the order matters."""
+    """The words before the agent's own."""
     words = [program, "--die-with-parent", *_NAMESPACES, "--cap-drop", "ALL"]
     if not box.network:
         words.append("--unshare-net")
     words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    for place in (*PRIVATE, SOCKETS):
-        if place.is_dir():
-            words += ["--tmpfs", str(place)]
-    words += _names_of_hosts()
-    for path in box.hidden:
-        words += _covered(path)
-    for flag, paths in (("--ro-bind", box.readable), ("--bind", box.writable)):
-        for path in paths:
-            if path.exists():
-                words += [flag, str(path), str(path)]
-    for path in box.sealed:
-        words += ["--ro-bind", *((str(path),) if path.exists() else ("/dev/null",)), str(path)]
+    for _, mount in sorted(_mounts(box), key=lambda each: len(each[0].parts)):
+        words += mount
     return (*words, "--chdir", str(box.directory), "--")
 
 
+def _mounts(box: Box) -> Iterator[tuple[Path, list[str]]]:
+    """A place and what is mounted there. Later ones cover earlier ones: inner places have to come after outer ones."""
+    for place in (*PRIVATE, SOCKETS):
+        if place.is_dir():
+            yield place, ["--tmpfs", str(place)]
+    for path in box.hidden:
+        if path.exists():
+            yield path, _covered(path.resolve())
+    for flag, paths in (("--ro-bind", (*_names_of_hosts(), *box.readable)), ("--bind", box.writable)):
+        for path in paths:
+            if path.exists():
+                yield path, [flag, str(path), str(path)]
+    for path in box.sealed:
+        yield path, ["--ro-bind", str(path if path.exists() else "/dev/null"), str(path)]
+
+
 def _covered(path: Path) -> list[str]:
-    """What stands in the place of something hidden; what is not there needs none."""
-    try:
-        real = path.resolve(strict=True)
-    except OSError:
-        return []
-    return ["--tmpfs", str(real)] if real.is_dir() else ["--ro-bind", "/dev/null", str(real)]
+    """What stands in the place of something hidden."""
+    return ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", "/dev/null", str(path)]
 
 
-def _names_of_hosts() -> list[str]:
+def _names_of_hosts() -> list[Path]:
     """Where names are resolved is often said below /run."""
     real = Path("/etc/resolv.conf").resolve()
-    return ["--ro-bind-try", str(real), str(real)] if real.is_relative_to(SOCKETS) else []
+    return [real] if real.is_relative_to(SOCKETS) and real.exists() else []

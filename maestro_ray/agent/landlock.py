@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from maestro_ray.agent.box import PRIVATE, SOCKETS, Box
@@ -26,18 +27,35 @@ def abi() -> int:
 def rules(box: Box) -> tuple[str, ...]:
     """`r` or `w` and a path each, as the shim takes them: below it everything may be read, or changed too."""
     closed = [each.resolve() for each in (*box.hidden, *PRIVATE, SOCKETS) if each.exists()]
-    readable = [f"r{path}" for path in (*_open_below(Path("/"), closed), *box.readable) if path.exists()]
+    roots = (Path("/"), *(each.resolve() for each in box.readable if each.exists()))
+    readable = [
+        f"r{path}" for root in roots for path in _open_below(root, [each for each in closed if each != root])
+    ]
     devices = [f"w{name}" for name in ("/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/shm")]  # noqa: S108
     writable = [f"w{path}" for path in box.writable if path.exists()]
     return (*readable, *(rule for rule in devices if Path(rule[1:]).exists()), *writable)
 
 
+# for a program that no shim starts: apply the shim's own `confine`, then become the program
+_WRAPPER = (
+    "import os, runpy, sys; count = int(sys.argv[2]); "
+    "runpy.run_path(sys.argv[1])['confine']([os.fsencode(rule) for rule in sys.argv[3:3 + count]]); "
+    "os.execvp(sys.argv[3 + count], sys.argv[3 + count:])"
+)
+
+
+def wrapped(argv: Sequence[str], box: Box) -> list[str]:
+    """A command that enters the box and then becomes the program."""
+    shim, found = Path(__file__).with_name("shim.py"), rules(box)
+    return [sys.executable, "-I", "-S", "-c", _WRAPPER, str(shim), str(len(found)), *found, *argv]
+
+
 def _open_below(place: Path, closed: list[Path]) -> Iterator[Path]:
     """The largest places that hold nothing closed."""
+    if place in closed:
+        return
     if not any(each.is_relative_to(place) for each in closed):
         yield place
-        return
-    if place in closed:
         return
     try:
         names = sorted(os.listdir(place))

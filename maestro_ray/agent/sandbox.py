@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,10 @@ from maestro_ray.agent.box import Box
 from maestro_ray.agent.confined import Confined
 from maestro_ray.errors import NoSandbox
 
+Name = Literal["bubblewrap", "landlock"]
+# the better first
+LAYERS: tuple[Name, ...] = ("bubblewrap", "landlock")
+
 # how long a layer may take to show that it works, in seconds
 TRIAL = 10.0
 
@@ -25,15 +28,15 @@ TRIAL = 10.0
 class Layer:
     """`works` is what a trial has shown; `why` says what is missing when it does not."""
 
-    name: Literal["bubblewrap", "landlock"]
+    name: Name
     works: bool
     why: str = ""
 
 
 @functools.cache
-def layers() -> tuple[Layer, ...]:
-    """Both layers, the better first. Each was tried on this machine, once for each process."""
-    return (_try_bubblewrap(), _try_landlock())
+def tried(name: Name) -> Layer:
+    """What a trial of this layer on this machine has shown; there is one in each process."""
+    return _try_bubblewrap() if name == "bubblewrap" else _try_landlock()
 
 
 def layer(mode: str) -> str:
@@ -43,12 +46,17 @@ def layer(mode: str) -> str:
     """
     if mode == "off":
         return ""
-    for each in layers():
-        if each.works:
-            return each.name
+    for name in LAYERS:
+        if tried(name).works:
+            return name
     if mode == "require":
-        raise NoSandbox("; ".join(f"{each.name}: {each.why}" for each in layers()))
+        raise NoSandbox(missing())
     return ""
+
+
+def missing() -> str:
+    """Why no layer works here."""
+    return "; ".join(f"{name}: {tried(name).why}" for name in LAYERS)
 
 
 def confine(argv: Sequence[str], box: Box, mode: str) -> Confined:
@@ -65,40 +73,46 @@ def confine(argv: Sequence[str], box: Box, mode: str) -> Confined:
             return Confined(tuple(argv))
 
 
+def command(argv: Sequence[str], box: Box, name: str) -> list[str]:
+    """The same for a program that no shim starts."""
+    match name:
+        case "bubblewrap":
+            return [*bubblewrap.arguments(box), *argv]
+        case "landlock":
+            return landlock.wrapped(argv, box)
+        case _:
+            return list(argv)
+
+
 def _try_bubblewrap() -> Layer:
-    """In a box of its own `sh` must run, see one process tree, and be unable to write next to what it may write."""
     if not shutil.which("bwrap"):
         return Layer("bubblewrap", works=False, why="it is not installed (apt-get install bubblewrap)")
-    with tempfile.TemporaryDirectory(prefix="maestro-box-") as directory:
-        mine, other = Path(directory, "mine"), Path(directory, "other")
-        for each in (mine, other):
-            each.mkdir()
-        box = Box(mine, writable=(mine,), readable=(other,))
-        script = f"touch {mine}/it && ! touch {other}/it 2>/dev/null && test $$ -lt 10"
-        return _tried("bubblewrap", [*bubblewrap.arguments(box), "sh", "-c", script])
+    return _try("bubblewrap")
 
 
 def _try_landlock() -> Layer:
     if not landlock.abi():
         return Layer("landlock", works=False, why="this kernel has it not, or has it switched off")
-    shim = Path(__file__).with_name("shim.py")
+    return _try("landlock")
+
+
+def _try(name: Name) -> Layer:
+    """In a box of its own `sh` must run, and be unable to write beside what it may write."""
     with tempfile.TemporaryDirectory(prefix="maestro-box-") as directory:
-        mine = Path(directory, "mine")
-        mine.mkdir()
-        script = (
-            f"import runpy; shim = runpy.run_path({str(shim)!r}); shim['confine']([b'r/', {b'w' + bytes(mine)!r}])\n"
-            f"open({str(mine / 'it')!r}, 'w').close()\n"
-            f"try: open({str(Path(directory, 'other'))!r}, 'w')\n"
-            "except PermissionError: pass\n"
-            "else: raise SystemExit('a file was written outside of the box')"
-        )
-        return _tried("landlock", [sys.executable, "-I", "-S", "-c", script])
-
-
-def _tried(name: Literal["bubblewrap", "landlock"], argv: Sequence[str]) -> Layer:
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=TRIAL, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Layer(name, works=False, why=str(error))
+        mine, other = Path(directory, "mine"), Path(directory, "other")
+        for each in (mine, other):
+            each.mkdir()
+        script = f"touch {mine}/it && ! touch {other}/it 2>/dev/null"
+        box = Box(mine, writable=(mine,), readable=(other,))
+        try:
+            done = subprocess.run(
+                command(["sh", "-c", script], box, name),
+                capture_output=True,
+                text=True,
+                timeout=TRIAL,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return Layer(name, works=False, why=str(error))
     lines = done.stderr.strip().splitlines()
     return Layer(name, works=not done.returncode, why=lines[-1] if lines and done.returncode else "")
