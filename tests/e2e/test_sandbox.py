@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.ray]
 
 DEVELOPER = """#!/bin/sh
 {{
-    echo hello
+    echo hello there
     cat {home}/studio/studio.db > stolen && echo reads the state || rm -f stolen
     echo mine > {repo}/greeting.txt
     git update-ref refs/heads/main HEAD~0 && git branch -f mine HEAD && echo moves branches
@@ -45,6 +45,6 @@ def test_agents_change_nothing_but_their_own(warm):
 
     assert done.returncode == 0, f"{layer}\n{done.stdout}{done.stderr}"
     assert "no sandbox works here" not in done.stderr
-    assert (repo / "greeting.txt").read_text() == "hello\n"
+    assert (repo / "greeting.txt").read_text() == "hello there\n"
     assert warm.git(repo, "branch", "--format=%(refname:short)").split() == ["main"]
     assert not (repo / ".git" / "hooks" / "post-merge").exists()
