@@ -35,6 +35,7 @@ MaestroError
     ├── Unauthenticated
     ├── KeyringFailed                the system's keyring
     ├── JournalBroken
+    ├── Unsendable                   what is to be said cannot be written as JSON in UTF-8
     ├── MigrationFailed              the database is as it was
     └── InternalError                a mistake of maestro's own
 
@@ -438,6 +439,12 @@ class JournalBroken(Fault):
     """`JournalBroken(path, reason)`."""
 
     template = "journal {0} cannot be used: {1}"
+
+
+class Unsendable(Fault):
+    """`Unsendable(path, reason)`: the same again would not do better; nothing was sent."""
+
+    template = "what {0} is to be told cannot be written as JSON: {1}"
 
 
 class MigrationFailed(Fault):

@@ -51,6 +51,10 @@ class Home:
         return self.run / "connections.sock"
 
     @property
+    def connections_journal(self) -> Path:
+        return self.journal / "connections.db"
+
+    @property
     def ray_directory(self) -> Path:
         return self.run / "ray"
 

@@ -15,9 +15,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import Any, Self
 
-import uvicorn
-
 from maestro_ray.actors.connections import Connections
+from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.mail import Courier, Letter, PeerGone
 from maestro_ray.actors.messages import Part
 from maestro_ray.actors.service import Service
@@ -31,7 +30,8 @@ from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.home import Home
 from maestro_ray.studio import identity
 from maestro_ray.studio.app import create_app
-from maestro_ray.studio.socket import LARGEST_MESSAGE, Hub
+from maestro_ray.studio.hub import Hub
+from maestro_ray.studio.server import Server
 from maestro_ray.studio.studio import Studio
 
 log = logging.getLogger(__name__)
@@ -231,39 +231,23 @@ class LocalStudio:
         self._config = config or Config()
         self._clock = clock or SystemClock()
         self._port = 0
-        self._server: uvicorn.Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._server: Server | None = None
 
     async def start(self) -> None:
         """Returns when it answers."""
         studio = await Studio.open(self.home.studio_database, self._config, self._clock)
         self.hub, self.store = studio.hub, studio.store
         self.app = create_app(studio)
-        self._server = _Server(
-            uvicorn.Config(
-                self.app,
-                port=self._port,
-                log_level="warning",
-                access_log=False,
-                ws="websockets-sansio",
-                ws_max_size=LARGEST_MESSAGE,
-                timeout_graceful_shutdown=1,
-            )
-        )
-        self._serving = asyncio.get_running_loop().create_task(self._server.serve())
-        while not self._server.started:
-            assert not self._serving.done(), "Studio did not start"
-            await asyncio.sleep(0.002)
-        self._port = self._server.servers[0].sockets[0].getsockname()[1]
+        self._server = Server(self.app, port=self._port, grace=1, signals=False)
+        self._port = await self._server.begin()
         self.url = f"http://127.0.0.1:{self._port}"
         self.ws_url = f"ws://127.0.0.1:{self._port}/app/{self.hub.key}?protocol=7"
 
     async def stop(self) -> None:
         """Connections are cut and the file is closed. Harmless when it is not running."""
-        if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
-            await self._serving
-            self._server = self._serving = None
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
 
     async def client(self) -> StudioClient:
         """Somebody who is signed in."""
@@ -277,13 +261,6 @@ class LocalStudio:
             invite = await self.store.write(identity.invite)
             await asyncio.to_thread(tokens.redeem, invite, "operator")
         return Login(self.url, self.ws_url, str(self.home.run / "tokens.json"))
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        """Signals are the test runner's."""
-        yield
 
 
 class LocalMaestro:
@@ -356,14 +333,15 @@ class LocalMaestro:
     async def _live(self) -> None:
         self._lives += 1
         courier = Courier(f"{CONNECTIONS}#{self._lives}", self.actors.send)
-        own = await self.studio.login()
+        own, clock = await self.studio.login(), SystemClock()
         self.connections = Connections(
             self.home,
             self.config,
             lambda key: self.logins.get(key, own),
             self.actors,
             courier,
-            SystemClock(),
+            clock,
+            await Ledger.open(self.home.connections_journal, clock),
         )
         self.connections.start()
         self.service = Service(self.connections)

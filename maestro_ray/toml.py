@@ -15,6 +15,9 @@ from maestro_ray.toml_places import Path, find_places
 
 Mistake = Callable[[str, int, int, str], MaestroError]
 
+# tomllib takes the square of its parts for a key; no table of ours is that deep, and no sentence is written so
+_DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""")
+
 _WORDS = {
     bool: "true or false",
     str: "a string",
@@ -28,6 +31,10 @@ _WORDS = {
 def read_toml(text: str, path: str, mistake: Mistake) -> Table:
     """The top table of a TOML text. A syntax error is raised as `mistake(path, line, column, message)`."""
     text = text.removeprefix("\ufeff")
+    if deep := _DEEP_KEY.search(text):
+        before = text[: deep.start()]
+        place = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise mistake(path, *place, "it is nested too deeply")
     try:
         values = tomllib.loads(text)
     except RecursionError:

@@ -42,7 +42,6 @@ TESTED_ELSEWHERE = {
     "maestro_ray/studio/nodes.py": "tests/studio/test_dispatch.py",
     "maestro_ray/studio/queue.py": "tests/studio/test_dispatch.py",
     "maestro_ray/studio/seats.py": "tests/studio/test_dispatch.py",
-    "maestro_ray/studio/channels.py": "tests/studio/test_runs.py",
     "maestro_ray/studio/migrations/columns.py": "tests/studio/migrations/test_versions.py",
     "maestro_ray/studio/migrations/env.py": "tests/studio/migrations/test_versions.py",
     "maestro_ray/studio/studio.py": "tests/studio/test_app.py",

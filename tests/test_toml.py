@@ -85,11 +85,21 @@ def test_a_mistake_in_a_nested_table_is_placed_there() -> None:
         ("a = 1\nab", "f.toml:2:3: Expected '=' after a key in a key/value pair"),
         ('a = """x\ny', "f.toml:2:2: Unterminated string"),
         ("a = " + "[" * 5_000, "f.toml:1:1: it is nested too deeply"),
+        ("x = 1\n" + "a." * 50_000 + "b = 1", "f.toml:2:1: it is nested too deeply"),
+        ("x = {" + '"a" .\t' * 50_000 + "b = 1}", "f.toml:1:6: it is nested too deeply"),
+        ("[" + "'a'." * 50_000 + "b]", "f.toml:1:2: it is nested too deeply"),
         ("a = 1\r\nb = = 2", "f.toml:2:5: Invalid value"),
     ],
 )
 def test_a_syntax_error_has_its_place(text: str, message: str) -> None:
     assert complaint(read, text) == message
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 1_000_000, "a." * 90 + "b", "... " * 10_000, "One. Two three. " * 10_000]
+)
+def test_a_long_text_is_no_deep_key_and_is_looked_through_quickly(text: str) -> None:
+    assert read(f"a = '{text}'").text("a") == text
 
 
 def test_a_number_of_thousands_of_digits_is_a_mistake() -> None:

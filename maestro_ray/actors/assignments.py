@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from maestro_ray.actors.live_team import Assignment, LiveTeam
+from maestro_ray.actors.live_team import Assignment, Holding, LiveTeam
 from maestro_ray.actors.mail import PeerGone
 from maestro_ray.actors.messages import Assign, ClearSteering, Say, Steer, Withdraw
 from maestro_ray.connection.client import Rest
 from maestro_ray.errors import MaestroError, StudioUnavailable, Unauthenticated
+from maestro_ray.model import channels
 from maestro_ray.model import run as run_machine
 from maestro_ray.model.run import Purpose
 
@@ -38,7 +39,7 @@ class Assignments:
         for team in self._teams(key):
             if channel == team.record.channel_name:
                 self._team_event(team, method, params)
-            elif channel == f"private-project.{team.record.project}":
+            elif channel == channels.project(team.record.project):
                 self._project_event(team, method, params)
 
     def _teams(self, key: str) -> list[LiveTeam]:
@@ -66,10 +67,7 @@ class Assignments:
         held = team.runs.get(run["id"])
         gone = (run_machine.State.CANCELLED, run_machine.State.INTERRUPTED)
         if held is not None and run["state"] in gone and run["epoch"] > held["epoch"]:
-            del team.runs[run["id"]]
-            self._connections.courier.tell(
-                team.record.lead, Withdraw(run["id"], held["session_id"], held["epoch"])
-            )
+            self._withdraw(team, Holding(run["id"], held["session_id"], held["epoch"]))
         over = run["state"] in run_machine.OVER
         if over and run["purpose"] == Purpose.RELEASE_CLEANUP and run["plan_id"] in team.open_plans:
             self._connections.spawn(self._plan_over(team, run["plan_id"]))
@@ -101,14 +99,49 @@ class Assignments:
             if channel == team.record.channel_name:
                 self._connections.spawn(self.catch_up(team))
                 self._connections.spawn(self._take_inbox(team))
-            elif channel == f"private-project.{team.record.project}":
+            elif channel == channels.project(team.record.project):
                 self._connections.spawn(self._look_at_plans(team))
 
+    def look_again(self, team: LiveTeam) -> None:
+        """An event may be lost and nobody know of it, so from time to time it is not waited for."""
+        if not team.comparing.locked() and team.ending is None:
+            self._connections.spawn(self.catch_up(team))
+
     async def catch_up(self, team: LiveTeam) -> None:
-        """Take up every run Studio has handed to this team: new ones, and those a lead that is back has forgotten."""
-        runs = await self.from_studio(team, f"agent-sessions/{team.record.session}/spawn-queue")
-        for run in runs:
-            await self._claim(team, run["session_id"], run["id"])
+        """Lay what Studio says this team holds beside what we know, and settle the difference.
+
+        Only what was so before the question and is so after the answer counts: the rest is on its way.
+        """
+        if team.waits_to_compare:
+            return  # whoever waits will see all that was missed until then
+        team.waits_to_compare = True
+        async with team.comparing:
+            team.waits_to_compare = False
+            before, waiting = team.holdings(), self._connections.outbox.runs()
+            rows = await self.from_studio(team, f"agent-sessions/{team.record.session}/spawn-queue")
+            theirs = {Holding(row["id"], row["session_id"], row["epoch"]) for row in rows}
+            for each in (before & team.holdings()) - theirs:
+                self._withdraw(team, each)
+            for each in theirs:
+                await self._take_up(team, each, waiting)
+
+    def _withdraw(self, team: LiveTeam, gone: Holding) -> None:
+        """What Studio has taken back is worked on for nothing."""
+        team.let_go(gone.run, gone.epoch)
+        self._connections.courier.tell(team.record.lead, Withdraw(gone.run, gone.session, gone.epoch))
+
+    async def _take_up(self, team: LiveTeam, given: Holding, waiting: Collection[str]) -> None:
+        """A run Studio has handed to this team. `waiting` are those on which a report was on its way to it."""
+        held = team.runs.get(given.run)
+        if held is not None and held["epoch"] == given.epoch:
+            # whoever was told may have died with it
+            if given not in team.doing.values():
+                self._connections.courier.tell(team.record.lead, Assign(held))
+        elif not team.is_reported(given.run, given.epoch):
+            await self._claim(team, given.session, given.run)
+        elif given.run not in waiting and given.run not in self._connections.outbox.runs():
+            # the report is out and has ended nothing, so this must; if it came only now, this changes nothing
+            self._connections.interrupt(team, given.run, given.epoch)
 
     async def _take_inbox(self, team: LiveTeam) -> None:
         """Take to the channel what people said in Studio; it comes back through the mirror and is pending no longer."""

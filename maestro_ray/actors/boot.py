@@ -1,4 +1,4 @@
-"""The boot driver: starts a Ray head or attaches to one, makes the first actors, says where they are, and leaves.
+"""The boot driver: starts a Ray head, makes the first actors, says where they are, and leaves.
 
 `python -m maestro_ray.actors.boot`. Ray ends a driver that loses its cluster, so nothing that must live long is one.
 The head is started inside this process because importing Ray costs most of a second and would else be paid twice.
@@ -26,12 +26,11 @@ def main() -> None:
     """One line of JSON on the descriptor `--ready`: the node's address and the time each phase took."""
     parser = argparse.ArgumentParser(prog="maestro-boot")
     parser.add_argument("--ready", type=int, default=1)
-    parser.add_argument("--attach", default="", help="the address of a node that runs already")
     arguments = parser.parse_args()
     home = Home.find()
     code = 0
     try:
-        boot(home, arguments.attach, lambda answer: _tell(arguments.ready, answer))
+        boot(home, lambda answer: _tell(arguments.ready, answer))
     except MaestroError as error:
         _tell(arguments.ready, {"error_kind": error.kind, "message": str(error), "hint": error.hint})
         code = 1
@@ -43,7 +42,7 @@ def _tell(ready: int, answer: dict[str, object]) -> None:
     os.write(ready, json.dumps(answer).encode() + b"\n")
 
 
-def boot(home: Home, attach: str, tell: Callable[[dict[str, object]], None]) -> None:
+def boot(home: Home, tell: Callable[[dict[str, object]], None]) -> None:
     """Tells as soon as Connections answers. Raises `RayMissing` and `StartFailed`."""
     began = time.monotonic()
     try:
@@ -51,7 +50,7 @@ def boot(home: Home, attach: str, tell: Callable[[dict[str, object]], None]) -> 
     except ImportError as error:
         raise RayMissing(str(error)) from error
     imported = time.monotonic()
-    address = attach or start_head(home)
+    address = start_head(home)
     started = time.monotonic()
     ray.init(
         address, namespace="maestro", log_to_driver=False, logging_level="warning", configure_logging=False

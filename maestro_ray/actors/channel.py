@@ -30,6 +30,7 @@ from maestro_ray.actors.messages import (
     Steer,
     Text,
 )
+from maestro_ray.actors.recent import Recent
 from maestro_ray.actors.threads import ended, in_thread
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 BATCH = 256
 KEPT_IN_MEMORY = 4096
 KEPT_TEXTS = 2000
+# those that hold are all kept
+KEPT_DIRECTIVES = 1000
 KEPT_CHARACTERS = 4_000_000
 # how long a reader that could not be reached is left alone, and how long one may take to hear the end, in seconds
 PATIENCE = 0.5
@@ -67,9 +70,9 @@ class Channel:
         }
         self._directives: Mapping[str, steering.Directive] = {}
         # the number of what the operator said, by its id: a reply that is lost can be given again
-        self._heard: dict[str, asyncio.Future[int] | int] = {}
-        # the same for what members said last: a repeat comes soon, or never
-        self._posted: dict[str, asyncio.Future[int] | int] = {}
+        self._heard: Recent[str, asyncio.Future[int] | int] = Recent(KEPT_IN_MEMORY)
+        # the same for what members said: a repeat comes soon, or never
+        self._posted: Recent[str, asyncio.Future[int] | int] = Recent(KEPT_IN_MEMORY)
         self._last_clear: asyncio.Future[int] | int = 0
         self._wakes: dict[str, asyncio.Event] = {}
         self._readers: list[asyncio.Task[None]] = []
@@ -273,6 +276,8 @@ class Channel:
             self._courier.tell(slot, DirectivesCleared(kept))
 
     def _set_members(self, slots: Mapping[str, str]) -> None:
+        for slot in set(self._members.values()).difference(slots.values()):
+            self._courier.forget(slot)
         self._members = dict(slots)
         for directive in steering.active(self._directives):
             for worker in sorted(set(slots) - set(directive.receipts)):
@@ -282,10 +287,10 @@ class Channel:
     def _replay(self, entry: Entry) -> None:
         """What an entry does to the steering; both when it is written and when it is read again."""
         self._directives = steering.told(self._directives, entry.kind, entry.body, entry.at)
+        if len(self._directives) > KEPT_DIRECTIVES:
+            self._directives = steering.latest(self._directives, KEPT_DIRECTIVES)
         if "id" in entry.body:
             known = self._heard if entry.sender == OPERATOR else self._posted
             known[entry.body["id"]] = entry.number
-        while len(self._posted) > KEPT_IN_MEMORY:
-            del self._posted[next(iter(self._posted))]
         if entry.kind == "cleared":
             self._last_clear = entry.number

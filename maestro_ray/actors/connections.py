@@ -17,8 +17,9 @@ from dataclasses import replace
 from typing import Any
 
 from maestro_ray.actors.assignments import Assignments
+from maestro_ray.actors.leases import Leases
 from maestro_ray.actors.ledger import Ledger
-from maestro_ray.actors.live_team import Assignment, LiveTeam
+from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import Courier, Letter, Mailbox
 from maestro_ray.actors.messages import (
     Answered,
@@ -35,13 +36,15 @@ from maestro_ray.actors.messages import (
     Missed,
     Part,
     Ping,
+    Post,
     Quit,
     Report,
     WhoAmI,
 )
 from maestro_ray.actors.mirror import Mirror
-from maestro_ray.actors.outbox import Outbox
+from maestro_ray.actors.outbox import Outbox, unreadable
 from maestro_ray.actors.pool import Place, Pool, SlotActors
+from maestro_ray.actors.recent import Recent
 from maestro_ray.actors.result import team_result
 from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.switchboard import Switchboard
@@ -54,9 +57,11 @@ from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.login import Identify
 from maestro_ray.connection.project import Connection
-from maestro_ray.errors import IllegalEvent, MaestroError, StudioRefused
+from maestro_ray.errors import IllegalEvent
 from maestro_ray.home import Home
-from maestro_ray.ids import suffix
+from maestro_ray.ids import new_id, suffix
+from maestro_ray.model import channels
+from maestro_ray.workspace.git import presentable
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +71,11 @@ LEAVING = 10.0
 RETURNING = 20.0
 # how long after a team's start or end the pool is filled again, in seconds
 REFILL = 0.5
-ENDED_TEAMS_KEPT = 20
-# HTTP's ways to say that a body was not understood
-UNREADABLE = (400, 413, 422)
+# of how many ended teams what happened can be read, and of how many plans that are over a living team tells
+ENDED_TEAMS_KEPT, ENDED_PLANS_KEPT = 20, 50
+PROJECTS_REMEMBERED = 1000
+# why a run has failed whose own report nobody can read, and how long that may be, in characters
+UNSENT, LONGEST_REASON = "its report cannot be sent", 2000
 
 
 class Connections:
@@ -83,6 +90,7 @@ class Connections:
         slots: SlotActors,
         courier: Courier,
         clock: Clock,
+        ledger: Ledger,
     ) -> None:
         self.home = home
         self.config = config
@@ -91,15 +99,17 @@ class Connections:
         self.pool = Pool(config.pool)
         self.slots = slots
         self.teams: dict[str, LiveTeam] = {}
-        self.projects: dict[str, str] = {}
+        # ids of projects, by key
+        self.projects: Recent[str, str] = Recent(PROJECTS_REMEMBERED)
         self.ended: dict[str, LiveTeam] = {}
         self.assignments = Assignments(self)
         self.switchboard = Switchboard(config, identify, self.assignments, self, slots, courier, self.spawn)
         self._mailbox = Mailbox(self._handle)
-        self._ledger = Ledger(home.journal / "connections.db", clock)
+        self._ledger = ledger
         self._using: Counter[str] = Counter()
         self.outbox = Outbox(self._ledger, home.instance, self._post_report, self._report_refused)
         self._env = TeamEnv(home)
+        self.leases = Leases(self)
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -137,11 +147,13 @@ class Connections:
         for body in list(self._ledger.teams.values()):
             record = TeamRecord.from_json(body)
             self._adopt(record, self._env.read(record.name))
+        for report in self._ledger.reports.values():
+            self._note_end(report["action"], report["run"], report["epoch"])
         for place in self.pool.all():
             place.beat = self.clock.monotonic() + RETURNING
             # after a restart of Ray its actor is gone; one that is still there is left alone
             self.slots.make(place.name)
-        for work in (self.outbox.run(), self._keep_sessions(), self._watch_beats()):
+        for work in (self.outbox.run(), self.leases.keep_sessions(), self.leases.watch_beats()):
             self.spawn(work)
         for team in list(self.teams.values()):
             if team.record.id in ending:
@@ -208,7 +220,7 @@ class Connections:
             place = self.pool.add(slot)
             place.part, place.team, place.member = parts[slot], record.id, member
         connection = self.connection(record.key)
-        connection.subscribe(f"private-project.{record.project}")
+        connection.subscribe(channels.project(record.project))
         connection.subscribe(record.channel_name)
         return team
 
@@ -246,7 +258,7 @@ class Connections:
         if team is None or team.ending is not None:
             return None
         if died:
-            self._member_died(team, place)
+            self.member_died(team, place)
         return place.part
 
     def _ping(self, ping: Ping) -> bool:
@@ -254,6 +266,8 @@ class Connections:
         if place is None or place.team != ping.team or not (team or self.switchboard.beat(place)):
             return False
         place.pid, place.node, place.beat = ping.pid, ping.node, self.clock.monotonic()
+        if team and isinstance(place.part, BeLead | BeWorker):
+            team.works(place.part.session, ping.run, ping.epoch)
         if team and team.beat(place.member):
             self._member_is_up(team, place)
         return True
@@ -266,11 +280,16 @@ class Connections:
         if isinstance(place.part, BeLead):
             for other in self.pool.of_team(team.record.id).values():
                 self._tell_beat(team, other)
+            for run in team.runs.values():
+                self.courier.tell(team.record.lead, Assign(run))
             self.spawn(self.assignments.catch_up(team))
         elif isinstance(place.part, BeWorker):
             self._tell_beat(team, place)
             for run in team.runs_of(place.part.session):
                 self.courier.tell(team.record.lead, Assign(run))
+            if place.part.session in team.doing:
+                # it may be what Studio took back while nobody was here; who compares already knows nothing of it
+                self.spawn(self.assignments.catch_up(team))
 
     def _tell_beat(self, team: LiveTeam, place: Place) -> None:
         if isinstance(place.part, BeWorker) and place.member in team.beaten:
@@ -300,10 +319,13 @@ class Connections:
     # ── reports ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _report(self, report: Report) -> asyncio.Future[int]:
-        if report.action in ("complete", "fail"):
-            for team in self.teams.values():
-                team.reported(report.run, report.epoch)
+        self._note_end(report.action, report.run, report.epoch)
         return self.outbox.put(report)
+
+    def _note_end(self, action: str, run: str, epoch: int) -> None:
+        if action in ("complete", "fail", "interrupt"):
+            for team in self.teams.values():
+                team.reported(run, epoch)
 
     async def _post_report(self, project: str, path: str, body: Mapping[str, Any], key: str) -> Any:
         try:
@@ -317,81 +339,49 @@ class Connections:
 
         A report that Studio cannot even read is another matter: the run is still ours and must come to an end.
         """
-        log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, error)
-        for team in self.teams.values():
-            team.happenings.add("report.refused", self.clock.wall(), run=report.run, reason=str(error))
-        unreadable = not isinstance(error, MaestroError) or (
-            isinstance(error, StudioRefused) and error.args[0] in UNREADABLE
-        )
-        if report.action == "complete" and unreadable:
-            reason = f"its report cannot be sent: {str(error)!a}"
-            self.outbox.put(replace(report, action="fail", body={"reason": reason, "retryable": True}))
+        reason = presentable(str(error))
+        log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, reason)
+        for team in self._concerned(report):
+            if report.action == "subtask":
+                body = {"run": report.run, "subtask": report.body["title"], "reason": reason}
+                post = Post(team.record.bot, "subtask.refused", body, report.id)
+                self.courier.tell(team.record.channel, post)
+            else:
+                team.happenings.add("report.refused", self.clock.wall(), run=report.run, reason=reason)
+        if unreadable(error) and (instead := _in_place_of(report, error)):
+            self.outbox.put(instead)
+
+    def _concerned(self, report: Report) -> list[LiveTeam]:
+        """Whose run it is about; a new life may not know, and tells all of the project."""
+        of_project = [team for team in self.teams.values() if team.record.key == report.project]
+        return [team for team in of_project if team.knows(report.run)] or of_project
 
     async def _note(self, kind: str, body: Mapping[str, Any]) -> None:
         """Everything that is decided here waits for the journal first, so after a failure there is nothing to undo."""
         await self._ledger.append(kind, body)[1]
 
-    # ── life and death of sessions ───────────────────────────────────────────────────────────────────────────────
+    # ── life and death of members ────────────────────────────────────────────────────────────────────────────────
 
-    def _member_died(self, team: LiveTeam, place: Place) -> None:
+    def member_died(self, team: LiveTeam, place: Place) -> None:
         """Its process is gone: what it held is interrupted at once, without waiting for a lease."""
         place.beat = None
         team.lost(place.member)
         team.happenings.add("worker.lost", self.clock.wall(), worker=place.member)
+        if isinstance(place.part, BeLead | BeWorker):
+            team.doing.pop(place.part.session, None)
         if isinstance(place.part, BeWorker):
             self.courier.tell(team.record.lead, Lost(place.member))
             for run in team.runs_of(place.part.session):
-                del team.runs[run["id"]]
-                self.spawn(self._interrupt(team, run))
+                self.interrupt(team, run["id"], run["epoch"])
 
-    async def _interrupt(self, team: LiveTeam, run: Assignment) -> None:
+    def interrupt(self, team: LiveTeam, run: str, epoch: int) -> None:
         """A fact like any other report: it reaches Studio once, and after what was reported before."""
-        await asyncio.to_thread(sweep, f"{self.home.instance}:{team.record.id}:{run['id']}")
-        await self.outbox.put(Report(run["id"], run["epoch"], "interrupt", project=team.record.key))
+        team.reported(run, epoch)
+        self.spawn(self._interrupt(team, run, epoch))
 
-    async def _keep_sessions(self) -> None:
-        """All at the same time: the Studio of one team may hang."""
-        while True:
-            await asyncio.sleep(self.config.session_heartbeat)
-            for team in list(self.teams.values()):
-                if not team.beating:
-                    team.beating = True
-                    self.spawn(self._try_heartbeat(team))
-
-    async def _try_heartbeat(self, team: LiveTeam) -> None:
-        try:
-            await self.heartbeat(team)
-        except Exception as error:  # noqa: BLE001 - the next one may work
-            log.warning("no heartbeat for %s: %r", team.record.name, error)
-        finally:
-            team.beating = False
-
-    async def heartbeat(self, team: LiveTeam) -> None:
-        """One call for the whole team, and only for those of it that have shown a sign of life within their lease."""
-        alive = [session for session in team.record.sessions if self._alive(team, session)]
-        if alive:
-            path, others = f"agent-sessions/{alive[0]}/heartbeat", {"sessions": alive[1:]}
-            await self.connection(team.record.key).rest.post(path, others)
-
-    def _alive(self, team: LiveTeam, session: str) -> bool:
-        place = self.pool.get(team.record.slots[team.record.member_of(session)])
-        return bool(place and place.beat and self.clock.monotonic() - place.beat <= self.config.lease)
-
-    async def _watch_beats(self) -> None:
-        """A member that is silent for a whole lease is told as lost; its slot decides whether it comes back."""
-        while True:
-            await asyncio.sleep(self.config.lease / 4)
-            late = self.clock.monotonic() - self.config.lease
-            with logged("looking for silent members"):
-                for place in self.pool.all():
-                    if place.beat is None or place.beat >= late:
-                        continue
-                    team = self.teams.get(place.team)
-                    if team and team.ending is None:
-                        self._member_died(team, place)
-                    elif self.switchboard.is_holder(place):
-                        self.switchboard.lost(place)
-                self._trim_pool()
+    async def _interrupt(self, team: LiveTeam, run: str, epoch: int) -> None:
+        await asyncio.to_thread(sweep, f"{self.home.instance}:{team.record.id}:{run}")
+        await self.outbox.put(Report(run, epoch, "interrupt", project=team.record.key))
 
     # ── teams ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -404,10 +394,17 @@ class Connections:
 
     async def add_plan(self, team: LiveTeam, plan_id: str) -> None:
         """The team works for this plan and ends with it."""
-        plans = dict.fromkeys((*team.record.plans, plan_id))
-        record = replace(team.record, plans=tuple(plans))
         team.open_plans.add(plan_id)
+        over = [plan for plan in team.record.plans if plan not in team.open_plans][-ENDED_PLANS_KEPT:]
+        kept = [plan for plan in team.record.plans if plan in over or plan in team.open_plans]
+        record = replace(team.record, plans=tuple(dict.fromkeys((*kept, plan_id))))
         await self.record(record, team.env)
+
+    async def leave(self, team: LiveTeam, name: str) -> None:
+        """A worker leaves for good. One that has left already is no mistake."""
+        async with team.changing:
+            if team.ending is None and any(each.name == name for each in team.record.members):
+                await self.remove_worker(team, name)
 
     async def remove_worker(self, team: LiveTeam, name: str) -> None:
         """Let one worker go, and the team on without it."""
@@ -417,6 +414,7 @@ class Connections:
             await self.connection(team.record.key).rest.delete(f"agent-sessions/{member.session}")
         self.pool.release(member.slot)
         team.beaten.discard(name)
+        team.doing.pop(member.session, None)
         await self.record(team.record.without_member(name), team.env)
         self.courier.tell(team.record.lead, Left(name))
         self.courier.tell(
@@ -447,6 +445,8 @@ class Connections:
             await self.connection(record.key).rest.delete(f"teams/{record.id}")
         with logged("ending a team: the directories"):
             await in_thread(self._env.clear, record)
+            living = {each.record.name for each in self.teams.values()}
+            await in_thread(self._env.trim_journals, living)
         with logged("ending a team: the journal"):
             await self._note("team.ended", {"id": record.id, "reason": reason})
         self._forget(team)
@@ -465,10 +465,11 @@ class Connections:
         self.ended[record.id] = team
         while len(self.ended) > ENDED_TEAMS_KEPT:
             del self.ended[next(iter(self.ended))]
-        self._trim_pool()
+        self.trim_pool()
         self.refill_pool()
 
-    def _trim_pool(self) -> None:
+    def trim_pool(self) -> None:
+        """End blank slots that are too many."""
         for slot in self.pool.surplus():
             self.courier.forget(slot)
             self.pool.drop(slot)
@@ -497,6 +498,18 @@ class Connections:
             self.courier.forget(slot)
             self.pool.drop(slot)
             self.slots.end(slot)
+
+
+def _in_place_of(report: Report, error: Exception) -> Report | None:
+    """What is reported when this cannot be read: the run must come to an end, in words that can be, else in none."""
+    again = str(report.body.get("reason", "")).startswith(UNSENT)
+    if report.action not in ("complete", "fail"):
+        return None
+    if again:
+        return replace(report, action="interrupt", body={}, id=new_id())
+    body = {key: report.body[key] for key in ("retryable", "hold") if key in report.body}
+    reason = f"{UNSENT}: {str(error)!a}"[:LONGEST_REASON]
+    return replace(report, action="fail", body={**body, "reason": reason}, id=new_id())
 
 
 @contextlib.contextmanager

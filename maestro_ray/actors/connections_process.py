@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from maestro_ray.actors.connections import Connections
+from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.mail import Courier, Letter, Send
 from maestro_ray.actors.pool import SlotActors
 from maestro_ray.actors.service import Service
@@ -36,6 +37,7 @@ class ConnectionsProcess:
         info = await self._studio()
         while not (self._home.run / "tokens.json").exists():
             await asyncio.sleep(0.02)
+        clock = SystemClock()
         login = Login(info["url"], info["ws_url"], str(self._home.run / "tokens.json"))
         self._connections = Connections(
             self._home,
@@ -43,7 +45,8 @@ class ConnectionsProcess:
             lambda _key: login,
             self._slots,
             self._courier,
-            SystemClock(),
+            clock,
+            await Ledger.open(self._home.connections_journal, clock),
         )
         self._connections.start()
         for name in self._begun:

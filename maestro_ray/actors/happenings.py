@@ -10,14 +10,17 @@ from typing import Any
 
 from maestro_ray.protocol.strictjson import dump, size
 
-KEPT = 5000
+# events, and characters in them, about
+KEPT, KEPT_CHARACTERS = 5000, 4_000_000
 
 
 class Happenings:
     """One team's record. Watchers are equals: CLI, TUI, page and notebook see the same."""
 
     def __init__(self) -> None:
-        self._kept: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._kept: deque[dict[str, Any]] = deque()
+        self._sizes: deque[int] = deque()
+        self._size = 0
         self._last = 0
         self._news = asyncio.Event()
         self.over = False
@@ -30,6 +33,11 @@ class Happenings:
     def add(self, kind: str, at: float, **body: Any) -> None:
         self._last += 1
         self._kept.append({"n": self._last, "kind": kind, "at": at, **body})
+        self._sizes.append(len(repr(body)))
+        self._size += self._sizes[-1]
+        while len(self._kept) > KEPT or (self._size > KEPT_CHARACTERS and len(self._kept) > 1):
+            self._kept.popleft()
+            self._size -= self._sizes.popleft()
         self._wake()
 
     def end(self) -> None:

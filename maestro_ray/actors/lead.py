@@ -29,6 +29,7 @@ from maestro_ray.actors.messages import (
     WorkerEvent,
 )
 from maestro_ray.actors.outcome import Outcome, about
+from maestro_ray.actors.recent import Recent
 from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.actors.threads import ended
 from maestro_ray.clock import Clock
@@ -36,6 +37,9 @@ from maestro_ray.errors import IllegalEvent, MaestroError
 from maestro_ray.model import team as machine
 
 log = logging.getLogger(__name__)
+
+# runs whose last handover is remembered: a repeat comes soon, or never
+REMEMBERED = 1000
 
 
 class Lead:
@@ -51,9 +55,9 @@ class Lead:
         self._sessions = {session: name for name, _, session in part.members}
         self._busy: dict[str, str] = {}
         self._queue: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
-        self._seen: set[tuple[str, int]] = set()
-        # the last epoch of each run that is no longer ours
-        self._withdrawn: dict[str, int] = {}
+        # the last epoch of runs of ours, and of those that are no longer ours
+        self._seen: Recent[str, int] = Recent(REMEMBERED)
+        self._withdrawn: Recent[str, int] = Recent(REMEMBERED)
         self._held: Mapping[str, Any] | None = None
         self._doing: asyncio.Task[Outcome] | None = None
         self._working: asyncio.Task[None] | None = None
@@ -62,6 +66,11 @@ class Lead:
         for event in (machine.Allocated(members), machine.Spawned()):
             team, _ = machine.apply(team, event, clock.monotonic())
         self._team = team
+
+    @property
+    def handover(self) -> tuple[str, int]:
+        """The run in hand and its epoch; an empty one when there is none."""
+        return (self._held["id"], self._held["epoch"]) if self._held else ("", 0)
 
     def start(self) -> None:
         self._working = asyncio.get_running_loop().create_task(self._work_through())
@@ -127,6 +136,7 @@ class Lead:
         self._apply(machine.Left(name))
         self._busy.pop(name, None)
         self._sessions.pop(member.session, None)
+        self._courier.forget(self._slots.pop(name))
         self._post("worker.left", worker=name)
 
     def _worker_event(self, event: WorkerEvent) -> None:
@@ -155,10 +165,10 @@ class Lead:
 
     def _assign(self, assignment: Mapping[str, Any]) -> None:
         session = assignment["session_id"]
-        handover = (assignment["id"], assignment["epoch"])
+        run, epoch = assignment["id"], assignment["epoch"]
         if session == self._part.session:
-            if handover not in self._seen:
-                self._seen.add(handover)
+            if epoch > self._seen.get(run, -1):
+                self._seen[run] = epoch
                 self._queue.put_nowait(assignment)
         elif name := self._sessions.get(session):
             self._courier.tell(self._slots[name], Assign(assignment))

@@ -10,8 +10,9 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from maestro_ray.actors.threads import in_thread
 from maestro_ray.clock import Clock
 from maestro_ray.journal import Entry, Journal
 
@@ -26,7 +27,7 @@ class Ledger:
     `reports` are those Studio has not accepted, by number. Each is true of the journal with all that was appended."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
-        """Raises `JournalBroken`."""
+        """Blocks until all of it is read. Raises `JournalBroken`."""
         self.teams: dict[str, Any] = {}
         self.ending: dict[str, str] = {}
         self.reports: dict[int, Mapping[str, Any]] = {}
@@ -34,6 +35,11 @@ class Ledger:
         self._journal = Journal(path)
         self._entries = 0
         self._read()
+
+    @classmethod
+    async def open(cls, path: Path, clock: Clock) -> Self:
+        """Read in a thread: a long journal keeps nobody waiting. Raises `JournalBroken`."""
+        return await in_thread(cls, path, clock)
 
     def append(self, kind: str, body: Mapping[str, Any]) -> tuple[int, asyncio.Future[int]]:
         """The number, and the future of its being durable, which may raise `JournalBroken`.

@@ -106,7 +106,7 @@ class WhoAmI:
 
 @dataclass(frozen=True)
 class Ping:
-    """A member of a team shows that it lives. `run` is what it works on, or empty.
+    """A member of a team shows that it lives. `run` is what it works on, under this epoch; or empty.
 
     The reply is whether the slot still belongs to that team; if not, it must leave.
     """
@@ -116,18 +116,20 @@ class Ping:
     node: str
     team: str
     run: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume` or `interrupt` of Studio's REST, and
-    `project` is the key of the project whose Studio it is for."""
+    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt` or `subtask` of Studio's
+    REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless when repeated."""
 
     run: str
     epoch: int
     action: str
     body: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
+    id: str = field(default_factory=new_id, compare=False)
 
 
 @dataclass(frozen=True)

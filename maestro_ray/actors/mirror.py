@@ -15,6 +15,8 @@ from maestro_ray.journal import Entry
 log = logging.getLogger(__name__)
 
 BATCH = 200
+# messages that wait for a Studio that is away; beyond that the oldest are not shown there
+KEPT = 20_000
 PAUSE = 1.0
 
 Post = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
@@ -32,6 +34,10 @@ class Mirror:
 
     def add(self, entries: Sequence[Entry]) -> None:
         self._waiting.extend(entries)
+        if len(self._waiting) > KEPT:
+            log.warning("%s: messages up to %d are left out", self._path, self._waiting[-KEPT - 1].number)
+        while len(self._waiting) > KEPT:
+            self._waiting.popleft()
         if entries:
             self._filled.set()
 
@@ -44,6 +50,7 @@ class Mirror:
         except TimeoutError:
             log.info("%d messages were not mirrored", len(self._waiting))
         await ended(self._task)
+        self._waiting.clear()
 
     def cancel(self) -> None:
         """Nobody will read this copy any more."""
@@ -60,7 +67,7 @@ class Mirror:
                 continue
             except Exception as error:  # noqa: BLE001 - it would be the same the next time, and others wait behind it
                 log.warning("Studio does not take %d messages: %s", len(batch), error)
-            for _ in batch:
+            while self._waiting and self._waiting[0].number <= batch[-1].number:
                 self._waiting.popleft()
             if not self._waiting:
                 self._filled.clear()

@@ -11,7 +11,7 @@ from typing import Any
 
 from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.messages import Report
-from maestro_ray.errors import JournalBroken, StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.errors import JournalBroken, MaestroError, StaleEpoch, StudioRefused, Unsendable
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,8 @@ Refused = Callable[[Report, Exception], None]
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 # how many runs of one project are reported on beside each other
 AT_ONCE = 4
+# HTTP's ways to say that a body was not understood, whoever of those on the way says so
+UNREADABLE = (400, 413, 422)
 
 _Waiting = deque[tuple[int, Report]]
 
@@ -29,8 +31,8 @@ class Outbox:
     """Delivers each report once, however long its Studio is away: those of one run in order, those of different runs
     beside each other. So neither a Studio that is away nor one report that it cannot digest holds up any other.
 
-    `post(project, path, body, key)` is one try. Numbers of the journal are the keys that make a repeat harmless;
-    `refused` is told of a report that Studio will never take.
+    `post(project, path, body, key)` is one try. A report's id makes its key, so a repeat is harmless; `refused` is told
+    of a report that Studio will never take.
     """
 
     def __init__(self, ledger: Ledger, name: str, post: Post, refused: Refused) -> None:
@@ -44,7 +46,7 @@ class Outbox:
         self._delivering: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._filled = asyncio.Event()
         for number, body in sorted(ledger.reports.items()):
-            self._queue(number, _report(body))
+            self._queue(number, _report(number, body))
 
     def put(self, report: Report) -> asyncio.Future[int]:
         """The future is done when the report cannot be lost any more. Raises `JournalBroken`."""
@@ -58,6 +60,10 @@ class Outbox:
     def waits_for(self, project: str) -> bool:
         """Whether any report of this project waits."""
         return any(of == project for of, _ in self._runs)
+
+    def runs(self) -> set[str]:
+        """Runs about which Studio has not heard everything that was reported."""
+        return {body["run"] for body in self._ledger.reports.values()}
 
     async def run(self) -> None:
         """Deliver for ever; cancel it to end."""
@@ -111,12 +117,13 @@ class Outbox:
         while True:
             try:
                 async with turns:
-                    await self._post(report.project, path, body, f"{self._name}-{number}")
-            except Exception as error:  # noqa: BLE001 - nothing may keep the reports behind this one from going out
-                if not _may_pass(error):
+                    await self._post(report.project, path, body, f"{self._name}-{report.id}")
+            except Exception as error:  # noqa: BLE001 - whatever is no answer of Studio's says nothing of the report
+                if _final(error):
                     self._give_up(report, error)
                     return
-                log.info("report %s waits: %s", number, error)
+                known = isinstance(error, MaestroError)
+                log.log(logging.INFO if known else logging.ERROR, "report %s waits: %r", number, error)
                 # spread out: all that wait for the same Studio would else ask again at the same time
                 await asyncio.sleep(pause * (0.5 + random.random() / 2))  # noqa: S311 - jitter, no secret
                 pause = min(pause * 2, LONGEST_PAUSE)
@@ -130,10 +137,19 @@ class Outbox:
             log.exception("report %s of run %s", report.action, report.run)
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether the same report may be taken another time: a fault of Studio's own is not the report's."""
-    fault = isinstance(error, StudioRefused) and error.args[0] >= 500
-    return fault or isinstance(error, StudioUnavailable | Unauthenticated)
+def unreadable(error: Exception) -> bool:
+    """Whether it is what the report says, and not when it came, that keeps it from being taken."""
+    refused = isinstance(error, StudioRefused) and error.args[0] in UNREADABLE
+    return refused or isinstance(error, Unsendable)
+
+
+def _final(error: Exception) -> bool:
+    """Whether the same report would get the same answer for ever: Studio itself says no, or nobody can read it.
+
+    A fault of Studio's own is not the report's, and what a proxy before it says (no problem document) is no answer.
+    """
+    refused = isinstance(error, StudioRefused) and error.args[0] < 500 and error.args[1] != "http_error"
+    return refused or unreadable(error) or isinstance(error, StaleEpoch)
 
 
 def _body(report: Report) -> dict[str, Any]:
@@ -143,12 +159,14 @@ def _body(report: Report) -> dict[str, Any]:
         "action": report.action,
         "body": dict(report.body),
         "project": report.project,
+        "id": report.id,
     }
 
 
-def _report(body: Mapping[str, Any]) -> Report:
-    """Journals of earlier versions know one Studio and name no project."""
-    return Report(body["run"], body["epoch"], body["action"], body["body"], body.get("project", ""))
+def _report(number: int, body: Mapping[str, Any]) -> Report:
+    """Journals of earlier versions know one Studio and name no project; their keys were made of numbers."""
+    project, identifier = body.get("project", ""), body.get("id", str(number))
+    return Report(body["run"], body["epoch"], body["action"], body["body"], project, identifier)
 
 
 def _noted(done: asyncio.Future[int]) -> None:

@@ -31,7 +31,6 @@ async def team_result(studio: Rest, team: LiveTeam, pool: Pool) -> dict[str, Any
         "repo": record.repo,
         "plans": plans,
         "workers": workers(team, pool),
-        "timings": dict(record.timings),
     }
 
 
@@ -101,6 +100,6 @@ def _commits(repo: str, base: str, head: str) -> list[str]:
     if not base or not head:
         return []
     try:
-        return [commit.sha for commit in reversed(Repo.open(Path(repo)).log(base, head))]
+        return Repo.open(Path(repo)).log(base, head)[::-1]
     except MaestroError:
         return [head]

@@ -23,6 +23,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError
 
 from maestro_ray.actors.mail import Letter, PeerGone
 from maestro_ray.actors.messages import Part
+from maestro_ray.actors.recent import Recent
 from maestro_ray.actors.slot import CONNECTIONS, Slot
 from maestro_ray.clock import SystemClock
 from maestro_ray.home import Home
@@ -35,6 +36,8 @@ T = TypeVar("T")
 
 NAMESPACE = "maestro"
 CALLS_AT_ONCE = 1000
+# of other actors; one that is not kept is looked up again
+HANDLES = 1000
 
 
 class Peers:
@@ -45,7 +48,7 @@ class Peers:
     """
 
     def __init__(self) -> None:
-        self._handles: dict[str, ActorHandle] = {}
+        self._handles: Recent[str, ActorHandle] = Recent(HANDLES)
         self._gcs = ThreadPoolExecutor(1, "gcs")
 
     def with_gcs(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:

@@ -158,13 +158,8 @@ class Service:
         worker = text(params, "worker")
         if not any(each.name == worker for each in team.record.members):
             raise NotFound("worker", worker, "see `maestro team status`")
-        await asyncio.shield(self._connections.spawn(self._leave(team, worker)))
+        await asyncio.shield(self._connections.spawn(self._connections.leave(team, worker)))
         return {"team": team.record.name, "worker": worker}
-
-    async def _leave(self, team: LiveTeam, worker: str) -> None:
-        async with team.changing:
-            if any(each.name == worker for each in team.record.members):
-                await self._connections.remove_worker(team, worker)
 
     # ── steering and decisions ───────────────────────────────────────────────────────────────────────────────────
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from maestro_ray.actors.mail import Courier, Letter, Mailbox, Send
 from maestro_ray.actors.messages import BeChannel, BeHolder, BeLead, BeWorker, Part, Ping, Quit, WhoAmI
-from maestro_ray.clock import Clock
+from maestro_ray.clock import Clock, Lateness
 from maestro_ray.errors import IllegalEvent
 
 log = logging.getLogger(__name__)
@@ -117,18 +117,26 @@ class Slot:
             await leaving.close()
 
     async def _ping(self, part: Part) -> None:
-        """Show that this slot lives until it is blank, or until Connections says that it should be, or says nothing."""
+        """Show that this slot lives until it is blank, or until Connections says that it should be, or says nothing.
+
+        Silence is the time in which an answer could have been heard: a slot that was stopped has been silent itself.
+        """
         team, heard = part.team, self._clock.monotonic()
+        lateness = Lateness(team.lease + team.ping, heard)
         while self._part is part:
-            ping = Ping(self.name, self._pid, self._node, team.id, getattr(self._occupant, "run", ""))
+            run, epoch = getattr(self._occupant, "handover", ("", 0))
+            ping = Ping(self.name, self._pid, self._node, team.id, run, epoch)
             try:
                 # not `wait_for`: it can lose the cancel that ends this
                 async with asyncio.timeout(team.lease):
                     belongs = await self._courier.tell(CONNECTIONS, ping)
                 heard = self._clock.monotonic()
+                lateness.since(heard)
             except Exception as error:  # noqa: BLE001 - whatever keeps Connections from answering counts as silence
                 log.info("Connections did not answer a ping: %r", error)
-                belongs = self._clock.monotonic() - heard <= ORPHANED_AFTER * team.lease
+                now = self._clock.monotonic()
+                heard += lateness.since(now)
+                belongs = now - heard <= ORPHANED_AFTER * team.lease
             if not belongs and self._part is part:
                 log.warning("%s is no part of %s any more", self.name, team.name)
                 self._leaving = asyncio.get_running_loop().create_task(self._quit())

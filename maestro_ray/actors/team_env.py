@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from maestro_ray.actors.team_record import TeamRecord
@@ -19,6 +19,9 @@ from maestro_ray.workspace.tree import remove_tree
 from maestro_ray.workspace.worktree import Worktrees
 
 log = logging.getLogger(__name__)
+
+# of teams that are over
+JOURNALS_KEPT = 100
 
 
 class TeamEnv:
@@ -47,6 +50,15 @@ class TeamEnv:
             log.warning("the worktrees of %s: %s", record.name, error)
             remove_tree(self._home.worktrees / record.name)
         remove_tree(self._home.root / "scratch" / record.name)
+
+    def trim_journals(self, living: Collection[str]) -> None:
+        """Of teams that are over only the last journals are kept: Studio has their messages."""
+        own = self._home.connections_journal.stem
+        over = [path for path in self._home.journal.glob("*.db") if path.stem not in (own, *living)]
+        over.sort(key=lambda path: path.stat().st_mtime)
+        for path in over[:-JOURNALS_KEPT]:
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
 
     def _path(self, team: str) -> Path:
         return self._home.run / f"team-{team}.env"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
 from maestro_ray.actors.messages import BeChannel, BeLead, BeWorker, Part, TeamSpec
@@ -43,7 +43,6 @@ class TeamRecord:
     plans: tuple[str, ...] = ()
     serves_all: bool = False
     started_at: float = 0.0
-    timings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def slots(self) -> dict[str, str]:
@@ -105,7 +104,9 @@ class TeamRecord:
             MemberRecord(**{**each, "provider": ProviderSpec(**_tuples(each["provider"]))})
             for each in data["members"]
         )
-        return cls(**{**data, "members": members, "plans": tuple(data["plans"])})
+        # what an older version wrote beside them means nothing any more
+        known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
+        return cls(**{**known, "members": members, "plans": tuple(data["plans"])})
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,10 +50,13 @@ class Turn:
         say: Callable[[str], None],
         delivered: Callable[[str], None],
         confine: Confine,
+        heard: Callable[[str], None] = lambda _text: None,
     ) -> None:
+        """`say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once."""
         self._part = part
         self._job = job
         self._say = say
+        self._heard = heard
         self._delivered = delivered
         self._confine = confine
         self._provider = build(part.provider)
@@ -131,6 +134,7 @@ class Turn:
             match event:
                 case Said(text):
                     self._text.append(text)
+                    self._heard(text)
                 case ToolCalled(tool, detail):
                     self._text.append(f"[{tool}] {detail}\n")
                 case Reply(data) if self._process is not None:

@@ -7,8 +7,9 @@ difference, never an exit code alone; maestro commits, not the agent.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from maestro_ray.actors.mail import Courier
@@ -25,12 +26,14 @@ from maestro_ray.actors.messages import (
     WorkerEvent,
 )
 from maestro_ray.actors.outcome import Outcome, about
+from maestro_ray.actors.proposals import Proposals, Refused
 from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.actors.threads import ended
 from maestro_ray.actors.turn import Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
+from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,11 @@ class Worker:
         self._turn: Turn | None = None
         self._taken: tuple[str, int] | None = None
         self._held: Mapping[str, Any] | None = None
+
+    @property
+    def handover(self) -> tuple[str, int]:
+        """The run in hand and its epoch; an empty one when there is none."""
+        return (self._held["id"], self._held["epoch"]) if self._held else ("", 0)
 
     def start(self) -> None:
         """Nothing to do before the first run: the worktree is made when it is needed."""
@@ -117,29 +125,58 @@ class Worker:
         if assignment["task"] is None:
             reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
             return Outcome.failed(reason, retryable=False)
+        proposals = Proposals()
         await self._bench.prepare(assignment)
         try:
             while True:
-                outcome = await self._one_turn(assignment)
+                outcome = await self._one_turn(assignment, proposals)
                 if outcome.resume_after is None:
                     return outcome
                 await self._pause(assignment, outcome.resume_after, outcome.summary)
         finally:
             await self._bench.finish(assignment)
 
-    async def _one_turn(self, assignment: Mapping[str, Any]) -> Outcome:
+    async def _one_turn(self, assignment: Mapping[str, Any], proposals: Proposals) -> Outcome:
         directives = dict(self._directives)
         job = self._bench.job(assignment, list(directives.values()))
-        self._turn = Turn(self._part, job, self._say, self._delivered_in_turn, self._bench.confine)
-        try:
-            await self._turn.begin()
-            for identifier in directives:
-                self._delivered(identifier, How.NEXT_TURN)
-            end = await self._turn.finish()
-        finally:
-            turn, self._turn = self._turn, None
-            await turn.stop()
+        async with self._proposing(assignment, proposals) as heard:
+            self._turn = Turn(self._part, job, self._say, self._delivered_in_turn, self._bench.confine, heard)
+            try:
+                await self._turn.begin()
+                for identifier in directives:
+                    self._delivered(identifier, How.NEXT_TURN)
+                end = await self._turn.finish()
+            finally:
+                turn, self._turn = self._turn, None
+                await turn.stop()
         return await self._bench.outcome(assignment, end)
+
+    @contextlib.asynccontextmanager
+    async def _proposing(
+        self, assignment: Mapping[str, Any], proposals: Proposals
+    ) -> AsyncIterator[Callable[[str], None]]:
+        """Hears what the agent says of subtasks, and leaves when all of it is in the outbox: before the run's outcome.
+
+        Only who makes the change may split it: what a test or a review prints is mostly somebody else's.
+        """
+        telling: list[asyncio.Task[None]] = []
+
+        def heard(text: str) -> None:
+            for each in proposals.feed(text) if assignment["purpose"] == Purpose.EXECUTE else ():
+                if isinstance(each, Refused):
+                    self._post("subtask.refused", run=assignment["id"], subtask=each.line, reason=each.reason)
+                else:
+                    work = self._report(assignment, "subtask", each.values)
+                    telling.append(asyncio.get_running_loop().create_task(work))
+
+        proposals.begin()
+        try:
+            yield heard
+        except asyncio.CancelledError:
+            await _ended(telling)
+            raise
+        finally:
+            await asyncio.gather(*telling, return_exceptions=True)
 
     async def _pause(self, assignment: Mapping[str, Any], seconds: float, reason: str) -> None:
         resume_at = self._clock.wall() + seconds

@@ -12,12 +12,14 @@ COMMENT_LENGTH = 8_000
 EVIDENCE_LENGTH = 24_000
 
 # What only we may begin a line with, whatever stands before it.
-_OURS = re.compile(r"\W*(VERDICT\s*:|(END OF )?OPERATOR STEERING)", re.IGNORECASE)
+_OURS = re.compile(r"\W*(VERDICT\s*:|MAESTRO:|(END OF )?OPERATOR STEERING)", re.IGNORECASE)
 
 _ORDERS = {
     "execute": (
         "Make the change described above in the files of this worktree, and no other. Leave it uncommitted: maestro "
-        "commits what you leave there, in the worker's name. Do not change branches, and do not push."
+        "commits what you leave there, in the worker's name. Do not change branches, and do not push. Work that is "
+        "better a task of its own is proposed by a line of its own, not in a code block: "
+        'MAESTRO:SUBTASK {{"title": "…", "description": "…"}}'
     ),
     "test": "Run the tests and report what they said: the command, its exit code and every failure. Change no file.",
     "review": (

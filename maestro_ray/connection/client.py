@@ -15,7 +15,7 @@ import httpx
 
 from maestro_ray.connection.refusal import refusal
 from maestro_ray.connection.tokens import MARGIN, TokenFile
-from maestro_ray.errors import StudioUnavailable
+from maestro_ray.errors import StudioUnavailable, Unauthenticated, Unsendable
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Rest(ABC):
         key: str = "",
     ) -> Any:
         """The decoded answer. Raises `StudioUnavailable` (it may have taken effect), `StudioRefused` or `StaleEpoch`
-        (it did not), `Unauthenticated`."""
+        (it did not), `Unauthenticated`, `Unsendable` for a body that is not plain JSON."""
 
 
 class StudioClient(Rest):
@@ -134,14 +134,21 @@ class StudioClient(Rest):
         async with self._renewing:
             if time.monotonic() > self._trusted_until or self._token == refused:
                 find = (self._tokens.renew, refused) if refused else (self._tokens.access_token,)
-                self._token = await asyncio.get_running_loop().run_in_executor(self._thread, *find)
+                self._token = await self._found(*find)
                 self._trusted_until = time.monotonic() + TRUSTED
             return self._token
+
+    async def _found(self, find: Callable[..., str], *refused: str) -> str:
+        """In the thread. A full disk or an answer that is cut short is no token, and no other kind of error."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, find, *refused)
+        except (OSError, LookupError, ValueError, TypeError) as error:
+            raise Unauthenticated(f"the tokens cannot be renewed ({error!r})") from error
 
     def _decoded(self, answer: httpx.Response) -> Any:
         try:
             return answer.json() if answer.content else None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise StudioUnavailable(self.url, "its answer is not JSON: is this Studio?") from error
 
     async def authorise(self, socket_id: str, channel: str) -> str:
@@ -163,10 +170,14 @@ class StudioClient(Rest):
         key: str,
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
+        address = path if "://" in path else f"{self.url}/api/v1/{path}"
         try:
-            address = path if "://" in path else f"{self.url}/api/v1/{path}"
-            answer = await self._http.request(method, address, json=body, params=params, headers=headers)
-        except httpx.HTTPError as error:
+            request = self._http.build_request(method, address, json=body, params=params, headers=headers)
+        except (ValueError, TypeError, RecursionError, httpx.InvalidURL) as error:
+            raise Unsendable(path, ascii(str(error))) from error
+        try:
+            answer = await self._http.send(request)
+        except (httpx.HTTPError, OSError) as error:
             raise StudioUnavailable(self.url, str(error) or type(error).__name__) from error
         self._heard()
         return answer

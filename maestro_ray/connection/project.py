@@ -1,4 +1,7 @@
-"""One project's connection to its Studio: REST, a WebSocket of its own, and the one task that keeps it."""
+"""One project's connection to its Studio: REST, a WebSocket of its own, and the one task that keeps it.
+
+A Pusher server takes so many channels on one WebSocket. A project with more teams than that has another one.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +54,10 @@ class Connection(Protocol):
     async def close(self) -> None: ...
 
 
+# as many as a Pusher server takes on one connection; one that takes fewer says so
+MOST_CHANNELS = 100
+
+
 class ProjectConnection:
     """Its task begins with the first subscription; nothing that goes wrong in it reaches another connection."""
 
@@ -58,35 +65,48 @@ class ProjectConnection:
         self.key = key
         self.login = access.login
         self.rest: Rest = access.rest
+        self.connected = False
+        self._access = access
         self._listener = listener
-        self._socket = StudioSocket(
-            access.login.ws_url,
-            access.signatures.sign,
-            self._heard,
-            self._missed,
-            doorway=access.doorway,
-            secure=access.secure,
-            on_change=self._changed,
-        )
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def connected(self) -> bool:
-        return self._socket.connected
+        self._most = MOST_CHANNELS
+        self._sockets: dict[StudioSocket, asyncio.Task[None]] = {}
 
     def subscribe(self, channel: str) -> None:
-        self._socket.subscribe(channel)
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._socket.run())
+        if self._of(channel) is None:
+            room = (each for each in self._sockets if len(each.channels) < self._most)
+            (next(room, None) or self._another()).subscribe(channel)
 
     def unsubscribe(self, channel: str) -> None:
-        self._socket.unsubscribe(channel)
+        if (socket := self._of(channel)) is not None:
+            socket.unsubscribe(channel)
 
     async def close(self) -> None:
         """Harmless when repeated."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._sockets.values():
+            task.cancel()
+        await asyncio.gather(*self._sockets.values(), return_exceptions=True)
+
+    def _of(self, channel: str) -> StudioSocket | None:
+        return next((each for each in self._sockets if channel in each.channels), None)
+
+    def _another(self) -> StudioSocket:
+        socket = StudioSocket(
+            self.login.ws_url,
+            self._access.signatures.sign,
+            self._heard,
+            self._missed,
+            doorway=self._access.doorway,
+            secure=self._access.secure,
+            on_change=self._changed,
+            on_full=lambda channel: self._full(socket, channel),
+        )
+        self._sockets[socket] = asyncio.get_running_loop().create_task(socket.run())
+        return socket
+
+    def _full(self, socket: StudioSocket, channel: str) -> None:
+        """The server takes no more channels on this one than it has."""
+        self._most = max(1, min(self._most, len(socket.channels)))
+        self.subscribe(channel)
 
     def _heard(self, channel: str, method: str, params: dict[str, Any]) -> None:
         self._listener.heard(self.key, channel, method, params)
@@ -94,5 +114,8 @@ class ProjectConnection:
     def _missed(self, channel: str) -> None:
         self._listener.missed(self.key, channel)
 
-    def _changed(self, connected: bool) -> None:
-        self._listener.changed(self.key, connected)
+    def _changed(self, _connected: bool) -> None:
+        connected = all(each.connected for each in self._sockets)
+        if connected is not self.connected:
+            self.connected = connected
+            self._listener.changed(self.key, connected)

@@ -12,6 +12,7 @@ import logging
 import random
 import ssl
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -19,8 +20,8 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
 from maestro_ray.connection.doorway import Doorway
-from maestro_ray.errors import IllegalEvent, MaestroError
-from maestro_ray.protocol.pusher import Advice
+from maestro_ray.errors import IllegalEvent, MaestroError, Unauthenticated
+from maestro_ray.protocol.pusher import Advice, Code
 from maestro_ray.protocol.session import (
     Backoff,
     ClientLimits,
@@ -34,12 +35,13 @@ from maestro_ray.protocol.session import (
     Notified,
     Subscribed,
     SubscriptionRefused,
+    SubscriptionState,
 )
 
 log = logging.getLogger(__name__)
 
-# how long a channel that could not be subscribed is left alone, in seconds
-PATIENCE = 2.0
+# how long a channel that could not be subscribed is left alone, in seconds: twice as long each time, up to the second
+PATIENCE, LONGEST_PATIENCE = 2.0, 60.0
 
 Authorise = Callable[[str, str], Awaitable[str]]
 
@@ -58,9 +60,11 @@ class StudioSocket:
         doorway: Doorway | None = None,
         secure: ssl.SSLContext | None = None,
         on_change: Callable[[bool], None] = lambda _connected: None,
+        on_full: Callable[[str], None] | None = None,
     ) -> None:
         """`on_event(channel, method, params)` for each notification, `on_gap(channel)` when some may be missing,
-        `on_change(connected)` when the connection is made or lost.
+        `on_change(connected)` when the connection is made or lost; one whose sign-in has ended is deaf, and so lost.
+        `on_full(channel)` takes a channel over which the server does not take beside the others.
 
         `doorway` is shared by all who go to the same Studio, and so is the `secure` context of a `wss://` address.
         """
@@ -72,7 +76,10 @@ class StudioSocket:
         self._authorise = authorise
         self._on_event = on_event
         self._on_gap = on_gap
-        self._channels: set[str] = set()
+        self._on_full = on_full
+        self.channels: set[str] = set()
+        # how often in a row each channel could not be subscribed
+        self._failed: Counter[str] = Counter()
         self._session: ClientSession | None = None
         self._websocket: ClientConnection | None = None
         self._timer: asyncio.Timeout | None = None
@@ -103,12 +110,13 @@ class StudioSocket:
 
     def subscribe(self, channel: str) -> None:
         """Listen to a channel from now on. `on_gap` follows as soon as events flow."""
-        if channel not in self._channels:
-            self._channels.add(channel)
+        if channel not in self.channels:
+            self.channels.add(channel)
             self._ask(channel)
 
     def unsubscribe(self, channel: str) -> None:
-        self._channels.discard(channel)
+        self.channels.discard(channel)
+        self._failed.pop(channel, None)
         session = self._session
         if (
             session
@@ -164,15 +172,36 @@ class StudioSocket:
             match event:
                 case Connected():
                     self._changed(True)
-                    for channel in sorted(self._channels):
+                    for channel in sorted(self.channels):
                         self._ask(channel)
-                case Subscribed(channel) | GapSeen(channel):
+                case Subscribed(channel):
+                    self._failed.pop(channel, None)
+                    self._changed(True)
                     self._tell(self._on_gap, channel)
+                case GapSeen(channel):
+                    self._tell(self._on_gap, channel)
+                case SubscriptionRefused(channel, Code.OVER_QUOTA) if self._on_full and self._has_others():
+                    self.channels.discard(channel)
+                    self._tell(self._on_full, channel)
                 case SubscriptionRefused(channel, code, message):
-                    log.warning("channel %s was refused: %s %s", channel, code, message)
-                    self._ask(channel, after=PATIENCE)
+                    self._ask(channel, after=self._pause(channel, f"was refused: {code} {message}"))
                 case Notified(channel, method, dict() as params):
                     self._tell(self._on_event, channel, method, params)
+
+    def _has_others(self) -> bool:
+        """Whether the server takes any channel of this connection."""
+        session = self._session
+        return session is not None and any(
+            session.subscription(each) is SubscriptionState.SUBSCRIBED for each in self.channels
+        )
+
+    def _pause(self, channel: str, why: str) -> float:
+        """Said once, and then waited for longer each time; spread out, for others are refused at the same time."""
+        tries = self._failed[channel]
+        self._failed[channel] += 1
+        log.log(logging.INFO if tries else logging.WARNING, "channel %s %s", channel, why)
+        longest = min(LONGEST_PATIENCE, PATIENCE * 2.0 ** min(tries, 32))
+        return longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter
 
     def _changed(self, connected: bool) -> None:
         if connected is not self.connected:
@@ -202,9 +231,9 @@ class StudioSocket:
             except IllegalEvent:
                 pass  # somebody else was faster
             except MaestroError as error:
-                log.warning("channel %s cannot be authorised: %s", channel, error)
-                # spread out, for the others of this Studio are refused at the same time
-                await asyncio.sleep(PATIENCE * (0.5 + random.random()))  # noqa: S311 - jitter, no secret
+                if isinstance(error, Unauthenticated):
+                    self._changed(False)
+                await asyncio.sleep(self._pause(channel, f"cannot be authorised: {error}"))
                 continue
             await self._flush()
             return
@@ -216,7 +245,7 @@ class StudioSocket:
 
     def _wanted(self, session: ClientSession, channel: str) -> bool:
         current = session is self._session and session.state is ConnectionState.ESTABLISHED
-        return current and channel in self._channels
+        return current and channel in self.channels
 
     async def _flush(self) -> None:
         if self._session is None or self._websocket is None:

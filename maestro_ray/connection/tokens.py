@@ -23,6 +23,9 @@ from maestro_ray.errors import KeyringFailed, StudioUnavailable, Unauthenticated
 
 # a token is renewed when it has less than this left, in seconds
 MARGIN = 60.0
+# a sign-in that Studio says has ended is not asked about again for this long, in seconds: those who knock too often
+# are turned away, and with them everybody else at the same address
+ENDED_FOR = 60.0
 
 Post = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -64,6 +67,8 @@ class TokenFile:
         self._find_keyring = find_keyring
         self._entry = entry
         self._seen: tuple[object, Tokens] | None = None
+        # the refresh token that was refused last, until when it is not shown again, and what was said
+        self._ended: tuple[str, float, Unauthenticated] | None = None
 
     def access_token(self, margin: float = MARGIN) -> str:
         """An access token that is good for `margin` seconds yet, if Studio can be reached. Raises `Unauthenticated`."""
@@ -134,6 +139,15 @@ class TokenFile:
             return self._store(self._refreshed(tokens.refresh_token), self._entry_in_keyring())
 
     def _refreshed(self, token: str) -> dict[str, Any]:
+        if self._ended is not None and self._ended[0] == token and time.monotonic() < self._ended[1]:
+            raise Unauthenticated(*self._ended[2].args)
+        try:
+            return self._exchange(token)
+        except Unauthenticated as error:
+            self._ended = token, time.monotonic() + ENDED_FOR, error
+            raise
+
+    def _exchange(self, token: str) -> dict[str, Any]:
         try:
             return self._post("auth/refresh", {"refresh_token": token})
         except StudioUnavailable:

@@ -90,13 +90,10 @@ def kept(home: Home) -> RayNode | None:
         return None
 
 
-async def start(home: Home, attach: str = "") -> RayNode:
-    """Start a node and its first actors, or only the actors on a node that runs. Raises `StartFailed` or `Reported`."""
-    arguments = ["--attach", attach] if attach else []
+async def start(home: Home) -> RayNode:
+    """Start a node and its first actors. Raises `StartFailed` or `Reported`."""
     env = ray_environment(home, os.environ)
-    boot = await child.start(
-        "Ray", "maestro_ray.actors.boot", arguments, env, home.logs / "ray.log", BOOT_WITHIN
-    )
+    boot = await child.start("Ray", "maestro_ray.actors.boot", [], env, home.logs / "ray.log", BOOT_WITHIN)
     node = RayNode(boot.answer["address"], await asyncio.to_thread(_find, home), boot.answer["timings"])
     node.save(home)
     return node

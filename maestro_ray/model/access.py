@@ -67,13 +67,15 @@ _RANK = {role: rank for rank, role in enumerate(reversed(Role))}
 class Caller:
     """Somebody with a valid token. `roles` are by project id, or `*` for all of them.
 
-    With `channels` the token was made for these alone: it may listen, and do nothing else.
+    `family` is the sign-in, a browser's or that of tokens; `issued` is since when it is known to be theirs, in Unix
+    seconds. With `channels` the token was made for these alone: it may listen, and do nothing else.
     """
 
     user: str
     family: str
     roles: Mapping[str, Role]
     channels: tuple[str, ...] | None = None
+    issued: float = 0.0
 
     def role(self, project: str) -> Role | None:
         """The higher of the role in this project and that everywhere; None for a stranger."""

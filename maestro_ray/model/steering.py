@@ -151,6 +151,13 @@ def active(directives: Mapping[str, Directive]) -> list[Directive]:
     return [each for each in directives.values() if each.state is DirectiveState.ACTIVE]
 
 
+def latest(directives: Mapping[str, Directive], most: int) -> Mapping[str, Directive]:
+    """The same without the oldest of those that are over, as far as there are more than `most`."""
+    over = [each.id for each in directives.values() if each.state is not DirectiveState.ACTIVE]
+    gone = set(over[: max(0, len(directives) - most)])
+    return {identifier: each for identifier, each in directives.items() if identifier not in gone}
+
+
 def _moved(
     directives: Mapping[str, Directive], identifier: str, event: Event, at: float
 ) -> Mapping[str, Directive]:

@@ -230,10 +230,14 @@ class PostComment:
 
 @dataclass(frozen=True)
 class AskDecision:
-    """Put a card before the operator; every card of a task is answered with `retry` or `abort`."""
+    """Put a card before the operator; every card of a task is answered with `retry` or `abort`.
+
+    With `untested` also so: the whole plan goes on without test runs.
+    """
 
     kind: str
     question: str
+    untested: bool = False
 
 
 @dataclass(frozen=True)
@@ -356,12 +360,15 @@ def _without_result(task: Task, event: RunFailed | RunInterrupted | Unclaimed, p
             if purpose is Purpose.MERGE:
                 # to try again is to start a merge, and that is for an approved commit only
                 _about(task.approved, task.head, event)
+            if purpose is Purpose.TEST and not policy.tester:
+                # nobody waits for a test any more; that it failed is told to the reviewer
+                return _again(task, Purpose.REVIEW, reason, policy)
             return _again(task, purpose, reason, policy if retryable else replace(policy, attempts=0))
         case RunInterrupted(purpose, costs):
             return _interrupted(task, purpose, policy) if costs else (task, [])
         case Unclaimed(purpose, offers):
             return _give_up(
-                task, "unclaimed", f"{purpose} was handed out {offers} times and nobody took it up"
+                task, "unclaimed", f"{purpose} was handed out {offers} times and nobody took it up", purpose
             )
 
 
@@ -417,20 +424,22 @@ def _revise(task: Task, reason: str, policy: Policy, effects: list[Effect]) -> S
 def _again(task: Task, purpose: Purpose, reason: str, policy: Policy) -> Step:
     task = replace(task, attempts=task.attempts + 1)
     if task.attempts >= policy.attempts:
-        return _give_up(task, "attempts", f"{purpose} failed (attempt {task.attempts}): {reason}")
+        return _give_up(task, "attempts", f"{purpose} failed (attempt {task.attempts}): {reason}", purpose)
     return task, [StartRun(purpose, task.head, reason)]
 
 
 def _interrupted(task: Task, purpose: Purpose, policy: Policy) -> Step:
     task = replace(task, attempts=task.attempts + 1)
     if task.attempts >= policy.attempts:
-        return _give_up(task, "attempts", f"{purpose} was interrupted {task.attempts} times")
+        return _give_up(task, "attempts", f"{purpose} was interrupted {task.attempts} times", purpose)
     return task, []
 
 
-def _give_up(task: Task, kind: str, question: str) -> Step:
+def _give_up(task: Task, kind: str, question: str, purpose: Purpose | None = None) -> Step:
     status = arrow("task", ARROWS, task.status, _GaveUp())
-    return replace(task, status=status), [CancelRuns(), AskDecision(kind, question)]
+    # a test that cannot be run cannot be run by trying again either
+    card = AskDecision(kind, question, untested=purpose is Purpose.TEST)
+    return replace(task, status=status), [CancelRuns(), card]
 
 
 def _about(pinned: str, commit: str, event: Event) -> None:

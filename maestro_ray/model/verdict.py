@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from maestro_ray.model.fence import ANYWHERE, PLAIN, Fence
+
 
 class Judgement(StrEnum):
     APPROVED = "APPROVED"
@@ -30,12 +32,6 @@ LONGEST_REASON = 4000
 
 _LINE = re.compile(r"VERDICT: (?:(APPROVED)[.!]?|(REJECTED)(?:\s*[\u2014\u2013:-]+\s*(\S.*))?)")
 
-# CommonMark: a fence of backticks has none in its info string, and one at least as long closes it
-_MARK = r"(`{3,}(?=[^`]*$)|~{3,})(.*)"
-_FENCE = re.compile(" {0,3}" + _MARK)
-# the same wherever it stands: in a list, in a quotation, indented
-_ANY_FENCE = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s[\s>]*)*" + _MARK)
-
 
 def read_verdict(output: str, commit: str) -> Verdict:
     """The verdict in a reviewer's output.
@@ -58,8 +54,8 @@ def read_verdict(output: str, commit: str) -> Verdict:
         return rejected(f"the review's verdict cannot be read: {last[:200]}")
     if match[2]:
         return rejected(match[3] or "no reason was given")
-    outside = _verdict_lines(output_lines, _FENCE)
-    if outside != _verdict_lines(output_lines, _ANY_FENCE) or len(output_lines) - 1 not in outside:
+    outside = _verdict_lines(output_lines, PLAIN)
+    if outside != _verdict_lines(output_lines, ANYWHERE) or len(output_lines) - 1 not in outside:
         return rejected("its code fences leave open whether the review's verdict is quoted")
     for number in outside:
         match = _LINE.fullmatch(output_lines[number])
@@ -72,13 +68,9 @@ def read_verdict(output: str, commit: str) -> Verdict:
 
 def _verdict_lines(lines: list[str], fence: re.Pattern[str]) -> list[int]:
     """Where lines begin with `VERDICT:` outside of what this kind of fence encloses."""
-    found, opened = [], ""
-    for number, line in enumerate(lines):
-        mark = fence.fullmatch(line)
-        if mark and not opened:
-            opened = mark[1]
-        elif mark and mark[1].startswith(opened) and not mark[2]:
-            opened = ""
-        elif not opened and line.startswith("VERDICT:"):
-            found.append(number)
-    return found
+    reading = Fence(fence)
+    return [
+        number
+        for number, line in enumerate(lines)
+        if not reading.encloses(line) and line.startswith("VERDICT:")
+    ]

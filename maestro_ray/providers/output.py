@@ -20,7 +20,9 @@ _CONTROLS = {
     **{ord(c): " " for c in "\u2028\u2029"},
 }
 # also behind the marks of quotations and lists, where Markdown still knows a fence
-_VERDICT = re.compile(r"^(?=[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s[\s>]*)*(?:VERDICT\s*:|```|~~~))", re.IGNORECASE)
+_QUOTED = r"^(?=[\s>]*(?:(?:[-*+]|\d{1,9}[.)])\s[\s>]*)*(?:%s|```|~~~))"
+_VERDICT = re.compile(_QUOTED % r"VERDICT\s*:", re.IGNORECASE)
+_SPEAKS = re.compile(_QUOTED % r"VERDICT\s*:|MAESTRO:", re.IGNORECASE)
 _NO_PARAMETER = re.compile(r"[^ -?]")
 _STRING_END = re.compile("[\a\x1b\n]")
 
@@ -38,8 +40,9 @@ def clean(text: str) -> str:
 
 
 def without_verdict(text: str) -> str:
-    """The same text with no line that could be read as a verdict, or that opens a code fence which would hide one."""
-    return "\n".join(_VERDICT.sub("| ", line) for line in text.splitlines())
+    """The same text with no line that could be read as a verdict or as a word to maestro, or that opens a code fence
+    which would hide one."""
+    return "\n".join(_SPEAKS.sub("| ", line) for line in text.splitlines())
 
 
 class Lines:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
+if __name__ == "__main__":
+    # what is made while modules load is no garbage, and to look for some among it takes a tenth of a start
+    gc.disable()
+
 import argparse
 import asyncio
 import contextlib
@@ -10,9 +16,8 @@ import os
 import socket
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
-
-import uvicorn
 
 from maestro_ray import __version__
 from maestro_ray.clock import SystemClock
@@ -23,15 +28,19 @@ from maestro_ray.studio import identity, logs
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.claim import claim
 from maestro_ray.studio.database import Place
-from maestro_ray.studio.socket import LARGEST_MESSAGE
+from maestro_ray.studio.server import Server
 from maestro_ray.studio.studio import Studio
 
 # how long a port that must be had again may be in use, in seconds
 PORT_WITHIN = 5.0
+# how long after the start more is loaded, in seconds
+QUIET = 1.0
 
 
 def main() -> None:
     """Serve until a signal; the ready line on `--ready` says where, as JSON."""
+    gc.freeze()
+    gc.enable()
     parser = argparse.ArgumentParser(prog="maestro-studio")
     parser.add_argument("--ready", type=int, default=1, help="a descriptor that gets one line of JSON")
     parser.add_argument("--stay", action="store_true", help="at the address of before, and at no other")
@@ -61,16 +70,8 @@ async def _serve(home: Home, config: Config, place: Place, ready: int, stay: boo
     studio = await Studio.open(place, config, SystemClock())
     _write_private(home.run / "invite", await studio.store.write(identity.invite))
     _write_private(home.run / "metrics.token", identity.scrape_token(studio.door.secret))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(studio), log_config=None, access_log=False, ws="websockets-sansio",
-            ws_max_size=LARGEST_MESSAGE, server_header=False, timeout_graceful_shutdown=2,
-        )
-    )  # fmt: skip
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.005)
-    port = listener.getsockname()[1]
+    server = Server(create_app(studio))
+    port = await server.begin([listener])
     url = f"http://127.0.0.1:{port}"
     info = {
         "url": url,
@@ -82,7 +83,17 @@ async def _serve(home: Home, config: Config, place: Place, ready: int, stay: boo
     }
     _write_private(home.run / "studio.json", json.dumps(info))
     _tell(ready, info)
-    await serving
+    ended = asyncio.ensure_future(server.ended())
+    # whoever has waited for the start is served first
+    await asyncio.wait([ended], timeout=QUIET)
+    await asyncio.to_thread(_load_more)
+    await ended
+
+
+def _load_more() -> None:
+    """What a start does without and the first requests need."""
+    for name in ("jwt", "maestro_ray.studio.bodies"):
+        import_module(name)
 
 
 def bind(home: Home, port: int, stay: bool = False) -> socket.socket:

@@ -48,7 +48,8 @@ def create_app(studio: Studio) -> Starlette:
 @contextlib.asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     studio: Studio = app.state.studio
-    tasks = [asyncio.create_task(work(studio)) for work in (watch_leases, keep_house)]
+    works = (watch_leases(studio), keep_house(studio), studio.neighbours.keep())
+    tasks = [asyncio.create_task(work) for work in works]
     try:
         yield
     finally:
@@ -56,4 +57,5 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await studio.hub.close()
+        await studio.neighbours.close()
         await studio.store.close()

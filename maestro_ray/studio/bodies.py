@@ -15,7 +15,8 @@ Pool = Annotated[str, StringConstraints(max_length=200)]
 
 
 class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    # most of them are of no use to most starts: each is built when it is first needed
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Redeem(Body):

@@ -47,13 +47,15 @@ def find(tx: Transaction, cookie: str) -> Browser:
     if row is None:
         raise Unauthenticated("this browser is not signed in")
     user = tx.get(t.users, row["user_id"])
-    caller = Caller(user["id"], "", as_roles(identity.roles(tx, user["id"])))
+    caller = Caller(user["id"], row["hash"], as_roles(identity.roles(tx, user["id"])), issued=tx.now)
     return Browser(caller, user["name"], form_token(cookie))
 
 
 def leave(tx: Transaction, cookie: str) -> None:
     """Sign out. Harmless when it is not signed in."""
-    tx.execute(t.browsers.delete().where(t.browsers.c.hash == identity.digest(cookie)))
+    ended = identity.digest(cookie)
+    tx.execute(t.browsers.delete().where(t.browsers.c.hash == ended))
+    identity.tell_cut(tx, ended)
 
 
 def form_token(cookie: str) -> str:

@@ -1,4 +1,4 @@
-"""Studio's private and presence channels: their names, who may listen to them, and as whom."""
+"""Who may listen to a channel, and as whom."""
 
 from __future__ import annotations
 
@@ -7,25 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.errors import Forbidden
+from maestro_ray.model import channels
 from maestro_ray.model.access import Action, Caller
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Transaction
-
-_PROJECT = ("private-project.", "presence-project.")
-_TEAM = ("private-team.", "presence-team.")
-
-
-def project(project_id: str) -> str:
-    return f"{_PROJECT[0]}{project_id}"
-
-
-def team(name: str) -> str:
-    return f"{_TEAM[0]}{name}"
-
-
-def is_ours(channel: str) -> bool:
-    """Whether the name is of one of the four forms; who may listen is another question."""
-    return channel.startswith(_PROJECT + _TEAM)
 
 
 def may_listen(tx: Transaction, caller: Caller, channel: str) -> None:
@@ -48,10 +33,10 @@ def member(tx: Transaction, caller: Caller, channel: str) -> dict[str, Any]:
 
 def project_of(tx: Transaction, channel: str) -> str | None:
     """The id of the project a channel is about; None when there is no such channel."""
-    if channel.startswith(_PROJECT):
-        row = tx.find(t.projects, channel.partition(".")[2])
+    if (project := channels.project_in(channel)) is not None:
+        row = tx.find(t.projects, project)
         return None if row is None else str(row["id"])
-    if channel.startswith(_TEAM):
-        row = tx.first(sa.select(t.teams).where(t.teams.c.name == channel.partition(".")[2]))
+    if (team := channels.team_in(channel)) is not None:
+        row = tx.first(sa.select(t.teams).where(t.teams.c.name == team))
         return None if row is None else str(row["project_id"])
     return None

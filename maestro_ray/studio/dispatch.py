@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
-from maestro_ray.model import dependency
+from maestro_ray.model import channels, dependency
 from maestro_ray.model import dispatch as decide
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import run as run_machine
 from maestro_ray.model import task as task_machine
 from maestro_ray.model.run import Purpose
-from maestro_ray.studio import channels, loop, queue, runs, seats
+from maestro_ray.studio import loop, queue, runs, seats
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.nodes import nodes
 from maestro_ray.studio.store import Row, Transaction
 
 # above this many changed rows it is simpler to look at every plan
 _MANY = 500
+
+_TESTS = (
+    sa.select(t.runs.c.task_id, t.runs.c.plan_id, t.runs.c.commit)
+    .join(t.plans)
+    .where(
+        t.runs.c.state == run_machine.State.QUEUED,
+        t.runs.c.purpose == Purpose.TEST,
+        t.plans.c.status == plan_machine.Status.ACTIVE,
+    )
+)
 
 
 def settle(tx: Transaction) -> None:
@@ -36,10 +48,17 @@ def follow(tx: Transaction) -> None:
         _forward(tx, plan)
         if plan["id"] in stirred:
             _start_drafts(tx, plan)
-    _serve(tx)
+    # of a plan that is not active nothing waits that a change of its text could let go
+    if changed or tx.written.keys() & {t.runs, t.sessions, t.teams}:
+        _serve(tx)
 
 
 _ACTIVE = sa.select(t.plans).where(t.plans.c.status == plan_machine.Status.ACTIVE)
+# put together once: to do it for every change takes longer than to run them
+_THESE: sa.BindParameter[Any] = sa.bindparam("these", expanding=True)
+_ACTIVE_OF_THESE = _ACTIVE.where(t.plans.c.id.in_(_THESE))
+_STATES_OF_TASKS = sa.select(t.tasks.c.plan_id, t.tasks.c.status).where(t.tasks.c.id.in_(_THESE)).distinct()
+_PLANS_OF_RUNS = sa.select(t.runs.c.plan_id).where(t.runs.c.id.in_(_THESE)).distinct()
 
 
 def _changed(tx: Transaction) -> tuple[list[Row], set[str]]:
@@ -50,12 +69,11 @@ def _changed(tx: Transaction) -> tuple[list[Row], set[str]]:
         every = tx.all(_ACTIVE)
         return every, {plan["id"] for plan in every}
     # a draft starts when it has become one, or when something that it waited for is over
-    of_tasks = sa.select(t.tasks.c.plan_id, t.tasks.c.status).where(t.tasks.c.id.in_(tasks)).distinct()
-    rows = tx.all(of_tasks) if tasks else []
+    rows = tx.all(_STATES_OF_TASKS, these=sorted(tasks)) if tasks else []
     stirred = plans | {row["plan_id"] for row in rows if row["status"] in _STIRRING}
-    of_runs = sa.select(t.runs.c.plan_id).where(t.runs.c.id.in_(held)).distinct()
-    touched = stirred | {row["plan_id"] for row in [*rows, *(tx.all(of_runs) if held else [])]}
-    return tx.all(_ACTIVE.where(t.plans.c.id.in_(touched))) if touched else [], stirred
+    of_runs = tx.all(_PLANS_OF_RUNS, these=sorted(held)) if held else []
+    touched = stirred | {row["plan_id"] for row in [*rows, *of_runs]} - {None}
+    return tx.all(_ACTIVE_OF_THESE, these=sorted(touched)) if touched else [], stirred
 
 
 _STIRRING = task_machine.TERMINAL | {task_machine.Status.DRAFT}
@@ -104,16 +122,7 @@ def _start(tx: Transaction, row: Row) -> None:
 
 def _go_on_untested(tx: Transaction) -> None:
     """Test runs that wait for a tester who has left are not waited for."""
-    waiting = (
-        sa.select(t.runs.c.task_id, t.runs.c.plan_id, t.runs.c.commit)
-        .join(t.plans)
-        .where(
-            t.runs.c.state == run_machine.State.QUEUED,
-            t.runs.c.purpose == Purpose.TEST,
-            t.plans.c.status == plan_machine.Status.ACTIVE,
-        )
-    )
-    rows = tx.all(waiting)
+    rows = tx.all(_TESTS)
     untested = {plan for plan in {row["plan_id"] for row in rows} if not loop.policy(tx, plan).tester}
     for row in rows:
         if row["plan_id"] in untested:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,10 +35,18 @@ class Doorkeeper:
         """Who holds this access token. Raises `Unauthenticated`."""
         claims = identity.verify(token, self.secret, self._clock.wall())
         await self._look_at_cuts()
-        issued = max(self._cuts.get(str(claims[name]), float("-inf")) for name in ("sub", "fam"))
-        if claims["iat"] <= issued:
+        caller = _caller(claims)
+        if self.is_cut((caller.user, caller.family), caller.issued):
             raise Unauthenticated("the access token was revoked")
-        return _caller(claims)
+        return caller
+
+    def is_cut(self, subjects: Iterable[str], issued: float) -> bool:
+        """Whether one of these persons or sign-ins was cut after that time, in Unix seconds, as far as it is known."""
+        return any(issued <= self._cuts.get(subject, float("-inf")) for subject in subjects)
+
+    def cut(self, subject: str, at: float) -> None:
+        """Told of a cut as soon as it is committed."""
+        self._cuts = {**self._cuts, subject: max(at, self._cuts.get(subject, at))}
 
     def may_scrape(self, token: str) -> bool:
         """Whether this is the token for the metrics."""
@@ -59,7 +67,9 @@ class Doorkeeper:
         self._cuts_at = now
         since = self._clock.wall() - identity.ACCESS_SECONDS
         rows = await self._store.read(Transaction.all, sa.select(t.cuts).where(t.cuts.c.at > since))
-        self._cuts = {row["subject"]: row["at"] for row in rows}
+        # what was told while they were read may not be among them
+        told = {subject: at for subject, at in self._cuts.items() if at > since}
+        self._cuts = told | {row["subject"]: max(row["at"], told.get(row["subject"], since)) for row in rows}
 
 
 def _caller(claims: Mapping[str, Any]) -> Caller:
@@ -70,6 +80,7 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
             str(claims["fam"]),
             as_roles(claims["roles"]),
             None if channels is None else tuple(map(str, channels)),
+            float(claims["iat"]),
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise Unauthenticated("the access token is not one of ours") from error

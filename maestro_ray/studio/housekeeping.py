@@ -67,12 +67,23 @@ def _of_no_use(now: float) -> sa.ColumnElement[bool]:
     return sa.or_(t.refresh_tokens.c.expires_at <= now, ~sa.exists(alive))
 
 
+def _ended(tx: Transaction, found: Mapping[sa.Table, Sequence[str]]) -> list[str]:
+    """The sign-ins of which nothing is left: who listened for them hears no more."""
+    gone, left = t.refresh_tokens, t.refresh_tokens.alias()
+    keys = found[gone]
+    others = sa.select(left.c.hash).where(left.c.family == gone.c.family, left.c.hash.not_in(keys))
+    families = sa.select(gone.c.family).where(gone.c.hash.in_(keys), ~sa.exists(others)).distinct()
+    return [*found[t.browsers], *(row["family"] for row in tx.all(families))]
+
+
 def _keys(tx: Transaction, table: sa.Table, where: sa.ColumnElement[bool], at_once: int) -> list[str]:
     (key,) = table.primary_key.columns
     return [row[key.name] for row in tx.all(sa.select(key).where(where).limit(at_once))]
 
 
 def _delete(tx: Transaction, found: Mapping[sa.Table, Sequence[str]]) -> None:
+    for subject in _ended(tx, found):
+        identity.tell_cut(tx, subject)
     for table, keys in found.items():
         (key,) = table.primary_key.columns
         tx.execute(table.delete().where(key.in_(keys)))

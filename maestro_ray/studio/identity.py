@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jwt
 import sqlalchemy as sa
 
 from maestro_ray.errors import Forbidden, NotFound, Unauthenticated
 from maestro_ray.ids import new_id
 from maestro_ray.model.access import EVERYWHERE, Caller, Role
 from maestro_ray.studio import schema as t
+from maestro_ray.studio.backstage import BACKSTAGE, CUT
 from maestro_ray.studio.store import Row, Transaction
 
 ACCESS_SECONDS = 15 * 60
@@ -180,6 +181,12 @@ def _cut(tx: Transaction, subject: str) -> None:
         t.cuts.delete().where(sa.or_(t.cuts.c.subject == subject, t.cuts.c.at < tx.now - ACCESS_SECONDS))
     )
     tx.insert(t.cuts, subject=subject, at=tx.now)
+    tell_cut(tx, subject)
+
+
+def tell_cut(tx: Transaction, subject: str) -> None:
+    """Connections that listen for this user, family or browser end."""
+    tx.publish(BACKSTAGE, CUT, subject=subject, at=tx.now)
 
 
 def listening_token(secret: str, caller: Caller, channels: Sequence[str], now: float, seconds: float) -> str:
@@ -187,8 +194,20 @@ def listening_token(secret: str, caller: Caller, channels: Sequence[str], now: f
     return _access_token(secret, caller.user, caller.family, caller.roles, now, seconds, list(channels))
 
 
-def verify(token: str, secret: str, now: float) -> dict[str, Any]:
+def verify(token: str, secret: str, now: float) -> Mapping[str, Any]:
     """The claims of an access token. Raises `Unauthenticated`."""
+    claims = _signed(token, secret)
+    if not all(isinstance(claims[name], int | float) for name in ("exp", "iat")) or claims["exp"] <= now:
+        raise Unauthenticated("the access token has expired")
+    return claims
+
+
+# Whoever calls comes again and again with the same token. One that is not valid is looked at each time.
+@functools.lru_cache(maxsize=1024)
+def _signed(token: str, secret: str) -> Mapping[str, Any]:
+    # 65 ms to import: a start does not wait for it
+    import jwt
+
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -203,8 +222,6 @@ def verify(token: str, secret: str, now: float) -> dict[str, Any]:
         )
     except jwt.PyJWTError as error:
         raise Unauthenticated("the access token is not valid") from error
-    if not all(isinstance(claims[name], int | float) for name in ("exp", "iat")) or claims["exp"] <= now:
-        raise Unauthenticated("the access token has expired")
     return claims
 
 
@@ -249,6 +266,8 @@ def _access_token(
     }
     if channels is not None:
         claims["channels"] = channels
+    import jwt
+
     return jwt.encode(claims, secret, algorithm="HS256")
 
 

@@ -11,8 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict, IllegalEvent
-from maestro_ray.model import steering
-from maestro_ray.studio import channels
+from maestro_ray.model import channels, steering
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from maestro_ray.clock import Lateness
 from maestro_ray.studio import sessions, wake
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
@@ -17,14 +18,19 @@ CLOCK_JUMP = 2.0
 
 async def watch_leases(studio: Studio) -> None:
     """Interrupt sessions whose lease has ended, and wake what is due, soon after it is."""
-    ahead = None
+    ahead, lease = None, studio.config.session_lease
+    every = min(5.0, max(0.2, lease / 20))
+    lateness = Lateness(every, studio.clock.monotonic())
     while True:
+        # stopped, or too busy to answer, for so long that it could cost somebody the lease: it was away
+        if lateness.since(studio.clock.monotonic()) > lease / 4:
+            ahead = None
         try:
             ahead = await check_leases(studio, ahead)
         except Exception:
             # whatever it was: without this watch no session would ever end again
             log.exception("leases could not be checked; trying again")
-        await asyncio.sleep(min(5.0, max(0.2, studio.config.session_lease / 20)))
+        await asyncio.sleep(every)
 
 
 async def check_leases(studio: Studio, ahead: float | None) -> float:

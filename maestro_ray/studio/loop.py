@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict
 from maestro_ray.ids import short, slug
+from maestro_ray.model import channels
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import task as task_machine
 from maestro_ray.model.run import Purpose
@@ -22,11 +23,11 @@ from maestro_ray.model.task import (
     PostComment,
     StartRun,
 )
-from maestro_ray.studio import channels, runs
+from maestro_ray.studio import runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
-RETRY, ABORT = "retry", "abort"
+RETRY, UNTESTED, ABORT = "retry", "untested", "abort"
 APPROVE, REJECT = "approve", "reject"
 
 _PLAN_ANSWERS: Mapping[str, Callable[[], plan_machine.Event]] = {
@@ -68,8 +69,9 @@ def task_effects(tx: Transaction, row: Row, effects: Sequence[Effect]) -> None:
                 start_task_run(tx, row, effect)
             case PostComment(body):
                 comment(tx, row["id"], "reviewer" if not conflict else "maestro", body)
-            case AskDecision(kind, question):
-                ask(tx, row["plan_id"], kind, f"{row['title']}: {question}", task_id=row["id"])
+            case AskDecision(kind, question, untested):
+                answers = (RETRY, UNTESTED, ABORT) if untested else (RETRY, ABORT)
+                ask(tx, row["plan_id"], kind, f"{row['title']}: {question}", row["id"], answers)
             case CancelRuns():
                 runs.cancel(tx, t.runs.c.task_id == row["id"])
             case AnnounceConflict(reason):
@@ -201,6 +203,8 @@ def _answer_task(tx: Transaction, card: Row, word: str) -> None:
     if word == ABORT:
         task_event(tx, card["task_id"], task_machine.Aborted())
     else:
+        if word == UNTESTED:
+            tx.update(t.plans, card["plan_id"], untested=True)
         also = _without_cancelled(tx, card["task_id"]) if card["kind"] == "dependency" else {}
         task_event(tx, card["task_id"], task_machine.Resumed(), **also)
 
@@ -213,10 +217,26 @@ def _without_cancelled(tx: Transaction, task_id: str) -> dict[str, list[str]]:
     return {"depends_on_task_ids": [identifier for identifier in needed if identifier not in cancelled]}
 
 
+# the living teams of a project, with the testers of each
+_TEAMS = (
+    sa.select(t.teams.c.id, t.teams.c.serves_all, t.teams.c.workspace, t.sessions.c.id.label("tester"))
+    .outerjoin(
+        t.sessions,
+        sa.and_(
+            t.sessions.c.team_id == t.teams.c.id,
+            t.sessions.c.worker_role == "test",
+            t.sessions.c.status != "ended",
+        ),
+    )
+    .where(t.teams.c.project_id == sa.bindparam("project"), t.teams.c.status == "active")
+)
+
+
 def policy(tx: Transaction, plan_id: str) -> Policy:
     """What the loop allows in this plan."""
     plan = tx.get(t.plans, plan_id)
-    return Policy(_has_tester(tx, plan), attempts=plan["attempt_cap"], revision_cap=plan["revision_cap"])
+    tester = not plan["untested"] and _has_tester(tx, plan)
+    return Policy(tester, attempts=plan["attempt_cap"], revision_cap=plan["revision_cap"])
 
 
 def _has_tester(tx: Transaction, plan: Row) -> bool:
@@ -225,17 +245,7 @@ def _has_tester(tx: Transaction, plan: Row) -> bool:
     While there is no such team the answer is yes: the next one may bring a tester, and if it does not,
     dispatch goes on without.
     """
-    test = sa.and_(
-        t.sessions.c.team_id == t.teams.c.id,
-        t.sessions.c.worker_role == "test",
-        t.sessions.c.status != "ended",
-    )
-    query = (
-        sa.select(t.teams.c.id, t.teams.c.serves_all, t.teams.c.workspace, t.sessions.c.id.label("tester"))
-        .outerjoin(t.sessions, test)
-        .where(t.teams.c.project_id == plan["project_id"], t.teams.c.status == "active")
-    )
-    teams = tx.all(query)
+    teams = tx.all(_TEAMS, project=plan["project_id"])
     own = [row for row in teams if row["id"] == plan["team_id"]]
     serving = [
         row

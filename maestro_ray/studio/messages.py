@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from maestro_ray.studio import channels, inbox
+from maestro_ray.model import channels
+from maestro_ray.studio import inbox
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 

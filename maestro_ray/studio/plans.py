@@ -8,17 +8,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict
-from maestro_ray.ids import slug, suffix
+from maestro_ray.ids import new_id, slug, suffix
 from maestro_ray.model import plan as machine
+from maestro_ray.model.dependency import Node, levels
 from maestro_ray.model.plan_file import PlanDraft, TaskDraft
 from maestro_ray.studio import loop
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.nodes import write_levels
 from maestro_ray.studio.store import Row, Transaction
 
 
-def create(tx: Transaction, project_id: str, draft: PlanDraft, **values: Any) -> str:
-    """Store a draft as a plan with its tasks; its epic branch is named here, once and for all.
+def create(tx: Transaction, project_id: str, draft: PlanDraft, **values: Any) -> dict[str, Any]:
+    """Store a draft as a plan with its tasks, as `view` shows it; its epic branch is named here, once and for all.
 
     `values` are further columns. Raises `NotFound` and `Conflict` for a project or team it cannot belong to.
     """
@@ -26,42 +26,50 @@ def create(tx: Transaction, project_id: str, draft: PlanDraft, **values: Any) ->
     team_id = values.get("team_id")
     if team_id and tx.get(t.teams, team_id)["project_id"] != project_id:
         raise Conflict("the team belongs to another project", "")
-    plan_id = tx.insert(
-        t.plans,
-        project_id=project_id,
-        title=draft.title,
-        description=draft.description,
-        test=draft.test,
-        epic_branch=f"epic/{slug(draft.title)}-{suffix()}",
-        **{"base_branch": draft.base, **values},
-    )
-    ids: dict[str, str] = {}
-    for number, phase in enumerate(draft.phases):
-        phase_id = tx.insert(t.phases, plan_id=plan_id, position=number, title=phase.title)
-        for task in phase.tasks:
-            ids[task.key] = _insert_task(tx, plan_id, phase_id, len(ids), task)
-    for phase in draft.phases:
-        for task in phase.tasks:
-            tx.update(t.tasks, ids[task.key], depends_on_task_ids=[ids[key] for key in task.depends])
-    write_levels(tx, plan_id)
-    return plan_id
+    plan = {
+        "project_id": project_id,
+        "title": draft.title,
+        "description": draft.description,
+        "test": draft.test,
+        "epic_branch": f"epic/{slug(draft.title)}-{suffix()}",
+        "base_branch": draft.base,
+        **values,
+    }
+    (row,) = tx.add(t.plans, plan)
+    tasks = tx.add(t.tasks, *_tasks(tx, row["id"], draft))
+    # nobody has done anything about it yet
+    return {**row, "tasks": tasks, "runs": [], "verdicts": [], "decisions": []}
 
 
-def _insert_task(tx: Transaction, plan_id: str, phase_id: str, position: int, task: TaskDraft) -> str:
-    return tx.insert(
-        t.tasks,
-        plan_id=plan_id,
-        phase_id=phase_id,
-        position=position,
-        key=task.key,
-        title=task.title,
-        description=task.description,
-        role=task.role,
-        skill=task.skill,
-        required_proficiency=task.proficiency,
-        test=task.test,
-        priority=task.priority,
-    )
+def _tasks(tx: Transaction, plan_id: str, draft: PlanDraft) -> list[dict[str, Any]]:
+    """The columns of its tasks, in the order of the plan. Its phases are stored."""
+    phases = [
+        {"plan_id": plan_id, "position": number, "title": phase.title}
+        for number, phase in enumerate(draft.phases)
+    ]
+    stored = zip(tx.add(t.phases, *phases), draft.phases, strict=True)
+    rows = [_task(plan_id, phase["id"], task) for phase, drafted in stored for task in drafted.tasks]
+    ids = {row["key"]: row["id"] for row in rows}
+    for position, (row, task) in enumerate(zip(rows, draft.tasks, strict=True)):
+        row |= {"position": position, "depends_on_task_ids": [ids[key] for key in task.depends]}
+    deep = levels({row["id"]: Node(row["id"], tuple(row["depends_on_task_ids"])) for row in rows})
+    return [{**row, "level": deep[row["id"]]} for row in rows]
+
+
+def _task(plan_id: str, phase_id: str, task: TaskDraft) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "plan_id": plan_id,
+        "phase_id": phase_id,
+        "key": task.key,
+        "title": task.title,
+        "description": task.description,
+        "role": task.role,
+        "skill": task.skill,
+        "required_proficiency": task.proficiency,
+        "test": task.test,
+        "priority": task.priority,
+    }
 
 
 EVENTS: Mapping[str, type] = {

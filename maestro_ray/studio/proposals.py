@@ -24,7 +24,7 @@ def propose(tx: Transaction, run_id: str, epoch: int, draft: PlanDraft) -> Row:
     team = tx.get(t.teams, tx.get(t.sessions, run["session_id"])["team_id"])
     # what a team that works for its own plans proposes, no other may ever take up
     own = {} if team["serves_all"] else {"team_id": team["id"], "workspace": team["workspace"]}
-    plan_id = plans.create(tx, run["project_id"], draft, proposed_by=run_id, **own)
+    plan_id = plans.create(tx, run["project_id"], draft, proposed_by=run_id, **own)["id"]
     count = len(draft.tasks)
     question = f"proposed plan {draft.title!r} with {count} task{'s' if count > 1 else ''}: carry it out?"
     card = loop.ask(tx, plan_id, "proposal", question, options=(loop.APPROVE, loop.REJECT))

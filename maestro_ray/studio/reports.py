@@ -98,7 +98,7 @@ def complete(tx: Transaction, run_id: str, epoch: int, result: Result, spent: Sp
     """The run did what it was for; what follows is the loop's decision."""
     row = tx.get(t.runs, run_id)
     kept = {key: value[-LONGEST_TEXT:] if isinstance(value, str) else value for key, value in result.items()}
-    runs.step(tx, row, machine.Succeeded(epoch), result=kept, **usage.added(row, spent))
+    runs.step(tx, row, machine.Succeeded(epoch), result=kept, **usage.spend(tx, row, spent))
     _OUTCOMES[Purpose(row["purpose"])](tx, row, result)
 
 
@@ -117,7 +117,7 @@ def fail(
     `hold` asks the operator instead of trying again.
     """
     row, reason = tx.get(t.runs, run_id), reason[:LONGEST_REASON]
-    runs.step(tx, row, machine.Failed(epoch), reason=reason, **usage.added(row, spent))
+    runs.step(tx, row, machine.Failed(epoch), reason=reason, **usage.spend(tx, row, spent))
     purpose = Purpose(row["purpose"])
     if row["task_id"] and purpose is Purpose.MERGE and reason.startswith("MERGE CONFLICT"):
         loop.task_event(tx, row["task_id"], task_machine.Conflicted(row["commit"], reason))
@@ -147,7 +147,7 @@ def pause(
         raise Conflict(f"resume_at is more than {days} days ahead", "it is a time in Unix seconds")
     if pool and resume_at is None:
         raise Conflict("a pause of a pool needs resume_at", "")
-    after = runs.step(tx, row, machine.Paused(epoch, resume_at), **usage.added(row, spent))
+    after = runs.step(tx, row, machine.Paused(epoch, resume_at), **usage.spend(tx, row, spent))
     if resume_at is None:
         return
     if resume_at <= tx.now:

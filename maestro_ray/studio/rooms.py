@@ -31,6 +31,10 @@ class Rooms(Generic[S]):
             self._rooms.pop(channel, None)
         return None if member is None or _is_in(room, member.user_id) else member
 
+    def member(self, channel: str, subscriber: S) -> Member | None:
+        """Whom this subscriber is on the channel as; None on a private one, and when it is not there."""
+        return self._rooms.get(channel, {}).get(subscriber)
+
     def inside(self, channel: str) -> tuple[S, ...]:
         """The subscribers of a channel as of now, in the order they came."""
         return tuple(self._rooms.get(channel, ()))

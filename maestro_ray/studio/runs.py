@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from maestro_ray.model import channels
 from maestro_ray.model import run as machine
 from maestro_ray.model.run import Purpose
-from maestro_ray.studio import channels
 from maestro_ray.studio.schema import plans, runs
 from maestro_ray.studio.store import Row, Transaction
 

@@ -167,6 +167,7 @@ plans = sa.Table(
     _number("attempts"),
     _number("attempt_cap", 3),
     _number("revision_cap", 3),
+    sa.Column("untested", sa.Boolean, nullable=False, default=False),
     _text("proposed_by"),
     _time("served_at"),
     _time("created_at"),
@@ -253,6 +254,20 @@ runs = sa.Table(
     sa.Index("runs_project", "project_id", "plan_id"),
 )
 
+spent = sa.Table(
+    "spent",
+    metadata,
+    sa.Column("project_id", sa.String(36), sa.ForeignKey("projects.id"), primary_key=True),
+    sa.Column(
+        "plan_id", sa.String(36), primary_key=True, comment="a plan's id, or empty for the whole project"
+    ),
+    _count("input_tokens"),
+    _count("output_tokens"),
+    sa.Column("cost_usd", sa.Float, nullable=False, default=0.0),
+    _number("runs"),
+    comment="what runs have used, added up with each report: nobody waits for a sum over all of them",
+)
+
 verdicts = sa.Table(
     "verdicts",
     metadata,
@@ -265,6 +280,7 @@ verdicts = sa.Table(
     sa.Column("evidence", sa.JSON, nullable=True),
     _time("created_at"),
     sa.Index("verdicts_task", "task_id"),
+    sa.Index("verdicts_run", "run_id"),
 )
 
 comments = sa.Table(
@@ -379,4 +395,15 @@ events = sa.Table(
     _text("method"),
     sa.Column("params", sa.JSON, nullable=False),
     comment="what was published last, for the other Studios on this database",
+)
+
+presence = sa.Table(
+    "presence",
+    metadata,
+    sa.Column("studio", sa.String(36), primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Text, primary_key=True),
+    sa.Column("user_info", sa.JSON, nullable=True),
+    _time("until", nullable=False),
+    comment="who is on presence channels, by the Studio they are connected to, until its lease ends",
 )

@@ -33,14 +33,25 @@ _BUSY = sa.select(t.runs.c.session_id).where(
 )
 
 
+_NOW: sa.BindParameter[float] = sa.bindparam("now", type_=sa.Float)
+_IDLE = _SEATS.where(
+    t.sessions.c.lease_until > _NOW,
+    t.sessions.c.id.not_in(_BUSY),
+    sa.or_(t.breakers.c.until.is_(None), t.breakers.c.until <= _NOW),
+)
+_HANDED_OUT = (
+    sa.select(t.runs.c.state, t.runs.c.purpose, t.runs.c.plan_id, t.sessions.c.team_id)
+    .join(t.sessions, t.runs.c.session_id == t.sessions.c.id)
+    .where(
+        t.runs.c.state.in_(run_machine.HELD),
+        sa.or_(t.runs.c.state == run_machine.State.DISPATCHED, t.runs.c.purpose.in_(sorted(decide.SERIAL))),
+    )
+)
+
+
 def idle(tx: Transaction) -> list[decide.Seat]:
     """Every connected session of a team that holds no run and does not rest from a rate limit."""
-    query = _SEATS.where(
-        t.sessions.c.lease_until > tx.now,
-        t.sessions.c.id.not_in(_BUSY),
-        sa.or_(t.breakers.c.until.is_(None), t.breakers.c.until <= tx.now),
-    )
-    return [as_seat(row) for row in tx.all(query)]
+    return [as_seat(row) for row in tx.all(_IDLE, now=tx.now)]
 
 
 def of_project(tx: Transaction, project_id: str) -> list[decide.Seat]:
@@ -62,17 +73,7 @@ def busy(tx: Transaction, seats: Iterable[decide.Seat]) -> frozenset[str]:
 
 def moment(tx: Transaction, waiting: Iterable[Row] = ()) -> decide.Moment:
     """What was handed out before, and when each plan of the `waiting` rows was last served."""
-    query = (
-        sa.select(t.runs.c.state, t.runs.c.purpose, t.runs.c.plan_id, t.sessions.c.team_id)
-        .join(t.sessions, t.runs.c.session_id == t.sessions.c.id)
-        .where(
-            t.runs.c.state.in_(run_machine.HELD),
-            sa.or_(
-                t.runs.c.state == run_machine.State.DISPATCHED, t.runs.c.purpose.in_(sorted(decide.SERIAL))
-            ),
-        )
-    )
-    rows = tx.all(query)
+    rows = tx.all(_HANDED_OUT)
     offered = Counter(row["team_id"] for row in rows if row["state"] == run_machine.State.DISPATCHED)
     serial = frozenset(row["plan_id"] for row in rows if row["purpose"] in decide.SERIAL)
     served = {row["plan_id"] or "": row["served_at"] or 0.0 for row in waiting}

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict
 from maestro_ray.ids import slug, suffix
+from maestro_ray.model import channels
 from maestro_ray.model import run as run_machine
 from maestro_ray.model import task as task_machine
-from maestro_ray.studio import channels, loop, reports, runs
+from maestro_ray.studio import loop, reports, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 

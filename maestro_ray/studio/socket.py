@@ -1,132 +1,41 @@
-"""The WebSocket side: one hub of channels, and the shell around each connection's `ServerSession`."""
+"""The WebSocket side: the shell around each connection's `ServerSession`."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from maestro_ray.ids import new_id
-from maestro_ray.protocol.jsonrpc import Notification, encode
+from maestro_ray.model.channels import is_ours
 from maestro_ray.protocol.pusher import (
-    MEMBER_ADDED,
-    MEMBER_REMOVED,
     Code,
-    Frame,
-    channel_event,
-    encode_frame,
-    presence,
 )
 from maestro_ray.protocol.session import (
     CloseSocket,
+    ConnectionState,
     Event,
     EventReceived,
-    Member,
-    ServerLimits,
     ServerSession,
     SubscribeAsked,
     Unsubscribed,
 )
 from maestro_ray.studio import origin
-from maestro_ray.studio.channels import is_ours
-from maestro_ray.studio.rooms import Rooms
+from maestro_ray.studio.hub import Hub
 
-# A client that does not read is closed when this many frames wait for it, or when one frame has waited this many
-# seconds; the others are not held up. From as many frames as this on it is not read either: its own questions must
-# not fill the queue.
-LONGEST_QUEUE = 1000
+# A client that does not read is closed when this many bytes wait for it, or when one frame has waited this many
+# seconds to be taken; the others are not held up. Bytes and not frames: one commit may publish thousands of events,
+# which wait for the sender's next turn with everybody who reads too. All subscribers share an event's text.
+LARGEST_BACKLOG = 16 * 1024 * 1024
 LONGEST_SEND = 20.0
+# From as many frames as this on a client is not read either: its own questions must not fill the queue.
 UNREAD_ANSWERS = 100
 # A message of more bytes ends the connection (1009) before it is read; from `ServerLimits.message_bytes` up to this it
 # is answered with an error.
 LARGEST_MESSAGE = 1024 * 1024
-
-
-class Hub:
-    """Who is subscribed to what in this process. Every event gets an id and the channel's next number."""
-
-    def __init__(self, key: str, secret: str, limits: ServerLimits | None = None) -> None:
-        self.key = key
-        self.secret = secret
-        self.limits = limits
-        # told of each event, by name and params
-        self.watch: Callable[[str, dict[str, Any]], None] = lambda *_: None
-        self._connections: set[Connection] = set()
-        self._rooms: Rooms[Connection] = Rooms()
-        self._numbers: dict[str, int] = {}
-        self._before = 0
-
-    def publish(
-        self, channel: str, method: str, params: dict[str, Any], identifier: str = "", number: int = 0, /
-    ) -> None:
-        """Send a JSON-RPC notification to the subscribers of a channel. Never waits for any of them.
-
-        An event that other processes send too brings its id and its number.
-        """
-        self.watch(method, params)
-        self._numbers[channel] = number = number or self.number(channel) + 1
-        notification = Notification(method, {"id": identifier or new_id(), "n": number, **params})
-        self._send(channel_event(channel, method, encode(notification)))
-
-    def number(self, channel: str) -> int:
-        """The last number given on a channel; before the first one, the number that all begin after."""
-        return self._numbers.get(channel, self._before)
-
-    def renumber(self, numbers: Mapping[str, int], before: int = 0) -> None:
-        """Go on after these numbers. Events may have been missed, so every client is asked to come back and look."""
-        self._numbers, self._before = dict(numbers), before
-        self.hang_up("events were missed")
-
-    def relay(self, sender: Connection, event: EventReceived) -> None:
-        """Pass a client's own event on to the other subscribers."""
-        self._send(Frame(event.event, event.data, event.channel, event.user_id), but=sender)
-
-    def count(self) -> tuple[int, int]:
-        """How many connections there are, and how many channels they listen to, together."""
-        return len(self._connections), sum(connection.listens_to() for connection in self._connections)
-
-    def enter(self, connection: Connection, channel: str, member: Member | None) -> dict[str, Any]:
-        """What the new subscriber is told: the last number, and on a presence channel who is there."""
-        told: dict[str, Any] = {"n": self.number(channel)}
-        if member is None:
-            self._rooms.enter(channel, connection)
-            return told
-        if self._rooms.enter(channel, connection, member):
-            who = {"user_id": member.user_id, "user_info": member.user_info}
-            self._send(channel_event(channel, MEMBER_ADDED, who), but=connection)
-        return presence(self._rooms.people(channel)) | told
-
-    def leave(self, connection: Connection, channel: str) -> None:
-        """The others on a presence channel are told when this was the person's last connection there."""
-        gone = self._rooms.leave(channel, connection)
-        if gone is not None:
-            self._send(channel_event(channel, MEMBER_REMOVED, {"user_id": gone.user_id}))
-
-    def arrive(self, connection: Connection) -> None:
-        self._connections.add(connection)
-
-    def depart(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-
-    async def close(self) -> None:
-        """Ask every client to come back soon: the server stops."""
-        self.hang_up("the server is restarting")
-
-    def hang_up(self, reason: str) -> None:
-        """Ask every client to come back at once."""
-        for connection in list(self._connections):
-            connection.hang_up(Code.RECONNECT, reason)
-
-    def _send(self, frame: Frame, but: Connection | None = None) -> None:
-        assert frame.channel is not None
-        text = encode_frame(frame)
-        for connection in self._rooms.inside(frame.channel):
-            if connection is not but:
-                connection.deliver(frame.channel, text)
 
 
 class Connection:
@@ -137,7 +46,11 @@ class Connection:
         self._hub = hub
         self._websocket = websocket
         self._session = ServerSession(socket_id, hub.key, hub.secret, hub.limits)
+        self.socket_id = socket_id
+        # the persons and sign-ins it listens for, and since when
+        self.held: dict[str, float] = {}
         self._outgoing: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue()
+        self._backlog = 0
         self._reads_answers = asyncio.Event()
         self._reads_answers.set()
 
@@ -150,7 +63,11 @@ class Connection:
         return len(self._session.channels)
 
     def hang_up(self, code: int, reason: str) -> None:
-        self._outgoing.put_nowait((code, reason))
+        self._put((code, reason))
+
+    def turn_away(self, code: Code, reason: str) -> None:
+        if self._session.state is ConnectionState.ESTABLISHED:
+            self._apply(self._session.turn_away(code, reason))
 
     async def serve(self) -> None:
         """From the greeting to the end."""
@@ -189,6 +106,7 @@ class Connection:
     async def _send(self) -> None:
         while True:
             item = await self._outgoing.get()
+            self._backlog -= _weight(item)
             if self._outgoing.qsize() < UNREAD_ANSWERS:
                 self._reads_answers.set()
             try:
@@ -227,11 +145,15 @@ class Connection:
 
     def _flush(self) -> None:
         for text in self._session.data_to_send():
-            self._outgoing.put_nowait(text)
+            self._put(text)
         if self._outgoing.qsize() >= UNREAD_ANSWERS:
             self._reads_answers.clear()
-        if self._outgoing.qsize() > LONGEST_QUEUE:
+        if self._backlog > LARGEST_BACKLOG:
             self._cut_off()
+
+    def _put(self, item: str | tuple[int, str]) -> None:
+        self._backlog += _weight(item)
+        self._outgoing.put_nowait(item)
 
     def _cut_off(self) -> None:
         """It gets nothing more from now on. Its leaving is told later: this is in the middle of telling others."""
@@ -239,8 +161,13 @@ class Connection:
         left = self._session.closed(Code.OVER_CAPACITY, reason, time.monotonic())
         asyncio.get_running_loop().call_soon(self._apply, left)
         while not self._outgoing.empty():
-            self._outgoing.get_nowait()
+            self._backlog -= _weight(self._outgoing.get_nowait())
         self.hang_up(Code.OVER_CAPACITY, reason)
+
+
+def _weight(item: str | tuple[int, str]) -> int:
+    """How many bytes of memory it keeps."""
+    return sys.getsizeof(item)
 
 
 def _is_foreign(websocket: WebSocket) -> bool:

@@ -33,13 +33,16 @@ class Transaction:
         # the ids of the rows that were added or changed, by table
         self.written: dict[sa.Table, set[str]] = {}
         self._connection = connection
+        # rows as this transaction last saw them: most changes look at the same few again and again
+        self._seen: dict[tuple[sa.Table, str], Row | None] = {}
 
     def publish(self, channel: str, method: str, **params: Any) -> None:
         """Tell the subscribers of a channel, after the commit."""
         self.events.append((channel, method, params))
 
-    def all(self, query: sa.Select[Any]) -> list[Row]:
-        result = self._connection.execute(query)
+    def all(self, query: sa.Select[Any], /, **bound: Any) -> list[Row]:
+        """The rows of a query; `bound` are the values of its `bindparam`s."""
+        result = self._connection.execute(query, bound)
         # SQLAlchemy's own mappings take several times as long, and whole plans are read here
         names = tuple(result.keys())
         return [dict(zip(names, row, strict=True)) for row in result]
@@ -57,25 +60,39 @@ class Transaction:
 
     def find(self, table: sa.Table, identifier: str) -> Row | None:
         """The row with this id, or None."""
-        row = self._connection.execute(_by_id(table), {"identifier": identifier}).mappings().first()
-        return None if row is None else dict(row)
+        if (table, identifier) not in self._seen:
+            row = self._connection.execute(_by_id(table), {"identifier": identifier}).mappings().first()
+            self._seen[table, identifier] = None if row is None else dict(row)
+        return self._seen[table, identifier]
 
     def insert(self, table: sa.Table, **values: Any) -> str:
         """Add a row; it gets an id unless it brings one."""
-        if "id" in table.c:
-            values.setdefault("id", new_id())
-        if "created_at" in table.c:
-            values.setdefault("created_at", self.now)
-        self._connection.execute(table.insert().values(**values))
-        self.written.setdefault(table, set()).add(str(values.get("id", "")))
-        return str(values.get("id", ""))
+        return str(self.add(table, values)[0].get("id", ""))
+
+    def add(self, table: sa.Table, *rows: Mapping[str, Any]) -> list[Row]:
+        """Add rows of the same columns; each as it would be read now."""
+        whole = [{**_usual(table), **row} for row in rows]
+        for row in whole:
+            if "id" in table.c:
+                row["id"] = row.get("id") or new_id()
+            if "created_at" in table.c:
+                row.setdefault("created_at", self.now)
+        for row in whole:
+            self._seen.pop((table, str(row.get("id", ""))), None)
+        self._connection.execute(_insertion(table), whole)
+        self.written.setdefault(table, set()).update(str(row.get("id", "")) for row in whole)
+        columns = [column.name for column in table.c]
+        return [{name: row.get(name) for name in columns} for row in whole]
 
     def update(self, table: sa.Table, identifier: str, **values: Any) -> None:
-        self._connection.execute(table.update().where(table.c.id == identifier).values(**values))
+        self._seen.pop((table, identifier), None)
+        self._connection.execute(_change(table), {"of_id": identifier, **values})
         self.written.setdefault(table, set()).add(identifier)
 
-    def execute(self, statement: sa.Executable) -> sa.CursorResult[Any]:
-        result = self._connection.execute(statement)
+    def execute(self, statement: sa.Executable, /, **bound: Any) -> sa.CursorResult[Any]:
+        if not statement.is_select:
+            self._seen.clear()
+        result = self._connection.execute(statement, bound)
         assert isinstance(result, sa.CursorResult)
         return result
 
@@ -189,6 +206,32 @@ def _cannot_be_opened(place: Place, error: sa.exc.DBAPIError) -> MaestroError:
     if isinstance(place, Path):
         return JournalBroken(str(place), reason)
     return DatabaseUnavailable(database.shown(place), reason)
+
+
+def _usual(table: sa.Table) -> dict[str, Any]:
+    """The columns that have a default, with a value of this row's own."""
+    return {name: make() for name, make in _defaults(table)}
+
+
+@functools.cache
+def _defaults(table: sa.Table) -> list[tuple[str, Callable[[], Any]]]:
+    return [(column.name, _maker(column.default)) for column in table.c if column.default is not None]
+
+
+def _maker(default: Any) -> Callable[[], Any]:
+    # SQLAlchemy gives the maker of a default the statement it is for
+    return (lambda: default.arg(None)) if default.is_callable else (lambda: default.arg)
+
+
+@functools.cache
+def _insertion(table: sa.Table) -> sa.Insert:
+    """The values are given when it is run: a statement that holds them is put together and looked up each time."""
+    return table.insert()
+
+
+@functools.cache
+def _change(table: sa.Table) -> sa.Update:
+    return table.update().where(table.c.id == sa.bindparam("of_id"))
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -10,14 +10,17 @@ import sqlalchemy as sa
 
 from maestro_ray.clock import Clock
 from maestro_ray.config import Config
+from maestro_ray.model.access import Caller
 from maestro_ray.studio import dispatch, identity
 from maestro_ray.studio import schema as t
+from maestro_ray.studio.backstage import BACKSTAGE, CUT, HELD, Backstage
 from maestro_ray.studio.chunks import Chunks
 from maestro_ray.studio.database import Place
 from maestro_ray.studio.doorkeeper import Doorkeeper
 from maestro_ray.studio.health import Health
+from maestro_ray.studio.hub import Hub
 from maestro_ray.studio.metrics import Metrics
-from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.neighbours import Neighbours
 from maestro_ray.studio.store import Store, Transaction
 
 P = ParamSpec("P")
@@ -40,6 +43,12 @@ def numbers_begin_after(tx: Transaction) -> int:
     return since * NUMBERS_A_SECOND
 
 
+def _begin(tx: Transaction, alone: bool) -> tuple[str, str, str, int]:
+    """The app's key and secret, the secret of access tokens, and for a Studio that is `alone` where numbers begin."""
+    key, secret = identity.setting(tx, "app_key", 10), identity.setting(tx, "app_secret")
+    return key, secret, identity.setting(tx, "jwt_secret"), numbers_begin_after(tx) if alone else 0
+
+
 @dataclass
 class Studio:
     """One process of it; with PostgreSQL there may be several on one database."""
@@ -52,24 +61,29 @@ class Studio:
     metrics: Metrics = field(default_factory=Metrics)
     health: Health = field(default_factory=Health)
     chunks: Chunks = field(default_factory=Chunks)
+    neighbours: Neighbours = field(init=False)
 
     @classmethod
     async def open(cls, place: Place, config: Config, clock: Clock, hub: Hub | None = None) -> Self:
         """On this database, which is made or brought up to date. Raises what `Store.open` does."""
-        hub, chunks = hub or Hub("", ""), Chunks()
+        hub, chunks, backstage = hub or Hub("", ""), Chunks(), Backstage()
 
         def hear(channel: str, method: str, params: dict[str, Any], *numbered: Any) -> None:
+            if channel == BACKSTAGE:
+                backstage.hear(method, params)
+                return
             if method == "run.chunk":
                 chunks.add(params["run_id"], params["text"])
             hub.publish(channel, method, params, *numbered)
 
         store = await Store.open(place, clock, hear, hub.renumber)
-        hub.key = await store.write(identity.setting, "app_key", 10)
-        hub.secret = await store.write(identity.setting, "app_secret")
+        hub.key, hub.secret, secret, before = await store.write(_begin, store.feed is None)
         if store.feed is None:
-            hub.renumber({}, await store.write(numbers_begin_after))
-        door = Doorkeeper(store, await store.write(identity.setting, "jwt_secret"), clock)
-        return cls(store, hub, config, clock, door, chunks=chunks)
+            hub.renumber({}, before)
+        studio = cls(store, hub, config, clock, Doorkeeper(store, secret, clock), chunks=chunks)
+        backstage.on |= {CUT: studio._cut, HELD: studio._held}
+        studio.neighbours = Neighbours(store, hub, clock, backstage)
+        return studio
 
     async def change(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
@@ -82,3 +96,27 @@ class Studio:
             return answer
 
         return await self.store.write(whole)
+
+    async def hold(self, caller: Caller, sockets: Iterable[str]) -> None:
+        """Whoever may listen may do so until this caller's sign-in ends. Called before anything is signed.
+
+        A connection to another Studio on this database is held there.
+        """
+        subjects = [each for each in (caller.user, caller.family) if each]
+        elsewhere = self._held([*dict.fromkeys(sockets)], subjects, caller.issued)
+        if elsewhere and self.store.feed is not None:
+            about = {"sockets": elsewhere, "subjects": subjects, "issued": caller.issued}
+            await self.store.say(BACKSTAGE, HELD, **about)
+
+    def _held(self, sockets: Sequence[str], subjects: Sequence[str], issued: float) -> list[str]:
+        """The ones that are not here."""
+        elsewhere = [each for each in sockets if not self.hub.hold(each, subjects, issued)]
+        if self.door.is_cut(subjects, issued):
+            # told of since the caller was let in
+            for subject in subjects:
+                self.hub.cut(subject, issued)
+        return elsewhere
+
+    def _cut(self, subject: str, at: float) -> None:
+        self.door.cut(subject, at)
+        self.hub.cut(subject, at)

@@ -84,7 +84,8 @@ def _bring_up(connection: sa.Connection, place: Place) -> None:
     # whoever had the turn before may have done it
     found = schema_of(connection, place)
     if not found:
-        metadata.create_all(connection)
+        # to ask of each table whether it is there takes as long as to make it
+        metadata.create_all(connection, checkfirst=False)
         _stamp(connection, known()[-1])
     elif found != known()[-1]:
         if not sa.inspect(connection).has_table(_VERSION.name):

@@ -8,33 +8,57 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.store import Row
+from maestro_ray.studio.store import Row, Transaction
 
 # `{input_tokens, output_tokens, cost_usd}` since the run's last report
 Spent = Mapping[str, Any]
 NOTHING: Spent = {}
 
 COUNTED = (t.runs.c.input_tokens, t.runs.c.output_tokens, t.runs.c.cost_usd)
-BY = {"project": t.runs.c.project_id, "plan": t.runs.c.plan_id, "run": t.runs.c.id}
+NAMES = tuple(column.name for column in COUNTED)
+BY = ("project", "plan", "run")
+
+# in `spent` the plan of the sums of a whole project
+WHOLE = ""
+_ADD = (
+    t.spent.update()
+    .where(t.spent.c.project_id == sa.bindparam("of_project"), t.spent.c.plan_id == sa.bindparam("of_plan"))
+    .values({name: t.spent.c[name] + sa.bindparam(f"more_{name}") for name in (*NAMES, "runs")})
+)
 
 
-def added(row: Row, spent: Spent) -> dict[str, Any]:
-    """The columns of a run after one more report. A run that changes hands keeps what it has used."""
-    return {column.name: row[column.name] + spent[column.name] for column in COUNTED if column.name in spent}
+def spend(tx: Transaction, row: Row, spent: Spent) -> dict[str, Any]:
+    """Add one more report of a run to the sums; its columns afterwards. A run that changes hands keeps what it used."""
+    more = {name: spent[name] for name in NAMES if spent.get(name)}
+    if more:
+        counted = {**more, "runs": int(not any(row[name] for name in NAMES))}
+        for plan_id in {WHOLE, row["plan_id"] or WHOLE}:
+            _add(tx, row["project_id"], plan_id, counted)
+    return {name: row[name] + value for name, value in more.items()}
+
+
+def _add(tx: Transaction, project_id: str, plan_id: str, more: Mapping[str, Any]) -> None:
+    bound = {f"more_{name}": more.get(name, 0) for name in (*NAMES, "runs")}
+    if not tx.execute(_ADD, of_project=project_id, of_plan=plan_id, **bound).rowcount:
+        tx.insert(t.spent, project_id=project_id, plan_id=plan_id, **more)
 
 
 def sums(by: str, project_id: str = "", plan_id: str = "") -> sa.Subquery:
     """One row for each project, plan or run that has used something: its id, the sums and how many runs it were."""
-    used = sa.or_(*(column > 0 for column in COUNTED))
-    query = sa.select(
-        BY[by].label("id"),
-        # PostgreSQL's sum of whole numbers is a decimal, which JSON has not
-        *(sa.cast(sa.func.sum(column), column.type).label(column.name) for column in COUNTED),
-        sa.func.count().label("runs"),
-        sa.func.min(t.runs.c.project_id).label("project_id"),
-    ).where(used, BY[by].is_not(None))
+    query = _of_runs(plan_id) if by == "run" else _added_up(by, plan_id)
     if project_id:
-        query = query.where(t.runs.c.project_id == project_id)
-    if plan_id:
-        query = query.where(t.runs.c.plan_id == plan_id)
-    return query.group_by(BY[by]).subquery("sums")
+        query = query.where(query.selected_columns.project_id == project_id)
+    return query.subquery("sums")
+
+
+def _of_runs(plan_id: str) -> sa.Select[Any]:
+    used = sa.or_(*(column > 0 for column in COUNTED))
+    query = sa.select(t.runs.c.id, *COUNTED, sa.literal(1).label("runs"), t.runs.c.project_id).where(used)
+    return query.where(t.runs.c.plan_id == plan_id) if plan_id else query
+
+
+def _added_up(by: str, plan_id: str) -> sa.Select[Any]:
+    of = t.spent.c.plan_id if by == "plan" else t.spent.c.project_id
+    counted = [t.spent.c[name] for name in (*NAMES, "runs", "project_id")]
+    which = t.spent.c.plan_id == plan_id if plan_id or by == "project" else t.spent.c.plan_id != WHOLE
+    return sa.select(of.label("id"), *counted).where(which)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from maestro_ray.workspace.git import Git
+from maestro_ray.workspace.refs import is_commit
 
 # file or directory in a checkout's git directory -> the operation that is under way while it is there
 OPERATIONS = {
@@ -78,6 +79,19 @@ def _main(listed: Path) -> Path:
         return listed
     top = Git(listed).run("rev-parse", "--show-toplevel", check=False).removesuffix("\n")
     return Path(top) if top else listed
+
+
+def is_elsewhere(git_dir: Path, common_dir: Path, ref: str) -> bool:
+    """Whether HEAD of this checkout is surely not on the ref: detached, or on a branch that is no name for another."""
+    head = git_dir / "HEAD"
+    if head.is_symlink():  # as git itself made them long ago
+        return False
+    text = _read(head)
+    branch = text.removeprefix("ref: ")
+    if branch == text:
+        return is_commit(text)
+    target = common_dir / branch
+    return branch != ref and not target.is_symlink() and not _read(target).startswith("ref:")
 
 
 def borrowed(git_dir: Path) -> set[str]:

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,20 +113,6 @@ class Git:
             raise failure(args, done.returncode, done.stderr)
         return done.returncode == 0
 
-    def beginning(self, limit: int, *args: str) -> tuple[bytes, bool]:
-        """The first `limit` bytes of standard output, and whether there were more; the rest is never read."""
-        with tempfile.TemporaryFile() as stderr:
-            with _popen(self._command(args), self._environment(None), stderr.fileno()) as process:
-                assert process.stdout is not None
-                data = process.stdout.read(limit + 1)
-                if len(data) > limit:
-                    process.kill()
-                    return data[:limit], True
-            if process.returncode:
-                stderr.seek(0)
-                raise failure(args, process.returncode, stderr.read())
-        return data, False
-
     def _start(
         self, args: tuple[str, ...], stdin: str | None, env: Mapping[str, str] | None
     ) -> subprocess.CompletedProcess[bytes]:
@@ -183,12 +168,3 @@ def presentable(text: str) -> str:
 
 def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
-
-
-def _popen(command: list[str], env: dict[str, str], stderr: int) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, env=env
-        )
-    except FileNotFoundError as missing:
-        raise GitMissing from missing

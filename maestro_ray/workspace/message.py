@@ -40,6 +40,9 @@ class CommitMessage:
         plain = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "?", plain).strip()[:16_000] or "(no message)"
         if not self.trailers:
             return plain + "\n"
+        if "\n" not in plain and not plain.startswith("#"):
+            # a text of one line is a subject, after which git puts them in the same way
+            return "\n".join([plain, "", *(_trailer(key, value) for key, value in self.trailers.items()), ""])
         words = [word for key, value in self.trailers.items() for word in ("--trailer", _trailer(key, value))]
         style = ("--no-divider", "--where=end", "--if-exists=addIfDifferent", "--if-missing=add")
         return git.run("-c", "trailer.separators=:", "interpret-trailers", *style, *words, stdin=plain + "\n")

@@ -15,25 +15,10 @@ from maestro_ray.errors import (
     RefMoved,
     UsageError,
 )
-from maestro_ray.workspace.checkout import Checkout, administrations, borrowed, checkouts
+from maestro_ray.workspace.checkout import Checkout, administrations, borrowed, checkouts, is_elsewhere
 from maestro_ray.workspace.git import Git, presentable
 from maestro_ray.workspace.lock import locked
-from maestro_ray.workspace.refs import branch_ref, check_commit, check_ref, is_commit, nothing
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One commit; `time` is when it was committed, in Unix seconds, `message` the whole text."""
-
-    sha: str
-    author: str
-    email: str
-    time: int
-    message: str
-
-    @property
-    def subject(self) -> str:
-        return self.message.partition("\n")[0]
+from maestro_ray.workspace.refs import branch_ref, check_commit, check_ref, is_commit, loose, nothing
 
 
 @dataclass(frozen=True)
@@ -84,10 +69,6 @@ class Repo:
         """The directory that stays the same whichever worktree the repository was opened in."""
         return self.git_common_dir.parent if self.git_common_dir.name == ".git" else self.git_common_dir
 
-    def head(self) -> str:
-        """The commit that is checked out here."""
-        return self.git.line("rev-parse", "--verify", "HEAD^{commit}")
-
     def branch(self) -> str | None:
         """The short name of the branch HEAD is attached to; None when it is detached (also during a rebase)."""
         ref = self.git.run("symbolic-ref", "-q", "HEAD", check=False).strip()
@@ -101,17 +82,10 @@ class Repo:
             )
         return branch
 
-    def resolve(self, ref: str) -> str:
-        """The commit of a branch (first of all), ref or hash. Raises `NotFound`, and `UsageError` for a bad name."""
-        check_ref(ref)
-        for name in (f"refs/heads/{ref}", ref):
-            if sha := self.git.run("rev-parse", "--verify", "-q", f"{name}^{{commit}}", check=False).strip():
-                return sha
-        raise NotFound("branch or commit", presentable(ref), "see `git branch --list`")
-
     def tip(self, branch: str) -> str:
         """The commit a branch is at. Raises `NotFound`."""
-        sha = self._actual(branch_ref(branch))
+        ref = branch_ref(branch)
+        sha = loose(self.git_common_dir, ref) or self._actual(ref)
         if not sha:
             raise NotFound("branch", presentable(branch), "see `git branch --list`")
         return sha
@@ -124,11 +98,6 @@ class Repo:
         """Every place where this repository is checked out, the main one first."""
         with locked(self.git_common_dir, shared=True):  # git fails on a worktree that is half made
             return checkouts(self.git, self.git_common_dir)
-
-    def checked_out(self, branch: str) -> list[Path]:
-        """The worktrees that hold a branch, also those that will come back to it after a rebase or bisect."""
-        ref = self._target(branch_ref(branch))
-        return [place.path for place in self.checkouts() if place.holds(ref)]
 
     def update_ref(self, ref: str, new: str, old: str) -> None:
         """Move `ref` from `old` to `new` in one step; an empty `old` means it must not exist yet.
@@ -165,16 +134,10 @@ class Repo:
         """Whether everything in `old` is also in `new`; a commit is its own ancestor."""
         return self.git.ask("merge-base", "--is-ancestor", check_commit(old), check_commit(new))
 
-    def log(self, base: str, tip: str) -> list[Commit]:
+    def log(self, base: str, tip: str) -> list[str]:
         """The commits in `tip` that are not in `base`, newest first."""
-        shape = "--format=%H%x00%an%x00%ae%x00%ct%x00%B%x00"
         between = f"{check_commit(base)}..{check_commit(tip)}"
-        text = self.git.run("log", "--topo-order", "--no-notes", shape, between, "--")
-        fields = text.encode("utf-8", "replace").decode().split("\0")[:-1]
-        rows = zip(*[iter(fields)] * 5, strict=True)
-        return [
-            Commit(sha.strip(), who, mail, int(when), body.strip()) for sha, who, mail, when, body in rows
-        ]
+        return self.git.run("rev-list", "--topo-order", between, "--").split()
 
     def changed_files(self, base: str, commit: str) -> list[str]:
         """Paths that differ between `commit` and where it left `base`; of a renamed file both names."""
@@ -182,18 +145,6 @@ class Repo:
         return self.git.records(
             "diff-tree", "-r", "-z", "--name-only", "--no-renames", "--merge-base", *ends, "--"
         )
-
-    def diff(self, base: str, commit: str, limit: int) -> str:
-        """The change of `commit` since it left `base` as a patch.
-
-        At most `limit` bytes of it, and then a line that says so. Bytes that are not UTF-8 are shown as U+FFFD;
-        binary files are only named.
-        """
-        plain = ("--no-color", "--no-ext-diff", "--no-textconv", "-M")
-        ends = (check_commit(base), check_commit(commit))
-        data, cut = self.git.beginning(limit, "diff-tree", "-r", "-p", *plain, "--merge-base", *ends, "--")
-        mark = f"\n[the diff is longer than {limit} bytes and was cut here]\n" if cut else ""
-        return data.decode("utf-8", "replace") + mark
 
     def _target(self, ref: str) -> str:
         """What is really moved: a branch may be a symbolic name for another one (master for main)."""
@@ -211,15 +162,13 @@ class Repo:
         return ref
 
     def _is_free(self, ref: str) -> bool:
-        """A quick look, with one process where `checkouts` needs several; in doubt it says no."""
+        """A quick look at git's files, where `checkouts` needs several processes; in doubt it says no."""
         common = self.git_common_dir
+        if not loose(common, ref):
+            return False
         with locked(common, shared=True):
-            shape = "--format=%(refname)%00%(symref)%00%(worktreepath)%00"
-            found = self.git.run("for-each-ref", "--count=1", shape, ref).split("\0")
-            operations = [
-                borrowed(place) for place in (common, *(admin for _, admin in administrations(common)))
-            ]
-        return found[:3] == [ref, "", ""] and not any(ref in refs for refs in operations)
+            places = (common, *(admin for _, admin in administrations(common)))
+            return all(is_elsewhere(place, common, ref) and ref not in borrowed(place) for place in places)
 
     def _swap(self, ref: str, old: str, *command: str) -> None:
         try:

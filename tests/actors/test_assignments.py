@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from workspace.sample import Sample
 
+from maestro_ray.actors.live_team import LiveTeam
+from maestro_ray.actors.messages import Assign
+from maestro_ray.agent.sweep import find
 from maestro_ray.home import Home
-from maestro_ray.testing import LocalMaestro
+from maestro_ray.testing import LocalMaestro, eventually
 
-from .stage import APPROVE, begin, end, once
+from .stage import APPROVE, begin, end, once, waiting_for
 
 FAILS = "command:false"
 
@@ -103,3 +108,172 @@ async def test_what_an_agent_says_is_shown_in_studio(maestro: LocalMaestro, samp
     run = (await maestro.until("run.started", purpose="execute"))["body"]["run"]
     await end(maestro, answer["team"]["name"])
     assert "I am at work" in maestro.studio.app.state.studio.chunks.tail(run)
+
+
+# ── what Studio says beside what we know ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    return tmp_path / "gate"
+
+
+async def at_work(maestro: LocalMaestro, home: Home, sample: Sample, gate: Path) -> tuple[LiveTeam, Any]:
+    """A team whose developer's agent waits for the gate, and is heard of; the run it works on."""
+    await begin(maestro, sample, providers={"dev": waiting_for(gate), "review": APPROVE})
+    await maestro.until("run.started", purpose="execute")
+    await eventually(lambda: find(f"{home.instance}:"))
+    (team,) = maestro.connections.teams.values()
+    await eventually(lambda: team.doing)
+    (run,) = team.runs.values()
+    return team, run
+
+
+class Deaf:
+    """Events are lost, as long as the test says."""
+
+    def __init__(self, maestro: LocalMaestro) -> None:
+        self._assignments = maestro.connections.assignments
+
+    def __enter__(self) -> None:
+        for name in ("on_event", "on_gap"):
+            setattr(self._assignments, name, lambda *_: None)
+
+    def __exit__(self, *_: object) -> None:
+        for name in ("on_event", "on_gap"):
+            delattr(self._assignments, name)
+
+
+async def compared(maestro: LocalMaestro, team: LiveTeam) -> None:
+    """A heartbeat, and all that follows from it here."""
+    await maestro.connections.leases.heartbeat(team)
+    await eventually(lambda: not team.comparing.locked())
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["held", "withdrawn by a word that was lost"])
+async def test_what_studio_took_back_unheard_is_worked_on_no_longer(
+    maestro: LocalMaestro, home: Home, sample: Sample, gate: Path, forgotten: bool
+) -> None:
+    team, run = await at_work(maestro, home, sample, gate)
+    with Deaf(maestro):
+        await maestro.connections.studio.post(f"tasks/{run['task']['id']}/pause")
+        if forgotten:
+            team.runs.clear()
+        await compared(maestro, team)
+        await eventually(lambda: find(f"{home.instance}:") == [])
+        assert team.runs == {}
+    await maestro.until("run.withdrawn")
+    await maestro.connections.studio.post(f"tasks/{run['task']['id']}/resume")
+    gate.touch()
+    once(sample, await end(maestro), "one")
+
+
+async def test_what_studio_took_back_while_nobody_was_here_is_worked_on_no_longer(
+    maestro: LocalMaestro, home: Home, sample: Sample, gate: Path
+) -> None:
+    _, run = await at_work(maestro, home, sample, gate)
+    client = await maestro.studio.client()
+    maestro.actors.unhost("connections")
+    await maestro.connections.close()
+    await client.post(f"tasks/{run['task']['id']}/pause")
+    await client.close()
+    await maestro.kill_connections()
+    await eventually(lambda: find(f"{home.instance}:") == [])
+
+
+async def test_a_run_that_was_handed_out_anew_unheard_is_taken_up_under_its_new_epoch(
+    maestro: LocalMaestro, home: Home, sample: Sample, gate: Path
+) -> None:
+    team, run = await at_work(maestro, home, sample, gate)
+    with Deaf(maestro):
+        await maestro.connections.studio.post(f"cli-runs/{run['id']}/interrupt", {"epoch": run["epoch"]})
+        await compared(maestro, team)
+        await eventually(lambda: [each.epoch for each in team.doing.values()] == [run["epoch"] + 2])
+    gate.touch()
+    once(sample, await end(maestro), "one")
+
+
+async def test_a_run_that_nobody_heard_of_is_claimed_with_the_next_heartbeat(
+    maestro: LocalMaestro, sample: Sample
+) -> None:
+    with Deaf(maestro):
+        await begin(maestro, sample)
+        (team,) = maestro.connections.teams.values()
+        await eventually(lambda: team.up.is_set() and not team.comparing.locked())
+    await compared(maestro, team)
+    once(sample, await end(maestro), "one")
+
+
+async def test_a_run_whose_holder_was_never_told_is_told_again(
+    maestro: LocalMaestro, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a lead that died with the word in its hand."""
+    lost: list[Assign] = []
+    tell = maestro.connections.courier.tell
+
+    def careless(receiver: str, message: Any) -> Any:
+        if isinstance(message, Assign) and not lost:
+            lost.append(message)
+            return tell("slot-nowhere", message)
+        return tell(receiver, message)
+
+    monkeypatch.setattr(maestro.connections.courier, "tell", careless)
+    await begin(maestro, sample)
+    (team,) = maestro.connections.teams.values()
+    await eventually(lambda: lost and team.runs)
+    await asyncio.sleep(3 * maestro.config.ping)
+    assert not team.doing
+    await compared(maestro, team)
+    once(sample, await end(maestro), "one")
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["on its way", "refused"])
+async def test_a_run_whose_report_has_ended_nothing_is_interrupted(
+    maestro: LocalMaestro,
+    home: Home,
+    sample: Sample,
+    gate: Path,
+    waits: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    team, run = await at_work(maestro, home, sample, gate)
+    team.reported(run["id"], run["epoch"])
+    monkeypatch.setattr(maestro.connections.outbox, "runs", lambda: {run["id"]} if waits else set())
+    await compared(maestro, team)
+    if waits:
+        assert team.runs == {}
+        assert (await maestro.connections.studio.get(f"cli-runs/{run['id']}"))["epoch"] == run["epoch"]
+    else:  # it is worked on again: under a new epoch, or as another attempt
+        before = (run["id"], run["epoch"])
+        await eventually(lambda: [each for each in team.doing.values() if (each.run, each.epoch) != before])
+    gate.touch()
+    once(sample, await end(maestro), "one")
+
+
+async def test_a_new_life_knows_what_is_reported_and_not_yet_out(
+    maestro: LocalMaestro, home: Home, sample: Sample, gate: Path
+) -> None:
+    """Studio says it is being worked on, for it has not heard; whoever did it must not do it again."""
+    _, run = await at_work(maestro, home, sample, gate)
+    await maestro.studio.stop()
+    gate.touch()
+    await maestro.until("run.ended", purpose="execute")
+    await maestro.kill_connections()
+    (team,) = maestro.connections.teams.values()
+    assert team.is_reported(run["id"], run["epoch"])
+    await maestro.studio.start()
+    once(sample, await end(maestro), "one")
+
+
+async def test_however_often_the_socket_is_cut_one_question_waits_for_a_studio_that_is_away(
+    maestro: LocalMaestro, sample: Sample
+) -> None:
+    await begin(maestro, sample, plan=None)
+    (team,) = maestro.connections.teams.values()
+    await eventually(lambda: not team.comparing.locked())
+    await maestro.studio.stop()
+    catching = [asyncio.create_task(maestro.connections.assignments.catch_up(team)) for _ in range(10)]
+    await asyncio.sleep(0.1)
+    assert len([task for task in catching if not task.done()]) == 2
+    await maestro.studio.start()
+    await asyncio.gather(*catching)

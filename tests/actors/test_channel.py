@@ -460,3 +460,26 @@ async def test_a_broken_journal_is_said_when_the_channel_is_made(home: Home, tmp
 async def test_what_is_not_for_a_channel_is_refused(opened: Open) -> None:
     with pytest.raises(IllegalEvent):
         opened().handle("x", Roster())
+
+
+async def test_what_the_operator_said_long_ago_is_forgotten_and_what_holds_is_not(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_IN_MEMORY", 10)
+    monkeypatch.setattr(module, "KEPT_DIRECTIVES", 3)
+    channel = opened()
+    await channel.handle("x", Steer("first", "holds"))
+    for number in range(12):
+        await channel.handle("x", Steer(f"d{number}", "x"))
+        await channel.handle("x", ClearSteering(f"c{number}", (f"d{number}",)))
+    for life in (channel, opened()):
+        assert [each["id"] for each in life.handle("x", Directives())] == ["first", "d10", "d11"]
+        assert len(life._heard) == 10
+
+
+async def test_a_member_that_left_is_not_written_to_any_more(opened: Open) -> None:
+    channel = opened()
+    for number in range(5):
+        channel.handle("x", Members({"dev-1": f"slot-{number}"}))
+        await channel.handle("x", Steer(f"d{number}", "x"))
+    assert [name for name in channel._courier._queues if name.startswith("slot-")] == ["slot-4"]

@@ -12,7 +12,7 @@ from workspace.sample import Sample
 
 from maestro_ray.actors.messages import Delivery, Ping, Report, Roster, WhoAmI
 from maestro_ray.agent.sweep import find
-from maestro_ray.errors import IllegalEvent, StudioRefused
+from maestro_ray.errors import IllegalEvent, StudioRefused, Unsendable
 from maestro_ray.home import Home
 from maestro_ray.journal import Entry
 from maestro_ray.testing import Faults, LocalActors, LocalMaestro, eventually
@@ -121,23 +121,6 @@ async def test_a_studio_that_restarts_loses_nothing(
     await maestro.studio.start()
     once(sample, await end(maestro), "one")
     assert len(maestro.connections.outbox) == 0
-
-
-async def test_a_silent_worker_is_lost_and_its_run_goes_to_who_is_there(
-    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
-) -> None:
-    """As after SIGSTOP: the process is there, its word is worth nothing any more."""
-    await at_work(maestro, home, sample, tmp_path / "gate")
-    (live,) = maestro.connections.teams.values()
-    slot = maestro.actors.slots[live.record.slots["dev-1"]]
-    assert slot._pinging
-    assert slot._part
-    slot._pinging.cancel()
-    await maestro.until("worker.lost", worker="dev-1")
-    await eventually(lambda: find(f"{home.instance}:") == [])
-    (tmp_path / "gate").touch()
-    slot._pinging = asyncio.create_task(slot._ping(slot._part))
-    once(sample, await end(maestro), "one")
 
 
 # ── beginnings and ends that are cut ─────────────────────────────────────────────────────────────────────────────
@@ -272,42 +255,46 @@ async def test_a_message_that_is_missing_is_asked_for_again(maestro: LocalMaestr
     assert await ask(maestro, Delivery("unknown", delivery(7).entries), 4) == 7
 
 
-async def test_a_report_studio_cannot_read_becomes_a_failure_and_one_it_refuses_does_not(
-    maestro: LocalMaestro,
+UNREAD = [StudioRefused(413, "bad_frame", "too large \udce9"), Unsendable("cli-runs/run/complete", "no")]
+
+
+@pytest.mark.parametrize("error", UNREAD, ids=lambda error: type(error).__name__)
+async def test_a_report_nobody_can_read_becomes_a_failure_then_an_interruption(
+    maestro: LocalMaestro, error: Exception
 ) -> None:
+    connections = maestro.connections
+    put: list[Report] = []
+    connections.outbox.put = put.append  # type: ignore[assignment,method-assign]
+    connections._report_refused(Report("run", 3, "complete", {"result": {}}), error)
+    own = {"reason": "x" * 9_000_000, "retryable": False, "hold": True}
+    connections._report_refused(Report("run", 3, "fail", own), error)
+    for_complete, for_fail = put
+    assert [(each.run, each.epoch, each.action) for each in put] == [("run", 3, "fail")] * 2
+    assert all(each.body["reason"].isascii() and len(each.body["reason"]) < 4000 for each in put)
+    assert (for_fail.body["retryable"], for_fail.body["hold"]) == (False, True)
+    connections._report_refused(for_complete, error)
+    assert (put[2].action, put[2].body, put[2].epoch) == ("interrupt", {}, 3)
+    connections._report_refused(put[2], error)
+    assert len(put) == len({each.id for each in put}) == 3
+
+
+async def test_a_report_that_studio_has_read_and_refuses_counts_for_nothing(maestro: LocalMaestro) -> None:
     connections = maestro.connections
     put: list[Report] = []
     connections.outbox.put = put.append  # type: ignore[assignment,method-assign]
     done = Report("run", 3, "complete", {"result": {}})
     connections._report_refused(done, StudioRefused(409, "illegal_event", "over"))
     assert put == []
-    for error in (
-        StudioRefused(413, "bad_frame", "too large"),
-        UnicodeEncodeError("utf-8", "\udce9", 0, 1, "no"),
-    ):
-        connections._report_refused(done, error)
-    assert [(report.run, report.epoch, report.action) for report in put] == [("run", 3, "fail")] * 2
-    assert all(report.body["reason"].isascii() for report in put)
-    connections._report_refused(put[0], StudioRefused(413, "bad_frame", "too large"))
-    assert len(put) == 2
 
 
-async def test_only_who_lives_is_kept_alive_in_studio(maestro: LocalMaestro, sample: Sample) -> None:
+async def test_a_team_that_serves_all_tells_of_its_last_plans(
+    maestro: LocalMaestro, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maestro_ray.actors.connections.ENDED_PLANS_KEPT", 2)
     await begin(maestro, sample, plan=None)
     (live,) = maestro.connections.teams.values()
-    beaten: list[list[str]] = []
-
-    async def post(path: str, body: dict[str, Any]) -> None:
-        beaten.append([path.split("/")[1], *body["sessions"]])
-
-    studio = maestro.connections.studio
-    original, studio.post = studio.post, post  # type: ignore[assignment,method-assign]
-    place = maestro.connections.pool[live.record.slots["dev-1"]]
-    try:
-        await maestro.connections.heartbeat(live)
-        place.beat = maestro.connections.clock.monotonic() - 2 * maestro.config.lease
-        await maestro.connections.heartbeat(live)
-    finally:
-        studio.post = original  # type: ignore[method-assign]
-    assert beaten[0] == live.record.sessions
-    assert beaten[1] == [s for s in live.record.sessions if live.record.member_of(s) != "dev-1"]
+    await maestro.connections.add_plan(live, "open")
+    for name in ("a", "b", "c", "d"):
+        await maestro.connections.add_plan(live, name)
+        live.open_plans.discard(name)
+    assert live.record.plans == ("open", "b", "c", "d")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from maestro_ray.actors.happenings import KEPT, Happenings
+from maestro_ray.actors.happenings import KEPT, KEPT_CHARACTERS, Happenings
 
 
 async def listen(happenings: Happenings, after: int = 0) -> list[dict[str, Any]]:
@@ -68,3 +68,14 @@ async def test_a_page_holds_as_much_as_it_may_and_at_least_one() -> None:
     assert (numbers(happenings.page(2, 1)[0]), numbers(happenings.page(3, 10**6)[0])) == ([3], [4, 5])
     assert happenings.page(3, 10**6)[1] is False
     assert happenings.page(5, 1) == ([], False)
+
+
+async def test_those_of_talkative_agents_are_bounded_too() -> None:
+    happenings = Happenings()
+    for _ in range(10):
+        happenings.add("text", 0.0, text="x" * (KEPT_CHARACTERS // 4))
+    assert numbers(happenings.after(0)) == [8, 9, 10]
+    happenings.add("text", 0.0, text="x" * (KEPT_CHARACTERS * 2))
+    assert numbers(happenings.after(0)) == [11]
+    happenings.add("it", 0.0)
+    assert numbers(happenings.after(0)) == [12]

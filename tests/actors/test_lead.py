@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from workspace.sample import Sample
 
+from maestro_ray.actors import lead as module
 from maestro_ray.actors.lead import Lead
 from maestro_ray.actors.messages import (
     Assign,
@@ -231,3 +232,18 @@ async def test_steering_is_the_workers_matter_and_anything_else_is_refused(lead:
     assert tell(lead, DirectivesCleared()) is None
     with pytest.raises(IllegalEvent):
         tell(lead, Ping("s", 1, "n", "t"))
+
+
+async def test_who_comes_and_goes_and_what_is_over_leaves_nothing(
+    lead: Lead, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        tell(lead, Joined(f"dev-{number + 7}", "dev", f"s-{number}", f"slot-{number}"))
+        tell(lead, Assign(a_run("c" * 40, session_id=f"s-{number}")))
+        await office.until(lambda number=number: office.of(Assign, f"slot-{number}"))
+        tell(lead, Left(f"dev-{number + 7}"))
+        for number in range(module.REMEMBERED + 1):
+            tell(lead, Withdraw(f"run-{number}", "session-lead", 1))
+    assert set(lead._slots) == {"lead", "channel", "dev-1", "dev-2"}
+    assert [name for name in lead._courier._queues if name.removeprefix("slot-").isdigit()] == []
+    assert len(lead._withdrawn) == module.REMEMBERED

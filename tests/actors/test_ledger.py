@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -62,6 +63,22 @@ async def test_the_facts_of_a_life_are_those_of_the_next(path: Path) -> None:
         {"b": "stopped"},
         {second: a_report(2)},
     )
+
+
+async def test_a_long_journal_is_read_beside_the_loop(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, read = threading.Event(), journal.Journal.read
+    seen: list[bool] = []
+
+    def slowly(self: journal.Journal) -> list[journal.Entry]:
+        seen.append(looked.wait(5))
+        return read(self)
+
+    monkeypatch.setattr(journal.Journal, "read", slowly)
+    opening = asyncio.create_task(Ledger.open(path, FakeClock()))
+    await asyncio.sleep(0)
+    looked.set()
+    (await opening).close()
+    assert seen == [True]
 
 
 async def test_the_file_stays_small_and_numbers_are_never_given_twice(

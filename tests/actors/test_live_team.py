@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from maestro_ray.actors.live_team import LiveTeam
+from maestro_ray.actors.live_team import REMEMBERED, LiveTeam
 from maestro_ray.actors.mirror import Mirror
 
 from .test_team_record import RECORD
@@ -60,3 +60,25 @@ async def test_a_late_report_of_an_old_epoch_ends_no_new_one(team: LiveTeam) -> 
     team.hold(a_run(3))
     team.reported("r", 1)
     assert "r" in team.runs
+
+
+async def test_what_members_say_they_work_on_is_held_too_until_it_is_reported(team: LiveTeam) -> None:
+    team.hold(a_run(3))
+    team.works("s-dev", "r", 1)
+    team.works("s-lead", "m", 1)
+    team.works("s-lead", "n", 5)
+    assert team.holdings() == {("r", "s-dev", 3), ("r", "s-dev", 1), ("n", "s-lead", 5)}
+    team.reported("n", 5)
+    team.works("s-dev", "", 0)
+    assert team.holdings() == {("r", "s-dev", 3)}
+    team.let_go("r", 2)
+    assert team.holdings()
+    team.let_go("r", 3)
+    assert not team.holdings()
+
+
+async def test_it_remembers_a_bounded_number_of_reports(team: LiveTeam) -> None:
+    for number in range(REMEMBERED + 1):
+        team.reported(f"r{number}", 1)
+    assert not team.is_reported("r0", 1)
+    assert team.is_reported("r1", 1)

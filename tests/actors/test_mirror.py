@@ -86,3 +86,26 @@ async def test_closing_gives_what_waits_its_time_and_not_more() -> None:
     async with asyncio.timeout(5):
         await mirror.close(within=0.05)
     assert away.got == []
+    assert not mirror._waiting
+
+
+async def test_of_a_long_time_away_the_newest_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    monkeypatch.setattr(module, "KEPT", 100)
+    gate = asyncio.Event()
+    studio = Studio()
+    post = studio.post
+
+    async def slowly(path: str, body: Mapping[str, Any]) -> None:
+        await gate.wait()
+        await post(path, body)
+
+    mirror = Mirror("team", slowly)
+    mirror.add(entries(1, 10))
+    await asyncio.sleep(0)  # the first are on their way
+    mirror.add(entries(11, 300))
+    assert len(mirror._waiting) == 100
+    gate.set()
+    await eventually(lambda: studio.numbers[-1:] == [300])
+    assert studio.numbers == [*range(1, 11), *range(201, 301)]
+    await mirror.close(within=1)

@@ -14,7 +14,7 @@ from maestro_ray.actors import outbox as module
 from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.messages import Report
 from maestro_ray.actors.outbox import Outbox
-from maestro_ray.errors import StaleEpoch, StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.errors import StaleEpoch, StudioRefused, StudioUnavailable, Unauthenticated, Unsendable
 from maestro_ray.journal import Journal
 from maestro_ray.testing import FakeClock, eventually
 
@@ -77,11 +77,11 @@ async def test_a_report_is_in_the_journal_before_its_sender_is_answered_and_then
 ) -> None:
     studio = Studio()
     life = begin(studio)
-    number = await life.outbox.put(DONE)
+    await life.outbox.put(DONE)
     assert next(entry.kind for entry in life.ledger._journal.read()) == "report"
     await eventually(lambda: studio.taken)
     assert studio.calls == [
-        ("cli-runs/run-1/complete", {"epoch": 3, "result": {"commit": "c"}}, f"home-{number}")
+        ("cli-runs/run-1/complete", {"epoch": 3, "result": {"commit": "c"}}, f"home-{DONE.id}")
     ]
     await eventually(lambda: not len(life.outbox))
 
@@ -175,9 +175,18 @@ async def test_a_journal_of_an_earlier_version_names_no_project(tmp_path: Path, 
     begin(studio)
     await eventually(lambda: studio.taken)
     assert studio.most.keys() == {""}
+    assert studio.calls[0][2] == "home-1"
 
 
-@pytest.mark.parametrize("error", [StaleEpoch("run-1", 3, 4), ValueError("cannot be encoded")])
+FINAL = [
+    StaleEpoch("run-1", 3, 4),
+    StudioRefused(409, "conflict", "over"),
+    StudioRefused(413, "http_error", "a proxy cannot take it"),
+    Unsendable("cli-runs/run-1/complete", "a lone surrogate"),
+]
+
+
+@pytest.mark.parametrize("error", FINAL, ids=repr)
 async def test_what_is_refused_is_told_and_does_not_block_the_next(begin: Begin, error: Exception) -> None:
     studio = Studio(error)
     life = begin(studio)
@@ -186,6 +195,39 @@ async def test_what_is_refused_is_told_and_does_not_block_the_next(begin: Begin,
     await eventually(lambda: studio.taken)
     assert life.refused == [(DONE, error)]
     assert list(studio.taken.values()) == ["cli-runs/run-2/fail"]
+
+
+NO_ANSWER = [
+    OSError(28, "No space left on device"),
+    KeyError("access_token"),
+    ValueError("a token file that is cut short"),
+    RuntimeError("nobody foresaw this"),
+    StudioRefused(301, "http_error", "moved"),
+    StudioRefused(404, "http_error", "<html>the proxy knows no such page</html>"),
+    StudioRefused(500, "internal_error", "oh"),
+]
+
+
+@pytest.mark.parametrize("error", NO_ANSWER, ids=repr)
+async def test_what_is_no_answer_of_studio_keeps_the_report(begin: Begin, error: Exception) -> None:
+    studio = Studio(error, error)
+    life = begin(studio)
+    await life.outbox.put(DONE)
+    await eventually(lambda: studio.taken)
+    assert life.refused == []
+    assert [key for _, _, key in studio.calls] == [f"home-{DONE.id}"] * 3
+
+
+async def test_a_report_that_comes_twice_has_one_key(begin: Begin) -> None:
+    """Its sender did not hear that it was taken, for we had died meanwhile."""
+    studio = Studio()
+    first = begin(studio)
+    await first.outbox.put(DONE)
+    await first.end()
+    second = begin(studio)
+    await second.outbox.put(DONE)
+    await eventually(lambda: not len(second.outbox))
+    assert {key for _, _, key in studio.calls} == {f"home-{DONE.id}"}
 
 
 async def test_after_a_death_it_is_delivered_with_the_same_key(begin: Begin) -> None:
@@ -213,7 +255,7 @@ async def test_keys_never_repeat_over_lives(begin: Begin) -> None:
     studio = Studio()
     for _ in range(3):
         life = begin(studio)
-        await life.outbox.put(DONE)
+        await life.outbox.put(Report("run-1", 3, "complete"))
         await eventually(lambda life=life: not len(life.outbox))
         await life.end()
     assert len(studio.taken) == 3

@@ -95,7 +95,7 @@ async def test_it_shows_that_it_lives(make: Make, office: Office, part: BeChanne
     slot = make()
     await slot.become(part)
     await office.until(lambda: len(office.of(Ping)) >= 3)
-    assert office.of(Ping, CONNECTIONS)[0] == Ping("slot-channel", 7, "n", "team-id", "")
+    assert office.of(Ping, CONNECTIONS)[0] == Ping("slot-channel", 7, "n", "team-id")
 
 
 async def test_quitting_makes_it_blank_and_silent(make: Make, office: Office, part: BeChannel) -> None:
@@ -162,24 +162,40 @@ async def test_a_slot_that_belongs_to_no_team_any_more_leaves_it(
     assert len(office.of(Ping)) == 1
 
 
+def silent(_receiver: str, _message: Ping) -> Any:
+    return ConnectionError("nobody")
+
+
 async def test_an_orphan_leaves_its_team_and_a_short_silence_is_forgiven(
     make: Make, office: Office, part: BeChannel
 ) -> None:
     clock = FakeClock()
-
-    def silent(_receiver: str, _message: Ping) -> Any:
-        return ConnectionError("nobody")
-
     office.replies[Ping] = silent
     slot = make(clock=clock)
     await slot.become(part)
     await office.until(lambda: office.of(Ping))
-    clock.advance(module.ORPHANED_AFTER * part.team.lease)
-    count = len(office.of(Ping))
-    await office.until(lambda: len(office.of(Ping)) >= count + 3)
+    for _ in range(module.ORPHANED_AFTER):
+        clock.advance(part.team.lease)
+        count = len(office.of(Ping))
+        await office.until(lambda count=count: len(office.of(Ping)) >= count + 3)
     assert slot._occupant is not None
     clock.advance(0.1)
     await eventually(lambda: slot._occupant is None)
+
+
+async def test_a_slot_that_was_stopped_for_long_is_no_orphan(
+    make: Make, office: Office, part: BeChannel
+) -> None:
+    """It was silent itself, and is heard again at once."""
+    clock = FakeClock()
+    office.replies[Ping] = silent
+    slot = make(clock=clock)
+    await slot.become(part)
+    await office.until(lambda: office.of(Ping))
+    clock.advance(3 * module.ORPHANED_AFTER * part.team.lease)
+    count = len(office.of(Ping))
+    await office.until(lambda: len(office.of(Ping)) >= count + 3 or slot._occupant is None)
+    assert slot._occupant is not None
 
 
 async def test_while_it_quits_it_takes_no_part(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
+import pytest
 from workspace.sample import Sample
 
+from maestro_ray.actors import team_env as module
 from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.home import Home
 from maestro_ray.workspace.worktree import Worktrees
@@ -46,3 +49,17 @@ def test_a_repository_that_is_gone_keeps_nothing_from_being_cleared(home: Home) 
     (home.worktrees / "bot-1" / "dev-1").mkdir(parents=True)
     TeamEnv(home).clear(RECORD)
     assert list(home.worktrees.iterdir()) == []
+
+
+def test_of_teams_that_are_over_the_last_journals_are_kept(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "JOURNALS_KEPT", 2)
+    for age, name in enumerate(["bot-new", "bot-mid", "bot-old", "bot-alive", "connections"]):
+        for suffix in ("", "-wal"):
+            path = home.journal / f"{name}.db{suffix}"
+            path.touch()
+            os.utime(path, (1000 - age, 1000 - age))
+    TeamEnv(home).trim_journals({"bot-alive"})
+    kept = {path.name.removesuffix("-wal") for path in home.journal.iterdir()}
+    assert kept == {"bot-new.db", "bot-mid.db", "bot-alive.db", "connections.db"}

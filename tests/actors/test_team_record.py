@@ -22,6 +22,8 @@ def test_it_survives_the_journal() -> None:
 
 
 def test_who_lives_where_and_holds_which_session() -> None:
+    older = {**RECORD.to_json(), "timings": {"place": 0.1}}
+    assert TeamRecord.from_json(older) == RECORD
     assert RECORD.slots == {"lead": "slot-1", "channel": "slot-2", "dev-1": "slot-3"}
     assert RECORD.sessions == ["s-lead", "s-dev"]
     assert [RECORD.member_of(s) for s in ("s-lead", "s-dev", "stranger")] == ["lead", "dev-1", ""]

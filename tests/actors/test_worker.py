@@ -205,6 +205,48 @@ async def test_a_rate_limit_is_a_pause_and_no_failure(
 # ── taking back ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+PROPOSES = """echo 'MAESTRO:SUBTASK {{"title": "Docs"}}'; echo 'MAESTRO:SUBTASK docs'; echo x > new.txt; """
+
+
+async def test_a_subtask_is_reported_before_the_work_that_was_split(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
+    """Also when the journal cannot take it at first: afterwards nobody works on the run, and it would be refused."""
+    broken = [JournalBroken("c.db", "the disk is full")]
+    office.replies[Report] = lambda *_: broken.pop() if broken else None
+    worker = hire(PROPOSES)
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await reported(office)
+    assert [each.action for each in office.of(Report)] == ["subtask", "subtask", "complete"]
+    first, again, _ = office.of(Report)
+    assert (first.run, first.epoch, first.body) == ("run-1", 1, {"title": "Docs"})
+    assert first.id == again.id
+    (refused,) = [post for post in office.of(Post) if post.kind == "subtask.refused"]
+    assert (refused.body["run"], refused.body["subtask"]) == ("run-1", "MAESTRO:SUBTASK docs")
+
+
+@pytest.mark.parametrize("purpose", ["test", "review"])
+async def test_what_a_test_or_a_review_prints_is_no_proposal(
+    hire: Hire, office: Office, sample: Sample, purpose: str
+) -> None:
+    worker = hire(PROPOSES, role=purpose)
+    worker.handle("lead", Assign(a_run(sample.sha("main"), purpose)))
+    await reported(office)
+    assert [each.action for each in office.of(Report)] == ["complete"]
+
+
+async def test_withdrawn_while_nobody_takes_its_proposal_a_worker_lets_go(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
+    office.replies[Report] = lambda *_: JournalBroken("c.db", "the disk is full")
+    worker = hire(PROPOSES)
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await office.until(lambda: office.of(Report))
+    await worker.handle("lead", Withdraw("run-1", "session-dev", 1))
+    assert worker.handover == ("", 0)
+    assert {each.action for each in office.of(Report)} == {"subtask"}
+
+
 async def test_withdrawn_the_whole_tree_ends_and_nothing_is_reported(
     hire: Hire, office: Office, sample: Sample, home: Home, tmp_path: Path
 ) -> None:
@@ -215,7 +257,8 @@ async def test_withdrawn_the_whole_tree_ends_and_nothing_is_reported(
     await eventually(lambda: len(find(f"{home.instance}:")) >= 4)  # its shim too
     tree = find(f"{home.instance}:")
     await worker.handle("lead", Withdraw("run-1", "session-dev", 1))
-    assert not any(alive(process) for process in tree)
+    # the shim has closed its pipe and may be on its last instructions
+    await eventually(lambda: not any(alive(process) for process in tree), within=2)
     assert worker.run == ""
     await office.until(lambda: len(office.of(WorkerEvent)) == 2)
     assert office.of(Report) == []

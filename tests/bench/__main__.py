@@ -1,6 +1,7 @@
 """`python -m tests.bench NAME [--rounds N] [--json FILE]`: measures maestro and its reference in the same run.
 
 Rounds alternate between the two, because machines are shared and noisy; the table shows medians and 95th percentiles.
+`studio` is all that is about Studio, with its comparisons once more in one table at the end.
 """
 
 from __future__ import annotations
@@ -17,20 +18,27 @@ sys.path[:0] = [
     str(Path(__file__).parents[2] / "cli"),
 ]
 
-NAMES = ("spawn", "cold", "cli", "memory", "connections")
+OF_STUDIO = (
+    "studio.start", "studio.tasks", "studio.fanout", "connections", "studio.history", "studio.merges",
+)  # fmt: skip
+NAMES = ("spawn", "cold", "cli", "memory", *OF_STUDIO)
+GROUPS = {"all": NAMES, "studio": OF_STUDIO}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("name", choices=[*NAMES, "all"])
+    parser.add_argument("name", choices=[*NAMES, *GROUPS])
     parser.add_argument("--rounds", type=int, default=0, help="by default what the benchmark needs")
     parser.add_argument("--json", default="", metavar="FILE", help="write the samples too")
     arguments = parser.parse_args()
-    samples = {}
-    for name in NAMES if arguments.name == "all" else [arguments.name]:
+    samples, compared = {}, []
+    for name in GROUPS.get(arguments.name, [arguments.name]):
         table = import_module(f"bench.{name}").measure(arguments.rounds)
         print(f"### {name}\n\n{table.text()}\n", flush=True)
         samples[name] = table.samples
+        compared += table.compared()
+    if arguments.name in GROUPS:
+        print("\n".join(["| what | | target | |", "|---|--:|---|---|", *compared]))
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(samples, indent=1))
 

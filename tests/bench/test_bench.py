@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+OF_STUDIO = ("start", "tasks", "fanout", "history", "merges")
+NAMES = ("spawn", "cold", "cli", "memory", "connections", *(f"studio.{name}" for name in OF_STUDIO))
 
 
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["spawn", "cold", "cli", "memory", "connections"])
+@pytest.mark.parametrize("name", NAMES)
 def test_it_measures_maestro_and_its_reference(name: str, tmp_path: Path) -> None:
     samples = tmp_path / "samples.json"
     command = [sys.executable, "-m", "tests.bench", name, "--rounds", "1", "--json", str(samples)]

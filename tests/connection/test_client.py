@@ -12,7 +12,14 @@ import pytest
 
 from maestro_ray.connection.client import StudioClient, refusal
 from maestro_ray.connection.tokens import TokenFile
-from maestro_ray.errors import MaestroError, StaleEpoch, StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.errors import (
+    MaestroError,
+    StaleEpoch,
+    StudioRefused,
+    StudioUnavailable,
+    Unauthenticated,
+    Unsendable,
+)
 from maestro_ray.testing import LocalStudio
 
 
@@ -116,6 +123,9 @@ async def test_a_token_that_stays_refused_is_nobodys_report_lost(connect: Connec
         (httpx.ConnectError("refused"), StudioUnavailable),
         (httpx.ReadTimeout(""), StudioUnavailable),
         (httpx.RemoteProtocolError("cut"), StudioUnavailable),
+        (httpx.Response(200, text='{"answer": "cut in the mi'), StudioUnavailable),
+        (httpx.Response(200, text="[" * 100_000), StudioUnavailable),
+        (OSError(24, "Too many open files"), StudioUnavailable),
     ],
 )
 async def test_every_failure_says_who_is_at_fault(
@@ -124,6 +134,40 @@ async def test_every_failure_says_who_is_at_fault(
     client = connect(Server(answer))
     with pytest.raises(error):
         await client.get("x")
+    await client.close()
+
+
+CANNOT_BE_SENT = [{"name": "caf\udce9"}, {"cost": float("nan")}, {"when": object()}]
+
+
+@pytest.mark.parametrize("body", CANNOT_BE_SENT, ids=["not UTF-8", "not finite", "no JSON"])
+async def test_what_cannot_be_written_is_told_apart_and_not_sent(
+    connect: Connect, body: dict[str, Any]
+) -> None:
+    server = Server(httpx.Response(200))
+    client = connect(server)
+    with pytest.raises(Unsendable) as caught:
+        await client.post("cli-runs/1/complete", body)
+    assert str(caught.value).isascii()
+    assert server.requests == []
+    await client.close()
+
+
+def cut_short(_path: str, _body: dict[str, Any]) -> dict[str, Any]:
+    return {"access_token": "a"}
+
+
+def full_disk(_path: str, _body: dict[str, Any]) -> dict[str, Any]:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("renewal", [cut_short, full_disk])
+async def test_tokens_that_cannot_be_renewed_are_no_other_kind_of_error(tmp_path: Path, renewal: Any) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json", renewal)
+    tokens.keep({"access_token": "a", "refresh_token": "r", "expires_in": 0})
+    client = StudioClient("http://studio", tokens, httpx.MockTransport(Server(httpx.Response(200))))
+    with pytest.raises(Unauthenticated, match="cannot be renewed"):
+        await client.post("cli-runs/1/complete", {})
     await client.close()
 
 

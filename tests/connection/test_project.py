@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -12,10 +13,14 @@ from maestro_ray.connection import doorway
 from maestro_ray.connection import socket as module
 from maestro_ray.connection.login import Login
 from maestro_ray.connection.project import ProjectConnection
-from maestro_ray.connection.studios import Studios
+from maestro_ray.connection.sign_in import studio_tokens
+from maestro_ray.connection.studios import Access, Studios
 from maestro_ray.errors import StudioUnavailable
 from maestro_ray.protocol.backoff import Backoff
+from maestro_ray.protocol.session import ServerLimits
+from maestro_ray.studio import identity
 from maestro_ray.studio import schema as t
+from maestro_ray.studio.store import Transaction
 from maestro_ray.testing import LocalStudio, eventually
 
 from .ears import Ears
@@ -85,10 +90,10 @@ async def test_a_mistake_in_one_is_not_noticed_in_another_and_ends_neither(
         each.subscribe("private-project.p")
     for key in ("good", "bad"):
         await ears.subscribed(key)
-    session = good._socket._session
+    session = next(iter(good._sockets))._session
     if trouble == "session":
-        assert bad._socket._session
-        monkeypatch.setattr(bad._socket._session, "receive", lambda *_: 1 / 0)
+        assert next(iter(bad._sockets))._session
+        monkeypatch.setattr(next(iter(bad._sockets))._session, "receive", lambda *_: 1 / 0)
     studio.hub.publish("private-project.p", "task.updated", {})
     await ears.hears("good")
     if trouble == "session":
@@ -97,7 +102,7 @@ async def test_a_mistake_in_one_is_not_noticed_in_another_and_ends_neither(
     for key in ("good", "bad"):
         await ears.hears(key, 1)
     await ears.hears("good", 2)
-    assert good._socket._session is session
+    assert next(iter(good._sockets))._session is session
     for each in (good, bad):
         await each.close()
 
@@ -153,3 +158,110 @@ async def test_a_hundred_connections_are_all_back_after_a_restart_and_read_again
     studio.hub.publish("private-project.p99", "task.updated", {})
     await ears.hears("p99")
     await asyncio.gather(*(each.close() for each in crowd))
+
+
+# ── more channels than a server takes on one connection ──────────────────────────────────────────────────────────────
+
+
+def _counted(access: Access, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The channels whose signatures are asked for from now on."""
+    asked: list[str] = []
+    sign = access.signatures.sign
+
+    async def counted(socket_id: str, channel: str) -> str:
+        asked.append(channel)
+        return await sign(socket_id, channel)
+
+    monkeypatch.setattr(access.signatures, "sign", counted)
+    return asked
+
+
+def _teams(count: int) -> list[str]:
+    return [f"private-team.t{n}" for n in range(count)]
+
+
+async def _furnish_teams(studio: LocalStudio, count: int) -> None:
+    def furnish(tx: Transaction) -> None:
+        for n in range(count):
+            tx.insert(t.teams, project_id="p", name=f"t{n}")
+
+    await studio.store.write(furnish)
+
+
+@pytest.mark.parametrize("taken", [100, 30])
+async def test_a_project_with_hundreds_of_teams_hears_every_one(
+    studio: LocalStudio, studios: Studios, caplog: pytest.LogCaptureFixture, taken: int
+) -> None:
+    """Also at a server that takes fewer channels than we think."""
+    await _furnish_teams(studio, 250)
+    studio.hub.limits = ServerLimits(subscriptions=taken)
+    ears = Ears()
+    connection = ProjectConnection("p", studios.access(await studio.login()), ears)
+    for channel in _teams(250):
+        connection.subscribe(channel)
+    await eventually(lambda: len({channel for _, channel in ears.gaps}) == 250)
+    for channel in _teams(250):
+        studio.hub.publish(channel, "run.dispatched", {})
+    await ears.hears("p", 250)
+    assert {channel for _, channel, _ in ears.events} == set(_teams(250))
+    assert len(ears.gaps) == 250
+    assert studio.hub.count() == (-(-250 // taken), 250)
+    assert connection.connected
+    assert ears.changes[-1] == ("p", True)
+    assert "refused" not in caplog.text
+    connection.unsubscribe("private-team.t249")
+    connection.unsubscribe("private-team.nobody")
+    await eventually(lambda: studio.hub.count()[1] == 249)
+    # the place is used again
+    connection.subscribe("private-team.t249")
+    await eventually(lambda: studio.hub.count() == (-(-250 // taken), 250))
+    await connection.close()
+
+
+async def test_a_server_that_takes_no_channel_at_all_is_asked_rarely_and_on_one_socket(
+    studio: LocalStudio, studios: Studios, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+    studio.hub.limits = ServerLimits(subscriptions=0)
+    connection = ProjectConnection("p", access := studios.access(await studio.login()), Ears())
+    asked = _counted(access, monkeypatch)
+    connection.subscribe("private-project.p")
+    await eventually(lambda: len(asked) >= 3)
+    assert studio.hub.count() == (1, 0)
+    # each pause is twice as long as the one before: in the first second there is no room for more
+    assert len(asked) <= 6
+    await connection.close()
+
+
+# ── signed out ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_who_is_signed_out_says_so_once_knocks_rarely_and_hears_again_after_a_sign_in(
+    studio: LocalStudio,
+    studios: Studios,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ears = Ears()
+    login = await studio.login()
+    connection = ProjectConnection("p", access := studios.access(login), ears)
+    asked = _counted(access, monkeypatch)
+    connection.subscribe("private-project.p")
+    await ears.subscribed("p")
+    with caplog.at_level(logging.WARNING):
+        await connection.rest.post("auth/logout")
+        await eventually(lambda: ears.changes[-1] == ("p", False) and "not signed in" in caplog.text)
+        await eventually(lambda: studio.hub.count() == (1, 0))
+    assert not connection.connected
+    await eventually(lambda: asked.count("private-project.p") >= 4)
+    assert caplog.text.count("cannot be authorised") == 1
+    requests = studio.app.state.studio.metrics.requests
+    assert [n for (_, route, _), n in requests.items() if route.endswith("auth/refresh")] == [1]
+    invite = await studio.store.write(identity.invite)
+    tokens = studio_tokens(studio.home, studio.url)
+    await asyncio.to_thread(tokens.redeem, invite, "operator")
+    await ears.subscribed("p", 2)
+    assert connection.connected
+    studio.hub.publish("private-project.p", "task.updated", {})
+    await ears.hears("p")
+    await connection.close()

@@ -58,14 +58,14 @@ async def test_a_token_is_renewed_before_it_ends_and_the_socket_stays(
     connection = ProjectConnection("p", studios.access(login), ears)
     connection.subscribe("private-project.p")
     await ears.subscribed("p")
-    session = connection._socket._session
+    session = next(iter(connection._sockets))._session
     path = Path(login.tokens)
     before = json.loads(path.read_text())
     path.write_text(json.dumps({**before, "expires_at": time.time() + 30}))
     await eventually(lambda: json.loads(path.read_text())["refresh_token"] != before["refresh_token"])
     studio.hub.publish("private-project.p", "task.updated", {})
     await ears.hears("p")
-    assert connection._socket._session is session is not None
+    assert next(iter(connection._sockets))._session is session is not None
     assert ears.changes == [("p", True)]
     await connection.close()
     await studios.close()

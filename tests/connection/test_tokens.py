@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from keyrings import ForgetfulKeyring, MemoryKeyring, installed
 
+from maestro_ray.connection import tokens as module
 from maestro_ray.connection.system_keyring import system_keyring
 from maestro_ray.connection.tokens import MARGIN, TokenFile
 from maestro_ray.errors import StudioUnavailable, Unauthenticated
@@ -115,6 +116,34 @@ def test_a_renewal_whose_answer_was_lost_is_repeated_with_the_same_token(path: P
 
     assert TokenFile(path, post).access_token() == "b"
     assert asked == ["r", "r"]
+
+
+def test_a_sign_in_that_has_ended_is_not_asked_about_at_once_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(path, -1)
+    asked: list[str] = []
+
+    def post(_path: str, body: dict[str, Any]) -> dict[str, Any]:
+        asked.append(body.get("refresh_token", "invite"))
+        if asked[-1] == "r":
+            raise Unauthenticated("the refresh token was revoked")
+        return {"access_token": "b", "refresh_token": "s", "expires_in": 900}
+
+    tokens = TokenFile(path, post)
+    for _ in range(3):
+        with pytest.raises(Unauthenticated, match="was revoked"):
+            tokens.access_token()
+    assert asked == ["r"]
+    monkeypatch.setattr(module, "ENDED_FOR", 0.0)
+    tokens = TokenFile(path, post)
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            tokens.access_token()
+    assert asked == ["r", "r", "r"]
+    # a new sign-in is another token
+    tokens.redeem("invite", "me")
+    assert tokens.access_token() == "b"
 
 
 def test_more_time_may_be_asked_for(path: Path) -> None:

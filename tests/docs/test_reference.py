@@ -11,6 +11,7 @@ from maestro_ray.actors.happenings import KEPT
 from maestro_ray.actors.service import Service
 from maestro_ray.config import KEYS, Config, IdentityTable, ProviderTable, RoleTable, SandboxTable
 from maestro_ray.home import Home
+from maestro_ray.model import channels
 from maestro_ray.model.agent import Failed
 from maestro_ray.model.dispatch import CLAIM_SECONDS, IN_FLIGHT_CAP, OFFERS_CAP, PATIENCE
 from maestro_ray.model.plan_file import _TASK_KEYS, PlanDraft, TaskDraft, parse_plan
@@ -20,15 +21,16 @@ from maestro_ray.model.verdict import Judgement, read_verdict
 from maestro_ray.protocol.server import ServerLimits
 from maestro_ray.providers import script, template
 from maestro_ray.providers.script import parse_script
-from maestro_ray.studio import channels, inbox
+from maestro_ray.studio import inbox
 from maestro_ray.studio.analysis import ATTEMPTS, ITEMS
 from maestro_ray.studio.api.decode import LARGEST_BODY
 from maestro_ray.studio.api.problem import STATUS
 from maestro_ray.studio.api.table import routes
 from maestro_ray.studio.loop import APPROVE, REJECT
 from maestro_ray.studio.metrics import Metrics, Wire, Work, _Families
+from maestro_ray.studio.neighbours import LEASE
 from maestro_ray.studio.reports import LONGEST_PAUSE
-from maestro_ray.studio.socket import LARGEST_MESSAGE, LONGEST_QUEUE, LONGEST_SEND, UNREAD_ANSWERS
+from maestro_ray.studio.socket import LARGEST_BACKLOG, LARGEST_MESSAGE, LONGEST_SEND, UNREAD_ANSWERS
 
 from .generate import commands, help_of, wanted
 from .markdown import DOCS, ROOT, Block, blocks, code, pages, rows, section
@@ -290,11 +292,12 @@ def test_the_limits_of_the_server_are_those_of_the_code() -> None:
 
     assert f"| {limits.message_bytes} bytes, then 4301; from {LARGEST_MESSAGE // 2**20} MiB on" in text
     assert f"| {UNREAD_ANSWERS}, then the client is not read" in text
-    assert f"| channels of one connection | {limits.subscriptions} |" in text
+    assert f"| channels of one connection | {limits.subscriptions}; for more" in text
+    assert f"is gone there after {LEASE:.0f} s" in text
     assert f"| {limits.client_events} a second |" in text
     assert f"| silence until a ping is due | {limits.activity_timeout} s |" in text
     assert f"| wait for the answer | {limits.pong_timeout:.0f} s |" in text
-    assert f"| {LONGEST_QUEUE}, then the connection" in text
+    assert f"| {LARGEST_BACKLOG // 2**20} MiB, then the connection" in text
     assert f"| {LONGEST_SEND:.0f} s, then the same |" in text
 
 

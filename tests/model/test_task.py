@@ -233,7 +233,7 @@ def test_a_run_nobody_takes_up_is_a_card_and_no_loop() -> None:
     task, effects = walk(UNDER_REVIEW, Unclaimed(Purpose.TEST, 5))
     assert task.status is Status.WAITING_FOR_RESUME
     question = "test was handed out 5 times and nobody took it up"
-    assert effects == [CancelRuns(), AskDecision("unclaimed", question)]
+    assert effects == [CancelRuns(), AskDecision("unclaimed", question, untested=True)]
 
 
 # ── commits ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -311,6 +311,25 @@ def test_a_failed_run_is_tried_again_until_the_attempts_are_used_up() -> None:
     assert task.status is Status.WAITING_FOR_RESUME
     assert effects == [CancelRuns(), AskDecision("attempts", "execute failed (attempt 3): no network")]
     assert walk(task, Resumed())[0].attempts == 0
+
+
+def test_of_a_test_that_cannot_be_run_a_card_asks_whether_to_go_on_without() -> None:
+    waiting, about = Purpose.TEST, "no test command"
+    for event in (
+        RunFailed(waiting, about, retryable=False),
+        Unclaimed(waiting, 5),
+    ):
+        assert walk(UNDER_REVIEW, event)[1][-1].untested
+    interrupted = walk(UNDER_REVIEW, *[RunInterrupted(waiting)] * 3)[1]
+    assert interrupted[-1].untested
+    assert not walk(UNDER_REVIEW, RunFailed(Purpose.REVIEW, about, retryable=False))[1][-1].untested
+
+
+def test_a_test_that_fails_where_none_is_wanted_is_followed_by_the_review() -> None:
+    failed = RunFailed(Purpose.TEST, "no test command", retryable=False)
+    task, effects = apply(UNDER_REVIEW, failed, Policy(tester=False), 0.0)
+    assert effects == [StartRun(Purpose.REVIEW, UNDER_REVIEW.head, "no test command")]
+    assert (task.status, task.attempts) == (Status.AWAITING_REVIEW, 1)
 
 
 def test_what_cannot_be_helped_by_trying_is_not_tried_again() -> None:

@@ -88,6 +88,18 @@ async def test_it_comes_back_after_studio_restarted(start: Start, studio: LocalS
     assert told["data"]["params"]["run"] == {"id": "after"}
 
 
+async def test_when_its_sign_in_ends_it_comes_back_and_is_told_so(start: Start, studio: LocalStudio) -> None:
+    invite = await studio.store.write(identity.invite)
+    token = (await studio.store.write(identity.redeem, invite, "ada"))["access_token"]
+    ada, other = await subscribed(start, token=token), await subscribed(start)
+    caller = await studio.app.state.studio.door.caller(token)
+    await studio.store.write(identity.logout, caller)
+    assert (await ada.until("refused"))["status"] == 401
+    studio.hub.publish(PROJECT, "run.updated", {})
+    await other.until("event", event="run.updated")
+    assert ada.told("event") == 0
+
+
 @pytest.mark.parametrize("channel", ["private-project.ghost", "private-chat", "presence-team.ghost"])
 async def test_a_channel_it_may_not_hear_is_refused_and_the_others_go_on(
     start: Start, studio: LocalStudio, channel: str

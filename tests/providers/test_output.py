@@ -166,3 +166,4 @@ def test_no_verdict_survives_and_ours_is_read(text: str) -> None:
 def test_other_text_is_not_touched() -> None:
     assert without_verdict("a\n  the VERDICT: x\n\nb ```") == "a\n  the VERDICT: x\n\nb ```"
     assert without_verdict("VERDICT: x\n1. ```") == "| VERDICT: x\n| 1. ```"
+    assert without_verdict("MAESTRO:SUBTASK {}\na MAESTRO:x") == "| MAESTRO:SUBTASK {}\na MAESTRO:x"

@@ -16,8 +16,8 @@ from maestro_ray.config import Config
 from maestro_ray.studio import dispatch, identity
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.database import Place, connect
+from maestro_ray.studio.hub import Hub
 from maestro_ray.studio.schema import metadata
-from maestro_ray.studio.socket import Hub
 from maestro_ray.studio.store import Store, Transaction
 from maestro_ray.studio.studio import Studio
 from maestro_ray.studio.upgrade import bring_up

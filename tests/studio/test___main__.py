@@ -24,6 +24,9 @@ from maestro_ray.studio.__main__ import _write_private, bind
 from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
+from .browser import Client
+from .pretend import PretendTeam, Rest
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
@@ -209,6 +212,54 @@ def test_two_homes_share_a_server_and_its_password_is_nowhere(
     assert not home.studio_database.exists()
     written = [path.read_text() for path in home.run.iterdir() if path.is_file()]
     assert "hunter2" not in " ".join([said, *written, *capfd.readouterr()])
+
+
+async def _listener(info: dict[str, Any], rest: Rest, channel: str) -> Client:
+    """Somebody who listens at this process, with a signature from whichever `rest` speaks to."""
+    client = await Client.arrive(int(info["url"].rpartition(":")[2]), info["key"])
+    asked = {"socket_id": client.socket_id, "channel_name": channel}
+    signed = (await rest.http.post("/broadcasting/auth", json=asked)).json()
+    await client.say("pusher:subscribe", {"channel": channel, **signed})
+    told, data = await client.next()
+    assert told == "pusher_internal:subscription_succeeded", data
+    return client
+
+
+async def test_two_processes_serve_one_team_and_when_one_is_killed_the_other_goes_on(
+    home: Home, tmp_path: Path, postgres_database: str
+) -> None:
+    other = Home.find({"MAESTRO_HOME": str(tmp_path / "other")})
+    other.prepare()
+    for each in (home, other):
+        (each.root / "config.toml").write_text(f'[studio]\ndatabase = "{postgres_database}"\n')
+    with running(home) as (process, one), running(other) as (_, two):
+        async with (
+            httpx.AsyncClient(base_url=one["url"], trust_env=False) as first,
+            httpx.AsyncClient(base_url=two["url"], trust_env=False) as second,
+        ):
+            here, there = Rest(first), Rest(second)
+            await here.sign_in((home.run / "invite").read_text().strip())
+            await there.sign_in((other.run / "invite").read_text().strip())
+            project = await here.project()
+            channel = f"private-project.{project}"
+            # each asks the one for a signature that is shown to the other
+            clients = [await _listener(two, here, channel), await _listener(two, there, channel)]
+            member = await _listener(two, there, f"presence-project.{project}")
+            team = await PretendTeam.join(here, project, [("dev-1", "dev")])
+            for client in clients:
+                while (await client.next())[0] != "team.allocated":
+                    pass
+            await _listener(one, here, f"presence-project.{project}")
+            assert (await member.next())[0] == "pusher_internal:member_added"
+            # whose sign-in ends there hears no more here
+            await here.post("auth/logout", status=204)
+            assert await clients[0].until_closed() == 4200
+            process.kill()
+            process.wait(20)
+            await there.delete(f"teams/{team.id}")
+            while (await clients[1].next())[0] != "team.ended":
+                pass
+            await Client.all_leave()
 
 
 @pytest.mark.parametrize(

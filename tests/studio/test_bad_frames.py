@@ -27,6 +27,7 @@ from maestro_ray.studio.store import Transaction
 from maestro_ray.testing import FakeClock, LocalStudio, eventually
 
 from .browser import MEMBERS, ROOM, Client
+from .test_text import HOSTILE
 
 ESTABLISHED = "pusher:connection_established"
 
@@ -291,6 +292,25 @@ async def test_nobody_is_somebody_else(studio: LocalStudio, arrive: Arrive) -> N
     assert studio.hub._rooms.people(MEMBERS) == {}
 
 
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_text_is_passed_on_as_it_is_and_is_no_channel(
+    studio: LocalStudio, arrive: Arrive, the_others_are_unaffected: Client, text: str
+) -> None:
+    client = await arrive()
+    await client.subscribe()
+    await client.say(f"client-{text}", {text: [text]}, channel=ROOM)
+    assert await the_others_are_unaffected.next() == (f"client-{text}", {text: [text]})
+    for channel in (text, f"private-team.{text}", f"presence-project.{text}"):
+        await client.say("pusher:subscribe", {"channel": channel, "auth": text, "channel_data": text})
+        assert await client.error() == 4009
+        await client.say("client-x", {}, channel=channel)
+        assert await client.error() == 4009
+        await client.say("pusher:unsubscribe", {"channel": channel})
+    studio.hub.publish(ROOM, "team.message", {text: text})
+    assert (await client.next())[1]["params"][text] == text
+    await the_others_are_unaffected.next()
+
+
 # ── who does not read ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -309,6 +329,28 @@ async def test_who_never_reads_is_got_rid_of_and_the_others_hear_all(
         assert (await the_others_are_unaffected.next())[1]["params"]["n"] == before + sent
         assert sent < 3000
     await eventually(lambda: len(hub._connections) == others)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/projects", "/broadcasting/auth", "/sign-in"])
+async def test_a_request_cut_in_the_middle_of_its_body_is_no_mistake_of_ours(
+    studio: LocalStudio, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    kind = "application/x-www-form-urlencoded" if path == "/sign-in" else "application/json"
+    invite = await studio.store.write(identity.invite)
+    token = (await studio.store.write(identity.redeem, invite, "ada"))["access_token"]
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {studio.url[7:]}\r\nOrigin: {studio.url}\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Type: {kind}\r\nContent-Length: 100\r\n\r\n"
+    )
+    _, writer = await asyncio.open_connection("127.0.0.1", _port(studio))
+    writer.write(head.encode() + b'{"key": "gi')
+    await writer.drain()
+    requests = studio.app.state.studio.metrics.requests
+    writer.close()
+    await writer.wait_closed()
+    await eventually(lambda: any(route == path for _, route, _ in requests))
+    assert not [status for _, route, status in requests if status == 500]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 # ── broadcasting/auth ────────────────────────────────────────────────────────────────────────────────────────────────

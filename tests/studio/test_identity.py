@@ -135,6 +135,14 @@ def test_the_claims_of_a_good_token() -> None:
     assert verify(token(), SECRET, 99.9)["sub"] == "u"
 
 
+def test_a_token_that_was_good_is_good_until_its_end_and_for_its_own_secret() -> None:
+    assert verify(token(), SECRET, 99.9) == verify(token(), SECRET, 99.9)
+    with pytest.raises(Unauthenticated, match="expired"):
+        verify(token(), SECRET, 100.0)
+    with pytest.raises(Unauthenticated, match="not valid"):
+        verify(token(), "f" * 64, 99.9)
+
+
 @pytest.mark.parametrize(
     "bad",
     [

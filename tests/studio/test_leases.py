@@ -82,3 +82,33 @@ async def test_the_watch_goes_on_whatever_a_look_raises(
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
+
+
+async def test_leases_are_counted_anew_after_studio_itself_stood_still(
+    rest: Rest, studio: Studio, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both clocks went on and nobody was answered, as when the process is stopped or the machine far too busy."""
+    team = await PretendTeam.join(rest, await rest.project())
+    studio = replace(studio, config=replace(studio.config, session_lease=1.0))  # to be looked at soon
+    looks: asyncio.Queue[float] = asyncio.Queue()
+
+    async def look(studio: Studio, ahead: float | None) -> float:
+        found = await check_leases(studio, ahead)
+        looks.put_nowait(found)
+        return found
+
+    monkeypatch.setattr(module, "check_leases", look)
+    watch = asyncio.create_task(module.watch_leases(studio))
+    try:
+        await asyncio.wait_for(looks.get(), 20)
+        clock.advance(3.0)
+        await asyncio.wait_for(looks.get(), 20)
+        assert await status_of(rest, team) == {"connected"}
+        for _ in range(5):
+            clock.advance(0.2)
+            await asyncio.wait_for(looks.get(), 20)
+        await asyncio.wait_for(looks.get(), 20)
+        assert await status_of(rest, team) == {"interrupted"}
+    finally:
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)

@@ -418,3 +418,62 @@ async def test_another_teams_tester_is_none_for_this_plan(rest: Rest) -> None:
     await team.bootstrap()
     await team.complete(await team.take("execute"), commit=sha("x"))
     assert await team.offered() == [("review", "review-1")]
+
+
+async def test_a_test_that_cannot_be_run_is_gone_on_without_when_the_operator_says_so(rest: Rest) -> None:
+    """A plan without a test command, in a team whose tester runs that and nothing else."""
+    team, plan = await started(rest)
+    _, task = await state(rest, plan)
+    await team.work(task, sha("x"))
+    for _ in range(2):
+        await team.fail(await team.take("test"), "there is no test command", retryable=False)
+        (card,) = await rest.cards()
+        assert (card["kind"], card["options"]) == ("attempts", ["retry", "untested", "abort"])
+        assert card["question"].endswith("there is no test command")
+        await rest.answer("retry")
+    await team.fail(await team.take("test"), "there is no test command", retryable=False)
+    await rest.answer("untested")
+    run = await team.review(task, REJECTED)
+    assert (run["commit"], run["evidence"]) == (sha("x"), None)
+    # the next commit is not asked about once more
+    await team.work(task, sha("y"))
+    assert (await team.review(task))["commit"] == sha("y")
+    await team.merge(task)
+    assert await rest.cards() == []
+    await team.release()
+    assert (await rest.get(f"plans/{plan}"))["status"] == "completed"
+
+
+async def test_other_work_of_the_plan_that_waits_for_its_test_is_gone_on_with_too(rest: Rest) -> None:
+    team, plan = await started(rest, FOUR[:2])
+    tasks = [task["id"] for task in (await rest.tasks(plan)).values()]
+    for task in tasks:
+        await team.work(task, sha(task))
+    await team.fail(await team.take("test"), "there is no test command", retryable=False)
+    await rest.answer("untested")
+    # the tester was given the other one meanwhile, and can do nothing about it either
+    await team.fail(await team.take("test"), "there is no test command", retryable=False)
+    assert await rest.cards() == []
+    for task in tasks:
+        await team.review(task)
+        await team.merge(task)
+    assert await rest.cards() == []
+    await team.release()
+    # another plan is tested as ever
+    other = await rest.plan((await rest.get(f"plans/{plan}"))["project_id"])
+    await team.bootstrap()
+    (task,) = [task["id"] for task in (await rest.tasks(other["id"])).values()]
+    await team.work(task, sha("z"))
+    await team.test(task)
+
+
+async def test_a_card_about_anything_but_a_test_has_no_such_answer(rest: Rest) -> None:
+    team, plan = await started(rest)
+    _, task = await state(rest, plan)
+    await team.work(task, sha("x"))
+    await team.test(task)
+    await team.fail(await team.take("review"), "no such program", retryable=False)
+    (card,) = await rest.cards()
+    assert card["options"] == ["retry", "abort"]
+    body = {"answer": "untested"}
+    assert await rest.refused("POST", f"decisions/{card['id']}/answer", body) == "conflict"

@@ -22,6 +22,14 @@ def test_a_person_comes_and_goes_once_for_all_their_connections() -> None:
     assert rooms.inside(ROOM) == ("c",)
 
 
+def test_whom_a_subscriber_is_on_the_channel_as() -> None:
+    rooms: Rooms[str] = Rooms()
+    rooms.enter(ROOM, "a", ADA)
+    rooms.enter("private-team.shop", "a")
+    assert rooms.member(ROOM, "a") == ADA
+    assert rooms.member(ROOM, "b") is rooms.member("private-team.shop", "a") is None
+
+
 def test_on_a_private_channel_nobody_is_a_person() -> None:
     rooms: Rooms[str] = Rooms()
     assert not rooms.enter(ROOM, "a")

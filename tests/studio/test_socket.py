@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-import uvicorn
 import websockets
 from starlette.applications import Starlette
 from websockets.asyncio.client import connect
 
 from maestro_ray.protocol.auth import sign_channel
 from maestro_ray.studio import socket as module
-from maestro_ray.studio.socket import Hub
+from maestro_ray.studio.server import Server
+from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
 
 from .browser import MEMBERS, ROOM, Client
@@ -23,24 +23,17 @@ pytestmark = pytest.mark.sqlite_only("these events come from no transaction; tes
 
 
 @pytest_asyncio.fixture
-async def server(app: Starlette) -> AsyncIterator[uvicorn.Server]:
+async def server(app: Starlette) -> AsyncIterator[Server]:
     """A real server that serves this Studio."""
-    config = uvicorn.Config(
-        app, port=0, log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not serving.done()
-        await asyncio.sleep(0.005)
+    server = Server(app, grace=1, signals=False)
+    await server.begin()
     yield server
     await Client.all_leave()
-    server.should_exit = True
-    await serving
+    await server.stop()
 
 
 @pytest.fixture
-def port(server: uvicorn.Server) -> int:
+def port(server: Server) -> int:
     return int(server.servers[0].sockets[0].getsockname()[1])
 
 
@@ -199,9 +192,9 @@ async def test_a_bad_frame_is_told_and_the_connection_goes_on(port: int) -> None
 
 
 async def test_who_does_not_read_is_cut_off_and_the_others_are_not_held_up(
-    server: uvicorn.Server, port: int, studio: Studio, monkeypatch: pytest.MonkeyPatch
+    server: Server, port: int, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LONGEST_QUEUE", 20)
+    monkeypatch.setattr(module, "LARGEST_BACKLOG", 2_000_000)
     monkeypatch.setattr(module, "LONGEST_SEND", 0.3)
     # it takes one frame and then nothing from its socket
     slow, quick = await Client.arrive(port, max_queue=1, compression=None), await Client.arrive(port)
@@ -222,6 +215,44 @@ async def test_who_does_not_read_is_cut_off_and_the_others_are_not_held_up(
     await quick.nothing_more()
 
 
+async def test_a_commit_that_publishes_thousands_of_events_cuts_nobody_off_who_reads(
+    port: int, studio: Studio
+) -> None:
+    clients = [await Client.arrive(port) for _ in range(3)]
+    for client in clients:
+        await client.subscribe()
+
+    def change(tx: Transaction) -> None:
+        for number in range(5000):
+            tx.publish(ROOM, "task.updated", task={"number": number, "text": "x" * 1000})
+
+    # the hub is told of all of them in one turn of the event loop: nobody's sender runs in between
+    await studio.store.write(change)
+    for client in clients:
+        heard = [(await client.next())[1]["params"]["task"]["number"] for _ in range(5000)]
+        assert heard == list(range(5000))
+        await client.nothing_more()
+
+
+async def test_who_never_reads_keeps_no_more_than_the_bound_and_no_text_twice(
+    port: int, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LARGEST_BACKLOG", 1_000_000)
+    clients = [await Client.arrive(port, max_queue=1, compression=None) for _ in range(3)]
+    for client in clients:
+        await client.subscribe()
+    waiting = [connection._outgoing for connection in studio.hub._rooms.inside(ROOM)]
+    for _ in range(9):
+        studio.hub.publish(ROOM, "team.message", {"text": "x" * 100_000})
+    texts = [list(queue._queue) for queue in waiting]
+    assert [len(each) for each in texts] == [9, 9, 9]
+    assert all(a is b is c for a, b, c in zip(*texts, strict=True))
+    for _ in range(3):
+        studio.hub.publish(ROOM, "team.message", {"text": "x" * 100_000})
+    # nothing but the goodbye
+    assert [queue.qsize() for queue in waiting] == [1, 1, 1]
+
+
 async def test_an_overflow_in_the_middle_of_an_event_reaches_the_others_too(
     port: int, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,10 +262,10 @@ async def test_an_overflow_in_the_middle_of_an_event_reaches_the_others_too(
     for number, client in enumerate(clients):
         for _ in clients[number + 1 :]:
             await client.next()
-    monkeypatch.setattr(module, "LONGEST_QUEUE", 2)
+    monkeypatch.setattr(module, "LARGEST_BACKLOG", 1000)
     # nobody can be served before this function waits: all overflow, one after the other
     for _ in range(4):
-        studio.hub.publish(MEMBERS, "team.message", {})
+        studio.hub.publish(MEMBERS, "team.message", {"text": "x" * 300})
     for client in clients:
         assert await client.until_closed() == 4100
     assert studio.hub._rooms.people(MEMBERS) == {}
@@ -246,9 +277,9 @@ async def test_who_is_cut_off_has_left(port: int, studio: Studio, monkeypatch: p
     await slow.joins("2", "slow")
     await slow.subscribe(ROOM)
     await quick.next()
-    monkeypatch.setattr(module, "LONGEST_QUEUE", 2)
+    monkeypatch.setattr(module, "LARGEST_BACKLOG", 1000)
     for _ in range(4):
-        studio.hub.publish(ROOM, "team.message", {})
+        studio.hub.publish(ROOM, "team.message", {"text": "x" * 300})
     assert await quick.next() == ("pusher_internal:member_removed", {"user_id": "2"})
 
 
@@ -258,11 +289,11 @@ async def test_who_asks_without_end_and_reads_the_answers_is_answered(port: int)
     ping = json.dumps({"event": "pusher:ping"})
 
     async def ask() -> None:
-        for _ in range(3 * module.LONGEST_QUEUE):
+        for _ in range(30 * module.UNREAD_ANSWERS):
             await client.websocket.send(ping)
 
     asking = asyncio.create_task(ask())
-    for _ in range(3 * module.LONGEST_QUEUE):
+    for _ in range(30 * module.UNREAD_ANSWERS):
         assert (await client.next())[0] == "pusher:pong"
     await asking
 
@@ -271,11 +302,3 @@ async def test_when_studio_stops_its_clients_may_come_back_at_once(port: int, st
     client = await Client.arrive(port)
     await studio.hub.close()
     assert await client.until_closed() == 4200
-
-
-def test_a_channel_nobody_spoke_on_has_no_number() -> None:
-    hub = Hub("key", "secret")
-    assert hub.number(ROOM) == 0
-    hub.publish(ROOM, "team.message", {})
-    assert hub.number(ROOM) == 1
-    assert hub.number("private-team.another") == 0

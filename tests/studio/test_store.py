@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict, JournalBroken, NotFound
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.store import Store, Transaction
+from maestro_ray.studio.store import Row, Store, Transaction
 from maestro_ray.testing import FakeClock
 
 from .conftest import Published
@@ -130,3 +130,53 @@ async def test_an_error_of_the_database_names_no_value(store: Store) -> None:
     with pytest.raises(sa.exc.IntegrityError) as raised:
         await store.write(lambda tx: tx.insert(t.settings, name="jwt_secret", value="hush"))
     assert "hush" not in str(raised.value)
+
+
+async def test_a_row_that_was_added_is_told_as_it_will_be_read(store: Store) -> None:
+    def add(tx: Transaction) -> list[Row]:
+        project = tx.insert(t.projects, key="k:1", name="x")
+        return tx.add(t.plans, *({"project_id": project, "title": title} for title in ("one", "two")))
+
+    added = await store.write(add)
+    assert [row["title"] for row in added] == ["one", "two"]
+    assert await store.read(Transaction.all, sa.select(t.plans).order_by(t.plans.c.title)) == sorted(
+        added, key=lambda row: row["title"]
+    )
+
+
+async def test_rows_do_not_share_what_they_have_by_default(store: Store) -> None:
+    def add(tx: Transaction) -> list[Row]:
+        return tx.add(t.users, {"name": "one"}, {"name": "two"})
+
+    one, two = await store.write(add)
+    assert one["skills"] == two["skills"] == {}
+    assert one["skills"] is not two["skills"]
+
+
+async def test_a_transaction_sees_its_own_changes_of_a_row_it_has_read(store: Store) -> None:
+    def change(tx: Transaction) -> list[str | None]:
+        seen = [tx.find(t.projects, "p")]
+        tx.insert(t.projects, id="p", key="k:1", name="made")
+        seen.append(tx.find(t.projects, "p"))
+        tx.update(t.projects, "p", name="updated")
+        seen.append(tx.find(t.projects, "p"))
+        tx.execute(t.projects.update().values(name="all"))
+        seen.append(tx.find(t.projects, "p"))
+        tx.execute(t.projects.delete())
+        seen.append(tx.find(t.projects, "p"))
+        return [row and row["name"] for row in seen]
+
+    assert await store.write(change) == [None, "made", "updated", "all", None]
+
+
+async def test_a_transaction_reads_a_row_once(store: Store) -> None:
+    statements: list[str] = []
+
+    def look(tx: Transaction) -> None:
+        tx.insert(t.projects, id="p", key="k:1", name="x")
+        sa.event.listen(tx._connection, "before_cursor_execute", lambda *about: statements.append(about[2]))
+        for _ in range(3):
+            tx.get(t.projects, "p")
+
+    await store.write(look)
+    assert len(statements) == 1

@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-import uvicorn
 import websockets
 
 from maestro_ray.clock import SystemClock
@@ -21,10 +20,11 @@ from maestro_ray.studio import feed as module
 from maestro_ray.studio import identity
 from maestro_ray.studio import studio as studio_module
 from maestro_ray.studio.app import create_app
+from maestro_ray.studio.server import Server
 from maestro_ray.studio.studio import Studio
 
+from . import postgres
 from .browser import Client
-from .postgres import Server
 from .pretend import PretendTeam, Rest, sha
 
 
@@ -61,17 +61,9 @@ class Served:
 
 @asynccontextmanager
 async def serving(studio: Studio) -> AsyncIterator[int]:
-    config = uvicorn.Config(
-        create_app(studio), port=0, log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done()
-        await asyncio.sleep(0.005)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await task
+    server = Server(create_app(studio), grace=1, signals=False)
+    yield await server.begin()
+    await server.stop()
 
 
 @pytest_asyncio.fixture
@@ -178,7 +170,7 @@ async def test_one_studio_starts_anew_and_the_numbers_go_on(start: Any) -> None:
 
 
 async def test_a_studio_whose_listening_connection_is_cut_tells_what_happened_meanwhile(
-    start: Any, postgres_server: Server
+    start: Any, postgres_server: postgres.Server
 ) -> None:
     one, two = await start(), await start()
     project = await one.rest.project()
@@ -217,6 +209,27 @@ async def test_a_token_that_is_cut_at_one_studio_is_soon_worth_nothing_at_the_ot
     async with asyncio.timeout(10):
         while (await two.rest.http.get("/api/v1/me")).status_code != 401:
             await asyncio.sleep(0.05)
+
+
+async def test_a_logout_at_one_studio_ends_the_sockets_at_the_other(start: Any) -> None:
+    """Whichever of them was asked for the signature: a balancer sends each request where it likes."""
+    one, two = await start(), await start()
+    channel = f"private-project.{await one.rest.project()}"
+    witness = await two.listener(channel)
+    two.rest.http.headers["authorization"] = one.rest.http.headers["authorization"]
+    clients = []
+    for asked in (one, two):
+        client = await Client.arrive(two.port, two.studio.hub.key)
+        about = {"socket_id": client.socket_id, "channel_name": channel}
+        answer = await asked.rest.http.post("/broadcasting/auth", json=about)
+        await client.say("pusher:subscribe", {"channel": channel, **answer.json()})
+        await client.next()
+        clients.append(client)
+    await one.rest.post("auth/logout", status=204)
+    for client in clients:
+        assert await client.until_closed() == 4200
+    await one.studio.store.say(channel, "team.message")
+    assert (await witness.next())[0] == "team.message"
 
 
 async def test_what_an_agent_says_is_heard_and_remembered_at_both(start: Any) -> None:

@@ -20,6 +20,11 @@ def note(text: str = "a change", **trailers: str) -> CommitMessage:
     return CommitMessage(text, BOT, {key.replace("_", "-"): value for key, value in trailers.items()})
 
 
+def checked_out(repo: Repo, branch: str) -> list[Path]:
+    """The worktrees that hold a branch, also those that will come back to it after a rebase or bisect."""
+    return [place.path for place in repo.checkouts() if place.holds(f"refs/heads/{branch}")]
+
+
 class Sample:
     """A repository with a person working in it through the plain `git` program."""
 

@@ -19,7 +19,7 @@ DEV = Identity("dev-1", "dev-1@maestro.invalid")
 def diverged(sample, tmp_path):
     """A worktree with one change of `both.txt`, and the commit of another."""
     worktrees = Worktrees(Repo.open(sample.path), tmp_path / "trees")
-    base = worktrees.repo.head()
+    base = worktrees.repo.tip("main")
     commits = []
     for name, text in (("mine", "mine\n"), ("theirs", "theirs\n")):
         path = worktrees.add(name, base)
@@ -45,7 +45,7 @@ def test_the_developer_finds_markers_and_ends_the_merge(diverged):
 
 def test_nothing_in_conflict_is_nothing_to_resolve(diverged):
     worktrees, path, (mine, _) = diverged
-    base = worktrees.repo.head()
+    base = worktrees.repo.tip("main")
 
     assert begin_merge(worktrees, path, base, DEV) == ()
     assert worktrees.commit_all(path, CommitMessage("none", DEV), mine) is None

@@ -127,19 +127,9 @@ def test_bytes_that_are_no_text_come_back_as_they_went(sample: Sample) -> None:
     assert git.run("cat-file", "blob", blob) == "caf\udce9\n"
 
 
-def test_only_the_beginning_of_endless_output_is_read(sample: Sample) -> None:
-    git = Git(sample.path)
-    assert git.beginning(5, "-c", "alias.endless=!yes", "endless") == (b"y\ny\ny", True)
-    assert git.beginning(100, "rev-parse", "--abbrev-ref", "HEAD") == (b"main\n", False)
-    with pytest.raises(GitFailed, match="Needed a single revision"):
-        git.beginning(100, "rev-parse", "--verify", "nowhere")
-
-
 def test_a_machine_without_git(sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitMissing) as caught:
         Git(sample.path).run("status")
     assert str(caught.value) == "the program git is not on PATH"
     assert "install git" in caught.value.hint
-    with pytest.raises(GitMissing):
-        Git(sample.path).beginning(1, "status")

@@ -68,3 +68,13 @@ def test_settings_of_the_user_do_not_bend_trailers(sample: Sample) -> None:
 )
 def test_any_text_becomes_one_that_git_takes(sample: Sample, given: str, made: str) -> None:
     assert CommitMessage(given, BOT).full(Git(sample.path)) == made
+
+
+@pytest.mark.parametrize(
+    "subject", ["fix: a thing", "Merge: 100 %: done", "Maestro-Run: r0", "x" * 16_001, "#1 is done"]
+)
+def test_a_subject_alone_gets_its_trailers_as_git_gives_them(sample: Sample, subject: str) -> None:
+    words = ["--trailer", "Maestro-Run: r1", "--trailer", "Maestro-Task: t1"]
+    command = ["-c", "trailer.separators=:", "interpret-trailers", "--no-divider", "--where=end", *words]
+    expected = Git(sample.path).run(*command, stdin=subject[:16_000] + "\n")
+    assert note(subject, Maestro_Run="r1", Maestro_Task="t1").full(Git(sample.path)) == expected

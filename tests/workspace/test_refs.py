@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maestro_ray.errors import UsageError
-from maestro_ray.workspace.refs import branch_ref, check_commit, check_ref, nothing
+from maestro_ray.workspace.refs import branch_ref, check_commit, check_ref, loose, nothing
+
+from .sample import Sample
 
 
 def git_takes(name: str) -> bool:
@@ -83,3 +85,20 @@ def test_both_hash_lengths() -> None:
     for length in (40, 64):
         assert check_commit("a" * length) == "a" * length
         assert nothing("a" * length) == "0" * length
+
+
+def test_a_ref_with_a_file_of_its_own_is_read_from_it(sample: Sample) -> None:
+    common = sample.repo.git_common_dir
+    assert loose(common, "refs/heads/main") == sample.sha("main")
+
+
+def test_any_other_ref_is_for_git_to_read(sample: Sample) -> None:
+    common = sample.repo.git_common_dir
+    sample.git("symbolic-ref", "refs/heads/alias", "refs/heads/main")
+    sample.git("branch", "packed")
+    sample.git("branch", "linked")
+    sample.git("pack-refs", "--all")
+    (common / "refs/heads/linked").symlink_to(sample.path / "a.txt")
+    (common / "refs/heads/garbage").write_bytes(b"\xff\xfe")
+    for name in ("alias", "packed", "linked", "garbage", "missing", "missing/too"):
+        assert loose(common, f"refs/heads/{name}") == ""

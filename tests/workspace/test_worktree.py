@@ -10,7 +10,7 @@ import pytest
 from maestro_ray.errors import GitFailed, NotFound, NotWritable, UsageError
 from maestro_ray.workspace.worktree import Worktrees
 
-from .sample import Sample, head, note
+from .sample import Sample, checked_out, head, note
 
 
 def contents(path: Path) -> dict[str, str]:
@@ -77,7 +77,7 @@ def test_a_branch_the_agent_checked_out_is_left_alone(sample: Sample, worktrees:
     sample.git("checkout", "-q", "topic", cwd=path)
     worktrees.reset(path, first)
     assert sample.sha("topic") == topic
-    assert sample.repo.checked_out("topic") == []
+    assert checked_out(sample.repo, "topic") == []
 
 
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
@@ -279,7 +279,7 @@ def test_many_threads_add_and_remove_at_the_same_time(sample: Sample, worktrees:
             for _ in range(4):
                 path = mine.add(f"dev-{number}", first)
                 assert contents(path)["a.txt"] == "1\n2\n3\n"
-                mine.repo.checked_out("main")
+                mine.repo.checkouts()
                 mine.remove(path)
             mine.add(f"dev-{number}", first)
         except Exception as error:

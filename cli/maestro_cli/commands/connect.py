@@ -17,6 +17,7 @@ from maestro_cli.render import out
 from maestro_cli.streams import ReaderGone
 from maestro_ray.errors import BadProvider, OutputFailed, UsageError
 from maestro_ray.home import Home
+from maestro_ray.model import channels
 
 Leaving = dict[str, str]
 
@@ -52,7 +53,7 @@ def connect(
     home = Home.find()
     home.prepare()
     repo = invocation.current.here
-    which = {"team": team_channel.removeprefix("private-team.")} if team_channel else {"repo": repo}
+    which = {"team": channels.team_in(team_channel) or team_channel} if team_channel else {"repo": repo}
     with _ending_with_the_terminal(ephemeral), connect_or_start(home) as line:
         leaving: Leaving
         if role == "worker":

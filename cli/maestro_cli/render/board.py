@@ -58,6 +58,10 @@ class Board:
             *(f"{'':14}{line[:300]}" for line in (told[1:20] if failed else ())),
         ]
 
+    def _subtask_refused(self, event: Event, body: Event) -> list[str]:
+        what, why = printable(body["subtask"])[:100], printable(body["reason"])[:300]
+        return [_line(event["sender"], f"subtask refused: {what}: {why}")]
+
     def _run_paused(self, event: Event, body: Event) -> list[str]:
         self.workers[event["sender"]] = f"paused: {printable(str(body['reason']))}"
         return [_line(event["sender"], self.workers[event["sender"]])]

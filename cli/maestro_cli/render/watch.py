@@ -88,7 +88,7 @@ def _live(board: Board) -> Iterator[Any]:
 
 
 def summary(result: dict[str, Any]) -> str:
-    """The table at the end, a line with the outcome of each plan, and the timings when there are any."""
+    """The table at the end and a line with the outcome of each plan."""
     parts = []
     for plan in result.get("plans", []):
         nothing = ", nothing was merged" if nothing_merged(plan) else ""

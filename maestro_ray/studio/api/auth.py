@@ -6,9 +6,10 @@ from typing import Any
 
 from maestro_ray.errors import Forbidden, Unauthenticated
 from maestro_ray.model.access import EVERYWHERE, Action, Role
-from maestro_ray.studio import bodies, browser, identity
+from maestro_ray.studio import browser, identity
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest, who
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.channels import may_listen
 
 

@@ -6,16 +6,14 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
-from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from maestro_ray.errors import (
     BadFrame,
-    Conflict,
     Forbidden,
     MaestroError,
     NotFound,
@@ -25,10 +23,13 @@ from maestro_ray.errors import (
 from maestro_ray.model.access import EVERYWHERE, MEANING, Action, Caller, Role
 from maestro_ray.studio import audit, identity
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.api.decode import decode, refuse_nul
+from maestro_ray.studio.api.decode import decode, refuse_nul_in_address
 from maestro_ray.studio.api.problem import problem
 from maestro_ray.studio.store import Row, Transaction
 from maestro_ray.studio.studio import Studio
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,6 +84,17 @@ class Call:
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Any:
         """`Studio.change`; a request repeated with its Idempotency-Key gets the first answer and does nothing more."""
+        return await self.studio.change(self._once(work, *args, **kwargs))
+
+    async def write(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Any:
+        """As `change`, for what makes nothing possible that was not before."""
+        return await self.studio.store.write(self._once(work, *args, **kwargs))
+
+    def _once(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Callable[[Transaction], Any]:
         key = self.request.headers.get("idempotency-key", "")
         # the same key of another person, for another thing, is another key
         scoped = identity.digest(f"{self.caller.user} {self.request.url.path} {key}") if key else ""
@@ -99,7 +111,7 @@ class Call:
                 tx.insert(t.replies, key=scoped, body=answer)
             return answer
 
-        return await self.studio.change(once)
+        return once
 
     async def rows(self, query: sa.Select[Any], table: sa.FromClause) -> Listing:
         """A page of a table's rows, of those projects only that the caller may see."""
@@ -165,7 +177,7 @@ class Rest:
         """Starlette's endpoint: authenticate, decode, permit, do, encode."""
         studio: Studio = request.app.state.studio
         try:
-            refuse_nul([*request.path_params.values(), *request.query_params.values()])
+            refuse_nul_in_address(request)
             caller = NOBODY if self.action is None else await who(studio, request)
             body = await decode(request, self.body) if self.body else None
             project = await self.permit(studio, request, caller, body)
@@ -272,9 +284,3 @@ def _project_column(table: sa.FromClause) -> sa.ColumnElement[str]:
         return table.c.project_id
     through = sa.select(t.plans.c.project_id).where(t.plans.c.id == table.c.plan_id)
     return through.scalar_subquery()
-
-
-def refuse_other_project(expected: str, found: str, what: str) -> None:
-    """What a body names must be of the project the call is about. Raises `Conflict`."""
-    if found != expected:
-        raise Conflict(f"the {what} belongs to another project", "")

@@ -7,8 +7,8 @@ from typing import Any
 from maestro_ray.errors import BadFrame, Forbidden
 from maestro_ray.model.access import Action, Caller
 from maestro_ray.protocol.auth import sign_channel
-from maestro_ray.studio import bodies
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.channels import may_listen
 from maestro_ray.studio.store import Transaction
 
@@ -16,6 +16,7 @@ from maestro_ray.studio.store import Transaction
 async def sign(call: Call) -> Any:
     """In the order they were asked for: `auth`, or why there is none. One that is refused holds no other up."""
     hub = call.studio.hub
+    await call.studio.hold(call.caller, [each.socket_id for each in call.body.channels])
     return await call.read(_sign, call.caller, hub.key, hub.secret, call.body.channels)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from maestro_ray.errors import BadFrame
 from maestro_ray.protocol import strictjson
 
-B = TypeVar("B", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+B = TypeVar("B", bound="BaseModel")
 
 LARGEST_BODY = 8 * 1024 * 1024
 FORM = "application/x-www-form-urlencoded"
@@ -19,30 +21,47 @@ FORM = "application/x-www-form-urlencoded"
 
 async def decode(request: Request, body: type[B], *, form: bool = False) -> B:
     """The request's body, JSON or where it is allowed a form, as a value. Raises `BadFrame`."""
+    from pydantic import ValidationError  # why here: see `shapes`
+
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     # a page of another site can post text/plain without asking first, so only JSON counts
     if kind != "application/json" and not (form and kind == FORM):
         raise BadFrame("the body must be application/json")
-    raw = bytearray()
-    async for piece in request.stream():
-        raw += piece
-        if len(raw) > LARGEST_BODY:
-            raise BadFrame(f"the body is larger than {LARGEST_BODY} bytes")
+    raw = await read(request, LARGEST_BODY)
     try:
         if kind == FORM:
             fields = dict(parse_qsl(raw.decode()))
             refuse_nul(fields)
             return body.model_validate(fields)
         # pydantic takes NaN, repeated keys and any depth, which nobody who reads the answers could take
-        value = strictjson.parse(bytes(raw))
+        value = strictjson.parse(raw)
         if b"\\u0000" in raw:
             refuse_nul(value)
-        return body.model_validate_json(bytes(raw))
+        return body.model_validate_json(raw)
     except UnicodeDecodeError as error:
         raise BadFrame("the body is not UTF-8") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise BadFrame(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+async def read(request: Request, most: int) -> bytes:
+    """The whole body. Raises `BadFrame` as soon as it has more than `most` bytes, and when its sender is gone."""
+    raw = bytearray()
+    try:
+        async for piece in request.stream():
+            raw += piece
+            if len(raw) > most:
+                raise BadFrame(f"the body is larger than {most} bytes")
+    except ClientDisconnect as error:
+        raise BadFrame("the connection was cut in the middle of the body") from error
+    return bytes(raw)
+
+
+def refuse_nul_in_address(request: Request) -> None:
+    """Raises `BadFrame`."""
+    pairs = request.query_params.multi_items()
+    refuse_nul([*request.path_params.values(), *(word for pair in pairs for word in pair)])
 
 
 def refuse_nul(value: Any) -> None:

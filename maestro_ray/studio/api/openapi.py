@@ -56,7 +56,7 @@ def document(calls: tuple[Rest, ...]) -> bytes:
 
 def describe(calls: Sequence[Rest]) -> Json:
     """An OpenAPI 3.1 document of these calls, and of those beside `/api/v1` that programs use."""
-    taken = {call.body for call in calls if call.body} | {bodies.ChannelAuth}
+    taken = {getattr(bodies, call.body.__name__) for call in calls if call.body} | {bodies.ChannelAuth}
     models = sorted(taken, key=lambda model: model.__name__)
     _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
     paths: dict[str, Json] = {}

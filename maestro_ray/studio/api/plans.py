@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from maestro_ray.errors import NotFound
 from maestro_ray.model.access import Action
 from maestro_ray.model.plan_file import from_json
-from maestro_ray.studio import bodies, plans
+from maestro_ray.studio import plans
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.store import Row, Transaction
 
 
@@ -25,9 +26,10 @@ async def create(call: Call) -> Any:
         if body.base_branch:
             values["base_branch"] = body.base_branch
         caps = {"attempt_cap": body.attempts, "revision_cap": body.revision_cap}
-        return plans.view(tx, plans.create(tx, body.project_id, draft, **values, **caps))
+        return plans.create(tx, body.project_id, draft, **values, **caps)
 
-    return await call.change(write)
+    # of a draft nothing begins
+    return await call.write(write)
 
 
 async def find(call: Call) -> Any:

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from maestro_ray.errors import Conflict
 from maestro_ray.model.access import Action
 from maestro_ray.model.run import Purpose
-from maestro_ray.studio import analysis, bodies, sessions
+from maestro_ray.studio import analysis, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.api.shapes import bodies
 
 
 async def find(call: Call) -> Any:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from maestro_ray.errors import Conflict
+from maestro_ray.model import channels
 from maestro_ray.model.access import Action
 from maestro_ray.model.plan_file import from_json
-from maestro_ray.studio import bodies, channels, proposals, reports, subtasks
+from maestro_ray.studio import proposals, reports, subtasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.store import Transaction
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import bodies, delegation, reports, sessions
+from maestro_ray.studio import delegation, reports, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.api.shapes import bodies
 
 
 async def create(call: Call) -> Any:

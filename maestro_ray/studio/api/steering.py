@@ -6,9 +6,10 @@ from typing import Any
 
 from maestro_ray.errors import Conflict
 from maestro_ray.model.access import Action
-from maestro_ray.studio import bodies, inbox
+from maestro_ray.studio import inbox
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.store import Row, Transaction
 
 

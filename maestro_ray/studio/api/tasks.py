@@ -8,9 +8,10 @@ import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
 from maestro_ray.model.task import Aborted, CompletedByClient, Paused, Resumed
-from maestro_ray.studio import blockers, bodies, loop, tasks
+from maestro_ray.studio import blockers, loop, tasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.store import Row, Transaction
 
 

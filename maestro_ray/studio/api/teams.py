@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import bodies, messages, sessions
+from maestro_ray.studio import messages, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.store import Row, Transaction
 
 

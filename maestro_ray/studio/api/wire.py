@@ -13,10 +13,10 @@ from maestro_ray.errors import Forbidden, MaestroError
 from maestro_ray.model.access import EVERYWHERE, Action, Caller
 from maestro_ray.protocol import strictjson
 from maestro_ray.protocol.auth import is_presence, sign_channel
-from maestro_ray.studio import bodies
 from maestro_ray.studio.api.call import bearer, who
 from maestro_ray.studio.api.decode import decode
 from maestro_ray.studio.api.problem import problem
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.channels import may_listen, member
 from maestro_ray.studio.page import visitor
 from maestro_ray.studio.studio import Studio
@@ -69,6 +69,7 @@ async def broadcasting_auth(request: Request) -> Response:
         sign = partial(sign_channel, studio.hub.key, studio.hub.secret, asked.socket_id, asked.channel_name)
         # also what cannot be signed is told before anything is looked up
         answer = {"auth": sign()}
+        await studio.hold(caller, [asked.socket_id])
         await studio.store.read(may_listen, caller, asked.channel_name)
         if is_presence(asked.channel_name):
             data = strictjson.dump(await studio.store.read(member, caller, asked.channel_name))

@@ -12,7 +12,12 @@ from maestro_ray.studio import schema as t
 from maestro_ray.studio.page.view import Ask
 from maestro_ray.studio.store import Row, Transaction
 
-LABELS: Mapping[str, str] = {"retry": "Try again", "approve": "Approve", "reject": "Reject"}
+LABELS: Mapping[str, str] = {
+    "retry": "Try again",
+    "untested": "Go on without tests",
+    "approve": "Approve",
+    "reject": "Reject",
+}
 
 
 def cards(tx: Transaction, ask: Ask, *which: sa.ColumnElement[bool]) -> list[Row]:

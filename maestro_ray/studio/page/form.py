@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from maestro_ray.errors import BadFrame, MaestroError, UsageError
 from maestro_ray.studio.api.call import Call, Rest
-from maestro_ray.studio.api.decode import FORM
+from maestro_ray.studio.api.decode import FORM, refuse_nul, refuse_nul_in_address
+from maestro_ray.studio.api.decode import read as read_body
 from maestro_ray.studio.api.problem import status_of
 from maestro_ray.studio.browser import Browser
 from maestro_ray.studio.page import visitor
 from maestro_ray.studio.page.headers import guard
 from maestro_ray.studio.page.view import refusal
 from maestro_ray.studio.studio import Studio
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 LARGEST_FORM = 1024 * 1024
 
@@ -61,6 +64,7 @@ async def perform(studio: Studio, request: Request, call: Rest, who: Browser, bo
 async def signed(studio: Studio, request: Request) -> tuple[Browser, Fields]:
     """Who sent the form, and its fields. Raises `Forbidden` for one that is not ours, and `Unauthenticated`."""
     visitor.from_the_page(request)
+    refuse_nul_in_address(request)
     who = await visitor.find(studio, request)
     fields = await read(request)
     visitor.check_form(who, fields.pop("form_token", ""))
@@ -72,20 +76,20 @@ async def read(request: Request) -> Fields:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != FORM:
         raise BadFrame(f"a form is {FORM}")
-    raw = bytearray()
-    async for piece in request.stream():
-        raw += piece
-        if len(raw) > LARGEST_FORM:
-            raise BadFrame(f"the form is larger than {LARGEST_FORM} bytes")
+    raw = await read_body(request, LARGEST_FORM)
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=2000)
     except ValueError as error:
         raise BadFrame("the form cannot be read") from error
-    return {name: text.replace("\r\n", "\n") for name, text in pairs}
+    fields = {name: text.replace("\r\n", "\n") for name, text in pairs}
+    refuse_nul(fields)
+    return fields
 
 
 def value(body: type[BaseModel], fields: Fields) -> BaseModel:
     """The body that the fields stand for. Raises `UsageError`."""
+    from pydantic import ValidationError  # why here: see `studio.api.shapes`
+
     try:
         return body.model_validate(fields)
     except ValidationError as error:

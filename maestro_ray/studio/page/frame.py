@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from maestro_ray.studio import channels
+from maestro_ray.model import channels
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Transaction
 

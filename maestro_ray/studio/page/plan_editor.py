@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +14,11 @@ from maestro_ray.errors import MaestroError, PlanFileError
 from maestro_ray.model import plan_file
 from maestro_ray.model.access import Action
 from maestro_ray.model.plan_file import PlanDraft
-from maestro_ray.studio import bodies
 from maestro_ray.studio import plans as plan_rows
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api import plans
 from maestro_ray.studio.api.problem import status_of
+from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.browser import Browser
 from maestro_ray.studio.page import form, frame
 from maestro_ray.studio.page.headers import guard
@@ -108,7 +109,9 @@ async def _make(
     studio: Studio, request: Request, who: Browser, project: str, editor: Editor, *, begin: bool
 ) -> str:
     """The id of the new plan, which is active at once when it is to `begin`."""
-    body = bodies.NewPlan(project_id=project, draft=plan_file.to_json(draft(editor)))
+    # a megabyte of TOML takes seconds, and nobody else waits for them
+    written = await asyncio.to_thread(lambda: plan_file.to_json(draft(editor)))
+    body = bodies.NewPlan(project_id=project, draft=written)
     plan = await form.perform(studio, request, plans.CREATE, who, body)
     if begin:
         await studio.change(plan_rows.act, plan["id"], "activate")

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any
 
 from maestro_ray.ids import short
 from maestro_ray.studio.page import words
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = Path(__file__).parent
 
 
 @functools.cache
 def environment() -> Environment:
+    # to import it takes a while: a start does not wait for it
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,

@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from maestro_ray.model import channels, steering
 from maestro_ray.model import run as run_machine
-from maestro_ray.model import steering
-from maestro_ray.studio import channels, inbox
+from maestro_ray.studio import inbox
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.page import frame, usage
 from maestro_ray.studio.page.view import Ask, Part, View

@@ -17,6 +17,7 @@ from maestro_ray.errors import MaestroError, NotFound, Unauthenticated
 from maestro_ray.model.access import Action, Caller
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Rest, project_of
+from maestro_ray.studio.api.decode import refuse_nul_in_address
 from maestro_ray.studio.api.problem import no_route, status_of
 from maestro_ray.studio.browser import Browser
 from maestro_ray.studio.page import visitor
@@ -87,6 +88,7 @@ class View:
         """Starlette's endpoint: the page, or with `?part=` only those parts of it."""
         studio: Studio = request.app.state.studio
         try:
+            refuse_nul_in_address(request)
             who = await visitor.find(studio, request)
             ask = await self.ask(studio, request, who)
             wanted = request.query_params.getlist("part")

@@ -134,3 +134,10 @@ def test_the_summary_has_a_row_for_each_task():
         ["Parse", "completed", "7", "1 rejected, 1 approved", "aaaaaaa bbbbbbb", "3.2s"],
         ["Print", "cancelled", "0", "-", "-", "0.0s"],
     ]
+
+
+def test_a_subtask_that_is_refused_says_why(board):
+    body = {"run": "r", "subtask": "Docs\x1b[2J", "reason": "no role\n'x'"}
+    assert board.take(happened("subtask.refused", body=body)) == [
+        "dev-1         subtask refused: Docs [2J: no role 'x'"
+    ]

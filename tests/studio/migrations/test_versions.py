@@ -97,6 +97,23 @@ def test_they_are_one_chain_and_their_files_say_which() -> None:
     assert chain == list(upgrade.known()) == [f"{number + 1:04}" for number in range(len(chain))]
 
 
+def test_what_was_used_before_is_added_up(empty: sa.Engine) -> None:
+    with empty.begin() as connection:
+        upgrade.run_alembic(connection, "0007")
+        connection.execute(t.projects.insert(), [{"id": name, "key": name, "name": name} for name in "pq"])
+        connection.execute(t.plans.insert(), {"id": "plan", "project_id": "p", "title": "x"})
+        of_plan, of_project = {"project_id": "p", "plan_id": "plan"}, {"project_id": "p", "plan_id": None}
+        used = [(of_plan, 10, 0.5), (of_plan, 5, 0.25), (of_plan, 0, 0.0), (of_project, 1, 0.0)]
+        rows = [
+            {"id": str(n), "purpose": "x", "input_tokens": i, "cost_usd": c, **of}
+            for n, (of, i, c) in enumerate(used)
+        ]
+        connection.execute(t.runs.insert(), rows)
+        upgrade.run_alembic(connection, "head")
+        found = connection.execute(sa.select(t.spent).order_by(t.spent.c.plan_id)).all()
+    assert found == [("p", "", 16, 0, 0.75, 3), ("p", "plan", 15, 0, 0.75, 2)]
+
+
 @released
 async def test_an_old_database_becomes_a_present_one(dump: Path, tmp_path: Path, clock: FakeClock) -> None:
     path = put_back(dump, tmp_path / "studio.db")

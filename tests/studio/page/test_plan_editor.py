@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 
+from maestro_ray.model import plan_file
+from maestro_ray.model.plan_file import PlanDraft
 from maestro_ray.studio.page import plan_editor
 from maestro_ray.studio.page.plan_editor import Editor, draft, read
 from studio.pretend import Rest
@@ -140,3 +145,34 @@ def test_the_number_of_tasks_has_an_end() -> None:
 def test_the_skeleton_becomes_a_plan_when_it_has_titles() -> None:
     text = plan_editor.SKELETON.replace('title = ""', 'title = "x"')
     assert [task.key for task in draft(Editor(True, text)).tasks] == ["first", "x"]
+
+
+async def test_a_text_that_takes_long_to_read_holds_up_nobody_else(
+    rest: Rest, surfer: Surfer, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/projects/{await rest.project()}/plans/new"
+    other, seen = await enter(), threading.Event()
+    parse, waited = plan_file.parse_plan, []
+
+    def slowly(text: str, name: str) -> PlanDraft:
+        waited.append(seen.wait(20))
+        return parse(text, name)
+
+    monkeypatch.setattr(plan_file, "parse_plan", slowly)
+    await surfer.open(f"{path}?as=toml")
+    text = 'title = "x"\n[[tasks]]\ntitle = "a"\n'
+    saving = asyncio.create_task(surfer.submit(path, toml=text, do="create"))
+    await other.open("/")
+    seen.set()
+    await saving
+    assert waited == [True]
+    assert surfer.at.startswith("/plans/")
+
+
+async def test_a_text_nested_too_deeply_is_told_and_nothing_is_lost(rest: Rest, surfer: Surfer) -> None:
+    path = f"/projects/{await rest.project()}/plans/new"
+    await surfer.open(f"{path}?as=toml")
+    for deep in ("a." * 50_000 + "b = 1", "a = " + "[" * 50_000):
+        await surfer.submit(path, toml=deep, do="create", status=422)
+        assert "it is nested too deeply" in surfer.text()
+        assert deep in surfer.page
