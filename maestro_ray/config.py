@@ -49,6 +49,19 @@ class IdentityTable:
 
 
 @dataclass(frozen=True)
+class SandboxTable:
+    """The `[sandbox]` table. `read` and `write` are further paths, absolute or below `~/`; workers of a role in
+    `offline` have no network."""
+
+    MODES: ClassVar[tuple[str, ...]] = ("auto", "require", "off")
+
+    mode: str = "auto"
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    offline: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Config:
     """The merged configuration: built-in defaults, then the home's file, then the repository's.
 
@@ -74,6 +87,7 @@ class Config:
     session_lease: float = 90.0
     stop_grace: float = 0.7
     agent_env: tuple[str, ...] = ()
+    sandbox: SandboxTable = field(default_factory=SandboxTable)
     theirs: frozenset[str] = frozenset()
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
     roles: Mapping[str, RoleTable] = field(default_factory=dict)
@@ -189,14 +203,17 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
 
 
 # these are about the machine: the daemon reads them once, before it knows of any repository
-OF_THE_HOME = ("ray", "studio", "agents", "lease", "identities")
+OF_THE_HOME = ("ray", "studio", "agents", "sandbox", "lease", "identities")
 
 
 def _of_the_home(top: Table) -> Config:
     config = replace(Config(), **_settings(top), providers=_tables(top, "providers", _provider))
     _leases_can_be_kept(config, top.table("lease"))
     return replace(
-        config, roles=_tables(top, "roles", _role), identities=_tables(top, "identities", _identity)
+        config,
+        sandbox=_sandbox(top.table("sandbox")),
+        roles=_tables(top, "roles", _role),
+        identities=_tables(top, "identities", _identity),
     )
 
 
@@ -232,7 +249,7 @@ def _env_is_allowed(config: Config, table: Table, provider: ProviderTable) -> No
 
 
 def _settings(top: Table) -> dict[str, Any]:
-    top.only(*KEYS, "providers", "roles", "identities")
+    top.only(*KEYS, "sandbox", "providers", "roles", "identities")
     found: dict[str, Any] = {}
     for name, keys in KEYS.items():
         table = top.table(name)
@@ -287,6 +304,24 @@ def _role(roles: Table, name: str) -> RoleTable:
         raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
     table.only("provider", "skills")
     return RoleTable(table.text("provider"), tuple(table.texts("skills")))
+
+
+def _sandbox(table: Table) -> SandboxTable:
+    table.only("mode", "read", "write", "offline")
+    mode = table.text("mode", "auto")
+    if mode not in SandboxTable.MODES:
+        raise table.mistake(f"mode is one of {', '.join(SandboxTable.MODES)}", "mode")
+    return SandboxTable(mode, _paths(table, "read"), _paths(table, "write"), tuple(table.texts("offline")))
+
+
+def _paths(table: Table, key: str) -> tuple[str, ...]:
+    paths = tuple(table.texts(key))
+    for index, path in enumerate(paths):
+        if path != "~" and not path.startswith(("/", "~/")):
+            raise table.mistake(
+                f"{path!r} is not an absolute path; `~/` may stand for the home directory", key, index
+            )
+    return paths
 
 
 def _identity(tables: Table, name: str) -> IdentityTable:

@@ -12,6 +12,7 @@ MaestroError
 │   ├── BranchInUse, RefMoved        somebody else works on a branch; nothing was changed
 │   ├── DatabaseTooNew, NotStudios   a database this version does not know
 │   ├── DatabaseInUse                a running Studio has it
+│   ├── NoSandbox                    one is required, and this machine has none
 │   ├── NotFound                     a team, plan, task, decision that does not exist
 │   │   └── NoTeam
 │   ├── Forbidden                    one's role does not allow it
@@ -287,6 +288,15 @@ class Conflict(UserError):
 
 class AgentError(MaestroError):
     """The agent's program is at fault."""
+
+
+class NoSandbox(UserError):
+    """`NoSandbox(why)`: a sandbox is required and this machine has none."""
+
+    template = "no sandbox works here: {0}"
+    hint_template = (
+        'install bubblewrap, or set [sandbox] mode = "auto" in the config.toml of the state directory'
+    )
 
 
 class ProviderMissing(AgentError):

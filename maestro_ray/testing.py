@@ -22,7 +22,7 @@ from maestro_ray.actors.messages import Part
 from maestro_ray.actors.service import Service
 from maestro_ray.actors.slot import CONNECTIONS, Slot
 from maestro_ray.clock import Clock, SystemClock
-from maestro_ray.config import Config
+from maestro_ray.config import Config, SandboxTable
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.line import unheard
 from maestro_ray.connection.login import Login
@@ -274,7 +274,9 @@ class LocalMaestro:
     ) -> None:
         home.prepare()
         self.home = home
-        self.config = config or Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4)
+        self.config = config or Config(
+            ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=SandboxTable("off")
+        )
         self.studio = LocalStudio(home, self.config)
         self.actors = actors or LocalActors()
         # projects that are worked for as somebody else, by key

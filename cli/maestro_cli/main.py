@@ -18,6 +18,7 @@ from maestro_cli.commands import (
     decide,
     demo,
     disconnect,
+    sandbox,
     status,
     steer,
     studio,
@@ -37,7 +38,20 @@ app = typer.Typer(
     epilog="Every command takes --json (or --output-format json), -C DIR and --debug.",
 )
 
-for module in (team, steer, decide, status, connect, disconnect, auth, daemon, studio, demo, version):
+for module in (
+    team,
+    steer,
+    decide,
+    status,
+    connect,
+    disconnect,
+    auth,
+    daemon,
+    studio,
+    sandbox,
+    demo,
+    version,
+):
     module.register(app)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from maestro_ray.actors.confinement import bench_of, confined
 from maestro_ray.actors.messages import BeLead
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent import process
+from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.environment import allowed
 from maestro_ray.errors import MaestroError, RefMoved
 from maestro_ray.model.run import Purpose
@@ -113,19 +117,37 @@ class LeadWork:
         test, team = assignment["plan"]["test"], self._part.team
         if not test:
             return ""
-        ended, output = await process.run(
-            ["sh", "-c", test],
-            prepared.path,
-            allowed(team.env, []),
-            f"{team.instance}:{team.id}:{assignment['id']}",
-            limit_bytes=LONGEST_OUTPUT,
-        )
+        env = allowed(team.env, [])
+        with self._scratch(assignment) as scratch:
+            ended, output = await process.run(
+                await in_thread(self._confine, prepared, scratch, ["sh", "-c", test], env),
+                prepared.path,
+                env,
+                f"{team.instance}:{team.id}:{assignment['id']}",
+                limit_bytes=LONGEST_OUTPUT,
+            )
         if ended.code == 0:
             return ""
         how = f"exit code {ended.code}" if ended.code is not None else f"signal {ended.signal}"
         return (
             f"the plan's test `{test}` is red on the release commit {prepared.commit[:10]} ({how}):\n{output}"
         )
+
+    @contextlib.contextmanager
+    def _scratch(self, assignment: Assignment) -> Iterator[Path]:
+        """A directory of this run's own, for as long as its test runs."""
+        scratch = Path(self._part.team.scratch) / assignment["id"]
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _confine(
+        self, prepared: Prepared, scratch: Path, argv: Sequence[str], env: Mapping[str, str]
+    ) -> Confined:
+        bench = bench_of(self._worktrees(), prepared.path, scratch)
+        return confined(self._part.team, "lead", Purpose.TEST, bench, argv, env)
 
     def _publish(self, assignment: Assignment, prepared: Prepared) -> Outcome:
         repo, kept = self._worktrees().repo, _kept_ref(assignment)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from maestro_ray.config import SandboxTable
 from maestro_ray.connection.login import Login
 from maestro_ray.errors import MaestroError
 from maestro_ray.ids import new_id
@@ -21,7 +22,7 @@ from maestro_ray.ports import ProviderSpec
 @dataclass(frozen=True)
 class TeamSpec:
     """What every member of a team must know about it. Paths are absolute strings; `env` is the agents' environment;
-    `project` is the project's key.
+    `project` is the project's key and `state` the directories that maestro keeps to itself.
 
     `instance` marks the processes of this state directory; `slots` maps `lead`, `channel` and worker names to slots.
     """
@@ -41,6 +42,8 @@ class TeamSpec:
     lease: float = 4.0
     stop_grace: float = 0.7
     project: str = ""
+    sandbox: SandboxTable = field(default_factory=SandboxTable)
+    state: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

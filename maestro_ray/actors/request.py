@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray.actors.params import of_the_system, sound
+from maestro_ray.agent import sandbox
 from maestro_ray.config import Config
 from maestro_ray.errors import BadProvider, NoWorkers, UnknownRole, UsageError
 from maestro_ray.home import Home
@@ -210,12 +211,18 @@ def _can_be_done(
             )
 
 
-def warnings(repo: Repo) -> list[str]:
-    """What a person should know and may ignore. Blocks: in a large repository this look takes seconds."""
-    changes = repo.dirty()
-    if not changes:
-        return []
-    files = "file" if len(changes) == 1 else "files"
-    return [
-        f"{len(changes)} uncommitted {files} in {repo.root}: workers start from the last commit and will not see them"
-    ]
+def warnings(repo: Repo, mode: str) -> list[str]:
+    """What a person should know and may ignore; `mode` is the sandbox's. Blocks: in a large repository this look takes
+    seconds."""
+    found = []
+    if changes := repo.dirty():
+        files = "file" if len(changes) == 1 else "files"
+        found.append(
+            f"{len(changes)} uncommitted {files} in {repo.root}: "
+            "workers start from the last commit and will not see them"
+        )
+    if mode != "off" and not sandbox.layer("auto"):
+        found.append(
+            f"agents can read and change whatever you can: no sandbox works here ({sandbox.missing()})"
+        )
+    return found

@@ -15,6 +15,7 @@ from maestro_ray.actors.pool import Place
 from maestro_ray.actors.request import TeamRequest, warnings
 from maestro_ray.actors.result import workers
 from maestro_ray.actors.team_record import MemberRecord, TeamRecord
+from maestro_ray.agent import sandbox
 from maestro_ray.errors import MaestroError, StartFailed
 from maestro_ray.model.plan_file import to_json
 
@@ -43,8 +44,11 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     When something fails on the way, what was made is ended again. Raises whatever it was.
     """
     phases = Phases()
+    mode = connections.config.sandbox.mode
+    if mode == "require":
+        await asyncio.to_thread(sandbox.layer, mode)
     # beside everything else: a team need not wait for a look at every file
-    warned = connections.spawn(asyncio.to_thread(warnings, request.repo))
+    warned = connections.spawn(asyncio.to_thread(warnings, request.repo, mode))
     with connections.using(request.key):
         record = await _allocate(connections, request)
         phases.ended("allocate")

@@ -83,6 +83,8 @@ class TeamRecord:
             lease=config.lease,
             stop_grace=config.stop_grace,
             project=self.key,
+            sandbox=config.sandbox,
+            state=(str(home.root), str(home.run)),
         )
         members = tuple((each.name, each.role, each.session) for each in self.members)
         parts: dict[str, Part] = {

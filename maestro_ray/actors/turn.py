@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from maestro_ray.actors.messages import BeWorker
+from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.environment import allowed
 from maestro_ray.agent.process import AgentProcess
 from maestro_ray.model.agent import (
@@ -27,6 +28,9 @@ from maestro_ray.providers.registry import build
 TEXT_BYTES = 4096
 TEXT_SECONDS = 0.1
 
+# puts the program of a job, with its environment, into its box
+Confine = Callable[[Job, Sequence[str], Mapping[str, str]], Awaitable[Confined]]
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -45,6 +49,7 @@ class Turn:
         job: Job,
         say: Callable[[str], None],
         delivered: Callable[[str], None],
+        confine: Confine,
         heard: Callable[[str], None] = lambda _text: None,
     ) -> None:
         """`say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once."""
@@ -53,6 +58,7 @@ class Turn:
         self._say = say
         self._heard = heard
         self._delivered = delivered
+        self._confine = confine
         self._provider = build(part.provider)
         self._talk = self._provider.open(job)
         self._process: AgentProcess | None = None
@@ -71,10 +77,11 @@ class Turn:
             path.write_bytes(content)
         team = self._part.team
         env = allowed(team.env, [*self._provider.environment(), *self._part.provider.env])
+        env |= launch.env
         self._process = await AgentProcess.start(
-            launch.argv,
+            await self._confine(self._job, launch.argv, env),
             cwd=self._job.worktree,
-            env={**env, **launch.env},
+            env=env,
             mark=f"{team.instance}:{team.id}:{self._job.run}",
             grace=team.stop_grace,
             merge_stderr=launch.merge_stderr,

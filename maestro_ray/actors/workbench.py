@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from maestro_ray.actors.confinement import bench_of, confined
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.actors.turn import Ended
+from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.prompt import build_prompt
 from maestro_ray.model import evidence
 from maestro_ray.model.agent import Failed, Finished
@@ -91,6 +93,10 @@ class Workbench:
             evidence=scratch / "evidence.json" if found else None,
         )
 
+    async def confine(self, job: Job, argv: Sequence[str], env: Mapping[str, str]) -> Confined:
+        """The turn's program in its box. Raises `NoSandbox`."""
+        return await in_thread(self._confine, job, argv, env)
+
     async def outcome(self, assignment: Assignment, ended: Ended) -> Outcome:
         """What the turn amounts to for this purpose."""
         if isinstance(ended.event, Failed):
@@ -117,6 +123,10 @@ class Workbench:
         if assignment["evidence"]:
             text = json.dumps(assignment["evidence"], indent=2, ensure_ascii=False)
             (scratch / "evidence.json").write_text(text, encoding="utf-8")
+
+    def _confine(self, job: Job, argv: Sequence[str], env: Mapping[str, str]) -> Confined:
+        bench = bench_of(self._open(), job.worktree, job.scratch)
+        return confined(self._part.team, self._part.role, job.purpose, bench, argv, env)
 
     def _commit(self, assignment: Assignment, event: Finished) -> Outcome:
         if left := unresolved(self._path(), self._conflicts):

@@ -140,7 +140,7 @@ class Worker:
         directives = dict(self._directives)
         job = self._bench.job(assignment, list(directives.values()))
         async with self._proposing(assignment, proposals) as heard:
-            self._turn = Turn(self._part, job, self._say, self._delivered_in_turn, heard)
+            self._turn = Turn(self._part, job, self._say, self._delivered_in_turn, self._bench.confine, heard)
             try:
                 await self._turn.begin()
                 for identifier in directives:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.pipes import Clipping, Inlet, Outlet, Tail
 from maestro_ray.agent.sweep import MARK, ProcessId, end, sweep
 from maestro_ray.errors import AgentFailed
@@ -63,7 +64,7 @@ class AgentProcess:
     @classmethod
     async def start(
         cls,
-        argv: Sequence[str],
+        argv: Sequence[str] | Confined,
         *,
         cwd: Path,
         env: Mapping[str, str],
@@ -73,19 +74,20 @@ class AgentProcess:
     ) -> Self:
         """Returns once the program has been executed. Raises `AgentFailed` with the reason when it cannot be.
 
-        `env` is the agent's whole environment, only the mark is added. `mark` must be this tree's alone:
-        if the shim is killed, everything that carries it is ended. `grace` is in seconds.
+        `env` is the agent's whole environment, only the mark and what the box wants are added. `mark` must be this
+        tree's alone: if the shim is killed, everything that carries it is ended. `grace` is in seconds.
         """
         if not mark or mark.endswith(":"):
             raise ValueError(f"{mark!r} is the mark of many trees, not of one")
-        launch = _description(argv, cwd, {**env, MARK: mark}, grace)
+        confined = argv if isinstance(argv, Confined) else Confined(tuple(argv))
+        launch = _description(confined, cwd, {**env, **confined.env, MARK: mark}, grace)
         ours, theirs = _pipes(merge_stderr)
         process = cls(ours, mark, grace)
         try:
             spawned = asyncio.get_running_loop().run_in_executor(None, _spawn, theirs, launch, mark)
             # A start that is cancelled must still close the shim's ends, in its thread.
             await asyncio.shield(spawned)
-            await process._begin(argv[0])
+            await process._begin(confined.program)
         except asyncio.CancelledError:
             await process._cut()
             raise
@@ -187,7 +189,7 @@ class AgentProcess:
 
 
 async def run(
-    argv: Sequence[str],
+    argv: Sequence[str] | Confined,
     cwd: Path,
     env: Mapping[str, str],
     mark: str,
@@ -303,13 +305,14 @@ def _for_the_interpreter() -> dict[str, str]:
     return {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 
 
-def _description(argv: Sequence[str], cwd: Path, env: Mapping[str, str], grace: float) -> bytes:
+def _description(confined: Confined, cwd: Path, env: Mapping[str, str], grace: float) -> bytes:
     """The fields of the shim's LAUNCH; see there."""
+    argv, rules = confined.argv, confined.rules
     if not argv:
         raise AgentFailed("there is no program to start")
     if not (math.isfinite(grace) and grace >= 0):
         raise AgentFailed(f"a grace of {grace} seconds is not possible")
-    fields = [str(grace), str(cwd), str(len(argv)), *argv]
+    fields = [str(grace), str(cwd), str(int(confined.guard)), str(len(rules)), *rules, str(len(argv)), *argv]
     fields += (f"{name}={value}" for name, value in env.items())
     if any("\0" in field for field in fields):
         raise AgentFailed("an argument or environment variable of it contains a NUL character")

@@ -4,7 +4,8 @@ Run as `python -I -S shim.py CONTROL REPORT LAUNCH`; the three are inherited des
 Nobody imports this file and it imports nothing of ours: it starts once per agent, so its milliseconds count.
 
 LAUNCH is a file of fields that each end in NUL, which no argument, path or variable can contain: grace in
-seconds, directory, number of arguments, the arguments, then NAME=VALUE for the whole environment.
+seconds, directory, 1 when the program is only the guard of a box with the agent inside, number of Landlock's rules,
+the rules (see `landlock.py`), number of arguments, the arguments, then NAME=VALUE for the whole environment.
 
 CONTROL is read: `T` or the end of it stops everything, `I` interrupts the agent. Only the worker holds the other
 end, so its death, however sudden, is the end of CONTROL. SIGTERM to the shim means the same as `T`.
@@ -32,12 +33,34 @@ else:
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
 
 ORPHAN_GRACE = 0.5  # seconds from SIGTERM to SIGKILL when the worker died: all must be gone within two
 LEFTOVER_GRACE = 0.5  # the same for what the agent left behind
 FOREVER = float("inf")
 
-Launch = tuple[float, bytes, list[bytes], dict[bytes, bytes]]
+# of landlock(7), the same on every architecture
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+RULESET_VERSION, PATH_BENEATH = 1, 1
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, TRUNCATE = 1, 1 << 1, 1 << 2, 1 << 3, 1 << 14
+# what a version can refuse: 2 knows renaming into another directory, 3 knows truncation
+OF_VERSION = {1: (1 << 13) - 1, 2: (1 << 14) - 1}
+EVERYTHING = (1 << 15) - 1
+OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
+# from version 6 on: neither signals nor abstract sockets lead out of the box
+SCOPES = 3
+
+
+class Launch:
+    """What LAUNCH says."""
+
+    def __init__(self, fields: list[bytes]) -> None:
+        grace, self.directory, guard, count, *rest = fields
+        self.grace, self.guard = float(grace), guard == b"1"
+        self.rules, rest = rest[: int(count)], rest[int(count) :]
+        count, *rest = rest
+        self.argv, env = rest[: int(count)], rest[int(count) :]
+        self.env = dict(entry.split(b"=", 1) for entry in env)
 
 
 def main() -> None:
@@ -49,16 +72,16 @@ def main() -> None:
         os.set_inheritable(fd, False)
     wake = settle()
     try:
-        grace, directory, argv, env = described(launch)
+        described = read(launch)
         prctl(PR_SET_CHILD_SUBREAPER, 1)
-        agent = start(directory, argv, env)
+        agent = start(described)
     except OSError as error:
         say(report, b'{"failed":"%s"}' % str(error.strerror).encode())
         return
     let_go_of_stdio()
     fields = (agent, start_time(agent), os.getpid(), start_time(os.getpid()))
     say(report, b'{"started":{"pid":%d,"start":%d,"shim":%d,"shim_start":%d}}' % fields)
-    Watch(agent, grace, control, report, wake).run()
+    Watch(agent, described, control, report, wake).run()
 
 
 def settle() -> int:
@@ -94,27 +117,61 @@ def reset_signals() -> None:
 
 
 def prctl(option: int, argument: int) -> None:
-    # The module `ctypes` around this call costs 5 ms.
-    function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
-    if _ctypes.call_function(function, (option, argument, 0, 0, 0)):
+    if call("prctl", option, argument, 0, 0, 0):
         raise OSError(1, "the kernel refuses prctl")
 
 
-def described(fd: int) -> Launch:
+def call(name: str, *arguments: int | bytes | None) -> int:
+    # The module `ctypes` around this call costs 5 ms.
+    function = _ctypes.dlsym(_ctypes.dlopen(None, 0), name)  # type: ignore[arg-type]
+    return int(_ctypes.call_function(function, arguments))
+
+
+def confine(rules: list[bytes]) -> None:
+    """Let Landlock refuse everything but what the rules allow, to this process and all that come from it."""
+    version = call("syscall", CREATE_RULESET, None, 0, RULESET_VERSION)
+    handled = OF_VERSION.get(version, EVERYTHING)
+    attributes = handled.to_bytes(8, sys.byteorder)
+    if version >= 6:
+        attributes += bytes(8) + SCOPES.to_bytes(8, sys.byteorder)
+    ruleset = call("syscall", CREATE_RULESET, attributes, len(attributes), 0)
+    if version < 1 or ruleset < 0:
+        raise OSError(1, "cannot be put into its box: this kernel has no Landlock")
+    for rule in rules:
+        allow(ruleset, rule[1:], handled if rule[:1] == b"w" else EXECUTE | READ_FILE | READ_DIR)
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    if call("syscall", RESTRICT_SELF, ruleset, 0):
+        raise OSError(1, "cannot be put into its box: Landlock refuses")
+    os.close(ruleset)
+
+
+def allow(ruleset: int, path: bytes, access: int) -> None:
+    try:
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return  # gone since the rules were made
+    try:
+        if os.fstat(place).st_mode & 0o170000 != 0o040000:
+            access &= OF_A_FILE
+        rule = access.to_bytes(8, sys.byteorder) + place.to_bytes(4, sys.byteorder)
+        call("syscall", ADD_RULE, ruleset, PATH_BENEATH, rule, 0)
+    finally:
+        os.close(place)
+
+
+def read(fd: int) -> Launch:
     with open(fd, "rb", 0) as file:
-        grace, directory, count, *rest = file.read().split(b"\0")[:-1]
-    argv, env = rest[: int(count)], rest[int(count) :]
-    return float(grace), directory, argv, dict(entry.split(b"=", 1) for entry in env)
+        return Launch(file.read().split(b"\0")[:-1])
 
 
-def start(directory: bytes, argv: list[bytes], env: dict[bytes, bytes]) -> int:
+def start(launch: Launch) -> int:
     """The pid of the agent once its program has been executed. Raises `OSError` when it cannot be."""
     shim = os.getpid()
     reason, excuse = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            become(shim, directory, argv, env)
+            become(shim, launch)
         except OSError as error:
             os.write(excuse, str(error.strerror).encode())
         finally:
@@ -128,7 +185,7 @@ def start(directory: bytes, argv: list[bytes], env: dict[bytes, bytes]) -> int:
     return pid
 
 
-def become(shim: int, directory: bytes, argv: list[bytes], env: dict[bytes, bytes]) -> None:
+def become(shim: int, launch: Launch) -> None:
     """Turn this child into the agent. Every descriptor of ours above 2 closes itself when that works."""
     os.setsid()
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -137,11 +194,13 @@ def become(shim: int, directory: bytes, argv: list[bytes], env: dict[bytes, byte
     signal.set_wakeup_fd(-1)
     reset_signals()
     try:
-        os.chdir(directory)
+        os.chdir(launch.directory)
     except OSError as error:
         raise OSError(error.errno, f"cannot enter its directory: {error.strerror}") from error
+    if launch.rules:
+        confine(launch.rules)
     try:
-        execute(argv, env)
+        execute(launch.argv, launch.env)
     except OSError as error:
         raise OSError(error.errno, f"cannot be executed: {error.strerror}") from error
 
@@ -180,8 +239,8 @@ def say(report: int, line: bytes) -> None:
 class Watch:
     """The agent's tree from its start to its last process."""
 
-    def __init__(self, agent: int, grace: float, control: int, report: int, wake: int) -> None:
-        self.agent, self.grace = agent, grace
+    def __init__(self, agent: int, launch: Launch, control: int, report: int, wake: int) -> None:
+        self.agent, self.grace, self.guard = agent, launch.grace, launch.guard
         self.control, self.report, self.wake = control, report, wake
         self.ending = False
         self.exited = False
@@ -245,6 +304,8 @@ class Watch:
                 self.signal(pid, number)
 
     def signal(self, pid: int, number: int) -> None:
+        if self.guard and pid == self.agent and number != signal.SIGKILL:
+            return  # its end would be the end of all inside, at once; it goes when they have gone
         try:
             os.kill(pid, number)
             if number == signal.SIGTERM:
@@ -286,6 +347,12 @@ class Watch:
             self.interrupt()
 
     def interrupt(self) -> None:
+        if self.guard:
+            for pid, _ in descendants():
+                fields = stat(pid)
+                if fields and int(fields[2]) == self.agent:
+                    self.signal(pid, signal.SIGINT)
+            return
         try:
             os.killpg(self.agent, signal.SIGINT)
         except OSError:

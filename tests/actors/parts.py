@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray.actors.messages import BeChannel, BeLead, BeWorker, TeamSpec
+from maestro_ray.config import SandboxTable
 from maestro_ray.home import Home
 from maestro_ray.ports import ProviderSpec
 
@@ -30,6 +31,8 @@ def a_spec(home: Home, repo: Path, **changes: Any) -> TeamSpec:
         ping=0.02,
         lease=0.5,
         stop_grace=0.3,
+        # agents of tests wait for files, and leave some, beside their worktrees
+        sandbox=SandboxTable("off"),
     )
     return replace(spec, **changes)
 

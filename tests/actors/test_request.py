@@ -49,7 +49,7 @@ def configure(home: Home, text: str) -> None:
 def test_a_good_one_says_who_will_be_there(asked: Asked, home: Home, sample: Sample) -> None:
     request: TeamRequest = check(asked, home)
     assert [worker["name"] for worker in request.workers] == ["dev-1", "dev-2", "review-1"]
-    assert (request.base, request.bot, warnings(request.repo)) == ("main", "maestro", [])
+    assert (request.base, request.bot, warnings(request.repo, "off")) == ("main", "maestro", [])
     assert request.draft is not None
     assert request.draft.title == "A plan"
     assert request.key.startswith("local:")
@@ -140,7 +140,7 @@ def test_a_detached_head_needs_a_base(asked: Asked, home: Home, sample: Sample) 
 def test_a_dirty_tree_only_warns(asked: Asked, home: Home, sample: Sample) -> None:
     sample.write("a.txt", "edited\n")
     sample.write("untracked", "x")
-    (warning,) = warnings(check(asked, home).repo)
+    (warning,) = warnings(check(asked, home).repo, "off")
     assert warning.startswith("2 uncommitted files")
 
 

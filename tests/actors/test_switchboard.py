@@ -13,7 +13,7 @@ from workspace.sample import Sample
 from maestro_ray.actors.far import FarConnection
 from maestro_ray.actors.messages import Changed, Missed
 from maestro_ray.agent.sweep import find
-from maestro_ray.config import Config
+from maestro_ray.config import Config, SandboxTable
 from maestro_ray.connection.project import ProjectConnection
 from maestro_ray.home import Home
 from maestro_ray.testing import Faults, LocalActors, LocalMaestro, LocalStudio, eventually
@@ -22,7 +22,9 @@ from maestro_ray.workspace.repo import Repo
 
 from .stage import APPROVE, begin, end, nothing_left, once, waiting_for
 
-ONE_EACH = Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, connections_per_actor=1)
+ONE_EACH = Config(
+    ping=0.05, lease=1.0, stop_grace=0.3, pool=4, connections_per_actor=1, sandbox=SandboxTable("off")
+)
 
 
 @pytest.fixture
@@ -168,7 +170,9 @@ async def test_a_holder_that_is_none_any_more_is_not_heard(
 async def test_a_studio_that_is_away_holds_up_nobody_elses_project(
     home: Home, sample: Sample, other: Sample, tmp_path: Path, elsewhere: LocalStudio, each: int
 ) -> None:
-    config = Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, connections_per_actor=each)
+    config = Config(
+        ping=0.05, lease=1.0, stop_grace=0.3, pool=4, connections_per_actor=each, sandbox=SandboxTable("off")
+    )
     async with LocalMaestro(home, config=config) as maestro:
         maestro.logins[key_of(home, other)] = await elsewhere.login()
         names = await two_at_work(maestro, sample, other, tmp_path / "gate")

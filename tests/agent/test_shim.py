@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.process import SHIM, _description
 from maestro_ray.agent.sweep import MARK, ProcessId, alive, identify
 
@@ -63,7 +64,7 @@ def launch(
     report, report_theirs = os.pipe2(os.O_CLOEXEC | os.O_DIRECT)
     stdout, stdout_theirs = os.pipe()
     description = os.memfd_create("launch")
-    os.write(description, _description(argv, cwd, {**env, MARK: mark}, grace))
+    os.write(description, _description(Confined(tuple(argv)), cwd, {**env, MARK: mark}, grace))
     os.lseek(description, 0, os.SEEK_SET)
     theirs = (control_theirs, report_theirs, description)
     first = subprocess.run(

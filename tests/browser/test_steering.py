@@ -11,7 +11,7 @@ from actors.conftest import home, nobody, sample  # noqa: F401 - its machine, on
 from actors.stage import APPROVE, begin, end
 from workspace.sample import Sample
 
-from maestro_ray.config import Config
+from maestro_ray.config import Config, SandboxTable
 from maestro_ray.home import Home
 from maestro_ray.studio import browser
 from maestro_ray.testing import LocalMaestro
@@ -25,7 +25,7 @@ then echo x > heard.txt; echo "It was heard."; else until [ -e {gate} ]; do slee
 
 @pytest_asyncio.fixture
 async def maestro(home: Home) -> AsyncIterator[LocalMaestro]:  # noqa: F811
-    config = Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, attempts=5)
+    config = Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, attempts=5, sandbox=SandboxTable("off"))
     async with LocalMaestro(home, config=config) as maestro:
         yield maestro
 

@@ -1,0 +1,60 @@
+"""Where the program of a run may go: the team's sandbox, laid around one worktree."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from maestro_ray.actors.messages import TeamSpec
+from maestro_ray.agent import sandbox
+from maestro_ray.agent.box import Bench, Box, box_for, seen_anyway
+from maestro_ray.agent.confined import Confined
+from maestro_ray.config import SandboxTable
+from maestro_ray.workspace.worktree import Worktrees
+
+# programs of ours are started with this Python and import this package
+OURS = (Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2])
+
+
+def confined(
+    team: TeamSpec, role: str, purpose: str, bench: Bench, argv: Sequence[str], env: Mapping[str, str]
+) -> Confined:
+    """The program in the box of this run. Looks at the file system: call it in a thread. Raises `NoSandbox`."""
+    if team.sandbox.mode == "off":
+        return Confined(tuple(argv))
+    box = box_of(team.sandbox, team.state, role, purpose, bench, argv, env)
+    return sandbox.confine(argv, box, team.sandbox.mode)
+
+
+def bench_of(worktrees: Worktrees, worktree: Path, scratch: Path) -> Bench:
+    git = worktrees.git(worktree)
+    assert git.git_dir is not None
+    return Bench(worktree, scratch, git.git_dir, worktrees.repo.git_common_dir)
+
+
+def box_of(
+    rules: SandboxTable,
+    state: Sequence[str],
+    role: str,
+    purpose: str,
+    bench: Bench,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+) -> Box:
+    """The box for a command of this role, as the `[sandbox]` table wants it."""
+    person = Path(env.get("HOME") or "/")
+    readable = [_expanded(each, person) for each in rules.read]
+    return box_for(
+        bench,
+        purpose,
+        state=[Path(each) for each in state],
+        person=person,
+        network=role not in rules.offline,
+        readable=[*seen_anyway(argv, env.get("PATH", ""), OURS), *readable],
+        writable=[_expanded(each, person) for each in rules.write],
+    )
+
+
+def _expanded(path: str, person: Path) -> Path:
+    return person / path[2:] if path == "~" or path.startswith("~/") else Path(path)

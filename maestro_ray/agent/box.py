@@ -1,0 +1,119 @@
+"""A box: what an agent's program may see, change and reach on this machine, whatever keeps it there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# places that belong to the whole machine: in a box each is its own, and empty
+PRIVATE = (Path("/tmp"), Path("/var/tmp"))  # noqa: S108 - named to be kept away
+
+# sockets of other programs: of Docker, of a session's bus, of agents that hold keys
+SOCKETS = Path("/run")
+
+# what opens doors elsewhere, in the home directory of the person
+KEYS = (
+    ".aws",
+    ".azure",
+    ".cargo/credentials",
+    ".cargo/credentials.toml",
+    ".config/gcloud",
+    ".config/gh",
+    ".docker",
+    ".git-credentials",
+    ".gnupg",
+    ".kube",
+    ".local/share/keyrings",
+    ".netrc",
+    ".password-store",
+    ".pypirc",
+    ".ssh",
+)
+
+
+@dataclass(frozen=True)
+class Box:
+    """Absolute paths. Everything is readable but what is `hidden`; nothing can be changed but what is `writable`, where
+    temporary files go to the first one if there is no private `/tmp`.
+
+    Of places inside one another the innermost decides: `readable` is seen although it lies in a private or hidden one,
+    `sealed` cannot be changed although it lies in a writable one. Without `network` there is none,
+    not even this machine's own.
+    """
+
+    directory: Path
+    writable: tuple[Path, ...] = ()
+    sealed: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    network: bool = True
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where one run works: its worktree and scratch directory, and git's directories behind the worktree."""
+
+    worktree: Path
+    scratch: Path
+    git_dir: Path
+    common_dir: Path
+
+
+def box_for(
+    bench: Bench,
+    purpose: str,
+    *,
+    state: Sequence[Path],
+    person: Path,
+    network: bool = True,
+    readable: Sequence[Path] = (),
+    writable: Sequence[Path] = (),
+) -> Box:
+    """The box of one run. `state` are the directories of maestro itself, `person` the person's home directory.
+
+    Who reviews changes nothing but its scratch directory. Who tests may leave files in its worktree, but no commit.
+    Who develops may commit there too: it can add objects, and move no ref, hook or setting of the repository.
+    """
+    mine = [bench.scratch]
+    if purpose != "review":
+        mine.append(bench.worktree)
+    # a person's own checkout shares its directory with the whole repository
+    may_commit = purpose == "execute" and bench.git_dir != bench.common_dir
+    if may_commit:
+        mine += [bench.git_dir, bench.common_dir / "objects"]
+    return Box(
+        bench.worktree,
+        writable=(*mine, *writable),
+        sealed=_pointers(bench) if may_commit else (bench.worktree / ".git",),
+        readable=(bench.common_dir, bench.worktree, *readable),
+        hidden=(*state, *(person / name for name in KEYS)),
+        network=network,
+    )
+
+
+def _pointers(bench: Bench) -> tuple[Path, ...]:
+    """The files that say to git which repository this is: whoever changes them chooses what git runs."""
+    return (
+        bench.worktree / ".git",
+        bench.git_dir / "commondir",
+        bench.git_dir / "gitdir",
+        bench.git_dir / "config.worktree",
+    )
+
+
+def seen_anyway(words: Iterable[str], path: str, programs: Iterable[Path]) -> tuple[Path, ...]:
+    """What must be seen in a private place for a command to work at all: files its words name, what PATH leads to.
+
+    Only files, and only in `PRIVATE`: text that finds its way into an argument opens neither a directory nor a socket.
+    """
+    named = [Path(word) for word in words if word.startswith("/")]
+    files = [each for each in named if is_private(each) and each.is_file()]
+    entries = [Path(entry) for entry in path.split(":") if entry.startswith("/")]
+    roots = [entry.parent if entry.name in ("bin", "sbin") else entry for entry in entries]
+    found = [each for each in (*roots, *programs) if is_private(each) and each not in PRIVATE]
+    return tuple(dict.fromkeys((*found, *files)))
+
+
+def is_private(path: Path) -> bool:
+    return any(path.is_relative_to(place) for place in PRIVATE)

@@ -1,0 +1,46 @@
+"""A whole team whose members are in their boxes: real git, real agents, no Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from workspace.sample import Sample
+
+from maestro_ray.actors.confinement import bench_of, box_of, confined
+from maestro_ray.agent import sandbox
+from maestro_ray.agent.confined import Confined
+from maestro_ray.config import SandboxTable
+from maestro_ray.home import Home
+from maestro_ray.workspace.repo import Repo
+from maestro_ray.workspace.worktree import Worktrees
+
+from .parts import a_spec
+
+ENV = {"PATH": "/usr/bin:/bin", "HOME": "/home/ada"}
+
+
+def test_what_the_settings_say_is_part_of_the_box(home: Home, sample: Sample, tmp_path: Path) -> None:
+    worktrees = Worktrees(Repo.open(sample.path), tmp_path / "trees")
+    tree = worktrees.add("dev-1", sample.sha("main"))
+    bench = bench_of(worktrees, tree, tmp_path / "scratch")
+    assert bench.git_dir.parent == bench.common_dir / "worktrees"
+    rules = SandboxTable(read=("~/data",), write=("/cache", "~"), offline=("test",))
+    box = box_of(rules, [str(home.root)], "test", "test", bench, ["sh"], ENV)
+    assert not box.network
+    assert box.directory == tree
+    assert Path("/home/ada/data") in box.readable
+    assert box.writable == (bench.scratch, tree, Path("/cache"), Path("/home/ada"))
+    assert home.root in box.hidden
+    assert box_of(rules, [], "dev", "execute", bench, ["sh"], ENV).network
+
+
+def test_off_leaves_the_command_as_it_is(home: Home, sample: Sample, tmp_path: Path) -> None:
+    worktrees = Worktrees(Repo.open(sample.path), tmp_path / "trees")
+    bench = bench_of(worktrees, worktrees.add("dev-1", sample.sha("main")), tmp_path / "scratch")
+    spec = a_spec(home, sample.path)
+    assert confined(spec, "dev", "execute", bench, ["sh"], ENV) == Confined(("sh",))
+    if not sandbox.layer("auto"):
+        pytest.skip(sandbox.missing())
+    spec = a_spec(home, sample.path, sandbox=SandboxTable("require"))
+    assert confined(spec, "dev", "execute", bench, ["sh"], ENV) != Confined(("sh",))

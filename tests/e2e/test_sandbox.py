@@ -1,0 +1,50 @@
+"""A real team whose agents try to leave their boxes."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from maestro_ray.agent import sandbox
+
+from .test_team import plan
+
+pytestmark = [pytest.mark.e2e, pytest.mark.ray]
+
+DEVELOPER = """#!/bin/sh
+{{
+    echo hello there
+    cat {home}/studio/studio.db > stolen && echo reads the state || rm -f stolen
+    echo mine > {repo}/greeting.txt
+    git update-ref refs/heads/main HEAD~0 && git branch -f mine HEAD && echo moves branches
+    echo x > {repo}/.git/hooks/post-merge && echo leaves a hook
+    true
+}} > greeting.txt 2> errors.txt
+rm -f errors.txt
+"""
+REVIEWER = """#!/bin/sh
+echo more >> greeting.txt && echo "VERDICT: REJECTED — I could write" && exit 0
+echo "VERDICT: APPROVED"
+"""
+
+
+def test_agents_change_nothing_but_their_own(warm):
+    if not (layer := sandbox.layer("auto")):
+        (pytest.fail if os.environ.get("MAESTRO_SKIP_NOTHING") else pytest.skip)(sandbox.missing())
+    repo = warm.repository("boxes")
+    scripts = {"dev": DEVELOPER.format(home=warm.home, repo=repo), "review": REVIEWER}
+    for name, text in scripts.items():
+        (warm.directory / name).write_text(text)
+        (warm.directory / name).chmod(0o755)
+    done = warm.run(
+        "team", "--dev", "1", "--review", "1", "--plan", plan(warm.directory, {"title": "Greet"}),
+        "--provider", f"dev=command:{warm.directory}/dev", "--provider", f"review=command:{warm.directory}/review",
+        cwd=repo,
+    )  # fmt: skip
+
+    assert done.returncode == 0, f"{layer}\n{done.stdout}{done.stderr}"
+    assert "no sandbox works here" not in done.stderr
+    assert (repo / "greeting.txt").read_text() == "hello there\n"
+    assert warm.git(repo, "branch", "--format=%(refname:short)").split() == ["main"]
+    assert not (repo / ".git" / "hooks" / "post-merge").exists()
