@@ -6,7 +6,7 @@ import pytest
 
 from maestro_ray.errors import TooManyRequests
 from maestro_ray.studio.api.table import CALLS
-from studio.pretend import Enter, PretendTeam, Rest
+from studio.pretend import Enter, PretendTeam, Rest, sha
 
 
 async def test_an_invite_gives_its_role_in_its_project(rest: Rest, enter: Enter) -> None:
@@ -67,6 +67,34 @@ async def test_a_member_works_and_does_not_rule(rest: Rest, enter: Enter) -> Non
     await member.post(f"agent-sessions/{mine['id']}/heartbeat")
     theirs = await rest.post("agent-sessions", {**session, "name": "theirs"}, status=201)
     assert await member.refused("DELETE", f"agent-sessions/{theirs['id']}", status=403) == "forbidden"
+
+
+async def test_a_member_everywhere_speaks_for_nobody_else(rest: Rest, enter: Enter) -> None:
+    project = await rest.project()
+    team = await PretendTeam.join(rest, project)
+    await rest.plan(project)
+    offered = (await team.held())[0]
+    eve = await enter("member")
+    claim = f"agent-sessions/{team.lead}/run"
+    assert await eve.refused("POST", claim, {"run_id": offered["id"]}, status=403) == "forbidden"
+    run = await team.take("bootstrap_epic")
+    report = {"epoch": run["epoch"], "result": {"commit": sha("evil")}}
+    for method, path, body in (
+        ("POST", f"cli-runs/{run['id']}/complete", report),
+        ("POST", f"agent-sessions/{team.lead}/heartbeat", {}),
+        ("DELETE", f"agent-sessions/{team.lead}", None),
+        ("POST", f"teams/{team.id}/messages", {"messages": []}),
+    ):
+        assert await eve.refused(method, path, body, status=403) == "forbidden", path
+    session = {"project_id": project, "role": "worker", "name": "mine", "worker_role": "dev"}
+    mine = await eve.post("agent-sessions", session, status=201)
+    await eve.delete(f"agent-sessions/{mine['id']}")
+    # who is more than a member in this project leads here
+    await eve.sign_in(
+        (await rest.post("auth/invites", {"role": "lead", "project_id": project}, status=201))["token"],
+        also=True,
+    )
+    await eve.post(f"cli-runs/{run['id']}/complete", report, status=204)
 
 
 async def test_an_owner_takes_a_role_away_at_once(rest: Rest, enter: Enter) -> None:
