@@ -33,11 +33,13 @@ def create_project(tx: Transaction, key: str, name: str) -> Row:
 def register(
     tx: Transaction, /, project_id: str, *, role: str, name: str, lease: float, **values: Any
 ) -> Row:
-    """A new session with a lease of `lease` seconds. Raises `Conflict` for a team it cannot be in.
+    """A new session with a lease of `lease` seconds. Raises `Conflict` for a team or a role it cannot be in.
 
     One that brings no skills has those of its user.
     """
     tx.get(t.projects, project_id)
+    if values.get("worker_role") == "lead":
+        raise Conflict("no worker's role is lead", "a lead allocates a team of its own")
     if not values.get("skills") and (user := tx.find(t.users, values.get("user_id", ""))):
         values["skills"] = user["skills"]
     if team_id := values.get("team_id"):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from maestro_ray.protocol.auth import valid_channel
-from maestro_ray.studio import identity, sessions
+from maestro_ray.studio import identity, seats, sessions
+from maestro_ray.studio import schema as t
 from maestro_ray.studio.sessions import GIVEN_UP
+from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
 from .conftest import Published
-from .pretend import PretendTeam, Rest, sha
+from .pretend import Enter, PretendTeam, Rest, sha
 
 
 async def test_a_project_is_made_once(rest: Rest) -> None:
@@ -69,6 +71,38 @@ async def test_a_worker_joins_a_team_of_its_own_project_that_is_not_over(rest: R
     await rest.delete(f"teams/{team.id}")
     late = {"name": "late", "role": "dev"}
     assert await rest.refused("POST", f"teams/{team.id}/workers", late) == "conflict"
+
+
+async def test_no_worker_is_a_lead_by_the_name_of_its_role(rest: Rest, enter: Enter, studio: Studio) -> None:
+    project = await rest.project()
+    team = await PretendTeam.join(rest, project)
+    mine = {"project_id": project, "role": "worker", "name": "x", "worker_role": "lead", "team_id": team.id}
+    for who in (rest, await enter("member", project)):
+        assert await who.refused("POST", "agent-sessions", mine) == "conflict"
+    lead = {"name": "x", "role": "lead"}
+    assert await rest.refused("POST", f"teams/{team.id}/workers", lead) == "conflict"
+    own = await rest.post("agent-sessions", {"project_id": project, "role": "lead", "name": "y"}, status=201)
+    assert await rest.refused("POST", f"agent-sessions/{own['id']}/team", {"workers": [lead]}) == "conflict"
+
+    def as_it_was_possible_once(tx: Transaction) -> list[str]:
+        worker = team.sessions["dev-1"]
+        tx.update(t.sessions, worker, worker_role="lead")
+        return [seat.session for seat in seats.idle(tx) if seat.role == "lead"]
+
+    assert await studio.store.write(as_it_was_possible_once) == [team.lead]
+
+
+async def test_a_member_neither_reviews_nor_tests(rest: Rest, enter: Enter) -> None:
+    project = await rest.project()
+    team = await PretendTeam.join(rest, project)
+    body = {"project_id": project, "role": "worker", "name": "x", "team_id": team.id}
+    for member in (await enter("member", project), await enter("member")):
+        for role in ("review", "test"):
+            joining = {**body, "worker_role": role}
+            assert await member.refused("POST", "agent-sessions", joining, status=403) == "forbidden"
+        await member.post("agent-sessions", {**body, "worker_role": "dev"}, status=201)
+    lead = await enter("lead", project)
+    await lead.post("agent-sessions", {**body, "worker_role": "review"}, status=201)
 
 
 # ── leases ───────────────────────────────────────────────────────────────────────────────────────────────────────
