@@ -158,6 +158,30 @@ async def test_a_session_that_is_back_is_connected_again_and_an_ended_one_is_tol
     assert status[team.sessions["review-1"]] == "interrupted"
 
 
+async def test_a_heartbeat_speaks_for_no_session_of_another_project_and_a_members_for_nobody_elses(
+    rest: Rest, enter: Enter, studio: Studio, clock: FakeClock
+) -> None:
+    here, there = await rest.project(), await rest.project("github:acme/other")
+    near, far = await PretendTeam.join(rest, here), await PretendTeam.join(rest, there)
+    worker = {"project_id": here, "role": "worker", "name": "b"}
+    alone, everywhere = await enter("member", here), await enter("member")
+    clock.advance(2 * studio.config.session_lease)
+    await studio.change(sessions.expire, studio.config.session_lease)
+
+    async def dead(team: PretendTeam) -> set[str]:
+        return {each["status"] for each in (await rest.get(f"teams/{team.id}"))["sessions"]}
+
+    others = [near.lead, far.lead]
+    for member in (alone, everywhere):
+        mine = [(await member.post("agent-sessions", worker, status=201))["id"] for _ in range(2)]
+        told = await member.post(f"agent-sessions/{mine[0]}/heartbeat", {"sessions": [mine[1], *others]})
+        assert sorted(told["ended"]) == sorted(others)
+    assert await dead(near) == await dead(far) == {"interrupted"}
+    told = await rest.post(f"agent-sessions/{near.lead}/heartbeat", {"sessions": [far.lead]})
+    assert told["ended"] == [far.lead]
+    assert await dead(far) == {"interrupted"}
+
+
 async def test_a_lease_that_ends_too_often_uses_the_attempts_up(
     rest: Rest, studio: Studio, clock: FakeClock
 ) -> None:

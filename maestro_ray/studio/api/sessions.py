@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maestro_ray.errors import Forbidden
-from maestro_ray.model.access import Action
+from maestro_ray.model.access import Action, Role
 from maestro_ray.model.dispatch import JUDGING
 from maestro_ray.studio import delegation, reports, sessions
 from maestro_ray.studio import schema as t
@@ -27,7 +27,9 @@ async def create(call: Call) -> Any:
 async def beat(call: Call) -> Any:
     """Renew the leases of sessions."""
     ids = [call.path("id"), *call.body.sessions]
-    over = await call.change(sessions.heartbeat, ids, call.studio.config.session_lease)
+    caller, lease = call.caller, call.studio.config.session_lease
+    user = caller.user if caller.role(call.project) is Role.MEMBER else None
+    over = await call.change(sessions.heartbeat, ids, lease, user)
     return {"ended": over}
 
 
