@@ -115,6 +115,17 @@ async def test_another_invite_adds_a_role(rest: Rest, enter: Enter) -> None:
     assert (await member.get("me"))["roles"] == {one: "member", two: "lead"}
 
 
+async def test_an_invite_to_less_takes_nothing_away_and_one_to_more_gives_it(
+    rest: Rest, enter: Enter
+) -> None:
+    project = await rest.project()
+    lead = await enter("lead", project)
+    for role, then in (("member", "lead"), ("architect", "architect"), ("lead", "architect")):
+        body = {"role": role, "project_id": project}
+        await lead.sign_in((await rest.post("auth/invites", body, status=201))["token"], also=True)
+        assert (await lead.get("me"))["roles"] == {project: then}
+
+
 @pytest.mark.parametrize("everywhere", [False, True])
 async def test_logging_out_ends_tokens_at_once(rest: Rest, enter: Enter, everywhere: bool) -> None:
     member = await enter("member")
