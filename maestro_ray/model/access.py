@@ -63,6 +63,11 @@ EVERYWHERE = "*"
 _RANK = {role: rank for rank, role in enumerate(reversed(Role))}
 
 
+def higher(one: Role, other: Role) -> Role:
+    """Of two roles the one that may do more."""
+    return max(one, other, key=_RANK.__getitem__)
+
+
 @dataclass(frozen=True)
 class Caller:
     """Somebody with a valid token. `roles` are by project id, or `*` for all of them.

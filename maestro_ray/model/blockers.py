@@ -97,6 +97,8 @@ def _of_queue(now: Situation, run: Waiting, fitting: Sequence[Seat]) -> Iterable
 def _nobody(now: Situation, run: Waiting) -> Blocker:
     if run.session:
         return Blocker("session", "the session that is to do it is away", run.session)
+    if any(fits(replace(run, done_by=frozenset()), seat) for seat in now.seats):
+        return Blocker("session", "only sessions of those who did the work could judge it", run.role)
     if any(fits(replace(run, skill=""), seat) for seat in now.seats):
         return Blocker(
             "skill",

@@ -19,13 +19,16 @@ OFFERS_CAP = 5
 
 # one of a plan at a time: each changes what the next one starts from
 SERIAL = frozenset({Purpose.MERGE})
+# roles whose word about others' work counts: to join a team as one of them it takes who may lead
+JUDGING = frozenset({"test", "review"})
 
 
 @dataclass(frozen=True)
 class Seat:
     """An idle session. `role` is its worker role, or `lead`; `skills` maps a slug to a proficiency of 1 to 5.
 
-    `rests_until` (Unix seconds) is when the rate limit of its credentials ends.
+    `rests_until` (Unix seconds) is when the rate limit of its credentials ends. `user` is whose session it is, and
+    `leader` whose the lead of its team is.
     """
 
     session: str
@@ -36,6 +39,8 @@ class Seat:
     skills: Mapping[str, int] = field(default_factory=dict)
     serves_all: bool = True
     rests_until: float = 0.0
+    user: str = ""
+    leader: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Waiting:
     `session` pins it to one session (empty: to one that has not accepted yet), and then its skill is no matter;
     `passed_over` had it and did not claim it. `order` sorts the runs of one plan: priority first, then level of
     dependency, then age. `since` and `not_before` are Unix seconds.
+    `done_by` are the users whose sessions did what a review is about.
     """
 
     run: str
@@ -61,6 +67,7 @@ class Waiting:
     passed_over: str = ""
     since: float = 0.0
     not_before: float = 0.0
+    done_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,9 @@ def misfit(run: Waiting, seat: Seat) -> str:
         return "its team does not serve this plan"
     if run.workspace and run.workspace != seat.workspace:
         return "the branches of this plan are in another repository"
+    # where all sessions are the leader's own, another of them is all there is
+    if seat.user in run.done_by and seat.user != seat.leader:
+        return "it is of the user who did the work"
     if run.session is not None:
         return "" if run.session == seat.session else "another session is to do it"
     if run.skill and seat.skills.get(run.skill, 0) < run.proficiency:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -29,12 +30,15 @@ class Doorkeeper:
         self._clock = clock
         self._cuts: Mapping[str, float] = {}
         self._cuts_at = float("-inf")
+        self._looking = asyncio.Lock()
+        # how often it was said that they must be read again
+        self._told = 0
         self._knocks = Limiter(burst=30, rate=0.5)
 
     async def caller(self, token: str) -> Caller:
         """Who holds this access token. Raises `Unauthenticated`."""
         claims = identity.verify(token, self.secret, self._clock.wall())
-        await self._look_at_cuts()
+        await self.look_at_cuts()
         caller = _caller(claims)
         if self.is_cut((caller.user, caller.family), caller.issued):
             raise Unauthenticated("the access token was revoked")
@@ -58,13 +62,22 @@ class Doorkeeper:
 
     def look_again(self) -> None:
         """A token was cut a moment ago, in this process."""
+        self._told += 1
         self._cuts_at = float("-inf")
 
-    async def _look_at_cuts(self) -> None:
-        now = self._clock.monotonic()
-        if now - self._cuts_at < CUTS_KEPT:
+    async def look_at_cuts(self) -> None:
+        """Read them unless they were read a moment ago. Whoever comes meanwhile waits: they count for them too."""
+        if self._clock.monotonic() - self._cuts_at < CUTS_KEPT:
             return
-        self._cuts_at = now
+        async with self._looking:
+            now, told = self._clock.monotonic(), self._told
+            if now - self._cuts_at < CUTS_KEPT:
+                return
+            await self._read_cuts()
+            if told == self._told:
+                self._cuts_at = now
+
+    async def _read_cuts(self) -> None:
         since = self._clock.wall() - identity.ACCESS_SECONDS
         rows = await self._store.read(Transaction.all, sa.select(t.cuts).where(t.cuts.c.at > since))
         # what was told while they were read may not be among them

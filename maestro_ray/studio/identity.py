@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from maestro_ray.errors import Forbidden, NotFound, Unauthenticated
 from maestro_ray.ids import new_id
-from maestro_ray.model.access import EVERYWHERE, Caller, Role
+from maestro_ray.model.access import EVERYWHERE, Caller, Role, higher
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.backstage import BACKSTAGE, CUT
 from maestro_ray.studio.store import Row, Transaction
@@ -107,7 +107,10 @@ def expel(tx: Transaction, user: str, project: str) -> None:
 
 
 def _give(tx: Transaction, user: str, project: str, role: Role) -> None:
+    """Whoever is more than that here already stays it."""
     where = sa.and_(t.memberships.c.user_id == user, t.memberships.c.project == project)
+    held = tx.first(sa.select(t.memberships).where(where))
+    role = role if held is None else higher(role, Role(held["role"]))
     tx.execute(t.memberships.delete().where(where))
     tx.insert(t.memberships, user_id=user, project=project, role=role)
 

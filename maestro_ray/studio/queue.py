@@ -50,6 +50,18 @@ _RUNS = (
     .outerjoin(t.tasks, t.runs.c.task_id == t.tasks.c.id)
 )
 
+_THESE: sa.BindParameter[Any] = sa.bindparam("these", expanding=True)
+_DONE_BY = (
+    sa.select(t.runs.c.task_id, t.sessions.c.user_id)
+    .join(t.sessions, t.runs.c.session_id == t.sessions.c.id)
+    .where(
+        t.runs.c.task_id.in_(_THESE),
+        t.runs.c.purpose == Purpose.EXECUTE,
+        t.runs.c.state == run_machine.State.SUCCEEDED,
+    )
+    .distinct()
+)
+
 
 def waiting(tx: Transaction, projects: Collection[str], roles: Collection[str]) -> list[Row]:
     """Queued runs that may start, of these projects and for sessions of these roles, oldest first."""
@@ -60,7 +72,21 @@ def waiting(tx: Transaction, projects: Collection[str], roles: Collection[str]) 
         _MAY_START,
         sa.or_(*of_roles),
     )
-    return tx.all(query.order_by(t.runs.c.id))
+    return _with_doers(tx, tx.all(query.order_by(t.runs.c.id)))
+
+
+def _with_doers(tx: Transaction, rows: list[Row]) -> list[Row]:
+    """The reviews among them with `done_by`, the users whose sessions did the work of the task."""
+    judged = sorted({row["task_id"] for row in rows if row["purpose"] == Purpose.REVIEW})
+    if not judged:
+        return rows
+    found: dict[str, set[str]] = {}
+    for row in tx.all(_DONE_BY, these=judged):
+        found.setdefault(row["task_id"], set()).add(row["user_id"])
+    return [
+        {**row, "done_by": found.get(row["task_id"], ())} if row["purpose"] == Purpose.REVIEW else row
+        for row in rows
+    ]
 
 
 def _purposes(roles: Collection[str]) -> list[Purpose]:
@@ -79,7 +105,7 @@ def _asks(purpose: Purpose) -> bool:
 
 def find(tx: Transaction, run_id: str) -> decide.Waiting:
     """A run as dispatch would see it if it waited."""
-    (row,) = tx.all(_RUNS.where(t.runs.c.id == run_id))
+    (row,) = _with_doers(tx, tx.all(_RUNS.where(t.runs.c.id == run_id)))
     return as_waiting(row)
 
 
@@ -116,6 +142,7 @@ def as_waiting(row: Row) -> decide.Waiting:
         passed_over=row["passed_over"],
         since=row["created_at"],
         not_before=row["resume_at"] or 0.0,
+        done_by=frozenset(row.get("done_by", ())),
     )
 
 

@@ -12,19 +12,30 @@ from maestro_ray.model import run as run_machine
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
+_LEADS = t.sessions.alias("leads")
 _SEATS = (
     sa.select(
-        *(t.sessions.c[name] for name in ("id", "project_id", "team_id", "role", "worker_role", "skills")),
+        *(
+            t.sessions.c[name]
+            for name in ("id", "project_id", "team_id", "role", "worker_role", "skills", "user_id")
+        ),
+        sa.func.coalesce(_LEADS.c.user_id, "").label("leader"),
         t.teams.c.workspace,
         t.teams.c.serves_all,
         t.breakers.c.until,
     )
     .join(t.teams, t.sessions.c.team_id == t.teams.c.id)
+    .outerjoin(_LEADS, sa.and_(_LEADS.c.team_id == t.teams.c.id, _LEADS.c.role == "lead"))
     .outerjoin(
         t.breakers,
         sa.and_(t.breakers.c.user_id == t.sessions.c.user_id, t.breakers.c.pool == t.sessions.c.pool),
     )
-    .where(t.sessions.c.status == "connected", t.teams.c.status == "active")
+    .where(
+        t.sessions.c.status == "connected",
+        t.teams.c.status == "active",
+        # nobody is a lead by what their worker's role is called
+        sa.or_(t.sessions.c.role == "lead", t.sessions.c.worker_role != "lead"),
+    )
     .order_by(t.sessions.c.created_at, t.sessions.c.name)
 )
 
@@ -90,4 +101,6 @@ def as_seat(row: Row) -> decide.Seat:
         row["skills"],
         bool(row["serves_all"]),
         rests_until=row["until"] or 0.0,
+        user=row["user_id"],
+        leader=row["leader"],
     )

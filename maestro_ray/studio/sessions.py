@@ -33,11 +33,13 @@ def create_project(tx: Transaction, key: str, name: str) -> Row:
 def register(
     tx: Transaction, /, project_id: str, *, role: str, name: str, lease: float, **values: Any
 ) -> Row:
-    """A new session with a lease of `lease` seconds. Raises `Conflict` for a team it cannot be in.
+    """A new session with a lease of `lease` seconds. Raises `Conflict` for a team or a role it cannot be in.
 
     One that brings no skills has those of its user.
     """
     tx.get(t.projects, project_id)
+    if values.get("worker_role") == "lead":
+        raise Conflict("no worker's role is lead", "a lead allocates a team of its own")
     if not values.get("skills") and (user := tx.find(t.users, values.get("user_id", ""))):
         values["skills"] = user["skills"]
     if team_id := values.get("team_id"):
@@ -100,13 +102,17 @@ def add_worker(
     )
 
 
-def heartbeat(tx: Transaction, session_ids: Sequence[str], lease: float) -> list[str]:
+def heartbeat(
+    tx: Transaction, session_ids: Sequence[str], lease: float, user: str | None = None
+) -> list[str]:
     """Renew the leases of these sessions; the ids of those that are over, or that nobody knows, come back.
 
-    Raises `NotFound` when nobody knows the first, who speaks for the others.
+    The first speaks for the others: none of another project is known, and with `user` none of anybody else. Raises
+    `NotFound` when nobody knows the first.
     """
-    tx.get(t.sessions, session_ids[0])
-    rows = tx.all(sa.select(t.sessions).where(t.sessions.c.id.in_(session_ids)))
+    project = tx.get(t.sessions, session_ids[0])["project_id"]
+    query = sa.select(t.sessions).where(t.sessions.c.id.in_(session_ids), t.sessions.c.project_id == project)
+    rows = tx.all(query if user is None else query.where(t.sessions.c.user_id == user))
     over = sorted(set(session_ids) - {row["id"] for row in rows})
     for row in rows:
         if row["status"] == "ended":

@@ -83,6 +83,8 @@ class Studio:
         studio = cls(store, hub, config, clock, Doorkeeper(store, secret, clock), chunks=chunks)
         backstage.on |= {CUT: studio._cut, HELD: studio._held}
         studio.neighbours = Neighbours(store, hub, clock, backstage)
+        # what may listen is held by what is known of them
+        await studio.door.look_at_cuts()
         return studio
 
     async def change(

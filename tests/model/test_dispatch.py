@@ -52,6 +52,11 @@ def test_who_does_what(purpose: Purpose, role: str) -> None:
         ({"workspace": "/repo"}, {}, True),
         ({"workspace": "/clone"}, {}, False),
         ({"team": "t", "workspace": "/clone"}, {}, False),
+        # nobody reviews their own work, but where all sessions are of one person
+        ({"done_by": frozenset({"bob"})}, {"user": "bob", "leader": "ada"}, False),
+        ({"done_by": frozenset({"bob"})}, {"user": "ada", "leader": "ada"}, True),
+        ({"done_by": frozenset({"ada"})}, {"user": "ada", "leader": "ada"}, True),
+        ({"done_by": frozenset({"bob"}), "session": "s"}, {"user": "bob", "leader": "ada"}, False),
         # whoever assigned it has decided about skill, and about nothing else
         ({"session": "s", "proficiency": 5}, {}, True),
         ({"session": "other"}, {}, False),

@@ -16,7 +16,7 @@ from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
 from .conftest import Published
-from .pretend import WORKERS, PretendTeam, Rest, sha
+from .pretend import WORKERS, Enter, PretendTeam, Rest, sha
 
 TWO = ({"id": "a", "title": "A"}, {"id": "b", "title": "B"})
 
@@ -48,6 +48,27 @@ async def test_a_session_holds_one_run_at_a_time(rest: Rest) -> None:
     assert await team.offered() == [("execute", "dev-1")]
     await team.take("execute")
     assert await team.offered() == [("execute", "dev-1")]
+
+
+async def test_nobody_reviews_their_own_work_in_somebody_elses_team(rest: Rest, enter: Enter) -> None:
+    project = await rest.project()
+    team = await PretendTeam.join(rest, project, [])
+    bob = await enter("lead", project)
+    for role in ("dev", "review"):
+        body = {"project_id": project, "role": "worker", "worker_role": role, "name": role}
+        team.sessions[role] = (await bob.post("agent-sessions", {**body, "team_id": team.id}, status=201))[
+            "id"
+        ]
+    task = (await rest.plan(project))["tasks"][0]["id"]
+    await team.bootstrap()
+    await team.work(task, sha("bob's"))
+    assert await team.offered() == []
+    (blocker,) = await rest.get(f"tasks/{task}/blockers")
+    assert (blocker["kind"], blocker["subject"]) == ("session", "review")
+    assert "those who did the work" in blocker["text"]
+    other = await rest.post(f"teams/{team.id}/workers", {"name": "judge", "role": "review"}, status=201)
+    team.sessions["judge"] = other["id"]
+    assert await team.offered() == [("review", "judge")]
 
 
 async def test_two_projects_share_nothing(rest: Rest) -> None:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
+from maestro_ray.config import Config
 from maestro_ray.errors import TooManyRequests, Unauthenticated
 from maestro_ray.model.access import Role
 from maestro_ray.studio import identity
+from maestro_ray.studio.database import Place
 from maestro_ray.studio.doorkeeper import CUTS_KEPT, Doorkeeper
 from maestro_ray.studio.store import Store
+from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
 
@@ -47,6 +53,47 @@ async def test_what_another_process_cut_is_known_a_second_later(
     clock.advance(CUTS_KEPT)
     with pytest.raises(Unauthenticated, match="revoked"):
         await door.caller(token)
+
+
+async def test_nobody_is_let_in_while_the_cuts_are_read(
+    door: Doorkeeper, store: Store, clock: FakeClock
+) -> None:
+    token = await sign_in(store)
+    await store.write(identity.logout, await door.caller(token))
+    fresh = Doorkeeper(store, door.secret, clock)
+    answers = await asyncio.gather(*(fresh.caller(token) for _ in range(4)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Unauthenticated] * 4
+
+
+async def test_what_is_cut_while_the_cuts_are_read_is_looked_for_again(
+    door: Doorkeeper, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await sign_in(store)
+    caller = await door.caller(token)
+    clock_stands = Doorkeeper(store, door.secret, FakeClock(wall=1_800_000_000.0, monotonic=50.0))
+    read = store.read
+
+    async def slow(*asked: Any) -> Any:
+        rows = await read(*asked)
+        monkeypatch.setattr(store, "read", read)
+        await store.write(identity.logout, caller)
+        clock_stands.look_again()
+        return rows
+
+    monkeypatch.setattr(store, "read", slow)
+    await clock_stands.caller(token)
+    with pytest.raises(Unauthenticated, match="revoked"):
+        await clock_stands.caller(token)
+
+
+async def test_a_studio_knows_what_was_cut_when_it_opens(
+    door: Doorkeeper, store: Store, database: Place, clock: FakeClock
+) -> None:
+    caller = await door.caller(await sign_in(store))
+    await store.write(identity.logout, caller)
+    studio = await Studio.open(database, Config(), clock)
+    assert studio.door.is_cut([caller.family], caller.issued)
+    await studio.store.close()
 
 
 async def test_a_token_made_after_the_cut_counts(door: Doorkeeper, store: Store, clock: FakeClock) -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from maestro_ray.protocol.auth import valid_channel
-from maestro_ray.studio import identity, sessions
+from maestro_ray.studio import identity, seats, sessions
+from maestro_ray.studio import schema as t
 from maestro_ray.studio.sessions import GIVEN_UP
+from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
 from .conftest import Published
-from .pretend import PretendTeam, Rest, sha
+from .pretend import Enter, PretendTeam, Rest, sha
 
 
 async def test_a_project_is_made_once(rest: Rest) -> None:
@@ -71,6 +73,38 @@ async def test_a_worker_joins_a_team_of_its_own_project_that_is_not_over(rest: R
     assert await rest.refused("POST", f"teams/{team.id}/workers", late) == "conflict"
 
 
+async def test_no_worker_is_a_lead_by_the_name_of_its_role(rest: Rest, enter: Enter, studio: Studio) -> None:
+    project = await rest.project()
+    team = await PretendTeam.join(rest, project)
+    mine = {"project_id": project, "role": "worker", "name": "x", "worker_role": "lead", "team_id": team.id}
+    for who in (rest, await enter("member", project)):
+        assert await who.refused("POST", "agent-sessions", mine) == "conflict"
+    lead = {"name": "x", "role": "lead"}
+    assert await rest.refused("POST", f"teams/{team.id}/workers", lead) == "conflict"
+    own = await rest.post("agent-sessions", {"project_id": project, "role": "lead", "name": "y"}, status=201)
+    assert await rest.refused("POST", f"agent-sessions/{own['id']}/team", {"workers": [lead]}) == "conflict"
+
+    def as_it_was_possible_once(tx: Transaction) -> list[str]:
+        worker = team.sessions["dev-1"]
+        tx.update(t.sessions, worker, worker_role="lead")
+        return [seat.session for seat in seats.idle(tx) if seat.role == "lead"]
+
+    assert await studio.store.write(as_it_was_possible_once) == [team.lead]
+
+
+async def test_a_member_neither_reviews_nor_tests(rest: Rest, enter: Enter) -> None:
+    project = await rest.project()
+    team = await PretendTeam.join(rest, project)
+    body = {"project_id": project, "role": "worker", "name": "x", "team_id": team.id}
+    for member in (await enter("member", project), await enter("member")):
+        for role in ("review", "test"):
+            joining = {**body, "worker_role": role}
+            assert await member.refused("POST", "agent-sessions", joining, status=403) == "forbidden"
+        await member.post("agent-sessions", {**body, "worker_role": "dev"}, status=201)
+    lead = await enter("lead", project)
+    await lead.post("agent-sessions", {**body, "worker_role": "review"}, status=201)
+
+
 # ── leases ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -122,6 +156,30 @@ async def test_a_session_that_is_back_is_connected_again_and_an_ended_one_is_tol
         "ended",
     )
     assert status[team.sessions["review-1"]] == "interrupted"
+
+
+async def test_a_heartbeat_speaks_for_no_session_of_another_project_and_a_members_for_nobody_elses(
+    rest: Rest, enter: Enter, studio: Studio, clock: FakeClock
+) -> None:
+    here, there = await rest.project(), await rest.project("github:acme/other")
+    near, far = await PretendTeam.join(rest, here), await PretendTeam.join(rest, there)
+    worker = {"project_id": here, "role": "worker", "name": "b"}
+    alone, everywhere = await enter("member", here), await enter("member")
+    clock.advance(2 * studio.config.session_lease)
+    await studio.change(sessions.expire, studio.config.session_lease)
+
+    async def dead(team: PretendTeam) -> set[str]:
+        return {each["status"] for each in (await rest.get(f"teams/{team.id}"))["sessions"]}
+
+    others = [near.lead, far.lead]
+    for member in (alone, everywhere):
+        mine = [(await member.post("agent-sessions", worker, status=201))["id"] for _ in range(2)]
+        told = await member.post(f"agent-sessions/{mine[0]}/heartbeat", {"sessions": [mine[1], *others]})
+        assert sorted(told["ended"]) == sorted(others)
+    assert await dead(near) == await dead(far) == {"interrupted"}
+    told = await rest.post(f"agent-sessions/{near.lead}/heartbeat", {"sessions": [far.lead]})
+    assert told["ended"] == [far.lead]
+    assert await dead(far) == {"interrupted"}
 
 
 async def test_a_lease_that_ends_too_often_uses_the_attempts_up(

@@ -192,9 +192,8 @@ class Rest:
             return EVERYWHERE
         if caller.channels is not None:
             raise Forbidden("do anything but listen: the token is for channels only")
-        everywhere = caller.may(self.action, EVERYWHERE)
-        if self.listing or (everywhere and self.action not in audit.ACTIONS):
-            return EVERYWHERE  # nothing to look up
+        if self.listing or self._nothing_to_look_up(caller):
+            return EVERYWHERE
         project = await self._project(studio, request, body)
         if caller.role(project) is None and project != EVERYWHERE:
             raise NotFound(*self._named(request, project))
@@ -209,6 +208,13 @@ class Rest:
         ):
             await studio.store.read(own, caller, self.of, str(request.path_params["id"]))
         return project
+
+    def _nothing_to_look_up(self, caller: Caller) -> bool:
+        """Whether who may do it everywhere may do it to whatever it is, and no note of it is taken."""
+        if self.action is None or self.action in audit.ACTIONS or not caller.may(self.action, EVERYWHERE):
+            return False
+        # also of somebody who is a member everywhere not every session is theirs
+        return self.action is not Action.WORK or caller.role(EVERYWHERE) is not Role.MEMBER
 
     def _named(self, request: Request, project: str) -> tuple[str, str]:
         if isinstance(self.of, sa.Table):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from maestro_ray.model.access import Action
+from maestro_ray.errors import Forbidden
+from maestro_ray.model.access import Action, Role
+from maestro_ray.model.dispatch import JUDGING
 from maestro_ray.studio import delegation, reports, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
@@ -13,6 +15,9 @@ from maestro_ray.studio.api.shapes import bodies
 
 async def create(call: Call) -> Any:
     """Register a session."""
+    role = call.body.worker_role
+    if role in JUDGING and not call.caller.may(Action.LEAD, call.body.project_id):
+        raise Forbidden(f"join a team as {role}", "whoever may lead can add such a worker")
     values = call.body.model_dump()
     project = values.pop("project_id")
     lease = call.studio.config.session_lease
@@ -22,7 +27,9 @@ async def create(call: Call) -> Any:
 async def beat(call: Call) -> Any:
     """Renew the leases of sessions."""
     ids = [call.path("id"), *call.body.sessions]
-    over = await call.change(sessions.heartbeat, ids, call.studio.config.session_lease)
+    caller, lease = call.caller, call.studio.config.session_lease
+    user = caller.user if caller.role(call.project) is Role.MEMBER else None
+    over = await call.change(sessions.heartbeat, ids, lease, user)
     return {"ended": over}
 
 

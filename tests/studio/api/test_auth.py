@@ -6,7 +6,7 @@ import pytest
 
 from maestro_ray.errors import TooManyRequests
 from maestro_ray.studio.api.table import CALLS
-from studio.pretend import Enter, PretendTeam, Rest
+from studio.pretend import Enter, PretendTeam, Rest, sha
 
 
 async def test_an_invite_gives_its_role_in_its_project(rest: Rest, enter: Enter) -> None:
@@ -69,6 +69,34 @@ async def test_a_member_works_and_does_not_rule(rest: Rest, enter: Enter) -> Non
     assert await member.refused("DELETE", f"agent-sessions/{theirs['id']}", status=403) == "forbidden"
 
 
+async def test_a_member_everywhere_speaks_for_nobody_else(rest: Rest, enter: Enter) -> None:
+    project = await rest.project()
+    team = await PretendTeam.join(rest, project)
+    await rest.plan(project)
+    offered = (await team.held())[0]
+    eve = await enter("member")
+    claim = f"agent-sessions/{team.lead}/run"
+    assert await eve.refused("POST", claim, {"run_id": offered["id"]}, status=403) == "forbidden"
+    run = await team.take("bootstrap_epic")
+    report = {"epoch": run["epoch"], "result": {"commit": sha("evil")}}
+    for method, path, body in (
+        ("POST", f"cli-runs/{run['id']}/complete", report),
+        ("POST", f"agent-sessions/{team.lead}/heartbeat", {}),
+        ("DELETE", f"agent-sessions/{team.lead}", None),
+        ("POST", f"teams/{team.id}/messages", {"messages": []}),
+    ):
+        assert await eve.refused(method, path, body, status=403) == "forbidden", path
+    session = {"project_id": project, "role": "worker", "name": "mine", "worker_role": "dev"}
+    mine = await eve.post("agent-sessions", session, status=201)
+    await eve.delete(f"agent-sessions/{mine['id']}")
+    # who is more than a member in this project leads here
+    await eve.sign_in(
+        (await rest.post("auth/invites", {"role": "lead", "project_id": project}, status=201))["token"],
+        also=True,
+    )
+    await eve.post(f"cli-runs/{run['id']}/complete", report, status=204)
+
+
 async def test_an_owner_takes_a_role_away_at_once(rest: Rest, enter: Enter) -> None:
     project = await rest.project()
     member = await enter("member", project)
@@ -85,6 +113,17 @@ async def test_another_invite_adds_a_role(rest: Rest, enter: Enter) -> None:
     invite = await rest.post("auth/invites", {"role": "lead", "project_id": two}, status=201)
     await member.sign_in(invite["token"], also=True)
     assert (await member.get("me"))["roles"] == {one: "member", two: "lead"}
+
+
+async def test_an_invite_to_less_takes_nothing_away_and_one_to_more_gives_it(
+    rest: Rest, enter: Enter
+) -> None:
+    project = await rest.project()
+    lead = await enter("lead", project)
+    for role, then in (("member", "lead"), ("architect", "architect"), ("lead", "architect")):
+        body = {"role": role, "project_id": project}
+        await lead.sign_in((await rest.post("auth/invites", body, status=201))["token"], also=True)
+        assert (await lead.get("me"))["roles"] == {project: then}
 
 
 @pytest.mark.parametrize("everywhere", [False, True])

@@ -160,7 +160,7 @@ async def test_no_call_lets_a_page_of_another_site_read_its_answer(rest: Rest) -
 
 
 async def test_a_body_that_names_something_of_another_project_changes_nothing_there(
-    rest: Rest, enter: Enter, studio: Studio
+    rest: Rest, enter: Enter, studio: Studio, clock: FakeClock
 ) -> None:
     here, there = await rest.project(), await rest.project("github:acme/other")
     guest = await enter("owner", here)
@@ -193,6 +193,7 @@ async def test_a_body_that_names_something_of_another_project_changes_nothing_th
         answer = await guest.http.request(method, f"/api/v1/{path}", json=body)
         assert answer.status_code in (403, 404, 409, 422), (path, body, answer.status_code, answer.text)
     before = (await rest.get(f"teams/{theirs.id}"))["sessions"]
+    clock.advance(1)
     await guest.http.post(
         f"/api/v1/agent-sessions/{mine.lead}/heartbeat", json={"sessions": list(theirs.sessions.values())}
     )
