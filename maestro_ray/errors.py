@@ -425,7 +425,8 @@ class Unauthenticated(Fault):
         if len(self.args) > 1:
             return str(self.args[1])
         return (
-            "sign in with `maestro auth INVITE`; somebody who may invite gets one from `maestro auth invite`"
+            "sign in with `maestro auth INVITE`; somebody who may invite gets one from `maestro auth invite`; "
+            "`maestro daemon restart` signs this machine in to its own Studio again"
         )
 
 

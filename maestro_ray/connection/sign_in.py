@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from maestro_ray.connection.ask import ask
 from maestro_ray.connection.tokens import TokenFile
-from maestro_ray.errors import Unauthenticated
+from maestro_ray.errors import StudioRefused, Unauthenticated
 from maestro_ray.home import Home
+
+_NAME = "operator"
 
 
 def studio_address(home: Home) -> str:
@@ -29,12 +32,29 @@ def studio_tokens(home: Home, url: str) -> TokenFile:
 
 
 def sign_in(home: Home, url: str) -> TokenFile:
-    """Tokens that work: those that are kept, or new ones for the invite Studio left in this home's directory."""
+    """Tokens that this Studio has just given: for those that are kept, or for the invite it left in the home.
+
+    Whether the kept ones are good only Studio can say: its database may be an older copy, that knows nothing of them.
+    Raises `Unauthenticated` when the invite is no good either.
+    """
     tokens = studio_tokens(home, url)
     try:
-        tokens.access_token()
-    except Unauthenticated:
-        invite = home.run / "invite"
-        tokens.redeem(invite.read_text().strip(), "operator")
-        invite.unlink(missing_ok=True)
+        tokens.renew(tokens.tokens().access_token)
+    except Unauthenticated as error:
+        _redeem(home.run / "invite", url, tokens, error)
     return tokens
+
+
+def _redeem(invite: Path, url: str, tokens: TokenFile, why: Unauthenticated) -> None:
+    """As whom the access token names, if Studio knows them still; else as somebody new."""
+    try:
+        token = invite.read_text().strip()
+    except FileNotFoundError:
+        raise why from None
+    try:
+        held = tokens.tokens().access_token
+        ask("GET", f"{url}/api/v1/me", None, held)
+        tokens.keep(dict(ask("POST", f"{url}/api/v1/auth/redeem", {"token": token, "name": _NAME}, held)))
+    except (Unauthenticated, StudioRefused):
+        tokens.redeem(token, _NAME)
+    invite.unlink(missing_ok=True)

@@ -38,9 +38,16 @@ _PLAN_ANSWERS: Mapping[str, Callable[[], plan_machine.Event]] = {
 }
 
 
+# what a person may do to a task at any time but one
+_BY_HAND = (task_machine.Aborted, task_machine.Paused, task_machine.CompletedByClient)
+
+
 def task_event(tx: Transaction, /, task_id: str, event: task_machine.Event, **also: Any) -> None:
-    """Move a task. `also` are columns that change with it. Raises `IllegalEvent`; then nothing has changed."""
+    """Move a task. `also` are columns that change with it. Raises `IllegalEvent`, or `Conflict` when its merge is
+    under way; then nothing has changed."""
     row = tx.get(t.tasks, task_id)
+    if isinstance(event, _BY_HAND):
+        _not_merging(tx, row)
     after, effects = task_machine.apply(as_task(row), event, policy(tx, row["plan_id"]), tx.now)
     values: dict[str, Any] = {**asdict(after), **also}
     # to write the id, even the same, makes the database look for everything that refers to it
@@ -52,6 +59,16 @@ def task_event(tx: Transaction, /, task_id: str, event: task_machine.Event, **al
         _withdraw_cards(tx, t.decisions.c.task_id == task_id)
     announce_task(tx, {**row, **values})
     task_effects(tx, {**row, **values}, effects)
+
+
+def _not_merging(tx: Transaction, row: Row) -> None:
+    """Git may have merged what Studio has not heard of: taken back, it would be in the epic with nobody knowing."""
+    merging = (t.runs.c.purpose == Purpose.MERGE, t.runs.c.started_at.is_not(None))
+    if runs.live(tx, t.runs.c.task_id == row["id"], *merging):
+        raise Conflict(
+            f"{row['title']} is being merged, and that cannot be taken back",
+            "try again when its merge is over",
+        )
 
 
 def prioritise(tx: Transaction, task_id: str, priority: int) -> None:
@@ -129,10 +146,11 @@ def _plan_effect(tx: Transaction, plan_id: str, effect: plan_machine.Effect) -> 
         case AskDecision(kind, question):
             ask(tx, plan_id, kind, question)
         case CancelRuns():
+            # first, so that no merge is under way any more: nothing of this plan is merged after it
+            runs.cancel(tx, t.runs.c.plan_id == plan_id)
             for row in tx.all(sa.select(t.tasks).where(t.tasks.c.plan_id == plan_id)):
                 if task_machine.Status(row["status"]) not in task_machine.TERMINAL:
                     task_event(tx, row["id"], task_machine.Aborted())
-            runs.cancel(tx, t.runs.c.plan_id == plan_id)
         case plan_machine.ReleaseTasks():
             merged = sa.select(t.tasks.c.id).where(t.tasks.c.plan_id == plan_id, t.tasks.c.status == "merged")
             for row in tx.all(merged):

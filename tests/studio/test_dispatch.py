@@ -318,6 +318,24 @@ async def test_each_merge_of_a_long_queue_costs_as_much_as_the_first(rest: Rest,
     assert await team.offered() == [("release", "lead")]
 
 
+async def test_a_merge_whose_lead_was_killed_goes_before_more_urgent_ones(rest: Rest) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    plan = await rest.plan(project, TWO)
+    await team.bootstrap()
+    ids = {key: task["id"] for key, task in (await rest.tasks(plan["id"])).items()}
+    for key in "ab":
+        await team.work(ids[key], sha(key))
+    await team.test(ids["a"])
+    await team.review(ids["a"])
+    cut = await team.take("merge", ids["a"])
+    await team.test(ids["b"])
+    await team.review(ids["b"])
+    await rest.post(f"tasks/{ids['b']}/priority", {"priority": 5}, status=204)
+    await rest.post(f"cli-runs/{cut['id']}/interrupt", {"epoch": cut["epoch"]}, status=204)
+    await rest.post(f"agent-sessions/{team.lead}/heartbeat")
+    assert (await team.take("merge"))["id"] == cut["id"]
+
+
 def settled(tx: Transaction, work: Callable[..., Any], *args: Any) -> Any:
     """As `Studio.change` does it."""
     answer = work(tx, *args)

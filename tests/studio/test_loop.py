@@ -169,6 +169,48 @@ async def test_a_worker_cannot_approve_or_merge_by_what_it_reports(rest: Rest) -
 
 # ── conflicts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+
+@pytest.mark.parametrize("word", ["abort", "pause", "complete"])
+async def test_a_task_is_not_taken_back_while_it_is_merged(rest: Rest, word: str) -> None:
+    """Git may have merged it already, and no other merge could follow one that Studio knows nothing of."""
+    team, plan = await started(rest)
+    _, task = await state(rest, plan)
+    await team.work(task, sha("x"))
+    await team.test(task)
+    await team.review(task)
+    merge = await team.take("merge")
+    document = await rest.call("POST", f"tasks/{task}/{word}", {}, status=409)
+    assert document["code"] == "conflict"
+    assert "One is being merged" in document["detail"]
+    # nor when the lead was killed before it could say what came of it
+    await rest.post(f"cli-runs/{merge['id']}/interrupt", {"epoch": merge["epoch"]}, status=204)
+    assert await rest.refused("POST", f"tasks/{task}/{word}") == "conflict"
+    await team.merge(task)
+    assert (await state(rest, plan))[0] == "merged"
+
+
+async def test_a_merge_that_nobody_has_claimed_is_taken_back(rest: Rest) -> None:
+    team, plan = await started(rest)
+    _, task = await state(rest, plan)
+    await team.work(task, sha("x"))
+    await team.test(task)
+    await team.review(task)
+    await rest.post(f"tasks/{task}/abort", status=204)
+    assert (await state(rest, plan))[0] == "cancelled"
+
+
+async def test_a_plan_is_cancelled_also_while_a_task_is_merged(rest: Rest) -> None:
+    team, plan = await started(rest)
+    _, task = await state(rest, plan)
+    await team.work(task, sha("x"))
+    await team.test(task)
+    await team.review(task)
+    await team.take("merge")
+    await rest.post(f"plans/{plan}/cancel")
+    assert (await state(rest, plan))[0] == "cancelled"
+    assert await team.offered() == [("release_cleanup", "lead")]
+
+
 CONFLICT = "MERGE CONFLICT in shop.py"
 
 

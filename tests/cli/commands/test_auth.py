@@ -16,6 +16,7 @@ from maestro_cli import main
 from maestro_cli.commands import auth
 from maestro_cli.commands.auth import _block
 from maestro_ray.connection.identities import Identities, Identity
+from maestro_ray.errors import Unauthenticated
 from maestro_ray.home import Home
 from maestro_ray.model.access import Role
 from maestro_ray.studio import identity
@@ -202,7 +203,7 @@ async def test_a_used_invite_says_so_and_what_to_do(maestro, studio):
     assert (code, out) == (1, "")
     assert err.splitlines() == [
         "error: not signed in: the invite was already used",
-        "hint: sign in with `maestro auth INVITE`; somebody who may invite gets one from `maestro auth invite`",
+        f"hint: {Unauthenticated('').hint}",
     ]
     code, out, _ = await maestro("auth", text, "--identity", "other", "--json")
     assert json.loads(out)["error_kind"] == "unauthenticated"
