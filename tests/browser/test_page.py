@@ -174,6 +174,16 @@ async def test_a_studio_that_is_away_is_asked_less_and_less(desk: Desk) -> None:
     await desk.window.wait("#part-channel:has-text('later')")
 
 
+async def test_of_an_answer_that_was_lost_nobody_says_that_nothing_was_changed(desk: Desk) -> None:
+    await desk.open("/decisions")
+    lost = "() => Promise.reject(new TypeError('lost'))"
+    broken = "() => Promise.resolve(Response.json({ code: 1 }, { status: 500 }))"
+    for away, said in ((lost, "Studio does not answer;"), (broken, "Studio answered 500;")):
+        await desk.window.evaluate(noted(away))
+        await desk.window.click("button:has-text('Try again')")
+        await desk.window.wait(f"#alert:has-text('{said} look whether it was done before you send it again')")
+
+
 async def test_a_channel_that_was_refused_for_a_moment_is_heard_later(desk: Desk) -> None:
     team = desk.scene.team
     await desk.open(f"/teams/{team.id}")
