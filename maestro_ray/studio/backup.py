@@ -107,9 +107,24 @@ def restore(target: Path, source: Path) -> Restored:
         raise Conflict("this is the database itself", "name a copy")
     with claim(target), copies.fresh(source, target) as copy:
         schema = verify(copy, source)
+        _take_in_journal(target)
         kept = _put_aside(target) if target.exists() else None
         copy.replace(target)
     return Restored(schema, kept)
+
+
+def _take_in_journal(path: Path) -> None:
+    """The last commits of a Studio that was killed come into the database itself, and stay with it wherever it goes.
+
+    A database that is broken stays as it is: only who may not write leaves its journal beside it.
+    """
+    if not path.exists():
+        return
+    with contextlib.suppress(sqlite3.DatabaseError):
+        for mode, statement in (("ro", "PRAGMA schema_version"), ("rw", "PRAGMA wal_checkpoint(TRUNCATE)")):
+            address = f"{path.absolute().as_uri()}?mode={mode}"
+            with contextlib.closing(sqlite3.connect(address, uri=True)) as connection:
+                connection.execute(statement).fetchone()
 
 
 def _put_aside(path: Path) -> Path:

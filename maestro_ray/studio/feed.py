@@ -165,17 +165,22 @@ class Feed:
             await connection.execute(f"LISTEN {_BELL}")
             await self._look()
             self.listening.set()
+            before = self._position
             while True:
-                rung = [each async for each in connection.notifies(timeout=PATIENCE, stop_after=1)]
+                told = [each async for each in connection.notifies(timeout=PATIENCE, stop_after=1)]
+                rung = [int(each.payload) for each in told]
                 if not rung:
                     async with asyncio.timeout(PATIENCE):
                         await connection.execute("SELECT 1")
+                # bells ring in the order of positions: one that is lower tells of a database that was put back
+                if not rung or [before, *rung] != sorted([before, *rung]):
                     await self._look()
-                elif int(rung[-1].payload) > self._position:
+                elif rung[-1] > self._position:
                     await self.catch_up()
+                before = rung[-1] if rung else before
 
     async def _look(self) -> None:
-        """Nobody has rung for long. A database that was put back to an earlier state has a lower position."""
+        """A database that was put back to an earlier state has a lower position."""
         position = self._position
         numbers = await self._in_thread(self._numbers)
         if numbers.get(_ALL, 0) < position:

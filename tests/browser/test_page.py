@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from studio.pretend import sha
 
@@ -127,6 +128,77 @@ async def test_after_studio_restarts_the_page_heals_by_itself(desk: Desk) -> Non
     assert all(
         "WebSocket" in each or "ERR_CONNECTION_REFUSED" in each for each in await desk.window.problems()
     )
+
+
+# each fetch of parts is noted with its moment, and answered as `away` says, or as Studio does
+NOTED = """
+const real = window.fetch;
+window.asked = [];
+window.fetch = (...what) => {
+  window.asked.push(performance.now());
+  return window.away() ?? real(...what);
+};
+"""
+
+
+def noted(away: str) -> str:
+    return f"(() => {{ window.away = {away}; {NOTED} }})()"
+
+
+def message(text: str, number: int = 99) -> dict[str, Any]:
+    return {"number": number, "sender": "dev-1", "kind": "note", "body": {"text": text}, "at": 1.0}
+
+
+async def test_what_a_503_kept_from_the_page_is_read_later(desk: Desk) -> None:
+    """The database is away for a moment and the socket stays, so nothing else tells of it."""
+    team = desk.scene.team
+    await desk.open(f"/teams/{team.id}")
+    once = "() => (window.asked.length > 1 ? null : Promise.resolve(new Response('', { status: 503 })))"
+    await desk.window.evaluate(noted(once))
+    await desk.rest.post(f"teams/{team.id}/messages", {"messages": [message("in spite of it")]}, status=204)
+    await desk.window.wait("#link-state:has-text('Out of date: trying again')")
+    await desk.window.wait("#part-channel:has-text('in spite of it')")
+    await desk.window.wait("#link-state[data-state=connected]:has-text('Live')")
+
+
+async def test_a_studio_that_is_away_is_asked_less_and_less(desk: Desk) -> None:
+    team = desk.scene.team
+    await desk.open(f"/teams/{team.id}")
+    await desk.window.evaluate(noted("() => Promise.reject(new TypeError('refused'))"))
+    await desk.rest.post(f"teams/{team.id}/messages", {"messages": [message("later")]}, status=204)
+    await desk.window.until("window.asked.length >= 3")
+    first, second, third = (await desk.window.evaluate("window.asked"))[:3]
+    assert second - first >= 499
+    assert third - second >= 999
+    await desk.window.evaluate("(() => { window.away = () => null; })()")
+    await desk.window.wait("#part-channel:has-text('later')")
+
+
+async def test_of_an_answer_that_was_lost_nobody_says_that_nothing_was_changed(desk: Desk) -> None:
+    await desk.open("/decisions")
+    lost = "() => Promise.reject(new TypeError('lost'))"
+    broken = "() => Promise.resolve(Response.json({ code: 1 }, { status: 500 }))"
+    for away, said in ((lost, "Studio does not answer;"), (broken, "Studio answered 500;")):
+        await desk.window.evaluate(noted(away))
+        await desk.window.click("button:has-text('Try again')")
+        await desk.window.wait(f"#alert:has-text('{said} look whether it was done before you send it again')")
+
+
+async def test_a_channel_that_was_refused_for_a_moment_is_heard_later(desk: Desk) -> None:
+    team = desk.scene.team
+    await desk.open(f"/teams/{team.id}")
+    await desk.window.evaluate("""(() => {
+      const open = XMLHttpRequest.prototype.open;
+      window.refused = 0;
+      XMLHttpRequest.prototype.open = function (method, url, ...more) {
+        return open.call(this, method, window.refused++ ? url : "/nothing-here", ...more);
+      };
+      Pusher.instances[0].disconnect();
+      Pusher.instances[0].connect();
+    })()""")
+    subscribed = "Pusher.instances[0].allChannels().every((each) => each.subscribed)"
+    await desk.window.until(f"window.refused > 1 && {subscribed}")
+    assert all("404" in each for each in await desk.window.problems())
 
 
 async def test_an_event_that_was_missed_is_noticed_by_its_number(desk: Desk) -> None:

@@ -103,10 +103,8 @@ async def test_what_is_put_back_is_what_was_copied_and_what_it_replaces_is_kept(
     assert stat.S_IMODE(live.stat().st_mode) == 0o600
 
 
-async def test_the_journal_of_a_studio_that_was_killed_is_kept_with_its_database(
-    live: Path, target: Path, clock: FakeClock
-) -> None:
-    backup.make(live, target)
+def last_words(live: Path) -> None:
+    """What a Studio that was killed has committed stands in its journal alone."""
     crashed = sqlite3.connect(live)
     crashed.execute("PRAGMA wal_autocheckpoint=0")
     crashed.execute("INSERT INTO projects (id, key, name) VALUES ('1', 'local:x', 'last words')")
@@ -116,10 +114,32 @@ async def test_the_journal_of_a_studio_that_was_killed_is_kept_with_its_database
     crashed.close()
     for suffix in ("", "-wal"):
         Path(f"{live}{suffix}.copy").replace(f"{live}{suffix}")
+
+
+async def test_the_journal_of_a_studio_that_was_killed_is_kept_with_its_database(
+    live: Path, target: Path, clock: FakeClock
+) -> None:
+    backup.make(live, target)
+    last_words(live)
     kept = backup.restore(live, target).kept
     assert kept is not None
     assert await projects(live, clock) == []
     assert await projects(kept, clock) == ["last words"]
+
+
+async def test_a_restore_that_fails_at_its_end_leaves_the_last_commits_of_a_studio_that_was_killed(
+    live: Path, target: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup.make(live, target)
+    last_words(live)
+    monkeypatch.setattr(Path, "replace", _full)
+    with pytest.raises(NotWritable):
+        backup.restore(live, target)
+    assert await projects(live, clock) == ["last words"]
+
+
+def _full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 async def test_a_broken_database_is_replaced_and_kept_as_it_is(

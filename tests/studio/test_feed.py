@@ -182,19 +182,42 @@ async def test_who_was_cut_off_for_too_long_says_so_and_goes_on(
     assert await one.store.read(lambda tx: tx.execute(kept).scalar_one()) == 3
 
 
+def put_back(process: Process, last: int) -> None:
+    """What a restore does to these two tables while Studio runs."""
+    engine = connect(process.store.feed._engine.url.render_as_string(hide_password=False))
+    with engine.begin() as connection:
+        connection.execute(t.events.delete())
+        connection.execute(t.numbers.update().values(last=last))
+    engine.dispose()
+
+
 async def test_a_database_that_was_put_back_is_noticed(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.02)
     process = await start()
     await process.say(A, A, A)
-    engine = connect(process.store.feed._engine.url.render_as_string(hide_password=False))
-    with engine.begin() as connection:
-        connection.execute(t.events.delete())
-        connection.execute(t.numbers.update().values(last=1))
-    engine.dispose()
+    put_back(process, 1)
     await process.heard.until(lambda: len(process.heard.renumbered) == 2)
     assert process.heard.renumbered[1] == {A: 1}
     await process.say(A)
     assert process.heard.numbers() == [1, 2, 3, 2]
+
+
+@pytest.mark.parametrize("spoken", [True, False], ids=["after bells", "before any bell"])
+async def test_a_database_that_was_put_back_is_noticed_where_it_is_never_quiet(
+    start: Any, monkeypatch: pytest.MonkeyPatch, spoken: bool
+) -> None:
+    """Whoever waits for silence would wait for ever."""
+    monkeypatch.setattr(module, "PATIENCE", 3600.0)
+    first = await start()
+    await first.say(A, A, A)
+    process = first if spoken else await start()
+    began = len(process.heard.renumbered)
+    put_back(process, 1)
+    await process.say(A)
+    await process.heard.until(lambda: len(process.heard.renumbered) > began)
+    assert process.heard.renumbered[-1] == {A: 2}
+    await process.say(A)
+    assert process.heard.numbers()[-1] == 3
 
 
 async def test_a_strangers_notification_makes_nobody_deaf(start: Any, postgres_server: Server) -> None:

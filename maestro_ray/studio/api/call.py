@@ -288,5 +288,8 @@ def own(tx: Transaction, caller: Caller, table: sa.Table, identifier: str) -> No
 def _project_column(table: sa.FromClause) -> sa.ColumnElement[str]:
     if "project_id" in table.c:
         return table.c.project_id
-    through = sa.select(t.plans.c.project_id).where(t.plans.c.id == table.c.plan_id)
-    return through.scalar_subquery()
+    through = sa.select(t.plans.c.project_id)
+    if "plan_id" in table.c:
+        return through.where(t.plans.c.id == table.c.plan_id).scalar_subquery()
+    through = through.join(t.tasks, t.tasks.c.plan_id == t.plans.c.id)
+    return through.where(t.tasks.c.id == table.c.task_id).scalar_subquery()

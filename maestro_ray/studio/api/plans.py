@@ -60,6 +60,7 @@ async def act(call: Call) -> Any:
 
 
 CREATE = Rest("POST", "plans", create, Action.PLAN, "body", bodies.NewPlan, status=201)
+ACT = Rest("POST", "plans/{id}/{word}", act, Action.PLAN, t.plans, guarded=True)
 
 ROUTES = [
     CREATE,
@@ -67,5 +68,5 @@ ROUTES = [
         "GET", "plans", find, Action.READ, listing=True, query=("project_id", "status", "team_id"), paged=True
     ),
     Rest("GET", "plans/{id}", show, Action.READ, t.plans, tagged=True),
-    Rest("POST", "plans/{id}/{word}", act, Action.PLAN, t.plans, guarded=True),
+    ACT,
 ]

@@ -29,6 +29,8 @@ from maestro_ray.studio import logs
 
 log = logging.getLogger(__name__)
 
+AWAY = DatabaseUnavailable("of this Studio", "nobody knows whether the request took effect")
+
 STATUS: dict[type[MaestroError], int] = {
     BadFrame: 400,
     Unauthenticated: 401,
@@ -75,7 +77,7 @@ async def own_fault(_request: Request, error: Exception) -> Response:
 async def database_away(_request: Request, error: Exception) -> Response:
     """The server has gone or is at its limit, the disk is full: whoever comes again later may be served."""
     log.error("the database does not answer: %s", error)
-    return problem(DatabaseUnavailable("of this Studio", "nobody knows whether the request took effect"))
+    return problem(AWAY)
 
 
 def _document(

@@ -12,6 +12,9 @@ from maestro_ray.studio import schema as t
 from maestro_ray.studio.page.view import Ask
 from maestro_ray.studio.store import Row, Transaction
 
+# how many open cards stand in a part
+MOST = 50
+
 LABELS: Mapping[str, str] = {
     "retry": "Try again",
     "untested": "Go on without tests",
@@ -20,7 +23,9 @@ LABELS: Mapping[str, str] = {
 }
 
 
-def cards(tx: Transaction, ask: Ask, *which: sa.ColumnElement[bool]) -> list[Row]:
+def cards(
+    tx: Transaction, ask: Ask, *which: sa.ColumnElement[bool], order: sa.ColumnElement[str], most: int
+) -> list[Row]:
     """Cards with the titles of their plan and task, their project, and whether the asker may answer."""
     query = (
         sa.select(
@@ -34,12 +39,19 @@ def cards(tx: Transaction, ask: Ask, *which: sa.ColumnElement[bool]) -> list[Row
         .outerjoin(t.tasks, t.decisions.c.task_id == t.tasks.c.id)
         .where(ask.visible(t.decisions.c.project_id), *which)
     )
-    return [_shown(row, ask) for row in tx.all(query.order_by(t.decisions.c.id.desc()).limit(50))]
+    return [_shown(row, ask) for row in tx.all(query.order_by(order).limit(most))]
 
 
 def still_open(tx: Transaction, ask: Ask, *which: sa.ColumnElement[bool]) -> Mapping[str, Any]:
-    """The facts of a part that shows open cards."""
-    return {"cards": cards(tx, ask, t.decisions.c.status == "open", *which)}
+    """The facts of a part that shows open cards: the oldest, and how many `more` there are.
+
+    Those come when these are answered, so that none is out of sight for ever.
+    """
+    waits = (t.decisions.c.status == "open", *which)
+    count = sa.select(sa.func.count()).select_from(t.decisions)
+    count = count.where(ask.visible(t.decisions.c.project_id), *waits)
+    shown = cards(tx, ask, *waits, order=t.decisions.c.id.asc(), most=MOST)
+    return {"cards": shown, "more": tx.execute(count).scalar_one() - len(shown)}
 
 
 def _shown(row: Row, ask: Ask) -> Row:

@@ -16,7 +16,8 @@ def _frame(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 
 
 def _past(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
-    return {"cards": cards.cards(tx, ask, t.decisions.c.status != "open")[:20]}
+    answered = t.decisions.c.status != "open"
+    return {"cards": cards.cards(tx, ask, answered, order=t.decisions.c.id.desc(), most=20)}
 
 
 VIEW = View(

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from maestro_ray.errors import BadFrame, MaestroError, UsageError
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.decode import FORM, refuse_nul, refuse_nul_in_address
 from maestro_ray.studio.api.decode import read as read_body
-from maestro_ray.studio.api.problem import status_of
 from maestro_ray.studio.browser import Browser
 from maestro_ray.studio.page import visitor
 from maestro_ray.studio.page.headers import guard
-from maestro_ray.studio.page.view import refusal
+from maestro_ray.studio.page.view import said, stays
 from maestro_ray.studio.studio import Studio
 
 if TYPE_CHECKING:
@@ -48,11 +47,8 @@ class Form:
             body = value(self.call.body, fields) if self.call.body else None
             await perform(studio, request, self.call, who, body)
         except MaestroError as error:
-            if _stays(request):
-                text = f"{error}. {error.hint}" if error.hint else str(error)
-                return guard(request, PlainTextResponse(text, status_of(error)))
-            return refusal(request, error, back)
-        return guard(request, Response(status_code=204) if _stays(request) else RedirectResponse(back, 303))
+            return said(request, error, back)
+        return guard(request, Response(status_code=204) if stays(request) else RedirectResponse(back, 303))
 
 
 async def perform(studio: Studio, request: Request, call: Rest, who: Browser, body: Any) -> Any:
@@ -101,7 +97,3 @@ def local(address: str) -> str:
     """The address when it is one of the page's own, else its top: a form must not send anybody elsewhere."""
     fine = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
     return address if fine else "/"
-
-
-def _stays(request: Request) -> bool:
-    return "x-maestro-page" in request.headers

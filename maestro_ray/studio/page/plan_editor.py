@@ -14,7 +14,6 @@ from maestro_ray.errors import MaestroError, PlanFileError
 from maestro_ray.model import plan_file
 from maestro_ray.model.access import Action
 from maestro_ray.model.plan_file import PlanDraft
-from maestro_ray.studio import plans as plan_rows
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api import plans
 from maestro_ray.studio.api.problem import status_of
@@ -114,8 +113,14 @@ async def _make(
     body = bodies.NewPlan(project_id=project, draft=written)
     plan = await form.perform(studio, request, plans.CREATE, who, body)
     if begin:
-        await studio.change(plan_rows.act, plan["id"], "activate")
+        await form.perform(studio, _start_of(request, plan["id"]), plans.ACT, who, None)
     return str(plan["id"])
+
+
+def _start_of(request: Request, plan: str) -> Request:
+    """The form that starts this plan, as the plan's own page would have sent it."""
+    named = {"id": plan, "word": "activate"}
+    return Request({**request.scope, "path": f"/do/plans/{plan}/activate", "path_params": named})
 
 
 def _mistaken(editor: Editor, error: PlanFileError) -> Editor:

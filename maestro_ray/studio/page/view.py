@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from maestro_ray.errors import MaestroError, NotFound, Unauthenticated
 from maestro_ray.model.access import Action, Caller
 from maestro_ray.studio import schema as t
+from maestro_ray.studio.api import problem
 from maestro_ray.studio.api.call import Rest, project_of
 from maestro_ray.studio.api.decode import refuse_nul_in_address
 from maestro_ray.studio.api.problem import no_route, status_of
@@ -172,12 +173,35 @@ def refusal(request: Request, error: MaestroError, back: str = "/") -> Response:
     return guard(request, HTMLResponse(text, status_of(error)))
 
 
+def stays(request: Request) -> bool:
+    """Whether the page's script asks, which shows what it hears where the person is."""
+    return "x-maestro-page" in request.headers
+
+
+def said(request: Request, error: MaestroError, back: str = "/") -> Response:
+    """What is wrong, as a sentence for the page's script, else as a page."""
+    if not stays(request):
+        return refusal(request, error, back)
+    text = f"{error}. {error.hint}" if error.hint else str(error)
+    return guard(request, PlainTextResponse(text, status_of(error)))
+
+
+async def database_away(request: Request, error: Exception) -> Response:
+    """The database does not answer, in the form that the asker reads."""
+    answer = await problem.database_away(request, error)
+    return said(request, problem.AWAY) if _by_a_person(request) else answer
+
+
+def _by_a_person(request: Request) -> bool:
+    reads = "text/html" in request.headers.get("accept", "") or stays(request)
+    return reads and not request.url.path.startswith("/api/")
+
+
 async def no_page(request: Request, error: Exception) -> Response:
     """What Starlette answers by itself, in the form that the asker reads."""
     assert isinstance(error, HTTPException)
-    by_a_person = "text/html" in request.headers.get("accept", "")
-    if error.status_code == 404 and by_a_person and not request.url.path.startswith("/api/"):
-        return refusal(request, NotFound("page", request.url.path))
+    if error.status_code == 404 and _by_a_person(request):
+        return said(request, NotFound("page", request.url.path))
     return await no_route(request, error)
 
 

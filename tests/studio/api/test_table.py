@@ -6,7 +6,7 @@ import json
 import pytest
 
 from maestro_ray.studio.api.table import CALLS
-from studio.pretend import PretendTeam, Rest
+from studio.pretend import Enter, PretendTeam, Rest
 
 GHOST = "01900000-0000-7000-8000-000000000000"
 
@@ -80,6 +80,18 @@ async def test_a_comment_is_shown_to_the_next_worker(rest: Rest) -> None:
     await team.bootstrap()
     (comment,) = (await team.take("execute"))["comments"]
     assert (comment["author"], comment["body"]) == ("operator", "mind the gap")
+
+
+@pytest.mark.parametrize("role", ["owner", "member"])
+async def test_who_has_a_role_in_one_project_reads_the_comments_of_its_tasks(
+    rest: Rest, enter: Enter, role: str
+) -> None:
+    project = await rest.project()
+    (task,) = (await rest.plan(project))["tasks"]
+    path = f"tasks/{task['id']}/comments"
+    await rest.post(path, {"body": "mind the gap"}, status=201)
+    other = await enter(role, project)
+    assert [each["body"] for each in await other.get(path)] == ["mind the gap"]
 
 
 async def test_cards_are_listed_by_project(rest: Rest) -> None:

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.page import cards
+from maestro_ray.studio.store import Transaction
+from maestro_ray.studio.studio import Studio
 from studio.pretend import PretendTeam, Rest
 
 from .conftest import Enter
@@ -49,6 +55,33 @@ async def test_a_member_sees_the_card_and_who_may_answer(rest: Rest, enter: Ente
     lead = await enter("lead", project)
     await lead.open("/decisions")
     assert lead.text().count("Try again") == 1
+
+
+async def test_of_more_cards_than_a_page_holds_the_oldest_are_shown(
+    rest: Rest, surfer: Surfer, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that waits longest is never out of sight."""
+    monkeypatch.setattr(cards, "MOST", 2)
+    project = await rest.project()
+
+    def ask(tx: Transaction) -> None:
+        for number in range(3):
+            tx.insert(
+                t.decisions, project_id=project, kind="project", question=f"question {number}", options=["ok"]
+            )
+
+    await studio.store.write(ask)
+    for path in ("/decisions", f"/projects/{project}"):
+        await surfer.open(path)
+        assert "question 0" in surfer.text()
+        assert "question 2" not in surfer.text()
+        assert "1 more, newer" in surfer.text()
+    assert "Waiting for you 3" in surfer.text()
+    oldest = t.decisions.update().where(t.decisions.c.question == "question 0")
+    await studio.store.write(lambda tx: tx.execute(oldest.values(status="answered")))
+    await surfer.open(f"/projects/{project}")
+    assert "question 2" in surfer.text()
+    assert "more, newer" not in surfer.text()
 
 
 async def test_a_card_of_a_plan_names_the_plan(rest: Rest, surfer: Surfer) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from maestro_ray.studio.page import form
 from maestro_ray.studio.page.form import LARGEST_FORM
+from maestro_ray.studio.studio import Studio
 from studio.pretend import PretendTeam, Rest
 
 from .surfer import ORIGIN, Surfer
@@ -44,6 +46,30 @@ async def test_without_a_script_a_page_says_what_went_wrong_and_leads_back(
     await surfer.post(f"/do/plans/{plan}/resume", surfer.hidden(f"/do/plans/{plan}/pause"), status=409)
     assert "plan: Resumed is not possible in state active" in surfer.text()
     assert f'href="/plans/{plan}"' in surfer.page
+
+
+async def test_a_database_that_is_away_is_told_in_words(
+    rest: Rest, surfer: Surfer, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To a person, with a script and without; a program gets the problem document."""
+    plan = (await rest.plan(await rest.project()))["id"]
+    await surfer.open(f"/plans/{plan}")
+    fields = surfer.hidden(f"/do/plans/{plan}/pause")
+
+    async def away(*_: object, **__: object) -> None:
+        raise sa.exc.OperationalError("SELECT", {}, Exception("server closed the connection"))
+
+    monkeypatch.setattr(studio.store, "read", away)
+    page = {"accept": "text/html,*/*"}
+    said = await surfer.post(f"/do/plans/{plan}/pause", fields, status=503, **{"x-maestro-page": "1"})
+    assert said.startswith("the database of this Studio cannot be reached: nobody knows whether")
+    assert surfer.answer.headers["content-type"].startswith("text/plain")
+    await surfer.post(f"/do/plans/{plan}/pause", fields, status=503, **page)
+    assert "That did not work the database of this Studio cannot be reached" in surfer.text()
+    whole = await surfer.http.get("/", headers=page)
+    assert (whole.status_code, whole.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    told = await rest.http.get("/api/v1/plans", headers=page)
+    assert (told.status_code, told.json()["code"]) == (503, "database_unavailable")
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:8002", "null"])

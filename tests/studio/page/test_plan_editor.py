@@ -53,7 +53,7 @@ async def test_a_plan_from_toml_that_begins_at_once(rest: Rest, surfer: Surfer) 
     plan = await rest.get(surfer.at.removeprefix("/"))
     assert (plan["status"], [task["priority"] for task in plan["tasks"]]) == ("active", [3])
     said = [each["subject"] for each in await rest.get("audit", project_id=project)]
-    assert said == [f"/projects/{project}/plans/new"]
+    assert sorted(said) == [f"/do/plans/{plan['id']}/activate", f"/projects/{project}/plans/new"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 // Forms are sent without leaving the page; what came of it is seen in its parts, and what went wrong is said.
 
+// a form may be done although its answer is lost
+const NOBODY_KNOWS = "look whether it was done before you send it again";
+
 export function startForms(renew) {
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -26,9 +29,9 @@ export async function send(form, button = null) {
   let trouble = "";
   try {
     const answer = await fetch(form.action, { method: "POST", body: fields, headers: { "x-maestro-page": "1" } });
-    if (!answer.ok) trouble = await answer.text();
+    if (!answer.ok) trouble = sentence(answer) ? await answer.text() : `Studio answered ${answer.status}; ${NOBODY_KNOWS}`;
   } catch {
-    trouble = "Studio cannot be reached; nothing was changed";
+    trouble = `Studio does not answer; ${NOBODY_KNOWS}`;
   }
   form.ariaBusy = null;
   document.getElementById("alert").textContent = trouble;
@@ -36,6 +39,10 @@ export async function send(form, button = null) {
   if (form.hasAttribute("data-reset")) form.reset();
   closeMenus();
   return true;
+}
+
+function sentence(answer) {
+  return answer.headers.get("content-type")?.startsWith("text/plain");
 }
 
 function closeMenus() {

@@ -10,6 +10,9 @@ const old = new Set();
 let everything = false;
 let timer = 0;
 let fetching = false;
+// how many renewals failed one after another, and what the connection was last
+let tries = 0;
+let link = "";
 
 /** Connect; returns a function that renews every part now. */
 export function startLive() {
@@ -35,7 +38,7 @@ function connect(key, channels) {
   });
   pusher.connection.bind("state_change", ({ current }) => show(current));
   hurry(pusher);
-  for (const [name, number] of Object.entries(channels)) listen(pusher.subscribe(name), Number(number));
+  for (const [name, number] of Object.entries(channels)) listen(pusher, pusher.subscribe(name), Number(number));
 }
 
 // After a refused attempt pusher-js waits for fifteen seconds. Studio is back sooner than that after a restart.
@@ -46,26 +49,34 @@ function hurry(pusher) {
     clearTimeout(impatience);
     if (current === "connected") tries = 0;
     if (current !== "connecting" && current !== "unavailable") return;
-    const longest = Math.min(15, 1.5 * 2 ** tries);
-    tries += 1;
     impatience = setTimeout(() => {
       pusher.disconnect();
       pusher.connect();
-    }, 1000 * longest * (0.5 + Math.random() / 2));
+    }, patience(1.5, tries));
+    tries += 1;
   });
 }
 
-function listen(channel, rendered) {
+// Milliseconds until the next attempt: they double up to fifteen seconds, and no two pages come at the same moment.
+function patience(seconds, failures) {
+  return 1000 * Math.min(15, seconds * 2 ** failures) * (0.5 + Math.random() / 2);
+}
+
+function listen(pusher, channel, rendered) {
   let last = rendered;
   let first = true;
+  let refused = 0;
   channel.bind("pusher:subscription_succeeded", ({ n } = {}) => {
     // nothing is replayed: whatever happened between the rendering, or the last event, and now must be read
     if (!first || n !== last) renewAll();
     first = false;
+    refused = 0;
     last = n;
   });
   channel.bind("pusher:subscription_error", ({ status }) => {
-    if (status === 401) say("Signed out: load the page again");
+    if (status === 401) return say("Signed out: load the page again");
+    setTimeout(() => pusher.subscribe(channel.name), patience(1, refused));
+    refused += 1;
   });
   channel.bind_global((name, data) => {
     if (name.startsWith("pusher:")) return;
@@ -90,11 +101,17 @@ function heard(name, params) {
 
 function renewAll() {
   everything = true;
+  // a connection that is back, or a person who did something, waits for no next attempt
+  if (tries) {
+    clearTimeout(timer);
+    timer = setTimeout(renew, GATHER);
+  }
   soon();
 }
 
 function soon() {
-  if (!timer && (everything || old.size)) timer = setTimeout(renew, GATHER);
+  if (timer || !(everything || old.size)) return;
+  timer = setTimeout(renew, tries ? patience(1, tries - 1) : GATHER);
 }
 
 async function renew() {
@@ -111,9 +128,13 @@ async function renew() {
   fetching = true;
   try {
     await fetchParts(names, again);
+    if (tries) say(WORDS[link] ?? "", link);
+    tries = 0;
   } catch {
-    // Studio is away; the connection comes back, and with it everything is read again
+    // Studio is away, or its database: nobody knows what was missed meanwhile
     everything = true;
+    tries += 1;
+    say("Out of date: trying again");
   } finally {
     fetching = false;
   }
@@ -126,7 +147,8 @@ async function fetchParts(names, again) {
   for (const name of names) address.searchParams.append("part", name);
   const answer = await fetch(address, { headers: { accept: "text/html" } });
   if (answer.status === 401) return say("Signed out: load the page again");
-  if (!answer.ok) return say("This is no longer here");
+  if (answer.status === 404) return say("This is no longer here");
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of fresh.querySelectorAll("[data-part]")) {
     const present = document.getElementById(part.id);
@@ -164,12 +186,15 @@ const WORDS = { connected: "Live", connecting: "Connecting", unavailable: "Conne
 
 function show(state) {
   const words = WORDS[state];
-  if (words) say(words, state);
+  if (!words) return;
+  link = state;
+  // "Live" over old parts would not be true
+  if (!tries) say(words, state);
 }
 
 function say(words, state = "failed") {
   const place = document.getElementById("link-state");
-  place.hidden = false;
+  place.hidden = !words;
   place.dataset.state = state;
   place.textContent = words;
 }
