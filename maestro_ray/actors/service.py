@@ -208,11 +208,38 @@ class Service:
             ) from error
 
     async def decide_list(self, params: Params, _notify: Notify) -> Any:
-        """The open cards, each with the title of its `plan`, the key of its `project` and the name of its `team`."""
-        cards = await self._cards(params)
-        plans = {card["plan_id"]: await rest.get(f"plans/{card['plan_id']}") for rest, card in cards}
+        """`{cards, away}`: the open cards of one repository's project, or of every Studio that is in use.
+
+        Each card has the title of its `plan` (empty when it is about none), the key of its `project` and the name of
+        its `team`. `away` is `{studio, reason}` of each that did not answer; that of the one repository is raised.
+        """
+        if repo := path(params, "repo"):
+            return {"cards": await self._cards_of(await self._key(repo)), "away": []}
+        rests = self._connections.switchboard.rests()
+        found = await asyncio.gather(*(self._cards(rest) for rest in rests), return_exceptions=True)
+        cards, away = [], []
+        for rest, some in zip(rests, found, strict=True):
+            if isinstance(some, MaestroError):
+                away.append({"studio": rest.url, "reason": str(some)})
+            elif isinstance(some, BaseException):
+                raise some
+            else:
+                cards += some
+        return {"cards": cards, "away": away}
+
+    async def _cards_of(self, key: str) -> list[dict[str, Any]]:
+        rest = self._connections.switchboard.rest(key)
+        projects = await rest.list("projects", key=key)
+        return await self._cards(rest, project_id=projects[0]["id"]) if projects else []
+
+    async def _cards(self, rest: StudioClient, **query: str) -> list[dict[str, Any]]:
+        """The open cards of one Studio, each with what it is about in words."""
+        cards = [card for _, card in await _open_cards(rest, **query)]
+        plans = {
+            each: await rest.get(f"plans/{each}") for each in {card["plan_id"] for card in cards} - {None}
+        }
         projects = {
-            card["project_id"]: await rest.get(f"projects/{card['project_id']}") for rest, card in cards
+            each: await rest.get(f"projects/{each}") for each in {card["project_id"] for card in cards}
         }
         teams = {
             plan: team.record.name for team in self._connections.teams.values() for plan in team.record.plans
@@ -220,23 +247,12 @@ class Service:
         return [
             {
                 **card,
-                "plan": plans[card["plan_id"]]["title"],
+                "plan": plans[card["plan_id"]]["title"] if card["plan_id"] else "",
                 "project": projects[card["project_id"]]["key"],
                 "team": teams.get(card["plan_id"], ""),
             }
-            for _, card in cards
+            for card in cards
         ]
-
-    async def _cards(self, params: Params) -> list[tuple[StudioClient, dict[str, Any]]]:
-        """Of the Studio of one repository's project, or of every Studio that is in use."""
-        switchboard = self._connections.switchboard
-        if not (repo := path(params, "repo")):
-            found = await asyncio.gather(*(_open_cards(rest) for rest in switchboard.rests()))
-            return [each for some in found for each in some]
-        key = await self._key(repo)
-        rest = switchboard.rest(key)
-        projects = await rest.list("projects", key=key)
-        return await _open_cards(rest, project_id=projects[0]["id"]) if projects else []
 
     async def decide_answer(self, params: Params, _notify: Notify) -> Any:
         wanted, answer = text(params, "id"), text(params, "answer")

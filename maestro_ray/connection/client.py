@@ -80,13 +80,24 @@ class StudioClient(Rest):
 
     async def list(self, path: str, **params: str) -> list[Any]:
         """Every row of a list, however many pages it has."""
-        rows: list[Any] = []
-        more: str | None = path
-        while more:
-            answer = await self._answer("GET", more, params=params)
+        answer = await self._answer("GET", path, params=params)
+        rows: list[Any] = list(self._decoded(answer))
+        while more := self._next_page(answer):
+            answer = await self._answer("GET", more)
             rows += self._decoded(answer)
-            more, params = answer.links.get("next", {}).get("url"), {}
         return rows
+
+    def _next_page(self, answer: httpx.Response) -> str:
+        """Its whole address; empty after the last. Never at another server: the token would go there."""
+        if not (link := answer.links.get("next", {}).get("url")):
+            return ""
+        try:
+            page = answer.url.join(link)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise StudioUnavailable(self.url, "its next page has no address: is this Studio?") from error
+        if (page.scheme, page.netloc) != (answer.url.scheme, answer.url.netloc):
+            raise StudioUnavailable(self.url, "its next page is at another server: is this Studio?")
+        return str(page)
 
     async def keep_fresh(self) -> None:
         """Renew the access token before it ends, for ever, also while nobody asks for anything; cancel it to end.
@@ -172,7 +183,10 @@ class StudioClient(Rest):
         headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
         address = path if "://" in path else f"{self.url}/api/v1/{path}"
         try:
-            request = self._http.build_request(method, address, json=body, params=params, headers=headers)
+            # no params at all, for httpx takes {} to mean that the address's own are to go
+            request = self._http.build_request(
+                method, address, json=body, params=params or None, headers=headers
+            )
         except (ValueError, TypeError, RecursionError, httpx.InvalidURL) as error:
             raise Unsendable(path, ascii(str(error))) from error
         try:

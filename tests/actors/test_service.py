@@ -218,7 +218,7 @@ async def test_a_plan_that_waits_says_so_and_goes_on_when_decided(
     (card,) = (await maestro.until("team.waiting"))["decisions"]
     assert "Write one" in card["question"]
     assert card["options"] == ["retry", "abort"]
-    (listed,) = await maestro.call("decide.list", repo=str(sample.path))
+    (listed,) = (await maestro.call("decide.list", repo=str(sample.path)))["cards"]
     assert listed["id"] == card["id"]
     (team,) = await maestro.call("team.status", repo=str(sample.path))
     assert (listed["plan"], listed["team"]) == (team["plans"][0]["title"], team["name"])
@@ -231,7 +231,27 @@ async def test_a_plan_that_waits_says_so_and_goes_on_when_decided(
     gate.touch()
     await maestro.call("decide.answer", id=card["id"][-8:], answer="retry")
     once(sample, await end(maestro), "one")
-    assert await maestro.call("decide.list", repo=str(sample.path)) == []
+    assert await maestro.call("decide.list", repo=str(sample.path)) == {"cards": [], "away": []}
+
+
+async def test_a_card_about_no_plan_is_listed(maestro: LocalMaestro) -> None:
+    studio = maestro.connections.studio
+    project = await studio.post("projects", {"key": "github:acme/shop", "name": "shop"})
+    lead = await studio.post("agent-sessions", {"project_id": project["id"], "role": "lead", "name": "m"})
+    workers = [{"name": "a", "role": "architect"}, {"name": "d", "role": "dev"}]
+    await studio.post(f"agent-sessions/{lead['id']}/team", {"workers": workers, "serves_all": True})
+    await studio.post(f"projects/{project['id']}/analysis", {"role": ""})
+    (run,) = await studio.get(f"agent-sessions/{lead['id']}/spawn-queue")
+    held = await studio.post(f"agent-sessions/{run['session_id']}/run", {"run_id": run["id"]})
+    failed = {"epoch": held["epoch"], "reason": "no", "hold": True}
+    await studio.post(f"cli-runs/{run['id']}/fail", failed)
+    (card,) = (await maestro.call("decide.list"))["cards"]
+    assert (card["plan_id"], card["plan"], card["project"], card["team"]) == (
+        None,
+        "",
+        "github:acme/shop",
+        "",
+    )
 
 
 async def test_a_team_without_a_plan_serves_those_of_the_project(

@@ -15,6 +15,7 @@ from maestro_ray.actors.messages import Changed, Missed
 from maestro_ray.agent.sweep import find
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.connection.project import ProjectConnection
+from maestro_ray.errors import StudioUnavailable
 from maestro_ray.home import Home
 from maestro_ray.testing import Faults, LocalActors, LocalMaestro, LocalStudio, eventually
 from maestro_ray.workspace.remote import project_key
@@ -197,13 +198,21 @@ async def test_decisions_of_every_studio_are_listed_and_answered_where_they_lie(
             providers = {"dev": "command:false", "review": APPROVE}
             name = (await begin(maestro, each, repo=str(each.path), providers=providers))["team"]["name"]
             await maestro.until("team.waiting", name)
-        cards = await maestro.call("decide.list")
+        cards = (await maestro.call("decide.list"))["cards"]
         assert len(cards) == 2
-        (there,) = await maestro.call("decide.list", repo=str(other.path))
+        address = elsewhere.url
+        await elsewhere.stop()
+        left = await maestro.call("decide.list")
+        assert len(left["cards"]) == 1
+        assert [each["studio"] for each in left["away"]] == [address]
+        with pytest.raises(StudioUnavailable):
+            await maestro.call("decide.list", repo=str(other.path))
+        await elsewhere.start()
+        (there,) = (await maestro.call("decide.list", repo=str(other.path)))["cards"]
         assert (await elsewhere.store.read(_open_cards)) == [there["id"]]
         await maestro.call("decide.answer", id=there["id"], answer="abort")
         assert (await elsewhere.store.read(_open_cards)) == []
-        assert len(await maestro.call("decide.list")) == 1
+        assert len((await maestro.call("decide.list"))["cards"]) == 1
 
 
 def _open_cards(tx: Any) -> list[str]:

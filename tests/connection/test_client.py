@@ -197,3 +197,43 @@ async def test_an_authorisation_without_a_signature_is_studios_fault(connect: Co
     with pytest.raises(StudioUnavailable, match="no signature"):
         await client.authorise("1.2", "private-project.p")
     await client.close()
+
+
+# ── pages ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_list_is_read_to_its_last_page(studio: LocalStudio) -> None:
+    """At a real Studio, whose link is a path."""
+    client = await studio.client()
+    try:
+        for number in range(101):
+            await client.post("projects", {"key": f"github:acme/p{number}", "name": "p"})
+        rows = await client.list("projects")
+        # and the one that every test finds
+        assert len({row["id"] for row in rows}) == len(rows) == 102
+    finally:
+        await client.close()
+
+
+async def test_the_next_page_is_asked_for_with_its_own_query(connect: Connect) -> None:
+    link = {"link": '</api/v1/tasks?plan_id=1&cursor=x>; rel="next"'}
+    server = Server(httpx.Response(200, json=[1], headers=link), httpx.Response(200, json=[2]))
+    client = connect(server)
+    assert await client.list("tasks", plan_id="1") == [1, 2]
+    assert [str(request.url) for request in server.requests] == [
+        "http://studio/api/v1/tasks?plan_id=1",
+        "http://studio/api/v1/tasks?plan_id=1&cursor=x",
+    ]
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    "link", ["http://other/x", "//other/x", "https://studio/x", "http://studio:81/x", "http://["]
+)
+async def test_no_token_goes_to_another_server_for_a_page(connect: Connect, link: str) -> None:
+    server = Server(httpx.Response(200, json=[1], headers={"link": f'<{link}>; rel="next"'}))
+    client = connect(server)
+    with pytest.raises(StudioUnavailable, match="next page"):
+        await client.list("tasks")
+    assert len(server.requests) == 1
+    await client.close()

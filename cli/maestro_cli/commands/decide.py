@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,13 +32,20 @@ def decide(
     with connect_to_teams(Home.find()) as line:
         if card == "list":
             where = {} if everything else _here()
-            cards = line.call("decide.list", **where)
-            elsewhere = " in this repository; `maestro decide --all` lists every project's" if where else ""
-            text = cards_text(cards) if cards else f"nothing waits for you{elsewhere}"
-            out.emit("decision", "list", "ok", text, decisions=cards)
+            _list(line.call("decide.list", **where), here=bool(where))
             return
         given = line.call("decide.answer", id=card, answer=answer)
     out.emit("decision", "answer", "ok", f"answered: {answer}", decision=given)
+
+
+def _list(answer: dict[str, Any], *, here: bool) -> None:
+    cards, away = answer["cards"], answer["away"]
+    for each in away:
+        out.warn(f"the decisions of {each['studio']} are not listed: {out.printable(each['reason'])}")
+    where = " in this repository; `maestro decide --all` lists every project's" if here else ""
+    where = where or (" at the Studios that answered" if away else "")
+    text = cards_text(cards) if cards else f"nothing waits for you{where}"
+    out.emit("decision", "list", "ok", text, decisions=cards, away=away)
 
 
 def _here() -> dict[str, str]:
