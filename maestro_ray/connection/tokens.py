@@ -151,7 +151,7 @@ class TokenFile:
         try:
             return self._post("auth/refresh", {"refresh_token": token})
         except StudioUnavailable:
-            # the answer may have been lost on its way: Studio takes the same token once more, within a minute
+            # the answer may have been lost on its way: Studio takes the same token once more
             return self._post("auth/refresh", {"refresh_token": token})
 
     # ── where they are ───────────────────────────────────────────────────────────────────────────────────────────
@@ -189,9 +189,11 @@ class TokenFile:
             now + ends if ends else 0.0,
         )
         before = self._entry_in_keyring()
+        # a keyring may ask its person first, and the old ones are used up: whatever ends us meanwhile costs no token
+        self._write(asdict(tokens))
         taken = bool(entry) and self._put_into_keyring(entry, json.dumps(asdict(tokens)))
-        # a keyring that has been locked meanwhile must not cost the tokens: the old ones are used up
-        self._write({"keyring": entry} if taken else asdict(tokens))
+        if taken:
+            self._write({"keyring": entry})
         self._seen = self._stamp(), tokens
         if before and not taken:
             self._delete_from_keyring(before)

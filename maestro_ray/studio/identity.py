@@ -21,8 +21,6 @@ from maestro_ray.studio.store import Row, Transaction
 ACCESS_SECONDS = 15 * 60
 REFRESH_SECONDS = 30 * 24 * 3600
 INVITE_SECONDS = 7 * 24 * 3600
-# An answer that was lost on its way leaves its client with the old token: it may come with it once more, this soon.
-REPEAT_SECONDS = 60.0
 AUDIENCE = "maestro-studio"
 
 
@@ -135,9 +133,9 @@ def describe(tx: Transaction, caller: Caller) -> Row:
 def refresh(tx: Transaction, token: str) -> Row | None:
     """Fresh tokens for a refresh token, which is used up.
 
-    A token seen twice has been copied, unless it comes again at once and what it was exchanged for was never used:
-    that answer was lost. A copied one revokes its whole family, and None comes back, so that the caller commits the
-    revocation and then refuses. Raises `Unauthenticated` for a token that is unknown or has expired.
+    A token seen twice has been copied, unless what it was exchanged for was never used: that answer was lost, however
+    long its client was away since. A copied one revokes its whole family, and None comes back, so that the caller
+    commits the revocation and then refuses. Raises `Unauthenticated` for a token that is unknown or has expired.
     """
     row = tx.first(sa.select(t.refresh_tokens).where(t.refresh_tokens.c.hash == digest(token)))
     if row is None or row["expires_at"] <= tx.now:
@@ -152,9 +150,7 @@ def refresh(tx: Transaction, token: str) -> Row | None:
 
 
 def _lost_its_answer(tx: Transaction, row: Row) -> bool:
-    """Whether this is the same client once more: soon after, and nothing that came of the token was ever used."""
-    if tx.now - row["used_at"] > REPEAT_SECONDS:
-        return False
+    """Whether this may be the same client once more: no refresh token that came of this one was ever used."""
     children = tx.all(sa.select(t.refresh_tokens).where(t.refresh_tokens.c.parent == row["hash"]))
     if any(child["used_at"] is not None for child in children):
         return False

@@ -221,6 +221,21 @@ def test_a_keyring_that_is_locked_meanwhile_costs_no_token(path: Path) -> None:
         assert in_keyring(path, studio.post).access_token() == "access-2"
 
 
+def test_whoever_is_ended_while_the_keyring_asks_has_the_tokens_still(path: Path) -> None:
+    found: list[tuple[int, str]] = []
+
+    class Asking(MemoryKeyring):
+        def set_password(self, service: str, username: str, password: str) -> None:
+            found.append((path.stat().st_mode & 0o777, TokenFile(path, away).access_token()))
+            super().set_password(service, username, password)
+
+    with installed(Asking()):
+        tokens = in_keyring(path, Studio().post)
+        tokens.redeem("invite", "me")
+        tokens.renew("access-1")
+    assert found == [(0o600, "access-1"), (0o600, "access-2")]
+
+
 def test_tokens_that_cannot_be_reached_are_said_to_be_there(path: Path) -> None:
     backend = MemoryKeyring()
     with installed(backend):

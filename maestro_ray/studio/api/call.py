@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from maestro_ray.errors import (
     BadFrame,
+    Conflict,
     Forbidden,
     MaestroError,
     NotFound,
@@ -35,6 +36,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 NOBODY = Caller("", "", {}, ())
+# beside an answer that is kept; what was kept before has none
+ASKED = "asked_with"
 LONGEST_PAGE = 500
 USUAL_PAGE = 100
 
@@ -83,7 +86,10 @@ class Call:
     async def change(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Any:
-        """`Studio.change`; a request repeated with its Idempotency-Key gets the first answer and does nothing more."""
+        """`Studio.change`; a request repeated with its Idempotency-Key gets the first answer and does nothing more.
+
+        Another request under the same key is a `Conflict`.
+        """
         return await self.studio.change(self._once(work, *args, **kwargs))
 
     async def write(
@@ -95,23 +101,34 @@ class Call:
     def _once(
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Callable[[Transaction], Any]:
-        key = self.request.headers.get("idempotency-key", "")
-        # the same key of another person, for another thing, is another key
-        scoped = identity.digest(f"{self.caller.user} {self.request.url.path} {key}") if key else ""
+        scoped, asked = self._key()
 
         def once(tx: Transaction) -> Any:
             if scoped:
                 seen = tx.first(sa.select(t.replies).where(t.replies.c.key == scoped))
                 if seen is not None:
-                    return seen["body"]
+                    return _first_answer(seen["body"], asked)
             answer = work(tx, *args, **kwargs)
             if self.route.action in audit.ACTIONS:
                 audit.note(tx, self.caller, self.route.action, self.project, self.request.url.path)
             if scoped:
-                tx.insert(t.replies, key=scoped, body=answer)
+                tx.insert(t.replies, key=scoped, body={ASKED: asked, "answer": answer})
             return answer
 
         return once
+
+    def _key(self) -> tuple[str, str]:
+        """Under what the answer is kept, nothing when it is not, and what was asked.
+
+        The same key of another person, for another thing, is another key. An answer with a secret is not kept.
+        """
+        key = self.request.headers.get("idempotency-key", "")
+        if not key or self.route.secret:
+            return "", ""
+        url = self.request.url
+        scoped = identity.digest(f"{self.caller.user} {self.request.method} {url.path} {url.query} {key}")
+        body = self.body.model_dump_json() if self.route.body else ""
+        return scoped, identity.digest(body)
 
     async def rows(self, query: sa.Select[Any], table: sa.FromClause) -> Listing:
         """A page of a table's rows, of those projects only that the caller may see."""
@@ -155,8 +172,8 @@ class Rest:
     about the whole Studio, or its handler shows only what the caller may see (`listing`).
 
     The rest is told to readers: `query` are the parameters it reads, `paged` adds those of a page, `guarded` says that
-    it heeds `If-Match`, `soft` that nothing of it is written down and a repeat meets nothing. What it does is its
-    handler's docstring, and a handler that answers nothing returns `None`.
+    it heeds `If-Match`, `soft` that nothing of it is written down and a repeat meets nothing, `secret` that its answer
+    is written down nowhere. What it does is its handler's docstring, and a handler that answers nothing returns `None`.
     """
 
     method: str
@@ -172,6 +189,7 @@ class Rest:
     paged: bool = False
     guarded: bool = False
     soft: bool = False
+    secret: bool = False
 
     async def __call__(self, request: Request) -> Response:
         """Starlette's endpoint: authenticate, decode, permit, do, encode."""
@@ -245,6 +263,15 @@ class Rest:
             if headers["etag"] in request.headers.get("if-none-match", ""):
                 return Response(None, 304, headers)
         return Response(content, self.status, headers, "application/json")
+
+
+def _first_answer(kept: Any, asked: str) -> Any:
+    """What was answered. Raises `Conflict` when something else was asked."""
+    if not isinstance(kept, dict) or ASKED not in kept:
+        return kept
+    if kept[ASKED] != asked:
+        raise Conflict("this Idempotency-Key belongs to a request with another body", "use a new key")
+    return kept["answer"]
 
 
 def encode(answer: Any) -> bytes:

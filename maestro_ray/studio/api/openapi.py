@@ -135,7 +135,13 @@ def _headers(call: Rest) -> list[Json]:
 def repeatable(call: Rest) -> bool:
     """Whether an `Idempotency-Key` counts: for changes that are written down, but those of the sign-in itself."""
     of_the_sign_in = call.listing and call.method == "POST"
-    return call.method != "GET" and call.action is not None and not of_the_sign_in and not call.soft
+    return (
+        call.method != "GET"
+        and call.action is not None
+        and not of_the_sign_in
+        and not call.soft
+        and not call.secret
+    )
 
 
 def _parameter(place: str, name: str, schema: Json, about: str = "", *, required: bool = False) -> Json:

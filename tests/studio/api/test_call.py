@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.studio import Studio
 from studio.pretend import PretendTeam, Rest, sha
 
 PROJECT = {"key": "github:acme/shop", "name": "shop"}
@@ -42,6 +45,36 @@ async def test_a_key_counts_for_its_own_path_and_only_after_a_success(rest: Rest
     good = {"epoch": run["epoch"], "result": {"commit": sha("epic")}}
     await rest.post(f"{path}/complete", good, status=204, key="k")
     assert [run["purpose"] for run in await team.held()] == ["execute"]
+
+
+async def test_another_body_under_the_same_key_is_refused(rest: Rest) -> None:
+    body = {"project_id": await rest.project(), "role": "lead", "name": "maestro"}
+    first = await rest.post("agent-sessions", body, status=201, key="k")
+    other = await rest.post("agent-sessions", {**body, "name": "other"}, status=409, key="k")
+    assert other["code"] == "conflict"
+    assert await rest.post("agent-sessions", dict(reversed(body.items())), status=201, key="k") == first
+
+
+async def test_the_method_and_the_query_belong_to_the_key(rest: Rest) -> None:
+    team = await PretendTeam.join(rest, await rest.project())
+    path = f"agent-sessions/{team.lead}/steering"
+    for text in ("one", "two"):
+        await rest.post(path, {"text": text}, status=201, key=f"k-{text}")
+    for directive in await rest.get(path):
+        address = f"/api/v1/{path}?directive={directive['id']}"
+        await rest.http.delete(address, headers={"Idempotency-Key": "k-one"})
+    queued = [each["kind"] for each in await rest.get(f"teams/{team.id}/inbox")]
+    assert queued == ["directive", "directive", "cleared", "cleared"]
+
+
+async def test_no_answer_with_a_secret_is_kept(rest: Rest, studio: Studio) -> None:
+    body = {"role": "member"}
+    one, two = [(await rest.post("auth/invites", body, status=201, key="k"))["token"] for _ in range(2)]
+    assert one != two
+    channels = {"channels": [f"private-project.{await rest.project()}"]}
+    await rest.post("auth/token", channels, status=201, key="k")
+    await rest.post("auth/page-link", status=201, key="k")
+    assert await studio.store.read(lambda tx: tx.all(sa.select(t.replies))) == []
 
 
 # ── lists ────────────────────────────────────────────────────────────────────────────────────────────────────────
