@@ -6,11 +6,12 @@ from typing import Any
 
 from maestro_ray.errors import Forbidden, Unauthenticated
 from maestro_ray.model.access import EVERYWHERE, Action, Role
-from maestro_ray.studio import browser, identity
+from maestro_ray.studio import browser, identity, tasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest, who
 from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.channels import may_listen
+from maestro_ray.studio.store import Transaction
 
 
 async def redeem(call: Call) -> Any:
@@ -80,14 +81,19 @@ async def members(call: Call) -> Any:
 
 async def expel(call: Call) -> None:
     """Take a role away, and the access with it."""
-    await call.change(identity.expel, call.path("user"), call.path("id"))
+    await call.change(_without_role, call.path("user"), call.path("id"))
     call.studio.door.look_again()
 
 
 async def expel_everywhere(call: Call) -> None:
     """Take a role that holds everywhere away, and the access with it."""
-    await call.change(identity.expel, call.path("user"), EVERYWHERE)
+    await call.change(_without_role, call.path("user"), EVERYWHERE)
     call.studio.door.look_again()
+
+
+def _without_role(tx: Transaction, user: str, project: str) -> None:
+    identity.expel(tx, user, project)
+    tasks.give_up(tx, user)
 
 
 def _knock(call: Call) -> None:
