@@ -85,7 +85,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class HolderEnded:
-    """The session that accepted it, or that it was assigned to, has ended."""
+    """The session that accepted it has ended, or whoever it was assigned to (a session or a user) is gone."""
 
     session: str
 
@@ -383,8 +383,8 @@ def _without(task: Task, session: str) -> Step:
         task = replace(task, accepted_by="")
     if task.assignee != session:
         return task, []
-    return replace(task, assignee=""), [
-        PostComment("the session this task was assigned to has ended: it is open to all")
+    return replace(task, assignee="", accepted_by=""), [
+        PostComment("whoever this task was assigned to is gone: it is open to all")
     ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -57,8 +58,21 @@ class Doorkeeper:
         return hmac.compare_digest(token.encode(), identity.scrape_token(self.secret).encode())
 
     def knock(self, address: str) -> None:
-        """Somebody tries an invite or a refresh token. Raises `TooManyRequests`."""
+        """Somebody tries a secret, and it counts whether it is a good one or not. Raises `TooManyRequests`."""
         self._knocks.take(address, self._clock.monotonic())
+
+    @contextmanager
+    def knocking(self, address: str) -> Iterator[None]:
+        """Somebody tries an invite or a refresh token meanwhile; only one that is refused counts.
+
+        Everybody of a machine has one address: who guesses there must not keep out those who need not. Raises
+        `TooManyRequests` instead of what refused the last one.
+        """
+        try:
+            yield
+        except Unauthenticated:
+            self.knock(address)
+            raise
 
     def look_again(self) -> None:
         """A token was cut a moment ago, in this process."""

@@ -17,6 +17,7 @@ from maestro_ray.model.plan_file import TaskDraft, task_from_json
 from maestro_ray.model.run import HELD
 from maestro_ray.studio import loop, queue, seats
 from maestro_ray.studio import schema as t
+from maestro_ray.studio.identity import roles
 from maestro_ray.studio.nodes import nodes, write_levels
 from maestro_ray.studio.store import Row, Transaction
 
@@ -90,6 +91,17 @@ def _may_be_assigned(tx: Transaction, row: Row, assignee: str) -> None:
     member = tx.first(sa.select(t.memberships).where(t.memberships.c.user_id == assignee, of))
     if member is None:
         raise NotFound("user or session of this project", assignee)
+
+
+def give_up(tx: Transaction, user: str) -> None:
+    """Open tasks for a user who has no role in their project any more are open to all."""
+    held = roles(tx, user)
+    if EVERYWHERE in held:
+        return
+    query = sa.select(t.tasks.c.id).join(t.plans, t.tasks.c.plan_id == t.plans.c.id)
+    theirs = (t.tasks.c.assignee == user, t.tasks.c.status.not_in(sorted(machine.TERMINAL)))
+    for row in tx.all(query.where(*theirs, t.plans.c.project_id.not_in(sorted(held)))):
+        loop.task_event(tx, row["id"], machine.HolderEnded(user))
 
 
 # ── accepting ────────────────────────────────────────────────────────────────────────────────────────────────────────

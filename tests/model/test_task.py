@@ -226,7 +226,9 @@ def test_who_has_ended_holds_nothing_and_a_person_may_accept_with_another_sessio
     assert (task.assignee, task.accepted_by, effects) == ("u", "", [])
     task, effects = walk(Task("t"), Assigned("s"), Accepted("s"), HolderEnded("s"))
     assert (task.assignee, task.accepted_by) == ("", "")
-    assert effects == [PostComment("the session this task was assigned to has ended: it is open to all")]
+    task, _ = walk(Task("t"), Assigned("u"), Accepted("s"), HolderEnded("u"))
+    assert (task.assignee, task.accepted_by) == ("", "")
+    assert effects == [PostComment("whoever this task was assigned to is gone: it is open to all")]
 
 
 def test_a_run_nobody_takes_up_is_a_card_and_no_loop() -> None:

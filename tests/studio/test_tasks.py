@@ -221,6 +221,27 @@ async def test_when_the_session_ends_a_person_keeps_the_task_and_a_session_gives
     assert (a, dev_2) in [(run["task_id"], run["session_id"]) for run in await team.held()]
 
 
+async def test_what_was_for_somebody_who_was_expelled_is_open_to_all(rest: Rest, enter: Enter) -> None:
+    project, other = await rest.project(), await rest.project("github:acme/other")
+    team = await PretendTeam.join(rest, project)
+    bob = await enter("member", project)
+    user = (await bob.get("me"))["id"]
+    more = (await rest.post("auth/invites", {"role": "member", "project_id": other}, status=201))["token"]
+    await bob.sign_in(more, also=True)
+    task, elsewhere = [(await drafted(rest, each))["a"] for each in (project, other)]
+    for each in (task, elsewhere):
+        await rest.patch(f"tasks/{each['id']}", {"assignee": user})
+    await rest.post(f"plans/{task['plan_id']}/activate")
+    await team.bootstrap()
+    assert await team.held() == []
+    await rest.delete(f"projects/{project}/members/{user}")
+    assert await team.offered() == [("execute", "dev-1")]
+    assert (await rest.get(f"tasks/{task['id']}"))["assignee"] == ""
+    assert (await rest.get(f"tasks/{task['id']}/comments"))[0]["body"].endswith("it is open to all")
+    # where they have a role still nothing changes
+    assert (await rest.get(f"tasks/{elsewhere['id']}"))["assignee"] == user
+
+
 async def test_a_session_that_is_only_away_keeps_its_task(
     rest: Rest, studio: Studio, clock: FakeClock
 ) -> None:

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from maestro_ray.errors import Forbidden, Unauthenticated
 from maestro_ray.model.access import EVERYWHERE, Action, Role
-from maestro_ray.studio import browser, identity
+from maestro_ray.studio import browser, identity, tasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest, who
 from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.channels import may_listen
+from maestro_ray.studio.store import Transaction
 
 
 async def redeem(call: Call) -> Any:
     """With a Bearer token the invite's role is added to that identity."""
-    _knock(call)
     known = await who(call.studio, call.request) if "authorization" in call.request.headers else None
     if known is not None and known.channels is not None:
         raise Forbidden("redeem an invite: the token is for channels only")
     user = known.user if known else ""
-    return await call.studio.store.write(identity.redeem, call.body.token, call.body.name, user)
+    with _knock(call):
+        return await call.studio.store.write(identity.redeem, call.body.token, call.body.name, user)
 
 
 async def refresh(call: Call) -> Any:
     """Exchange a refresh token for fresh tokens; it is used up."""
-    _knock(call)
-    fresh = await call.studio.store.write(identity.refresh, call.body.refresh_token)
-    if fresh is None:
-        call.studio.door.look_again()
-        raise Unauthenticated("the refresh token was already used; sign in again")
+    with _knock(call):
+        fresh = await call.studio.store.write(identity.refresh, call.body.refresh_token)
+        if fresh is None:
+            call.studio.door.look_again()
+            raise Unauthenticated("the refresh token was already used; sign in again")
     return fresh
 
 
@@ -80,19 +82,24 @@ async def members(call: Call) -> Any:
 
 async def expel(call: Call) -> None:
     """Take a role away, and the access with it."""
-    await call.change(identity.expel, call.path("user"), call.path("id"))
+    await call.change(_without_role, call.path("user"), call.path("id"))
     call.studio.door.look_again()
 
 
 async def expel_everywhere(call: Call) -> None:
     """Take a role that holds everywhere away, and the access with it."""
-    await call.change(identity.expel, call.path("user"), EVERYWHERE)
+    await call.change(_without_role, call.path("user"), EVERYWHERE)
     call.studio.door.look_again()
 
 
-def _knock(call: Call) -> None:
+def _without_role(tx: Transaction, user: str, project: str) -> None:
+    identity.expel(tx, user, project)
+    tasks.give_up(tx, user)
+
+
+def _knock(call: Call) -> AbstractContextManager[None]:
     client = call.request.client
-    call.studio.door.knock(client.host if client else "")
+    return call.studio.door.knocking(client.host if client else "")
 
 
 ROUTES = [

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from maestro_ray.errors import TooManyRequests
+from maestro_ray.studio import identity
 from maestro_ray.studio.api.table import CALLS
+from maestro_ray.studio.studio import Studio
 from studio.pretend import Enter, PretendTeam, Rest, sha
 
 
@@ -156,6 +158,19 @@ async def test_a_channel_of_another_project_is_not_signed(rest: Rest, enter: Ent
     for project, status in ((here, 200), (elsewhere, 403), ("x", 403)):
         asked = {"socket_id": "1.2", "channel_name": f"private-project.{project}"}
         assert (await guest.http.post("/broadcasting/auth", json=asked)).status_code == status
+
+
+async def test_who_guesses_keeps_nobody_of_the_same_machine_out(rest: Rest, studio: Studio) -> None:
+    tokens = await rest.sign_in(await studio.store.write(identity.invite))
+    for _ in range(40):
+        tokens = await rest.post("auth/refresh", {"refresh_token": tokens["refresh_token"]})
+    # what was good has cost nothing of what those have who guess
+    guess = {"refresh_token": "guess"}
+    assert await rest.refused("POST", "auth/refresh", guess, status=401) == "unauthenticated"
+    statuses = [(await rest.http.post("/api/v1/auth/refresh", json=guess)).status_code for _ in range(40)]
+    assert statuses[-1] == 429
+    await rest.post("auth/refresh", {"refresh_token": tokens["refresh_token"]})
+    await rest.sign_in(await studio.store.write(identity.invite))
 
 
 async def test_guessing_is_slow(stranger: Rest) -> None:
