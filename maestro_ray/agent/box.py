@@ -107,11 +107,12 @@ def seen_anyway(words: Iterable[str], path: str, programs: Iterable[Path]) -> tu
 
     Only files, and only in `PRIVATE`: text that finds its way into an argument opens neither a directory nor a socket.
     """
-    named = [Path(word) for word in words if word.startswith("/")]
-    files = [each for each in named if is_private(each) and each.is_file()]
     entries = [Path(entry) for entry in path.split(":") if entry.startswith("/")]
     roots = [entry.parent if entry.name in ("bin", "sbin") else entry for entry in entries]
     found = [each for each in (*roots, *programs) if is_private(each) and each not in PRIVATE]
+    named = [Path(word) for word in words if word.startswith("/")]
+    files = [each for each in named if is_private(each) and each.is_file()]
+    files = [each for each in files if not any(each.is_relative_to(place) for place in found)]
     return tuple(dict.fromkeys((*found, *files)))
 
 

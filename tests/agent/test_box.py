@@ -46,7 +46,17 @@ def test_what_is_named_in_a_private_place_is_seen(tmp_path: Path) -> None:
     assert tmp_path.is_relative_to("/tmp")
     script, program = tmp_path / "dev.sh", tmp_path / "venv" / "bin"
     script.touch()
-    words = ["sh", str(script), str(tmp_path), str(tmp_path / "missing"), "/etc/passwd", "dev.sh"]
+    program.mkdir(parents=True)
+    (program / "python").touch()
+    words = [
+        "sh",
+        str(program / "python"),
+        str(script),
+        str(tmp_path),
+        str(tmp_path / "missing"),
+        "/etc/passwd",
+        "dev.sh",
+    ]
     assert seen_anyway(words, f"/usr/bin:{program}:relative", [tmp_path / "ours", Path("/usr")]) == (
         program.parent,
         tmp_path / "ours",

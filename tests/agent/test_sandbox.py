@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +39,8 @@ def here(tmp_path: Path) -> Path:
 def boxed(argv: list[str], box: Box, layer: str, monkeypatch: pytest.MonkeyPatch) -> Confined:
     """The program in a box of just this layer."""
     monkeypatch.setattr(sandbox, "LAYERS", (layer,))
-    return sandbox.confine(argv, box, "require")
+    pythons = (Path(sys.prefix), Path(sys.base_prefix))
+    return sandbox.confine(argv, replace(box, readable=(*box.readable, *pythons)), "require")
 
 
 async def sh(

@@ -140,7 +140,7 @@ def test_a_port_in_use_is_said_at_once_and_leaves_nothing(tmp_path):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        machine.home.mkdir(mode=0o700)
+        machine.home.mkdir(mode=0o700, exist_ok=True)
         (machine.home / "config.toml").write_text(f"[studio]\nport = {port}\n")
         try:
             began = time.monotonic()

@@ -83,7 +83,7 @@ def test_a_port_that_is_taken_is_named(machine):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        machine.home.mkdir()
+        machine.home.mkdir(exist_ok=True)
         (machine.home / "config.toml").write_text(f"[studio]\nport = {port}\n")
         refused = machine.run("studio", "info")
 
@@ -103,7 +103,7 @@ def test_the_port_stays_the_same_over_a_restart(machine):
 
 
 def test_a_broken_configuration_is_named_with_its_place_and_not_touched(machine):
-    machine.home.mkdir()
+    machine.home.mkdir(exist_ok=True)
     text = '[studio]\nport = "no"\n'
     (machine.home / "config.toml").write_text(text)
     refused = machine.run("studio", "info")

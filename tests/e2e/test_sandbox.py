@@ -29,22 +29,23 @@ echo "VERDICT: APPROVED"
 """
 
 
-def test_agents_change_nothing_but_their_own(warm):
+def test_agents_change_nothing_but_their_own(machine):
     if not (layer := sandbox.layer("auto")):
         (pytest.fail if os.environ.get("MAESTRO_SKIP_NOTHING") else pytest.skip)(sandbox.missing())
-    repo = warm.repository("boxes")
-    scripts = {"dev": DEVELOPER.format(home=warm.home, repo=repo), "review": REVIEWER}
+    (machine.home / "config.toml").unlink()
+    repo = machine.repository("boxes")
+    scripts = {"dev": DEVELOPER.format(home=machine.home, repo=repo), "review": REVIEWER}
     for name, text in scripts.items():
-        (warm.directory / name).write_text(text)
-        (warm.directory / name).chmod(0o755)
-    done = warm.run(
-        "team", "--dev", "1", "--review", "1", "--plan", plan(warm.directory, {"title": "Greet"}),
-        "--provider", f"dev=command:{warm.directory}/dev", "--provider", f"review=command:{warm.directory}/review",
+        (machine.directory / name).write_text(text)
+        (machine.directory / name).chmod(0o755)
+    done = machine.run(
+        "team", "--dev", "1", "--review", "1", "--plan", plan(machine.directory, {"title": "Greet"}),
+        "--provider", f"dev=command:{machine.directory}/dev", "--provider", f"review=command:{machine.directory}/review",
         cwd=repo,
     )  # fmt: skip
 
     assert done.returncode == 0, f"{layer}\n{done.stdout}{done.stderr}"
     assert "no sandbox works here" not in done.stderr
     assert (repo / "greeting.txt").read_text() == "hello there\n"
-    assert warm.git(repo, "branch", "--format=%(refname:short)").split() == ["main"]
+    assert machine.git(repo, "branch", "--format=%(refname:short)").split() == ["main"]
     assert not (repo / ".git" / "hooks" / "post-merge").exists()

@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.ray, pytest.mark.e2e]
 @pytest.fixture
 def machine(tmp_path_factory):
     machine = Machine(tmp_path_factory.mktemp("m"))
-    machine.home.mkdir(mode=0o700)
-    (machine.home / "config.toml").write_text("[ray]\nconnections_per_actor = 1\n")
+    machine.home.mkdir(mode=0o700, exist_ok=True)
+    (machine.home / "config.toml").write_text('[ray]\nconnections_per_actor = 1\n[sandbox]\nmode = "off"\n')
     machine.json("daemon", "start")
     yield machine
     machine.close()
