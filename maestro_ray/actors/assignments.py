@@ -104,8 +104,12 @@ class Assignments:
 
     def look_again(self, team: LiveTeam) -> None:
         """An event may be lost and nobody know of it, so from time to time it is not waited for."""
-        if not team.comparing.locked() and team.ending is None:
+        if team.ending is not None:
+            return
+        if not team.comparing.locked():
             self._connections.spawn(self.catch_up(team))
+        if not team.inbox.locked():
+            self._connections.spawn(self._take_inbox(team))
 
     async def catch_up(self, team: LiveTeam) -> None:
         """Lay what Studio says this team holds beside what we know, and settle the difference.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 import time
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 # what a token may still be taken for good without looking at it again, in seconds
 TRUSTED = MARGIN / 2
+# what an answer may hold at most, in bytes
+LARGEST_ANSWER = 64 * 1024 * 1024
 
 
 class Rest(ABC):
@@ -190,11 +193,29 @@ class StudioClient(Rest):
         except (ValueError, TypeError, RecursionError, httpx.InvalidURL) as error:
             raise Unsendable(path, ascii(str(error))) from error
         try:
-            answer = await self._http.send(request)
+            # httpx counts its seconds for each wait; an answer that comes a byte at a time would never end
+            async with asyncio.timeout(self._within()):
+                answer = await self._read(await self._http.send(request, stream=True))
         except (httpx.HTTPError, OSError) as error:
             raise StudioUnavailable(self.url, str(error) or type(error).__name__) from error
         self._heard()
         return answer
+
+    def _within(self) -> float | None:
+        """A call as a whole may take twice as long as one wait of it, in seconds."""
+        wait = self._http.timeout.read
+        return None if wait is None else 2 * wait
+
+    async def _read(self, answer: httpx.Response) -> httpx.Response:
+        """The same with its body read. Raises `OSError` for one that is too large."""
+        raw = bytearray()
+        async with contextlib.aclosing(answer):
+            async for piece in answer.aiter_bytes():
+                raw += piece
+                if len(raw) > LARGEST_ANSWER:
+                    raise OSError("its answer is too large")
+        links = {"link": answer.headers["link"]} if "link" in answer.headers else {}
+        return httpx.Response(answer.status_code, headers=links, content=bytes(raw), request=answer.request)
 
 
 def open_http(

@@ -85,8 +85,9 @@ class Signatures:
         try:
             answers = await self._rest.post("auth/channels", {"channels": channels})
         except StudioRefused as error:
-            log.info("channels are signed one by one from now on: %s", error)
-            self._together = False
+            # another refusal is about this call, or a mistake of Studio's that passes
+            self._together = error.args[0] not in (404, 405)
+            log.info("%d channels are signed one by one: %s", len(batch), error)
             await asyncio.gather(*(self._one(asked) for asked in batch))
         except MaestroError as error:
             for _, _, reply in batch:

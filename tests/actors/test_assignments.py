@@ -13,6 +13,7 @@ from workspace.sample import Sample
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.messages import Assign
 from maestro_ray.agent.sweep import find
+from maestro_ray.errors import StudioRefused
 from maestro_ray.home import Home
 from maestro_ray.testing import LocalMaestro, eventually
 
@@ -100,6 +101,32 @@ async def test_what_people_say_in_studio_reaches_the_team_once(maestro: LocalMae
             await asyncio.sleep(0.01)
     kinds = [each["kind"] for each in await studio.get(f"teams/{team.record.id}/messages")]
     assert [kinds.count(kind) for kind in ("directive", "said", "cleared")] == [1, 1, 1]
+
+
+async def test_a_directive_is_taken_in_though_the_first_looks_at_it_failed(
+    maestro: LocalMaestro, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No further event tells of it, so heartbeats must."""
+    await begin(maestro, sample, plan=None)
+    await maestro.until("team.up")
+    (team,) = maestro.connections.teams.values()
+    assignments = maestro.connections.assignments
+    look, failures = assignments.from_studio, [StudioRefused(500, "internal_error", "a mistake")] * 5
+
+    async def fails_at_first(team: LiveTeam, path: str) -> Any:
+        if path.endswith("/inbox") and failures:
+            raise failures.pop()
+        return await look(team, path)
+
+    monkeypatch.setattr(assignments, "from_studio", fails_at_first)
+    path = f"agent-sessions/{team.record.session}/steering"
+    added = await maestro.connections.studio.post(path, {"text": "keep the API"})
+    async with asyncio.timeout(5):
+        while failures:
+            assignments.look_again(team)  # as each heartbeat does
+            await asyncio.sleep(0.01)
+    assignments.look_again(team)
+    assert (await maestro.until("directive"))["body"]["id"] == added["id"]
 
 
 async def test_what_an_agent_says_is_shown_in_studio(maestro: LocalMaestro, sample: Sample) -> None:

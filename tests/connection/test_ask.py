@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from maestro_ray.connection import ask as module
 from maestro_ray.connection.ask import ask
 from maestro_ray.errors import StudioRefused, StudioUnavailable, Unauthenticated
 from maestro_ray.testing import LocalStudio
@@ -80,3 +83,37 @@ def test_a_proxy_of_the_shell_is_not_for_this_machine(monkeypatch: pytest.Monkey
             monkeypatch.setenv(name, proxy)
         assert ask("GET", url) == [1]
         assert asked == []
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_that_trickles_is_given_up(status: int) -> None:
+    """A refusal too: whoever renews tokens holds the lock of all processes meanwhile."""
+    stop = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        peer, _ = listener.accept()
+        with peer, contextlib.suppress(OSError):
+            peer.recv(65536)
+            peer.sendall(f"HTTP/1.1 {status} X\r\ncontent-length: 100000\r\n\r\n".encode())
+            while not stop.wait(0.05):
+                peer.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=drip, args=(listener,))
+        thread.start()
+        asking = threading.Timer(10, stop.set)
+        asking.start()
+        try:
+            with pytest.raises(StudioUnavailable):
+                ask("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/x", within=0.3)
+            assert not stop.is_set()
+        finally:
+            stop.set()
+            asking.cancel()
+            thread.join()
+
+
+def test_an_answer_that_is_too_large_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LARGEST_ANSWER", 10)
+    with answering(200, b'"12345678901"') as (url, _), pytest.raises(StudioUnavailable, match="too large"):
+        ask("GET", url)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from maestro_ray.connection import client as module
 from maestro_ray.connection.client import StudioClient, refusal
 from maestro_ray.connection.tokens import TokenFile
 from maestro_ray.errors import (
@@ -236,4 +238,32 @@ async def test_no_token_goes_to_another_server_for_a_page(connect: Connect, link
     with pytest.raises(StudioUnavailable, match="next page"):
         await client.list("tasks")
     assert len(server.requests) == 1
+    await client.close()
+
+
+# ── answers without an end ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_answer_that_trickles_is_given_up(connect: Connect) -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.01)
+
+    client = connect(Server(httpx.Response(200, content=drip())))
+    client._http.timeout = httpx.Timeout(0.1)
+    async with asyncio.timeout(10):
+        with pytest.raises(StudioUnavailable, match="TimeoutError"):
+            await client.get("me")
+    await client.close()
+
+
+async def test_an_answer_that_is_too_large_is_no_answer(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LARGEST_ANSWER", 10)
+    client = connect(Server(httpx.Response(200, json="x" * 8), httpx.Response(200, json="x" * 9)))
+    assert await client.get("me") == "x" * 8
+    with pytest.raises(StudioUnavailable, match="too large"):
+        await client.get("me")
     await client.close()

@@ -102,6 +102,22 @@ async def test_an_answer_that_is_none_is_told(answers: Any) -> None:
     assert all(isinstance(each, StudioUnavailable) for each in found)
 
 
+@pytest.mark.parametrize(("status", "batches"), [(500, [50, 50]), (403, [50, 50]), (404, [50]), (405, [50])])
+async def test_only_a_studio_that_knows_no_batches_is_asked_for_none_again(
+    status: int, batches: list[int]
+) -> None:
+    """A thousand who come back after a restart would each ask for itself until this process ends."""
+    studio = Studio(error=StudioRefused(status, "x", "no"))
+    signatures = Signatures(studio)  # type: ignore[arg-type]
+    for _ in range(2):
+        found = await asyncio.gather(*(signatures.sign("1", f"c{n}") for n in range(50)))
+        assert found == [f"1 c{n}" for n in range(50)]
+        singles, studio.error = studio.singles, None
+    await signatures.close()
+    assert studio.batches == batches
+    assert singles == (50 if len(batches) == 2 else 100)
+
+
 async def test_an_error_is_everybodys() -> None:
     found = await ask(Studio(error=StudioUnavailable("u", "away")), "a", "b")
     assert all(isinstance(each, StudioUnavailable) for each in found)

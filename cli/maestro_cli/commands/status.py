@@ -58,10 +58,18 @@ def _text(answer: dict[str, Any]) -> str:
         about = "connected to Studio" if linked else "Studio is away"
         about += f", {connections['outbox']} reports waiting, {pool['blank']} of {pool['size']} slots warm"
         rows.append(["Connections", about])
+        rows += [["", f"{url} is away"] for url in _others_away(connections)]
     rows += [[f"{name}!", out.printable(text)] for name, text in daemon["trouble"].items()]
     teams = [team_text(team) for team in connections["teams"]] if connections else []
     none = "no team runs" if answer["teams_known"] else _unknown(daemon)
     return "\n\n".join([out.columns(rows), *(teams or [none])])
+
+
+def _others_away(connections: dict[str, Any]) -> list[str]:
+    """The Studios, but this machine's own, that some project's connection is cut from."""
+    own = connections["studio"]["url"]
+    cut = (each["studio"] for each in connections["connections"] if not each["connected"])
+    return [out.printable(url) for url in dict.fromkeys(cut) if url != own]
 
 
 def _unknown(daemon: dict[str, Any]) -> str:

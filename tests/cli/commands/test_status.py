@@ -54,6 +54,23 @@ def test_a_team_is_shown_with_the_age_of_each_sign_of_life():
     )
 
 
+def test_each_studio_that_is_away_is_named(capsys, daemon):
+    far, own = "https://studio.example.com", "http://127.0.0.1:1"
+    links = [(own, True), (far, False), (far, False), ("https://other.example.com", True)]
+    connections = {
+        "studio": {"url": own, "connected": True},
+        "outbox": 12,
+        "pool": {"blank": 1, "size": 4},
+        "teams": [],
+        "connections": [{"project": "p", "studio": url, "connected": up, "pid": 3} for url, up in links],
+    }
+    daemon.answers["status"] = lambda *_: {**STATUS, "connections": connections}
+    assert main.run(["status"]) == 0
+    shown = capsys.readouterr().out
+    assert "connected to Studio, 12 reports waiting" in shown
+    assert shown.count("https://studio.example.com is away") == shown.count("is away") == 1
+
+
 def test_ages():
     assert [age(seconds) for seconds in (0.4, 59, 60, 7200, 200000)] == ["0s", "59s", "1m", "2h", "2d"]
 
