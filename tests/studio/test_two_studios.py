@@ -149,7 +149,8 @@ async def test_a_repeated_key_at_the_other_studio_gets_the_first_answer(start: A
     two.rest.http.headers["authorization"] = one.rest.http.headers["authorization"]
     body = {"key": "github:acme/shop", "name": "shop"}
     first = await one.rest.post("projects", body, status=201, key="k")
-    assert await two.rest.post("projects", {**body, "key": "github:acme/x"}, status=201, key="k") == first
+    assert await two.rest.post("projects", body, status=201, key="k") == first
+    await two.rest.post("projects", {**body, "key": "github:acme/x"}, status=409, key="k")
 
 
 async def test_one_studio_starts_anew_and_the_numbers_go_on(start: Any) -> None:
