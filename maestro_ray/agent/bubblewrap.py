@@ -11,9 +11,9 @@ from maestro_ray.agent.box import PRIVATE, SOCKETS, Box
 _NAMESPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 
 
-def arguments(box: Box, program: str = "bwrap") -> tuple[str, ...]:
+def arguments(box: Box) -> tuple[str, ...]:
     """The words before the agent's own."""
-    words = [program, "--die-with-parent", *_NAMESPACES, "--cap-drop", "ALL"]
+    words = ["bwrap", "--die-with-parent", *_NAMESPACES, "--cap-drop", "ALL"]
     if not box.network:
         words.append("--unshare-net")
     words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+from absent import absent
 from studio.pretend import Rest
 
 from maestro_ray.config import Config
@@ -57,7 +57,7 @@ async def studio(tmp_path: Path) -> AsyncIterator[LocalStudio]:
 def installed() -> None:
     """A browser to test with; where nothing may be skipped (`.ci/run`) its absence is a failure."""
     if why := missing():
-        (pytest.fail if os.environ.get("MAESTRO_SKIP_NOTHING") else pytest.skip)(why)
+        absent(why)
 
 
 @pytest_asyncio.fixture

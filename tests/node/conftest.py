@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from absent import absent
 
 from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.home import Home
@@ -35,7 +35,7 @@ def _missing() -> str:
 def _node() -> None:
     """Everything here needs node; where nothing may be skipped (`.ci/run`) its absence is a failure."""
     if reason := _missing():
-        (pytest.fail if os.environ.get("MAESTRO_SKIP_NOTHING") else pytest.skip)(reason)
+        absent(reason)
 
 
 @pytest.fixture

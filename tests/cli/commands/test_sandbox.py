@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from absent import absent
 
 from maestro_cli.main import run
 from maestro_ray.agent import sandbox
@@ -64,7 +65,7 @@ def test_require_without_a_layer_is_exit_1(
 
 def test_a_command_is_run_as_a_worker_of_the_role(home: Path, repo: Path) -> None:
     if not sandbox.layer("auto"):
-        pytest.skip(sandbox.missing())
+        absent(sandbox.missing())
     assert run(["sandbox", "run", "--role", "review", "--", "touch", "it"]) != 0
     assert not (repo / "it").exists()
     assert run(["sandbox", "run", "--", "sh", "-c", "touch it; exit 7"]) == 7
