@@ -234,7 +234,7 @@ class Service:
 
     async def _cards(self, rest: StudioClient, **query: str) -> list[dict[str, Any]]:
         """The open cards of one Studio, each with what it is about in words."""
-        cards = [card for _, card in await _open_cards(rest, **query)]
+        cards = await rest.list("decisions", **query)
         plans = {
             each: await rest.get(f"plans/{each}") for each in {card["plan_id"] for card in cards} - {None}
         }
@@ -257,9 +257,14 @@ class Service:
     async def decide_answer(self, params: Params, _notify: Notify) -> Any:
         wanted, answer = text(params, "id"), text(params, "answer")
         rests = self._connections.switchboard.rests()
-        found = await asyncio.gather(*(_open_cards(rest) for rest in rests), return_exceptions=True)
-        known = [each for some in found if not isinstance(some, BaseException) for each in some]
-        cards = [(rest, card) for rest, card in known if card["id"].endswith(wanted) and wanted]
+        found = await asyncio.gather(*(rest.list("decisions") for rest in rests), return_exceptions=True)
+        cards = [
+            (rest, card)
+            for rest, some in zip(rests, found, strict=True)
+            if not isinstance(some, BaseException)
+            for card in some
+            if wanted and card["id"].endswith(wanted)
+        ]
         if len(cards) != 1:
             # it may lie at one that does not answer
             for failed in (each for each in found if isinstance(each, BaseException)):
@@ -409,10 +414,6 @@ class Service:
                 "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
             },
         }
-
-
-async def _open_cards(rest: StudioClient, **query: str) -> list[tuple[StudioClient, dict[str, Any]]]:
-    return [(rest, card) for card in await rest.list("decisions", **query)]
 
 
 def _skills(params: Params) -> dict[str, int]:
