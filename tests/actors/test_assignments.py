@@ -300,7 +300,8 @@ async def test_however_often_the_socket_is_cut_one_question_waits_for_a_studio_t
     await eventually(lambda: not team.comparing.locked())
     await maestro.studio.stop()
     catching = [asyncio.create_task(maestro.connections.assignments.catch_up(team)) for _ in range(10)]
-    await asyncio.sleep(0.1)
-    assert len([task for task in catching if not task.done()]) == 2
+    await asyncio.sleep(0)  # each goes as far as it can without an answer
+    # one asks and one waits; who asks may be the team itself, which has seen its socket cut
+    assert 1 <= len([task for task in catching if not task.done()]) <= 2
     await maestro.studio.start()
     await asyncio.gather(*catching)
