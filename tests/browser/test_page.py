@@ -225,8 +225,10 @@ async def test_a_channel_that_was_refused_for_a_moment_is_heard_later(desk: Desk
       Pusher.instances[0].disconnect();
       Pusher.instances[0].connect();
     })()""")
+    await desk.window.wait("#link-state:has-text('Not live: trying again')")
     subscribed = "Pusher.instances[0].allChannels().every((each) => each.subscribed)"
     await desk.window.until(f"window.refused > 1 && {subscribed}")
+    await desk.window.wait("#link-state[data-state=connected]:has-text('Live')")
     assert all("404" in each for each in await desk.window.problems())
 
 

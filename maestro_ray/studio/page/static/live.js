@@ -16,6 +16,8 @@ let link = "";
 // why nothing more is heard, and why nothing more can be read, until a renewal goes well
 let deaf = "";
 let refusal = "";
+// the channels that Studio did not open when it was asked last
+const unheard = new Set();
 
 /** Connect; returns a function that renews every part now. */
 export function startLive() {
@@ -75,6 +77,8 @@ function listen(pusher, channel, rendered) {
     first = false;
     refused = 0;
     last = n;
+    unheard.delete(channel.name);
+    tell();
   });
   channel.bind("pusher:subscription_error", ({ status }) => {
     if (status === 401) {
@@ -84,6 +88,8 @@ function listen(pusher, channel, rendered) {
     }
     setTimeout(() => pusher.subscribe(channel.name), patience(1, refused));
     refused += 1;
+    unheard.add(channel.name);
+    tell();
   });
   channel.bind_global((name, data) => {
     if (name.startsWith("pusher:")) return;
@@ -202,7 +208,8 @@ function show(state) {
 
 // "Live" over parts that are old, and stay so, would not be true
 function tell() {
-  const trouble = refusal || deaf || (tries ? "Out of date: trying again" : "");
+  const again = tries ? "Out of date: trying again" : unheard.size ? "Not live: trying again" : "";
+  const trouble = refusal || deaf || again;
   const words = trouble || (WORDS[link] ?? "");
   const place = document.getElementById("link-state");
   place.dataset.state = trouble ? "failed" : link;
