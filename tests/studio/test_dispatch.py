@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
 from .conftest import Published
+from .counting import counting
 from .pretend import WORKERS, Enter, PretendTeam, Rest, sha
 
 TWO = ({"id": "a", "title": "A"}, {"id": "b", "title": "B"})
@@ -351,17 +351,3 @@ def settled(tx: Transaction, work: Callable[..., Any], *args: Any) -> Any:
     answer = work(tx, *args)
     dispatch.follow(tx)
     return answer
-
-
-@contextlib.contextmanager
-def counting(studio: Studio) -> Iterator[list[str]]:
-    """The statements that the database is given meanwhile."""
-    statements: list[str] = []
-
-    def count(*args: Any) -> None:
-        statements.append(args[2])
-
-    engine = studio.store._engine
-    sa.event.listen(engine, "before_cursor_execute", count)
-    yield statements
-    sa.event.remove(engine, "before_cursor_execute", count)
