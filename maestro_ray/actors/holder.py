@@ -16,6 +16,7 @@ from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import Answered, Ask, BeHolder, Changed, Drop, Heard, Hold, Missed
 from maestro_ray.connection.project import ProjectConnection
 from maestro_ray.connection.studios import Studios
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import IllegalEvent, InternalError, MaestroError, StudioUnavailable
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class Holder:
             held.unsubscribe(channel)
         for channel in sorted(now - before):
             held.subscribe(channel)
-        self.changed(hold.key, held.connected)
+        self.changed(hold.key, held.trouble)
 
     def _drop(self, key: str) -> None:
         if held := self._held.pop(key, None):
@@ -116,8 +117,8 @@ class Holder:
     def missed(self, key: str, channel: str) -> None:
         self._courier.tell(CONNECTIONS, Missed(self.id, key, channel))
 
-    def changed(self, key: str, connected: bool) -> None:
-        self._courier.tell(CONNECTIONS, Changed(self.id, key, connected))
+    def changed(self, key: str, trouble: Trouble) -> None:
+        self._courier.tell(CONNECTIONS, Changed(self.id, key, trouble))
 
     def _told(self, key: str) -> None:
         self._waiting[key] -= 1

@@ -20,6 +20,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
 from maestro_ray.connection.doorway import Doorway
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import IllegalEvent, MaestroError, Unauthenticated
 from maestro_ray.protocol.pusher import Advice, Code
 from maestro_ray.protocol.session import (
@@ -59,11 +60,11 @@ class StudioSocket:
         *,
         doorway: Doorway | None = None,
         secure: ssl.SSLContext | None = None,
-        on_change: Callable[[bool], None] = lambda _connected: None,
+        on_change: Callable[[Trouble], None] = lambda _trouble: None,
         on_full: Callable[[str], None] | None = None,
     ) -> None:
         """`on_event(channel, method, params)` for each notification, `on_gap(channel)` when some may be missing,
-        `on_change(connected)` when the connection is made or lost; one whose sign-in has ended is deaf, and so lost.
+        `on_change(trouble)` when the connection is made or lost; one whose sign-in has ended is deaf, and so lost.
         `on_full(channel)` takes a channel over which the server does not take beside the others.
 
         `doorway` is shared by all who go to the same Studio, and so is the `secure` context of a `wss://` address.
@@ -84,7 +85,11 @@ class StudioSocket:
         self._websocket: ClientConnection | None = None
         self._timer: asyncio.Timeout | None = None
         self._asking: set[asyncio.Task[None]] = set()
-        self.connected = False
+        self.trouble = Trouble.AWAY
+
+    @property
+    def connected(self) -> bool:
+        return not self.trouble
 
     async def run(self) -> None:
         """Hold the connection for ever; cancel it to end."""
@@ -136,7 +141,7 @@ class StudioSocket:
             return Disconnected(None, repr(error), Advice.BACK_OFF, 0.0)
         finally:
             self._session = None
-            self._changed(False)
+            self._changed(Trouble.AWAY)
             for task in list(self._asking):
                 task.cancel()
             await websocket.close()
@@ -171,12 +176,12 @@ class StudioSocket:
         for event in events:
             match event:
                 case Connected():
-                    self._changed(True)
+                    self._changed(Trouble.NONE)
                     for channel in sorted(self.channels):
                         self._ask(channel)
                 case Subscribed(channel):
                     self._failed.pop(channel, None)
-                    self._changed(True)
+                    self._changed(Trouble.NONE)
                     self._tell(self._on_gap, channel)
                 case GapSeen(channel):
                     self._tell(self._on_gap, channel)
@@ -203,10 +208,10 @@ class StudioSocket:
         longest = min(LONGEST_PATIENCE, PATIENCE * 2.0 ** min(tries, 32))
         return longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter
 
-    def _changed(self, connected: bool) -> None:
-        if connected is not self.connected:
-            self.connected = connected
-            self._tell(self._on_change, connected)
+    def _changed(self, trouble: Trouble) -> None:
+        if trouble is not self.trouble:
+            self.trouble = trouble
+            self._tell(self._on_change, trouble)
 
     def _tell(self, listener: Callable[..., None], *what: Any) -> None:
         """One event that cannot be handled must not make the next ones unheard."""
@@ -232,7 +237,7 @@ class StudioSocket:
                 pass  # somebody else was faster
             except MaestroError as error:
                 if isinstance(error, Unauthenticated):
-                    self._changed(False)
+                    self._changed(Trouble.SIGNED_OUT)
                 await asyncio.sleep(self._pause(channel, f"cannot be authorised: {error}"))
                 continue
             await self._flush()

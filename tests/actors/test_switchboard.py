@@ -15,6 +15,7 @@ from maestro_ray.actors.messages import Changed, Missed
 from maestro_ray.agent.sweep import find
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.connection.project import ProjectConnection
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import StudioUnavailable
 from maestro_ray.home import Home
 from maestro_ray.testing import Faults, LocalActors, LocalMaestro, LocalStudio, eventually
@@ -155,7 +156,7 @@ async def test_a_holder_that_is_none_any_more_is_not_heard(
     assert isinstance(far, FarConnection)
     await eventually(lambda: far.connected and far.key in gaps)
     gaps.clear()
-    for message in (Missed("connections-9", far.key, "c"), Changed("connections-9", far.key, False)):
+    for message in (Missed("connections-9", far.key, "c"), Changed("connections-9", far.key, Trouble.AWAY)):
         maestro.connections.switchboard.handle(message)
     maestro.connections.switchboard.handle(Missed(far.holder.name, "another", "c"))
     assert gaps == []

@@ -15,6 +15,7 @@ from maestro_ray.connection.login import Login
 from maestro_ray.connection.project import ProjectConnection
 from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.connection.studios import Access, Studios
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import StudioUnavailable
 from maestro_ray.protocol.backoff import Backoff
 from maestro_ray.protocol.session import ServerLimits
@@ -75,7 +76,7 @@ async def test_it_connects_with_its_first_subscription_and_says_so(
     assert connection.connected
     await connection.close()
     await connection.close()
-    assert ears.changes == [("p", True), ("p", False)]
+    assert ears.changes == [("p", Trouble.NONE), ("p", Trouble.AWAY)]
 
 
 @pytest.mark.parametrize("trouble", ["listener", "session"])
@@ -207,7 +208,7 @@ async def test_a_project_with_hundreds_of_teams_hears_every_one(
     assert len(ears.gaps) == 250
     assert studio.hub.count() == (-(-250 // taken), 250)
     assert connection.connected
-    assert ears.changes[-1] == ("p", True)
+    assert ears.changes[-1] == ("p", Trouble.NONE)
     assert "refused" not in caplog.text
     connection.unsubscribe("private-team.t249")
     connection.unsubscribe("private-team.nobody")
@@ -250,7 +251,9 @@ async def test_who_is_signed_out_says_so_once_knocks_rarely_and_hears_again_afte
     await ears.subscribed("p")
     with caplog.at_level(logging.WARNING):
         await connection.rest.post("auth/logout")
-        await eventually(lambda: ears.changes[-1] == ("p", False) and "not signed in" in caplog.text)
+        await eventually(
+            lambda: ears.changes[-1] == ("p", Trouble.SIGNED_OUT) and "not signed in" in caplog.text
+        )
         await eventually(lambda: studio.hub.count() == (1, 0))
     assert not connection.connected
     await eventually(lambda: asked.count("private-project.p") >= 4)
