@@ -52,6 +52,7 @@ from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent.sweep import sweep
+from maestro_ray.background import Background
 from maestro_ray.clock import Clock
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
@@ -106,11 +107,11 @@ class Connections:
         self.switchboard = Switchboard(config, identify, self.assignments, self, slots, courier, self.spawn)
         self._mailbox = Mailbox(self._handle)
         self._ledger = ledger
+        self._background = Background(lambda error: log.error("in the background: %r", error, exc_info=error))
         self._using: Counter[str] = Counter()
         self.outbox = Outbox(self._ledger, home.instance, self._post_report, self._report_refused)
         self._env = TeamEnv(home)
         self.leases = Leases(self)
-        self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def studio(self) -> StudioClient:
@@ -170,9 +171,7 @@ class Connections:
 
     async def close(self) -> None:
         """Leave everything as it is for the next life."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.end()
         for team in self.teams.values():
             await team.mirror.close(within=0.0)
             await team.stream.close()
@@ -182,15 +181,7 @@ class Connections:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something beside; what goes wrong in it is logged."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended_task)
-        return task
-
-    def _ended_task(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("in the background: %r", error, exc_info=error)
+        return self._background.spawn(work)
 
     def refill_pool(self) -> None:
         """Fill the pool in a moment: whoever was just answered has the processors first."""

@@ -19,6 +19,7 @@ from typing import Any
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from maestro_ray.background import Background
 from maestro_ray.connection.doorway import Doorway
 from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import IllegalEvent, MaestroError, Unauthenticated
@@ -84,7 +85,7 @@ class StudioSocket:
         self._session: ClientSession | None = None
         self._websocket: ClientConnection | None = None
         self._timer: asyncio.Timeout | None = None
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking = Background(lambda error: log.error("%s: %r", url, error, exc_info=error))
         self.trouble = Trouble.AWAY
 
     @property
@@ -129,7 +130,7 @@ class StudioSocket:
             and session.subscription(channel).value != "absent"
         ):
             session.unsubscribe(channel)
-            self._spawn(self._flush())
+            self._asking.spawn(self._flush())
 
     async def _one_connection(self, websocket: ClientConnection) -> Disconnected:
         """From the open socket to its end, whatever ends it: a mistake of ours counts as a cut."""
@@ -142,8 +143,7 @@ class StudioSocket:
         finally:
             self._session = None
             self._changed(Trouble.AWAY)
-            for task in list(self._asking):
-                task.cancel()
+            self._asking.cancel()
             await websocket.close()
 
     async def _converse(self, session: ClientSession, websocket: ClientConnection) -> Disconnected:
@@ -222,7 +222,7 @@ class StudioSocket:
 
     def _ask(self, channel: str, after: float = 0.0) -> None:
         if self._session is not None and self._session.state is ConnectionState.ESTABLISHED:
-            self._spawn(self._subscribe(self._session, channel, after))
+            self._asking.spawn(self._subscribe(self._session, channel, after))
 
     async def _subscribe(self, session: ClientSession, channel: str, after: float) -> None:
         """Again and again while the connection lasts: without its channel it is deaf and looks well."""
@@ -259,11 +259,6 @@ class StudioSocket:
         with contextlib.suppress(websockets.ConnectionClosed):
             for text in self._session.data_to_send():
                 await self._websocket.send(text)
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
 
 
 def _when(session: ClientSession) -> float | None:
