@@ -292,7 +292,7 @@ class Service:
         return {
             "studio": {"url": connections.studio.url, **_shown(await self._own_trouble())},
             "connections": [self._connection(each) for each in connections.switchboard],
-            "outbox": len(connections.outbox),
+            "outbox": len(connections.reports.outbox),
             "pool": {"blank": blank, "size": connections.pool.size},
             # beside each other: one of them may be about a Studio that hangs
             "teams": await asyncio.gather(*(self._describe(team) for team in connections.teams.values())),

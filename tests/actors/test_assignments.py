@@ -265,7 +265,7 @@ async def test_a_run_whose_report_has_ended_nothing_is_interrupted(
 ) -> None:
     team, run = await at_work(maestro, home, sample, gate)
     team.reported(run["id"], run["epoch"])
-    monkeypatch.setattr(maestro.connections.outbox, "runs", lambda: {run["id"]} if waits else set())
+    monkeypatch.setattr(maestro.connections.reports.outbox, "runs", lambda: {run["id"]} if waits else set())
     await compared(maestro, team)
     if waits:
         assert team.runs == {}

@@ -181,13 +181,13 @@ async def test_a_studio_that_is_away_holds_up_nobody_elses_project(
         await elsewhere.stop()
         (tmp_path / "gate").touch()
         await maestro.until("run.ended", names[1], purpose="execute")
-        await eventually(lambda: len(maestro.connections.outbox))
+        await eventually(lambda: len(maestro.connections.reports.outbox))
         once(sample, await end(maestro, names[0]), "one")
         assert [live.record.name for live in maestro.connections.teams.values()] == [names[1]]
-        assert len(maestro.connections.outbox) == 1
+        assert len(maestro.connections.reports.outbox) == 1
         await elsewhere.start()
         once(other, await end(maestro, names[1]), "one")
-        await eventually(lambda: not len(maestro.connections.outbox))
+        await eventually(lambda: not len(maestro.connections.reports.outbox))
 
 
 async def test_decisions_of_every_studio_are_listed_and_answered_where_they_lie(
@@ -229,10 +229,10 @@ async def test_a_connection_without_a_team_is_closed_when_its_last_report_is_out
     from maestro_ray.actors.messages import Report
 
     async with LocalMaestro(home) as maestro:
-        await maestro.connections.outbox.put(
+        await maestro.connections.reports.outbox.put(
             Report("gone", 1, "complete", {"result": {}}, key_of(home, sample))
         )
-        await eventually(lambda: not len(maestro.connections.outbox))
+        await eventually(lambda: not len(maestro.connections.reports.outbox))
         await eventually(lambda: list(maestro.connections.switchboard) == [])
         assert find(f"{home.instance}:") == []
 
