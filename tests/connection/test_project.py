@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -41,9 +41,16 @@ async def studios() -> AsyncIterator[Studios]:
     await studios.close()
 
 
-@pytest.fixture
-async def hole() -> AsyncIterator[Login]:
+@dataclass
+class Hole:
     """A server that takes every connection and never says a word."""
+
+    login: Login
+    taken: list[asyncio.StreamWriter]
+
+
+@pytest.fixture
+async def hole() -> AsyncIterator[Hole]:
 
     async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
@@ -52,7 +59,8 @@ async def hole() -> AsyncIterator[Login]:
     writers: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    yield Login(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/app/k?protocol=7", "nothing")
+    login = Login(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/app/k?protocol=7", "nothing")
+    yield Hole(login, writers)
     server.close()
     for writer in writers:
         writer.transport.abort()
@@ -109,17 +117,18 @@ async def test_a_mistake_in_one_is_not_noticed_in_another_and_ends_neither(
 
 
 async def test_a_studio_that_hangs_keeps_nobody_of_another_waiting(
-    studio: LocalStudio, studios: Studios, hole: Login, monkeypatch: pytest.MonkeyPatch
+    studio: LocalStudio, studios: Studios, hole: Hole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More of them than there are threads, turns or anything else that is counted."""
     ears = Ears()
     mine = await studio.login()
-    hole = replace(hole, tokens=mine.tokens)
-    silent = [ProjectConnection(f"silent-{n}", studios.access(hole), ears) for n in range(100)]
+    theirs = studios.access(replace(hole.login, tokens=mine.tokens))
+    silent = [ProjectConnection(f"silent-{n}", theirs, ears) for n in range(100)]
     for each in silent:
         each.subscribe("private-project.p")
     calls = [asyncio.create_task(each.rest.get("me")) for each in silent]
-    await asyncio.sleep(0.05)
+    # every socket, and as many calls as are made beside each other: from here on all of them wait
+    await eventually(lambda: len(hole.taken) == len(silent) + 64)
     good = ProjectConnection("good", studios.access(mine), ears)
     good.subscribe("private-project.p")
     await asyncio.wait_for(ears.subscribed("good"), 5)
