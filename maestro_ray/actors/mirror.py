@@ -18,6 +18,8 @@ BATCH = 200
 # messages that wait for a Studio that is away; beyond that the oldest are not shown there
 KEPT = 20_000
 PAUSE = 1.0
+# one call for all that comes in this time after another, in seconds: each is a transaction in Studio
+EVERY = 0.1
 
 Post = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
@@ -71,6 +73,8 @@ class Mirror:
                 self._waiting.popleft()
             if not self._waiting:
                 self._filled.clear()
+            if len(self._waiting) < BATCH:
+                await asyncio.sleep(EVERY)
 
 
 def _message(entry: Entry) -> dict[str, Any]:

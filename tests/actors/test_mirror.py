@@ -51,6 +51,20 @@ async def test_messages_go_out_in_order_and_in_batches() -> None:
     await mirror.close(within=1)
 
 
+async def test_what_follows_soon_goes_together_and_the_first_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "EVERY", 3600.0)
+    studio = Studio()
+    mirror = Mirror("team", studio.post)
+    mirror.add(entries(1, 1))
+    await eventually(lambda: studio.numbers == [1])
+    monkeypatch.setattr(module, "EVERY", 0.0)
+    for number in range(2, 6):
+        mirror.add(entries(number, number))
+        await asyncio.sleep(0)
+    assert studio.numbers == [1]
+    await mirror.close(within=0)
+
+
 async def test_a_studio_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAUSE", 0.0)
     studio = Studio(StudioUnavailable("u", "away"), StudioUnavailable("u", "away"))
