@@ -30,7 +30,7 @@ class Doorkeeper:
         self._clock = clock
         self._cuts: Mapping[str, float] = {}
         self._cuts_at = float("-inf")
-        self._looking = asyncio.Lock()
+        self._looking: asyncio.Task[None] | None = None
         # how often it was said that they must be read again
         self._told = 0
         self._knocks = Limiter(burst=30, rate=0.5)
@@ -72,16 +72,34 @@ class Doorkeeper:
         self._cuts_at = float("-inf")
 
     async def look_at_cuts(self) -> None:
-        """Read them unless they were read a moment ago. Whoever comes meanwhile waits: they count for them too."""
-        if self._clock.monotonic() - self._cuts_at < CUTS_KEPT:
-            return
-        async with self._looking:
-            now, told = self._clock.monotonic(), self._told
-            if now - self._cuts_at < CUTS_KEPT:
+        """Read them unless they were read a moment ago. Whoever comes meanwhile waits: they count for them too.
+
+        All who wait share one look and what becomes of it: where the database hangs, the last is not told after as
+        many attempts as there are before them.
+        """
+        for _ in range(2):  # a look that was begun before somebody came may have missed what they must know
+            if self._clock.monotonic() - self._cuts_at < CUTS_KEPT:
                 return
-            await self._read_cuts()
-            if told == self._told:
-                self._cuts_at = now
+            own = self._looking is None
+            await asyncio.shield(self._looking or self._begin_look())
+            if own:
+                return
+
+    def _begin_look(self) -> asyncio.Task[None]:
+        self._looking = asyncio.ensure_future(self._look())
+        self._looking.add_done_callback(self._looked)
+        return self._looking
+
+    async def _look(self) -> None:
+        now, told = self._clock.monotonic(), self._told
+        await self._read_cuts()
+        if told == self._told:
+            self._cuts_at = now
+
+    def _looked(self, look: asyncio.Task[None]) -> None:
+        self._looking = None
+        if not look.cancelled():
+            look.exception()  # everybody who waited for it may have gone
 
     async def _read_cuts(self) -> None:
         since = self._clock.wall() - identity.ACCESS_SECONDS

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from maestro_ray.errors import Forbidden, NotFound, Unauthenticated
 from maestro_ray.ids import new_id
-from maestro_ray.model.access import EVERYWHERE, Caller, Role, higher
+from maestro_ray.model.access import EVERYWHERE, Caller, Role, as_roles, higher
 from maestro_ray.studio import schema as t
 from maestro_ray.studio import seal
 from maestro_ray.studio.backstage import BACKSTAGE, CUT
@@ -71,11 +71,20 @@ def redeem(tx: Transaction, token: str, name: str, user: str = "") -> Row:
         raise Unauthenticated("the invite is unknown or has expired")
     if row["used_at"] is not None:
         raise Unauthenticated("the invite was already used")
+    if not _may_still_give(tx, row):
+        raise Unauthenticated("the invite counts no longer: whoever gave it may not invite any more")
     user = user or tx.insert(t.users, name=name)
     used = {"used_at": tx.now, "used_by": user}
     tx.execute(t.invites.update().where(t.invites.c.hash == row["hash"]).values(**used))
     _give(tx, user, row["project"], Role(row["role"]))
     return _tokens(tx, user, new_id())
+
+
+def _may_still_give(tx: Transaction, invite: Row) -> bool:
+    """Whoever is expelled must not come back by an invite of their own. Studio itself, that is nobody, may always."""
+    by = invite["invited_by"]
+    inviter = Caller(by, "", as_roles(roles(tx, by)))
+    return not by or inviter.may_give(Role(invite["role"]), invite["project"])
 
 
 # ── roles ────────────────────────────────────────────────────────────────────────────────────────────────────────────
