@@ -15,6 +15,7 @@ from maestro_ray.errors import Forbidden, NotFound, Unauthenticated
 from maestro_ray.ids import new_id
 from maestro_ray.model.access import EVERYWHERE, Caller, Role, as_roles, higher
 from maestro_ray.studio import schema as t
+from maestro_ray.studio import seal
 from maestro_ray.studio.backstage import BACKSTAGE, CUT
 from maestro_ray.studio.store import Row, Transaction
 
@@ -41,7 +42,7 @@ def invite(tx: Transaction, role: Role = Role.OWNER, project: str = EVERYWHERE, 
     """A token that can be redeemed once within seven days; only its hash is kept. `NotFound` for the project."""
     if project != EVERYWHERE:
         tx.get(t.projects, project)
-    token = secrets.token_urlsafe(32)
+    token = one_time(tx)
     tx.insert(
         t.invites,
         hash=digest(token),
@@ -234,7 +235,7 @@ def _signed(token: str, secret: str) -> Mapping[str, Any]:
 
 
 def _tokens(tx: Transaction, user: str, family: str, parent: str = "") -> Row:
-    fresh = secrets.token_urlsafe(32)
+    fresh = one_time(tx)
     tx.insert(
         t.refresh_tokens,
         hash=digest(fresh),
@@ -282,6 +283,11 @@ def _access_token(
 def scrape_token(secret: str) -> str:
     """What Prometheus shows to read the metrics: it cannot renew a token, so this one lasts, and opens nothing else."""
     return hmac.digest(secret.encode(), b"metrics", "sha256").hex()
+
+
+def one_time(tx: Transaction) -> str:
+    """A secret to be shown once, of which only the hash is kept."""
+    return seal.fresh(setting(tx, "jwt_secret"))
 
 
 def digest(token: str) -> str:
