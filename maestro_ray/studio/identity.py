@@ -169,8 +169,11 @@ def _lost_its_answer(tx: Transaction, row: Row) -> bool:
 
 
 def logout(tx: Transaction, caller: Caller, *, everywhere: bool = False) -> None:
-    """End this sign-in, or every one of this person, access tokens and browsers included."""
+    """End this sign-in, or every one of this person: access tokens, browsers, and invites that nobody has used yet,
+    for whoever has copied a token may have made one to come back by."""
     if everywhere:
+        given, open_ = t.invites.c.invited_by == caller.user, t.invites.c.used_at.is_(None)
+        tx.execute(t.invites.delete().where(given, open_))
         tx.execute(t.browsers.delete().where(t.browsers.c.user_id == caller.user))
         _revoke(tx, t.refresh_tokens.c.user_id == caller.user)
         _cut(tx, caller.user)

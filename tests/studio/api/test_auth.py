@@ -137,6 +137,17 @@ async def test_logging_out_ends_tokens_at_once(rest: Rest, enter: Enter, everywh
     await rest.get("me")
 
 
+async def test_who_logs_out_everywhere_leaves_no_invite_to_come_back_by(rest: Rest, enter: Enter) -> None:
+    """A copied token may have made one."""
+    member = await enter("owner")
+    kept, made = [
+        (await who.post("auth/invites", {"role": "owner"}, status=201))["token"] for who in (rest, member)
+    ]
+    await member.post("auth/logout", {"everywhere": True}, status=204)
+    assert await rest.refused("POST", "auth/redeem", {"token": made, "name": "thief"}, status=401)
+    await rest.post("auth/redeem", {"token": kept, "name": "guest"})
+
+
 async def test_a_token_for_a_channel_can_listen_there_and_nothing_more(rest: Rest) -> None:
     project = await rest.project()
     channel = f"private-project.{project}"
