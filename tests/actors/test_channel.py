@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from maestro_ray.actors import channel as module
+from maestro_ray.actors import minutes
 from maestro_ray.actors.channel import Channel
 from maestro_ray.actors.messages import (
     BeChannel,
@@ -253,7 +254,7 @@ async def test_a_repeated_steer_is_one_directive_and_waits_for_the_first_to_be_s
     assert again is first
     assert await first == 1
     assert await say(channel, "between") == 2
-    assert await channel.handle("c", Steer("d1", "x")) == 1
+    assert channel.handle("c", Steer("d1", "x")) == 1
     assert len(channel.handle("x", Directives())) == 1
 
 
@@ -370,11 +371,11 @@ async def test_reading_the_journal_again_gives_the_live_state(opened: Open, cloc
         Delivered("dev-1", "d3", "in-turn"),
     ):  # fmt: skip
         await at_a_time(message)
-    live = [asdict(each) for each in channel._directives.values()]
+    live = [asdict(each) for each in channel._minutes.directives.values()]
     await channel.close()
     clock.advance(100)
     lazy = Channel(channel._part, Office().courier(), clock)
-    assert [asdict(each) for each in lazy._directives.values()] == live
+    assert [asdict(each) for each in lazy._minutes.directives.values()] == live
     await lazy.close()
 
 
@@ -405,7 +406,8 @@ async def test_a_message_whose_answer_was_lost_is_there_once(opened: Open, home:
     """The channel dies after a message is durable and before its sender hears of it: the next life is told again."""
     post = Post("dev-1", "run.ended", {"run": "r1"})
     channel = opened()
-    assert await channel.handle("slot-dev", post) == await channel.handle("slot-dev", post) == 1
+    assert await channel.handle("slot-dev", post) == 1
+    assert channel.handle("slot-dev", post) == 1
     await channel.close()
     again = opened()
     assert again.handle("slot-dev", post) == 1
@@ -415,12 +417,12 @@ async def test_a_message_whose_answer_was_lost_is_there_once(opened: Open, home:
 async def test_only_what_members_said_last_is_remembered(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT_IN_MEMORY", 10)
+    monkeypatch.setattr(minutes, "REMEMBERED", 10)
     channel = opened()
     posts = [Post("dev-1", "said", {"n": n}) for n in range(12)]
     await asyncio.gather(*(channel.handle("slot-dev", post) for post in posts))
-    assert len(channel._posted) == 10
-    assert await channel.handle("slot-dev", posts[2]) == 3
+    assert len(channel._minutes.posted) == 10
+    assert channel.handle("slot-dev", posts[2]) == 3
 
 
 async def test_readers_hear_the_last_words(opened: Open, office: Office) -> None:
@@ -465,8 +467,8 @@ async def test_what_is_not_for_a_channel_is_refused(opened: Open) -> None:
 async def test_what_the_operator_said_long_ago_is_forgotten_and_what_holds_is_not(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT_IN_MEMORY", 10)
-    monkeypatch.setattr(module, "KEPT_DIRECTIVES", 3)
+    monkeypatch.setattr(minutes, "REMEMBERED", 10)
+    monkeypatch.setattr(minutes, "KEPT_DIRECTIVES", 3)
     channel = opened()
     await channel.handle("x", Steer("first", "holds"))
     for number in range(12):
@@ -474,7 +476,7 @@ async def test_what_the_operator_said_long_ago_is_forgotten_and_what_holds_is_no
         await channel.handle("x", ClearSteering(f"c{number}", (f"d{number}",)))
     for life in (channel, opened()):
         assert [each["id"] for each in life.handle("x", Directives())] == ["first", "d10", "d11"]
-        assert len(life._heard) == 10
+        assert len(life._minutes.heard) == 10
 
 
 async def test_a_member_that_left_is_not_written_to_any_more(opened: Open) -> None:
