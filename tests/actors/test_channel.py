@@ -28,10 +28,12 @@ from maestro_ray.actors.messages import (
     Steer,
     Text,
 )
+from maestro_ray.actors.minutes import Minutes
 from maestro_ray.errors import IllegalEvent, JournalBroken
 from maestro_ray.home import Home
-from maestro_ray.journal import Entry, Journal
-from maestro_ray.testing import FakeClock
+from maestro_ray.journal import WHOLE, Entry, Journal
+from maestro_ray.journal_check import check
+from maestro_ray.testing import FakeClock, eventually
 
 from .office import Office
 from .parts import a_channel
@@ -485,3 +487,110 @@ async def test_a_member_that_left_is_not_written_to_any_more(opened: Open) -> No
         channel.handle("x", Members({"dev-1": f"slot-{number}"}))
         await channel.handle("x", Steer(f"d{number}", "x"))
     assert [name for name in channel._courier._queues if name.startswith("slot-")] == ["slot-4"]
+
+
+# ── a long life ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def on_disk(home: Home) -> list[int]:
+    connection = sqlite3.connect(home.journal / "bot-1.db")
+    found = [number for (number,) in connection.execute("SELECT number FROM entries ORDER BY number")]
+    connection.close()
+    return found
+
+
+async def test_fifty_thousand_messages_that_all_have_read_leave_a_small_file(
+    opened: Open, office: Office, home: Home
+) -> None:
+    """Without `_condense_when_due` the file has 50,001 entries and 10 MB."""
+    channel = opened()
+    await channel.handle("x", Steer("d1", "holds"))
+    for _ in range(20):
+        await asyncio.gather(*(say(channel, "x" * 100) for _ in range(2500)))
+        last = channel._journal.last
+        await eventually(lambda last=last: channel._seen[READER] >= last)
+        office.told.clear()
+    left = on_disk(home)
+    assert left == list(range(left[0], left[-1] + 1))
+    assert len(left) <= module.KEPT_IN_JOURNAL + module.SLACK + 2
+    size = sum(path.stat().st_size for path in home.journal.glob("bot-1.db*"))
+    assert size < 10_000_000
+    await channel.close()
+    again = opened()
+    assert receipts(again) == {"dev-1": ("accepted", ""), "dev-2": ("accepted", "")}
+    assert await say(again, "next") == last + 1
+    assert check(home.journal / "bot-1.db", Minutes()) == []
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel that condenses soon, and that reads everything from the file."""
+    monkeypatch.setattr(module, "KEPT_IN_JOURNAL", 10)
+    monkeypatch.setattr(module, "SLACK", 10)
+    monkeypatch.setattr(module, "KEPT_IN_MEMORY", 1)
+
+
+@pytest.mark.usefixtures("brief")
+async def test_what_a_slow_reader_has_not_seen_stays(
+    opened: Open, office: Office, home: Home, tmp_path: Path
+) -> None:
+    """Red when only the fast reader counts."""
+    gate, send = asyncio.Event(), office.send
+
+    async def road(receiver: str, sender: str, batch: Any) -> list[Any]:
+        if receiver == "slow" and sum(len(delivery.entries) for _, delivery in batch):
+            await gate.wait()
+        return await send(receiver, sender, batch)
+
+    office.send = road  # type: ignore[method-assign]
+    channel = opened(a_channel(home, tmp_path, "slow", READER))
+    for n in range(100):
+        await say(channel, str(n))
+    await office.until(lambda: len(bodies(office)) == 100)
+    assert on_disk(home) == list(range(1, 101))
+    gate.set()
+    await office.until(lambda: len(bodies(office, "slow")) == 100)
+    await eventually(lambda: channel._seen["slow"] == channel._seen[READER] == 100)
+    await say(channel, "last")
+    await office.until(lambda: bodies(office, "slow")[-1:] == [{}])  # it counts what says it all
+    assert on_disk(home)[0] > 80
+
+
+@pytest.mark.usefixtures("brief")
+async def test_a_reader_that_begins_anew_is_told_from_where_there_is_anything(
+    opened: Open, office: Office, home: Home
+) -> None:
+    channel = opened()
+    for n in range(100):
+        await say(channel, str(n))
+        last = channel._journal.last
+        await eventually(lambda last=last: channel._seen[READER] >= last)
+    left = on_disk(home)
+    assert left[0] > 60
+    await channel.close()
+    office.told.clear()
+    office.replies[Delivery] = lambda _, delivery: max(
+        [delivery.first - 1, *(e.number for e in delivery.entries)]
+    )
+    again = opened()
+    await eventually(lambda: again._seen[READER] == left[-1])
+    assert {delivery.first for delivery in office.of(Delivery)} == {left[0]}
+    assert [entry.number for delivery in office.of(Delivery) for entry in delivery.entries] == left
+    assert all(entry.body == {} for d in office.of(Delivery) for entry in d.entries if entry.kind == WHOLE)
+
+
+@pytest.mark.usefixtures("brief")
+async def test_what_was_said_before_it_was_condensed_is_known_after(opened: Open, office: Office) -> None:
+    """A repeat is a repeat also when the first is deleted."""
+    channel = opened()
+    post, steer, clear = Post("dev-1", "said", {}), Steer("d1", "x"), ClearSteering("c1")
+    numbers = [await channel.handle("x", each) for each in (post, steer, clear)]
+    for n in range(50):
+        await say(channel, str(n))
+        last = channel._journal.last
+        await eventually(lambda last=last: channel._seen[READER] >= last)
+    again = opened()
+    for life in (channel, again):
+        assert life._first > 20
+        assert [life.handle("x", each) for each in (post, steer, clear)] == numbers
+        assert life.handle("x", ClearSteering()) == numbers[-1]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from workspace.sample import Sample
 
+from maestro_ray.actors import channel
 from maestro_ray.actors.messages import Delivery, Ping, Report, Roster, WhoAmI
 from maestro_ray.agent.sweep import find
 from maestro_ray.errors import IllegalEvent, StudioRefused, Unsendable
@@ -253,6 +254,26 @@ async def test_a_message_that_is_missing_is_asked_for_again(maestro: LocalMaestr
     said = [event["number"] for event in live.happenings.after(0) if event["kind"] == "said"]
     assert said == [2]
     assert await ask(maestro, Delivery("unknown", delivery(7).entries), 4) == 7
+
+
+async def test_a_new_life_is_told_what_is_left_of_a_long_channel(
+    maestro: LocalMaestro, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red (it is asked for message 1 for ever) when `Delivery.first` is not looked at."""
+    monkeypatch.setattr(channel, "KEPT_IN_JOURNAL", 10)
+    monkeypatch.setattr(channel, "SLACK", 10)
+    name = (await begin(maestro, sample, plan=None))["team"]["name"]
+    for n in range(60):
+        await maestro.call("steer", team=name, text=str(n))
+    (live,) = maestro.connections.teams.values()
+    await eventually(lambda: live.seen > 60)
+    await maestro.kill_connections()
+    (again,) = maestro.connections.teams.values()
+    await maestro.call("steer", team=name, text="one more")
+    await eventually(lambda: again.seen > live.seen)
+    numbers = [event["number"] for event in again.happenings.after(0) if "number" in event]
+    assert 10 <= len(numbers) < 40
+    assert "whole" not in {event["kind"] for event in again.happenings.after(0)}
 
 
 UNREAD = [StudioRefused(413, "bad_frame", "too large \udce9"), Unsendable("cli-runs/run/complete", "no")]
