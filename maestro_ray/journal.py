@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maestro_ray.errors import JournalBroken
+from maestro_ray.room import why
 
 LARGEST_BATCH = 1024
 # the kind of the entry that says all that is still of use of those before it
@@ -166,21 +167,21 @@ class Journal:
         except (sqlite3.Error, OSError) as error:
             if connection is not None:
                 connection.close()
-            raise JournalBroken(str(self.path), str(error)) from error
+            raise JournalBroken(str(self.path), why(error, self.path)) from error
 
     def _write(self) -> None:
         """The writer thread. It owns a connection of its own, so that reading never waits for a commit."""
         try:
             connection = _connect(self.path)
         except (sqlite3.Error, OSError) as error:
-            self._fail([], str(error))
+            self._fail([], why(error, self.path))
             return
         for batch in self._batches():
             try:
                 with connection:
                     _write_batch(connection, batch)
             except Exception as error:  # noqa: BLE001 - whatever it was: a writer that ends without a word hangs everybody
-                self._fail(batch, str(error))
+                self._fail(batch, why(error, self.path))
                 break
             for item in batch:
                 _settle(item.done, item.row[0])

@@ -390,9 +390,12 @@ class Connections:
     # ── teams ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def record(self, record: TeamRecord, env: Mapping[str, str]) -> LiveTeam:
-        """The team is a fact from here on: its slots are taken, and a next life of this actor will find it."""
-        self._env.write(record.name, env)
+        """The team is a fact from here on: its slots are taken, and a next life of this actor will find it.
+
+        When that cannot be written down it is here all the same, to be ended. Raises `JournalBroken`, `NotWritable`.
+        """
         team = self._adopt(record, env)
+        self._env.write(record.name, env)
         await self._note("team", record.to_json())
         return team
 

@@ -114,10 +114,17 @@ class Courier:
         line.put(next(self._numbers), message, reply)
         return reply
 
-    async def insist(self, receiver: str, message: Any, *, pause: float = 1.0) -> Any:
+    async def insist(
+        self,
+        receiver: str,
+        message: Any,
+        *,
+        pause: float = 1.0,
+        told: Callable[[Exception], None] = lambda _: None,
+    ) -> Any:
         """Tell until it is handled: an exception as the reply is no end, for the receiver may do better later.
 
-        Raises `PeerGone`.
+        `told` gets each of them. Raises `PeerGone`.
         """
         while True:
             try:
@@ -126,6 +133,7 @@ class Courier:
                 raise
             except Exception as error:  # noqa: BLE001 - which one it is makes no difference
                 log.warning("%s for %s is told again: %r", type(message).__name__, receiver, error)
+                told(error)
                 await asyncio.sleep(pause)
 
     def forget(self, receiver: str) -> None:

@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from maestro_ray import room
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
     Assign,
@@ -37,6 +38,8 @@ from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Worker:
@@ -126,10 +129,10 @@ class Worker:
             reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
             return Outcome.failed(reason, retryable=False)
         proposals = Proposals()
-        await self._bench.prepare(assignment)
+        await self._with_room(assignment, lambda: self._bench.prepare(assignment))
         try:
             while True:
-                outcome = await self._one_turn(assignment, proposals)
+                outcome = await self._with_room(assignment, lambda: self._one_turn(assignment, proposals))
                 if outcome.resume_after is None:
                     return outcome
                 await self._pause(assignment, outcome.resume_after, outcome.summary)
@@ -149,7 +152,21 @@ class Worker:
             finally:
                 turn, self._turn = self._turn, None
                 await turn.stop()
-        return await self._bench.outcome(assignment, end)
+        outcome = await self._with_room(assignment, lambda: self._bench.outcome(assignment, end))
+        # what was found on a full disk says nothing of the work; what was committed there is whole
+        doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE
+        reason = self._bench.no_room() if doubtful else ""
+        return Outcome.limited(room.PAUSE, reason) if reason else outcome
+
+    async def _with_room(self, assignment: Mapping[str, Any], work: Callable[[], Awaitable[T]]) -> T:
+        """Again and again while the disk takes nothing, each time after a pause."""
+        while True:
+            try:
+                return await work()
+            except (MaestroError, OSError) as error:
+                if not (reason := room.missing(error)):
+                    raise
+                await self._pause(assignment, room.PAUSE, reason)
 
     @contextlib.asynccontextmanager
     async def _proposing(
