@@ -183,7 +183,7 @@ class GitFailed(UserError):
 class DiskFull(GitFailed):
     """`DiskFull(arguments, exit_code, stderr, path)`: where git was at work; nothing is half done."""
 
-    template = "the disk of {3} takes nothing: {2}"
+    template = "the disk takes nothing from git in {3}: {2}"
     hint_template = "make room there, or let it be written to; the work goes on by itself"
 
 

@@ -90,6 +90,7 @@ async def test_killed_at_every_step_of_the_way(maestro: LocalMaestro, home: Home
 async def test_mail_that_is_lost_doubled_and_late_changes_nothing(
     home: Home, sample: Sample, seed: int
 ) -> None:
+    """Red when mailboxes take repeats and the channel takes the same id twice; one of the two is enough for this."""
     faults = Faults(lost=0.1, unanswered=0.1, doubled=0.15, late=0.1)
     async with LocalMaestro(home, actors=LocalActors(faults=faults, seed=seed)) as maestro:
         name = (await begin(maestro, sample))["team"]["name"]
@@ -98,6 +99,9 @@ async def test_mail_that_is_lost_doubled_and_late_changes_nothing(
         messages = await all_messages(maestro, name)
         started = [m["body"]["run"] for m in messages if m["kind"] == "run.started"]
         assert len(started) == len(set(started))
+        assert [m["number"] for m in messages] == list(range(1, len(messages) + 1))
+        ended = [m["body"]["run"] for m in messages if m["kind"] == "run.ended"]
+        assert sorted(ended) == sorted(started)
 
 
 async def test_worker_and_connections_both_die_and_the_run_is_taken_up(
