@@ -349,7 +349,7 @@ class Connections:
             if report.action == "subtask":
                 body = {"run": report.run, "subtask": report.body["title"], "reason": reason}
                 post = Post(team.record.bot, "subtask.refused", body, report.id)
-                self.courier.tell(team.record.channel, post)
+                self.courier.assure(team.record.channel, post)
             else:
                 team.happenings.add("report.refused", self.clock.wall(), run=report.run, reason=reason)
         if unreadable(error) and (instead := _in_place_of(report, error)):

@@ -234,7 +234,7 @@ class Lead:
         await self._courier.insist(CONNECTIONS, report)
 
     def _post(self, kind: str, **body: Any) -> None:
-        self._courier.tell(self._slots["channel"], Post(self._part.team.bot, kind, body))
+        self._courier.assure(self._slots["channel"], Post(self._part.team.bot, kind, body))
 
 
 def _failed(assignment: Mapping[str, Any], error: Exception) -> Outcome:

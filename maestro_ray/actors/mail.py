@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from maestro_ray.errors import JournalBroken
+
 log = logging.getLogger(__name__)
 
 # a reply is remembered at least as long as its sender may repeat the batch it was in
@@ -135,6 +137,19 @@ class Courier:
                 log.warning("%s for %s is told again: %r", type(message).__name__, receiver, error)
                 told(error)
                 await asyncio.sleep(pause)
+
+    def assure(self, receiver: str, message: Any, *, pause: float = 1.0) -> None:
+        """Tell without waiting for the reply, and again whenever the receiver could not write it down."""
+
+        def look(reply: asyncio.Future[Any]) -> None:
+            if not reply.cancelled() and isinstance(reply.exception(), JournalBroken):
+                asyncio.get_running_loop().call_later(pause, self._assure_again, receiver, message, pause)
+
+        self.tell(receiver, message).add_done_callback(look)
+
+    def _assure_again(self, receiver: str, message: Any, pause: float) -> None:
+        if not self._closed:
+            self.assure(receiver, message, pause=pause)
 
     def forget(self, receiver: str) -> None:
         """Give up on a receiver: what still waits is answered with `PeerGone`."""

@@ -258,10 +258,10 @@ class Worker:
         self._tell_channel(Post(self._part.name, kind, body))
 
     def _say(self, text: str) -> None:
-        self._tell_channel(Text(self._part.name, self.run, text))
+        self._courier.tell(self._part.team.slots["channel"], Text(self._part.name, self.run, text))
 
-    def _tell_channel(self, message: Any) -> None:
-        self._courier.tell(self._part.team.slots["channel"], message)
+    def _tell_channel(self, message: Post | Delivered) -> None:
+        self._courier.assure(self._part.team.slots["channel"], message)
 
     def _tell_lead(self, assignment: Mapping[str, Any], *, began: bool, summary: str = "") -> None:
         event = WorkerEvent(self._part.name, assignment["id"], began, summary)
