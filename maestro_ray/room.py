@@ -11,7 +11,7 @@ from maestro_ray.errors import DiskFull, NotWritable
 
 # how long to wait before it is tried again, in seconds
 PAUSE = 15.0
-# a program that has failed where fewer bytes than this are free may have failed for want of them
+# whatever has failed where fewer bytes than this are free may have failed for want of them
 LEAST = 256 * 1024
 
 _REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)

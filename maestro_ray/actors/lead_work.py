@@ -19,6 +19,7 @@ from maestro_ray.agent.environment import allowed
 from maestro_ray.errors import MaestroError, RefMoved
 from maestro_ray.model.run import Purpose
 from maestro_ray.workspace.epic import bootstrap_epic
+from maestro_ray.workspace.leftover import forget_plan
 from maestro_ray.workspace.merge import AlreadyMerged, MergeConflict, advance
 from maestro_ray.workspace.message import CommitMessage, Identity
 from maestro_ray.workspace.release import Prepared, Published, prepare_release, publish_release
@@ -68,7 +69,16 @@ class LeadWork:
         message = self._message(f"Merge: {task['title']}", assignment)
         branch, head = plan["epic_branch"], plan["epic_head"]
         try:
-            result = advance(self._worktrees(), MERGE_TREE, branch, head, assignment["commit"], message)
+            result = advance(
+                self._worktrees(),
+                MERGE_TREE,
+                branch,
+                head,
+                assignment["commit"],
+                message,
+                # a Studio that does not tell them knows of none
+                assignment.get("cut", ()),
+            )
         except RefMoved as moved:
             ref, _, actual = moved.args
             reason = (
@@ -164,6 +174,8 @@ class LeadWork:
         plan, repo = assignment["plan"], self._worktrees().repo
         self._clear()
         repo.git.run("update-ref", "-d", _kept_ref(assignment))
+        if plan["status"] != "cancelled":
+            forget_plan(repo.git, plan["id"])
         deleted = kept = 0
         for branch in [*assignment["branches"], plan["epic_branch"]]:
             if self._delete_if_done(repo, branch, assignment):

@@ -130,20 +130,22 @@ class Worker:
             return Outcome.failed(reason, retryable=False)
         proposals = Proposals()
         await self._with_room(assignment, lambda: self._bench.prepare(assignment))
-        try:
-            while True:
-                outcome = await self._with_room(assignment, lambda: self._one_turn(assignment, proposals))
-                if outcome.resume_after is None:
-                    return outcome
-                await self._pause(assignment, outcome.resume_after, outcome.summary)
-        finally:
-            await self._bench.finish(assignment)
+        if self._bench.session(assignment):
+            self._post("run.resumed", run=assignment["id"])
+        while True:
+            outcome = await self._with_room(assignment, lambda: self._one_turn(assignment, proposals))
+            if outcome.resume_after is None:
+                break
+            await self._pause(assignment, outcome.resume_after, outcome.summary)
+        await self._bench.finish(assignment)
+        return outcome
 
     async def _one_turn(self, assignment: Mapping[str, Any], proposals: Proposals) -> Outcome:
         directives = dict(self._directives)
         job = self._bench.job(assignment, list(directives.values()))
         async with self._proposing(assignment, proposals) as heard:
-            self._turn = Turn(self._part, job, self._say, self._delivered_in_turn, self._bench.confine, heard)
+            told = (self._say, self._delivered_in_turn, self._bench.confine, heard, self._bench.name_session)
+            self._turn = Turn(self._part, job, *told)
             try:
                 await self._turn.begin()
                 for identifier in directives:

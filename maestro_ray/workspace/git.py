@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maestro_ray.errors import DiskFull, GitFailed, GitMissing
+from maestro_ray.room import missing_at
 
 # Where a person keeps their configuration is theirs to say; which repository, index or identity is meant is ours.
 _KEPT = (
@@ -147,7 +148,8 @@ def failure(args: tuple[str, ...], code: int, stderr: bytes, place: Path) -> Git
     words = redact(" ".join(args)).splitlines() or [""]
     lines = [line for line in redact(_text(stderr)).splitlines() if line.strip()]
     told = (presentable(words[0])[:200], code, presentable("; ".join(lines[-5:])))
-    if any(line.endswith(_FULL) for line in lines):
+    # a checkout says only that it cannot write its files
+    if any(line.endswith(_FULL) for line in lines) or missing_at(place):
         return DiskFull(*told, presentable(str(place)))
     return GitFailed(*told)
 

@@ -42,6 +42,7 @@ async def maestro(home: Home, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield maestro
 
 
+@pytest.mark.parametrize("works", [True, False], ids=["agent", "checkout"])
 async def test_a_disk_that_fills_up_while_an_agent_works_costs_nothing(
     maestro: LocalMaestro,
     home: Home,
@@ -49,16 +50,20 @@ async def test_a_disk_that_fills_up_while_an_agent_works_costs_nothing(
     disk: SmallDisk,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    works: bool,
 ) -> None:
     """The agent fails, or git or a journal does; nothing is counted as an attempt, and everything happens once.
 
-    Red (the task is blocked after its attempts) without `no_room` in the worker.
+    Red (an attempt is used up) without `no_room` in the worker, or without `missing_at` in `workspace.git.failure`,
+    by whether the disk is full before the agent begins.
     """
     gate = tmp_path / "gate"
     words = f'until [ -e {gate} ]; do sleep 0.02; done; seq 200000 > "$MAESTRO_KEY.txt" || exit 1'
     providers = {"dev": f"command:sh -c '{words}'", "review": APPROVE}
     name = (await begin(maestro, sample, providers=providers))["team"]["name"]
     await maestro.until("run.started", purpose="execute")
+    if works:
+        await eventually(lambda: find(f"{home.instance}:"))
     disk.fill()
     gate.touch()
     monkeypatch.setattr(service, "CHANNEL_WITHIN", 1.0)
@@ -77,8 +82,8 @@ async def test_a_disk_that_fills_up_while_an_agent_works_costs_nothing(
         for event in maestro.connections.ended.popitem()[1].happenings.after(0)
         if event["kind"] == "run.ended"
     ]
-    executes = [event["body"]["action"] for event in runs if event["body"]["purpose"] == "execute"]
-    assert "fail" not in executes
+    executes = [event["body"] for event in runs if event["body"]["purpose"] == "execute"]
+    assert [each["action"] for each in executes] == ["complete"]
 
 
 async def test_a_team_cannot_start_on_a_full_disk_and_leaves_nothing(

@@ -74,5 +74,5 @@ def posted(source: Path) -> set[str]:
 def test_what_members_say_is_known() -> None:
     """A kind that is missing in the table would be shown as a fault of the journal it is in."""
     folder = Path(next(iter(maestro_ray.actors.__path__)))
-    kinds = set().union(*(posted(folder / name) for name in ("worker.py", "lead.py", "connections.py")))
+    kinds = set().union(*(posted(folder / name) for name in ("worker.py", "lead.py", "reports.py")))
     assert kinds == SAID - {"said"}
