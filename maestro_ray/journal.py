@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from maestro_ray.errors import JournalBroken
+from maestro_ray.room import why
 
 LARGEST_BATCH = 1024
+# the kind of the entry that says all that is still of use of those before it
+WHOLE = "whole"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -34,8 +37,8 @@ CREATE TABLE IF NOT EXISTS entries (
 
 @dataclass(frozen=True)
 class Entry:
-    """One fact. `number` counts from 1 without gaps (from the last `condense` on), `body` is plain JSON, `at` is Unix
-    seconds."""
+    """One fact. `number` counts without gaps, from 1 or from what the last `condense` has left; `body` is plain JSON,
+    `at` is Unix seconds."""
 
     number: int
     sender: str
@@ -48,11 +51,11 @@ _Row = tuple[int, str, str, str, float]
 
 
 class _Item(NamedTuple):
-    """An entry to write; with `alone` those before it are deleted in the same transaction."""
+    """An entry to write; those with numbers below `first` are deleted in the same transaction."""
 
     row: _Row
     done: Future[int]
-    alone: bool
+    first: int
 
 
 class Journal:
@@ -90,17 +93,20 @@ class Journal:
 
         Needs a running event loop. Raises `TypeError` or `ValueError` for a body that is not plain JSON.
         """
-        return self._put(kind, body, sender, at, alone=False)
+        return self._put(kind, body, sender, at)
 
-    def condense(self, kind: str, body: Any, *, at: float) -> asyncio.Future[int]:
-        """Append an entry that says all that is still of use, and delete those before it, both or neither.
+    def condense(
+        self, body: Any, *, at: float, first: int | None = None
+    ) -> tuple[Entry, asyncio.Future[int]]:
+        """Append an entry of kind `WHOLE` that says all that is still of use, and delete those before it, both or
+        neither. From number `first` on they stay, for those who have not read them.
 
         The body must speak also for entries whose future is not done yet: they are before it. Raises as `append`.
         """
-        return self._put(kind, body, "", at, alone=True)[1]
+        return self._put(WHOLE, body, "", at, first)
 
     def _put(
-        self, kind: str, body: Any, sender: str, at: float, *, alone: bool
+        self, kind: str, body: Any, sender: str, at: float, first: int | None = 0
     ) -> tuple[Entry, asyncio.Future[int]]:
         # escaped, for a name that is not UTF-8 holds characters that SQLite does not take
         text = json.dumps(body, separators=(",", ":"))
@@ -111,7 +117,8 @@ class Journal:
                 done.set_exception(JournalBroken(str(self.path), self._broken))
             else:
                 self._last = entry.number
-                self._waiting.put(_Item((entry.number, sender, kind, text, at), done, alone))
+                kept = entry.number if first is None else min(first, entry.number)
+                self._waiting.put(_Item((entry.number, sender, kind, text, at), done, kept))
         return entry, asyncio.wrap_future(done)
 
     def read(self, after: int = 0, limit: int = -1) -> list[Entry]:
@@ -160,21 +167,21 @@ class Journal:
         except (sqlite3.Error, OSError) as error:
             if connection is not None:
                 connection.close()
-            raise JournalBroken(str(self.path), str(error)) from error
+            raise JournalBroken(str(self.path), why(error, self.path)) from error
 
     def _write(self) -> None:
         """The writer thread. It owns a connection of its own, so that reading never waits for a commit."""
         try:
             connection = _connect(self.path)
         except (sqlite3.Error, OSError) as error:
-            self._fail([], str(error))
+            self._fail([], why(error, self.path))
             return
         for batch in self._batches():
             try:
                 with connection:
                     _write_batch(connection, batch)
             except Exception as error:  # noqa: BLE001 - whatever it was: a writer that ends without a word hangs everybody
-                self._fail(batch, str(error))
+                self._fail(batch, why(error, self.path))
                 break
             for item in batch:
                 _settle(item.done, item.row[0])
@@ -208,8 +215,8 @@ class Journal:
 
 def _write_batch(connection: sqlite3.Connection, batch: Sequence[_Item]) -> None:
     connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", [item.row for item in batch])
-    if alone := [item.row[0] for item in batch if item.alone]:
-        connection.execute("DELETE FROM entries WHERE number < ?", (alone[-1],))
+    if first := max(item.first for item in batch):
+        connection.execute("DELETE FROM entries WHERE number < ?", (first,))
 
 
 def _settle(done: Future[int], result: int | JournalBroken) -> None:

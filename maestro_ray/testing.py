@@ -63,6 +63,20 @@ class FakeClock:
         self._wall += seconds
 
 
+class SetClock(SystemClock):
+    """The machine's clocks, which go on; somebody sets the wall clock by so many seconds."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def wall(self) -> float:
+        return super().wall() + self._ahead
+
+    def jump(self, seconds: float) -> None:
+        """In either direction."""
+        self._ahead += seconds
+
+
 @dataclass(frozen=True)
 class Faults:
     """How likely it is, from 0 to 1, that a delivery is lost on its way, its answer is lost, it is made twice, or it is
@@ -264,15 +278,22 @@ class LocalMaestro:
     """
 
     def __init__(
-        self, home: Home, *, config: Config | None = None, actors: LocalActors | None = None
+        self,
+        home: Home,
+        *,
+        config: Config | None = None,
+        actors: LocalActors | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        """`clock` is Connections' and Studio's, and that of the actors unless they are given."""
         home.prepare()
         self.home = home
         self.config = config or Config(
             ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=SandboxTable("off")
         )
-        self.studio = LocalStudio(home, self.config)
-        self.actors = actors or LocalActors()
+        self.clock = clock or SystemClock()
+        self.studio = LocalStudio(home, self.config, self.clock)
+        self.actors = actors or LocalActors(clock=self.clock)
         # projects that are worked for as somebody else, by key
         self.logins: dict[str, Login] = {}
         self.connections: Connections
@@ -327,7 +348,7 @@ class LocalMaestro:
     async def _live(self) -> None:
         self._lives += 1
         courier = Courier(f"{CONNECTIONS}#{self._lives}", self.actors.send)
-        own, clock = await self.studio.login(), SystemClock()
+        own, clock = await self.studio.login(), self.clock
         self.connections = Connections(
             self.home,
             self.config,

@@ -60,6 +60,7 @@ from maestro_ray.connection.project import Connection
 from maestro_ray.errors import IllegalEvent
 from maestro_ray.home import Home
 from maestro_ray.ids import suffix
+from maestro_ray.journal import WHOLE
 from maestro_ray.model import channels
 
 log = logging.getLogger(__name__)
@@ -288,15 +289,18 @@ class Connections:
         team = self.teams.get(delivery.team)
         if team is None:
             return max((entry.number for entry in delivery.entries), default=0)
+        # an earlier life had what is not kept any more
+        team.seen = max(team.seen, delivery.first - 1)
         fresh = [entry for entry in delivery.entries if entry.number > team.seen]
         if fresh and fresh[0].number != team.seen + 1:
             fresh = []  # an earlier life had what came before: it is asked for again
-        for entry in fresh:
+        team.seen = fresh[-1].number if fresh else team.seen
+        news = [entry for entry in fresh if entry.kind != WHOLE]
+        for entry in news:
             team.happenings.add(
                 entry.kind, entry.at, number=entry.number, sender=entry.sender, body=entry.body
             )
-            team.seen = entry.number
-        team.mirror.add(fresh)
+        team.mirror.add(news)
         team.stream.add(delivery.texts)
         if delivery.dropped:
             team.happenings.add("text.dropped", self.clock.wall(), count=delivery.dropped)
@@ -321,9 +325,12 @@ class Connections:
     # ── teams ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def record(self, record: TeamRecord, env: Mapping[str, str]) -> LiveTeam:
-        """The team is a fact from here on: its slots are taken, and a next life of this actor will find it."""
-        self._env.write(record.name, env)
+        """The team is a fact from here on: its slots are taken, and a next life of this actor will find it.
+
+        When that cannot be written down it is here all the same, to be ended. Raises `JournalBroken`, `NotWritable`.
+        """
         team = self._adopt(record, env)
+        self._env.write(record.name, env)
         await self._note("team", record.to_json())
         return team
 

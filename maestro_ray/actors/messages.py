@@ -135,12 +135,14 @@ class Report:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Messages of a team's channel for a reader, in order; soft text, and how much of it was dropped before."""
+    """Messages of a team's channel for a reader, in order; soft text, and how much of it was dropped before. Messages
+    with numbers below `first` are not kept any more. One of kind `whole` is no news, and has only its number."""
 
     team: str
     entries: Sequence[Entry] = ()
     texts: Sequence[Text] = ()
     dropped: int = 0
+    first: int = 1
 
 
 # ── to a lead or a worker ────────────────────────────────────────────────────────────────────────────────────────

@@ -62,7 +62,7 @@ class Reports:
             if report.action == "subtask":
                 body = {"run": report.run, "subtask": report.body["title"], "reason": reason}
                 post = Post(team.record.bot, "subtask.refused", body, report.id)
-                connections.courier.tell(team.record.channel, post)
+                connections.courier.assure(team.record.channel, post)
             else:
                 at = connections.clock.wall()
                 team.happenings.add("report.refused", at, run=report.run, reason=reason)

@@ -26,6 +26,7 @@ from maestro_ray.connection.project import Connection
 from maestro_ray.connection.trouble import Trouble, worst
 from maestro_ray.errors import (
     Conflict,
+    JournalBroken,
     MaestroError,
     NoTeam,
     NotFound,
@@ -207,11 +208,19 @@ class Service:
         return self._unanswered.under(ids, words, self._connections.clock.monotonic())
 
     async def _ask_channel(self, team: LiveTeam, message: Any) -> Any:
-        """A channel that is starting again is waited for; its memory is in its journal."""
+        """A channel that is starting again is waited for; its memory is in its journal. So is a disk that is full.
+
+        Raises `Conflict`, or `JournalBroken` when that is why.
+        """
+        why: list[Exception] = []
         try:
             async with asyncio.timeout(CHANNEL_WITHIN):
-                return await self._connections.courier.insist(team.record.channel, message, pause=0.1)
+                return await self._connections.courier.insist(
+                    team.record.channel, message, pause=0.1, told=why.append
+                )
         except (TimeoutError, PeerGone) as error:
+            if why and isinstance(why[-1], JournalBroken):
+                raise why[-1] from error
             raise Conflict(
                 f"the channel of {team.record.name} does not answer",
                 "try again in a moment; the same words count once",

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from maestro_ray import room
 from maestro_ray.actors.confinement import bench_of, confined
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
@@ -131,6 +132,10 @@ class Workbench:
         if assignment["purpose"] == "review":
             return Outcome.completed("reviewed", output=ended.event.text)
         return await in_thread(self._commit, assignment, ended.event)
+
+    def no_room(self) -> str:
+        """Why nothing can be written here now, or an empty string."""
+        return room.missing_at(self._path()) or room.missing_at(self._scratch)
 
     def _prepare(self, assignment: Assignment) -> None:
         worktrees = self._open()

@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from maestro_ray import room
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
     Assign,
@@ -37,6 +38,8 @@ from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Worker:
@@ -126,11 +129,11 @@ class Worker:
             reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
             return Outcome.failed(reason, retryable=False)
         proposals = Proposals()
-        await self._bench.prepare(assignment)
+        await self._with_room(assignment, lambda: self._bench.prepare(assignment))
         if self._bench.session(assignment):
             self._post("run.resumed", run=assignment["id"])
         while True:
-            outcome = await self._one_turn(assignment, proposals)
+            outcome = await self._with_room(assignment, lambda: self._one_turn(assignment, proposals))
             if outcome.resume_after is None:
                 break
             await self._pause(assignment, outcome.resume_after, outcome.summary)
@@ -151,7 +154,21 @@ class Worker:
             finally:
                 turn, self._turn = self._turn, None
                 await turn.stop()
-        return await self._bench.outcome(assignment, end)
+        outcome = await self._with_room(assignment, lambda: self._bench.outcome(assignment, end))
+        # what was found on a full disk says nothing of the work; what was committed there is whole
+        doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE
+        reason = self._bench.no_room() if doubtful else ""
+        return Outcome.limited(room.PAUSE, reason) if reason else outcome
+
+    async def _with_room(self, assignment: Mapping[str, Any], work: Callable[[], Awaitable[T]]) -> T:
+        """Again and again while the disk takes nothing, each time after a pause."""
+        while True:
+            try:
+                return await work()
+            except (MaestroError, OSError) as error:
+                if not (reason := room.missing(error)):
+                    raise
+                await self._pause(assignment, room.PAUSE, reason)
 
     @contextlib.asynccontextmanager
     async def _proposing(
@@ -243,10 +260,10 @@ class Worker:
         self._tell_channel(Post(self._part.name, kind, body))
 
     def _say(self, text: str) -> None:
-        self._tell_channel(Text(self._part.name, self.run, text))
+        self._courier.tell(self._part.team.slots["channel"], Text(self._part.name, self.run, text))
 
-    def _tell_channel(self, message: Any) -> None:
-        self._courier.tell(self._part.team.slots["channel"], message)
+    def _tell_channel(self, message: Post | Delivered) -> None:
+        self._courier.assure(self._part.team.slots["channel"], message)
 
     def _tell_lead(self, assignment: Mapping[str, Any], *, began: bool, summary: str = "") -> None:
         event = WorkerEvent(self._part.name, assignment["id"], began, summary)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from workspace.sample import Sample
 
+from maestro_ray.actors import channel
 from maestro_ray.actors.messages import Delivery, Ping, Roster, WhoAmI
 from maestro_ray.agent.sweep import find
 from maestro_ray.errors import IllegalEvent
@@ -89,6 +90,7 @@ async def test_killed_at_every_step_of_the_way(maestro: LocalMaestro, home: Home
 async def test_mail_that_is_lost_doubled_and_late_changes_nothing(
     home: Home, sample: Sample, seed: int
 ) -> None:
+    """Red when mailboxes take repeats and the channel takes the same id twice; one of the two is enough for this."""
     faults = Faults(lost=0.1, unanswered=0.1, doubled=0.15, late=0.1)
     async with LocalMaestro(home, actors=LocalActors(faults=faults, seed=seed)) as maestro:
         name = (await begin(maestro, sample))["team"]["name"]
@@ -97,6 +99,9 @@ async def test_mail_that_is_lost_doubled_and_late_changes_nothing(
         messages = await all_messages(maestro, name)
         started = [m["body"]["run"] for m in messages if m["kind"] == "run.started"]
         assert len(started) == len(set(started))
+        assert [m["number"] for m in messages] == list(range(1, len(messages) + 1))
+        ended = [m["body"]["run"] for m in messages if m["kind"] == "run.ended"]
+        assert sorted(ended) == sorted(started)
 
 
 async def test_worker_and_connections_both_die_and_the_run_is_taken_up(
@@ -253,6 +258,26 @@ async def test_a_message_that_is_missing_is_asked_for_again(maestro: LocalMaestr
     said = [event["number"] for event in live.happenings.after(0) if event["kind"] == "said"]
     assert said == [2]
     assert await ask(maestro, Delivery("unknown", delivery(7).entries), 4) == 7
+
+
+async def test_a_new_life_is_told_what_is_left_of_a_long_channel(
+    maestro: LocalMaestro, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red (it is asked for message 1 for ever) when `Delivery.first` is not looked at."""
+    monkeypatch.setattr(channel, "KEPT_IN_JOURNAL", 10)
+    monkeypatch.setattr(channel, "SLACK", 10)
+    name = (await begin(maestro, sample, plan=None))["team"]["name"]
+    for n in range(60):
+        await maestro.call("steer", team=name, text=str(n))
+    (live,) = maestro.connections.teams.values()
+    await eventually(lambda: live.seen > 60)
+    await maestro.kill_connections()
+    (again,) = maestro.connections.teams.values()
+    await maestro.call("steer", team=name, text="one more")
+    await eventually(lambda: again.seen > live.seen)
+    numbers = [event["number"] for event in again.happenings.after(0) if "number" in event]
+    assert 10 <= len(numbers) < 40
+    assert "whole" not in {event["kind"] for event in again.happenings.after(0)}
 
 
 async def test_a_team_that_serves_all_tells_of_its_last_plans(

@@ -5,13 +5,26 @@ import json
 import pytest
 
 from maestro_ray.connection.refusal import refusal
-from maestro_ray.errors import StaleEpoch, StudioRefused, StudioUnavailable, Unauthenticated
+from maestro_ray.errors import (
+    DatabaseUnavailable,
+    StaleEpoch,
+    StudioRefused,
+    StudioUnavailable,
+    Unauthenticated,
+)
 from maestro_ray.studio.api.problem import problem
 
 
 def test_what_studio_says_comes_through_once() -> None:
     told = bytes(problem(Unauthenticated("the invite was already used")).body).decode()
     assert str(refusal(401, told, "x")) == "not signed in: the invite was already used"
+
+
+def test_a_studio_that_says_why_it_cannot_is_quoted() -> None:
+    error = DatabaseUnavailable("of this Studio", "its disk is full; nothing was changed")
+    told = str(refusal(503, bytes(problem(error).body).decode(), "projects"))
+    assert told == f"Studio at projects does not answer: {error}"
+    assert str(refusal(503, "<html>", "projects")).endswith(": HTTP 503")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """The kill matrix: SIGKILL in the middle of the work, and nothing is lost, doubled, stuck or left behind.
 
-Each victim's line in VICTIMS says with what switched off its row was seen red. The rows of a disk, a clock, a power cut
-and of deliveries out of order need no process to be killed: they are with what they are about (`tests/actors`,
-`tests/test_journal*.py`). All rows together, drawn at random, are `python -m tests.chaos`.
+Each victim's line in VICTIMS says with what switched off its row was seen red. The rows of a full disk, a clock, a power
+cut and of deliveries out of order need no process to be killed: `tests/disk`, `tests/actors/test_full_disk.py`,
+`test_clock_jump.py` and `test_connections.py` there. All rows together, drawn at random, are `python -m tests.chaos`.
 """
 
 from __future__ import annotations

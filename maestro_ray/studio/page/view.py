@@ -189,7 +189,7 @@ def said(request: Request, error: MaestroError, back: str = "/") -> Response:
 async def database_away(request: Request, error: Exception) -> Response:
     """The database does not answer, in the form that the asker reads."""
     answer = await problem.database_away(request, error)
-    return said(request, problem.AWAY) if _by_a_person(request) else answer
+    return said(request, problem.away(error)) if _by_a_person(request) else answer
 
 
 async def own_fault(request: Request, error: Exception) -> Response:

@@ -62,10 +62,10 @@ async def test_a_database_that_is_away_is_told_in_words(
     monkeypatch.setattr(studio.store, "read", away)
     page = {"accept": "text/html,*/*"}
     said = await surfer.post(f"/do/plans/{plan}/pause", fields, status=503, **{"x-maestro-page": "1"})
-    assert said.startswith("the database of this Studio cannot be reached: nobody knows whether")
+    assert said.startswith("the database of this Studio cannot be used: nobody knows whether")
     assert surfer.answer.headers["content-type"].startswith("text/plain")
     await surfer.post(f"/do/plans/{plan}/pause", fields, status=503, **page)
-    assert "That did not work the database of this Studio cannot be reached" in surfer.text()
+    assert "That did not work the database of this Studio cannot be used" in surfer.text()
     whole = await surfer.http.get("/", headers=page)
     assert (whole.status_code, whole.headers["content-type"]) == (503, "text/html; charset=utf-8")
     told = await rest.http.get("/api/v1/plans", headers=page)
