@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from maestro_ray.agent.prompt import build_prompt
 from maestro_ray.model import evidence
 from maestro_ray.model.agent import Failed, Finished
 from maestro_ray.ports import Job
+from maestro_ray.redaction import Secrets, redact, redact_all
 from maestro_ray.workspace.conflict import begin_merge, unresolved
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.message import CommitMessage, Identity
@@ -39,6 +41,7 @@ class Workbench:
         self._conflicts: tuple[str, ...] = ()
         self._start = ""
         self._worktrees: Worktrees | None = None
+        self._secrets = Secrets.of(part.team.env)
 
     async def prepare(self, assignment: Assignment) -> None:
         """A clean worktree at the run's commit, and what the agent may read beside it."""
@@ -55,8 +58,10 @@ class Workbench:
     def job(self, assignment: Assignment, directives: Sequence[str]) -> Job:
         """The turn as its provider sees it."""
         task, plan, scratch = assignment["task"], assignment["plan"], self._run_scratch(assignment)
-        found = assignment["evidence"]
-        comments = [f"{each['author']}: {each['body']}" for each in assignment["comments"]]
+        found = redact_all(assignment["evidence"], self._secrets)
+        comments = [
+            redact(f"{each['author']}: {each['body']}", self._secrets) for each in assignment["comments"]
+        ]
         if self._conflicts:
             comments.append(f"maestro: conflict markers are in {', '.join(self._conflicts)}; resolve them")
         test = task["test"] or plan["test"]
@@ -103,11 +108,13 @@ class Workbench:
             if ended.limited:
                 return Outcome.limited(ended.limited.retry_after, ended.limited.reason or ended.event.reason)
             return Outcome.failed(ended.event.reason, retryable=ended.event.retryable)
+        # before anything is cut off it: of half a secret nobody knows that it is one
+        event = replace(ended.event, text=redact(ended.event.text, self._secrets))
         if assignment["purpose"] == "test":
-            return _tested(assignment, ended.event)
+            return _tested(assignment, event)
         if assignment["purpose"] == "review":
-            return Outcome.completed("reviewed", output=ended.event.text)
-        return await in_thread(self._commit, assignment, ended.event)
+            return Outcome.completed("reviewed", output=event.text)
+        return await in_thread(self._commit, assignment, event)
 
     def _prepare(self, assignment: Assignment) -> None:
         worktrees = self._open()
@@ -121,7 +128,8 @@ class Workbench:
         scratch = self._run_scratch(assignment)
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         if assignment["evidence"]:
-            text = json.dumps(assignment["evidence"], indent=2, ensure_ascii=False)
+            found = redact_all(assignment["evidence"], self._secrets)
+            text = json.dumps(found, indent=2, ensure_ascii=False)
             (scratch / "evidence.json").write_text(text, encoding="utf-8")
 
     def _confine(self, job: Job, argv: Sequence[str], env: Mapping[str, str]) -> Confined:

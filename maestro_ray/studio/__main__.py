@@ -19,11 +19,12 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from maestro_ray import __version__
+from maestro_ray import __version__, last_words
 from maestro_ray.clock import SystemClock
 from maestro_ray.config import Config
 from maestro_ray.errors import MaestroError, PortTaken
 from maestro_ray.home import Home
+from maestro_ray.redaction import redact
 from maestro_ray.studio import identity, logs
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.claim import claim
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--stay", action="store_true", help="at the address of before, and at no other")
     arguments = parser.parse_args()
     ready = arguments.ready
+    last_words.discreet()
     home = Home.find()
     home.prepare()
     try:
@@ -53,7 +55,7 @@ def main() -> None:
         logs.start(config.studio_log)
         asyncio.run(serve(home, config, ready, arguments.stay))
     except MaestroError as error:
-        _tell(ready, {"error_kind": error.kind, "message": str(error), "hint": error.hint})
+        _tell(ready, {"error_kind": error.kind, "message": redact(str(error)), "hint": redact(error.hint)})
         sys.exit(1)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maestro_ray.errors import GitFailed, GitMissing
+from maestro_ray.redaction import bare_addresses, redact
 
 # Where a person keeps their configuration is theirs to say; which repository, index or identity is meant is ours.
 _KEPT = (
@@ -141,20 +142,13 @@ class Git:
 
 def failure(args: tuple[str, ...], code: int, stderr: bytes) -> GitFailed:
     """The error of a git that ended with `code`: its last lines, nothing that opens a door."""
-    words = redact(" ".join(args)).splitlines() or [""]
-    lines = [line for line in redact(_text(stderr)).splitlines() if line.strip()]
+    words = _discreet(" ".join(args)).splitlines() or [""]
+    lines = [line for line in _discreet(_text(stderr)).splitlines() if line.strip()]
     return GitFailed(presentable(words[0])[:200], code, presentable("; ".join(lines[-5:])))
 
 
-def redact(text: str) -> str:
-    """The text with user, password, query and fragment taken out of every URL in it.
-
-    >>> redact("fatal: unable to access 'https://me:s3cret@example.com/a.git?key=1'")
-    "fatal: unable to access 'https://example.com/a.git'"
-    """
-    return re.sub(
-        r"(\w://)([^\s'\"<>]*)", lambda url: url[1] + re.split(r"[?#]", url[2].rpartition("@")[2])[0], text
-    )
+def _discreet(text: str) -> str:
+    return redact(bare_addresses(text))
 
 
 def presentable(text: str) -> str:
