@@ -54,7 +54,7 @@ def build_prompt(
 
     `comments` are what was said about the task, oldest first; `evidence` is what the tests printed. Both come from
     agents and are quoted, every line behind `> `, without what looks like a secret. `directives` are the operator's
-    active sentences. Whatever the texts hold, no line of the result begins with VERDICT, and the steering block is
+    active sentences. Whatever the texts hold, no line of the result is a VERDICT line, and the steering block is
     there only with directives.
     """
     sections = [
