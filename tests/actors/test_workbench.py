@@ -9,7 +9,7 @@ from workspace.sample import Sample
 
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.actors.turn import Ended
-from maestro_ray.actors.workbench import Workbench
+from maestro_ray.actors.workbench import LONGEST_OUTPUT, Workbench
 from maestro_ray.home import Home
 from maestro_ray.model.agent import Failed, Finished, RateLimited
 from maestro_ray.ports import ProviderSpec
@@ -152,3 +152,27 @@ async def test_the_job_says_all_a_provider_needs(bench: Workbench, sample: Sampl
     assert not job.scratch.exists()
     await bench.clear()
     assert not job.worktree.exists()
+
+
+async def test_the_keys_of_this_team_reach_no_prompt_and_no_file(home: Home, sample: Sample) -> None:
+    """A person may have written one in a comment. Without `self._secrets` in the workbench the next agent reads it."""
+    part = a_worker(home, sample.path, command("true"), env={"SOME_API_KEY": "k3y-for-agents"})
+    bench = Workbench(part)
+    comments = [{"author": "ada", "body": "it printed k3y-for-agents"}]
+    run = a_run(sample.sha("main"), comments=comments, evidence={"output": "k3y-for-agents", "exit_code": 1})
+    await bench.prepare(run)
+    job = bench.job(run, [])
+    assert "k3y" not in job.prompt
+    assert job.prompt.count("***") == 2
+    assert job.evidence is not None
+    assert "k3y" not in job.evidence.read_text()
+    await bench.finish(run)
+
+
+async def test_a_secret_is_taken_out_before_the_output_is_cut(home: Home, sample: Sample) -> None:
+    """Of half a key nobody knows that it is one: without `redact` in `outcome` its end would stay."""
+    bench = Workbench(a_worker(home, sample.path, command("true"), env={"SOME_API_KEY": "k3y-for-agents"}))
+    run = a_run(sample.sha("main"), purpose="test", task={"test": "true"})
+    cut = LONGEST_OUTPUT - len("agents")
+    outcome = await bench.outcome(run, Ended(Finished("k3y-for-agents" + "x" * cut, 0)))
+    assert "agents" not in outcome.body["result"]["output"]
