@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from maestro_ray.toml import Table, read_toml
 T = TypeVar("T")
 
 LARGEST_POOL = 256
+LARGEST_FILE = 1024 * 1024
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -99,14 +102,34 @@ class Config:
         config = cls()
         for path in (home.root / "config.toml", *([repo / ".maestro" / "config.toml"] if repo else [])):
             try:
-                text = path.read_text(encoding="utf-8")
+                text = _content(path, repo if path.parent != home.root else None)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, ValueError) as error:
                 raise ConfigError(str(path), 1, 1, f"cannot be read: {error}") from error
             top = read_toml(text, str(path), ConfigError)
             config = _of_the_home(top) if path.parent == home.root else _with_repository(config, top)
         return config
+
+
+def _content(path: Path, within: Path | None) -> str:
+    """The file's text. Raises `OSError`, and `ValueError` for what is no text of a bearable size.
+
+    What lies `within` a repository was written by others: a link there may lead to somebody's keys, or to a device
+    that never ends.
+    """
+    if within is not None and not path.resolve().is_relative_to(within.resolve()):
+        raise ValueError("it is a link that leads out of the repository")
+    # a pipe that nobody writes to is not waited for
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise ValueError("it is not a file")
+    with open(fd, "rb") as file:
+        data = file.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise ValueError(f"it is larger than {LARGEST_FILE} bytes")
+    return data.decode().replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _whole(table: Table, key: str) -> int:

@@ -255,7 +255,11 @@ def headers(data: bytes) -> None:
 
 
 @target(
-    "http://127.0.0.1:1/sign-in?link=abc", "/plans/1", "//evil.example", "https://studio.example.com#TOKEN"
+    "http://127.0.0.1:1/sign-in?link=abc",
+    "/plans/1",
+    "//evil.example",
+    "https://studio.example.com#TOKEN",
+    "https://< #\x0b",
 )
 def addresses(data: bytes) -> None:
     text = _text(data)
