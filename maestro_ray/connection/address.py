@@ -23,14 +23,15 @@ def read_address(text: str) -> str:
         raise _bad(text) from error
     if parts.scheme not in ("http", "https") or not text.isprintable():
         raise _bad(text)
-    if not _HOST.fullmatch(parts.hostname or ""):
+    name = parts.hostname or ""
+    if not _HOST.fullmatch(name):
         raise _bad(text)
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise UsageError(
             "the address of a Studio has no user, password or query in it",
             "for example: https://studio.example.com",
         )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{name}]" if ":" in name else name
     usual = {"http": 80, "https": 443}[parts.scheme]
     place = host if port in (None, usual) else f"{host}:{port}"
     return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"

@@ -29,6 +29,7 @@ from maestro_ray.studio import identity, logs
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.claim import claim
 from maestro_ray.studio.database import Place
+from maestro_ray.studio.outside import open_door
 from maestro_ray.studio.server import Server
 from maestro_ray.studio.studio import Studio
 
@@ -68,11 +69,11 @@ async def serve(home: Home, config: Config, ready: int, stay: bool) -> None:
 
 async def _serve(home: Home, config: Config, place: Place, ready: int, stay: bool) -> None:
     """Bind first, so that a port in use is known before anything is opened."""
-    listener = bind(home, config.studio_port, stay)
+    listener, door = bind(home, config.studio_port, stay), open_door(config.listen)
     studio = await Studio.open(place, config, SystemClock())
     _write_private(home.run / "invite", await studio.store.write(identity.invite))
     _write_private(home.run / "metrics.token", identity.scrape_token(studio.door.secret))
-    server = Server(create_app(studio))
+    server = Server(create_app(studio, config.listen.names), outside=door)
     port = await server.begin([listener])
     url = f"http://127.0.0.1:{port}"
     info = {

@@ -373,7 +373,10 @@ _JOB = job_in(_HERE, key="one", title='It\'s "it" $(id) `id`; x', prompt="do it\
 
 
 @target(
-    "dev=command:sh -c 'echo {title} > {key}.txt'", "review=command:aider --message {prompt}", "test=command"
+    "dev=command:sh -c 'echo {title} > {key}.txt'",
+    "review=command:aider --message {prompt}",
+    "test=command",
+    "dev=command:a\0b",
 )
 def provider_choice(data: bytes) -> None:
     """Whatever the template, no value of a job becomes an argument more."""
