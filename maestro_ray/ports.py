@@ -32,7 +32,8 @@ class Job:
 
     `key` is the task's key in its plan file, `revision` counts rejections so far, `base` is the commit the
     change is judged against, `commit` the one the worktree starts at, `test` the command that must pass,
-    and `scratch` a private directory outside the worktree that lives as long as the run.
+    and `scratch` a private directory outside the worktree that lives as long as the run. `resume` is the agent's
+    own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one.
     """
 
     run: str
@@ -49,6 +50,7 @@ class Job:
     test: str = ""
     revision: int = 0
     attempt: int = 1
+    resume: str = ""
     evidence: Path | None = None
 
 

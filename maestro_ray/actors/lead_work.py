@@ -19,6 +19,7 @@ from maestro_ray.agent.environment import allowed
 from maestro_ray.errors import MaestroError, RefMoved
 from maestro_ray.model.run import Purpose
 from maestro_ray.workspace.epic import bootstrap_epic
+from maestro_ray.workspace.leftover import forget_plan
 from maestro_ray.workspace.merge import AlreadyMerged, MergeConflict, advance
 from maestro_ray.workspace.message import CommitMessage, Identity
 from maestro_ray.workspace.release import Prepared, Published, prepare_release, publish_release
@@ -164,6 +165,8 @@ class LeadWork:
         plan, repo = assignment["plan"], self._worktrees().repo
         self._clear()
         repo.git.run("update-ref", "-d", _kept_ref(assignment))
+        if plan["status"] != "cancelled":
+            forget_plan(repo.git, plan["id"])
         deleted = kept = 0
         for branch in [*assignment["branches"], plan["epic_branch"]]:
             if self._delete_if_done(repo, branch, assignment):

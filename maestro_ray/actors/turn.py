@@ -19,6 +19,7 @@ from maestro_ray.model.agent import (
     RateLimited,
     Reply,
     Said,
+    SessionNamed,
     ToolCalled,
 )
 from maestro_ray.ports import Job
@@ -51,12 +52,15 @@ class Turn:
         delivered: Callable[[str], None],
         confine: Confine,
         heard: Callable[[str], None] = lambda _text: None,
+        named: Callable[[str, str], None] = lambda _run, _session: None,
     ) -> None:
-        """`say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once."""
+        """`say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once;
+        `named` the run and the agent's own session, with which it can be resumed."""
         self._part = part
         self._job = job
         self._say = say
         self._heard = heard
+        self._named = named
         self._delivered = delivered
         self._confine = confine
         self._provider = build(part.provider)
@@ -143,6 +147,8 @@ class Turn:
                     self._delivered(identifier)
                 case RateLimited():
                     self._limited = event
+                case SessionNamed(session):
+                    self._named(self._job.run, session)
                 case Finished() | Failed():
                     self._terminal = self._terminal or event
 

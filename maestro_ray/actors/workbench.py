@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,10 +19,12 @@ from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.prompt import build_prompt
 from maestro_ray.model import evidence
 from maestro_ray.model.agent import Failed, Finished
+from maestro_ray.model.run import Purpose
 from maestro_ray.ports import Job
 from maestro_ray.redaction import Secrets, redact, redact_all
 from maestro_ray.workspace.conflict import begin_merge, unresolved
 from maestro_ray.workspace.git import presentable
+from maestro_ray.workspace.leftover import Owner
 from maestro_ray.workspace.message import CommitMessage, Identity
 from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.worktree import Worktrees
@@ -48,7 +51,7 @@ class Workbench:
         await in_thread(self._prepare, assignment)
 
     async def finish(self, assignment: Assignment) -> None:
-        """The scratch directory goes; the worktree waits for the next run."""
+        """The run has an outcome: its scratch directory goes; the worktree waits for the next."""
         await in_thread(lambda: shutil.rmtree(self._run_scratch(assignment), ignore_errors=True))
 
     async def clear(self) -> None:
@@ -58,6 +61,7 @@ class Workbench:
     def job(self, assignment: Assignment, directives: Sequence[str]) -> Job:
         """The turn as its provider sees it."""
         task, plan, scratch = assignment["task"], assignment["plan"], self._run_scratch(assignment)
+        resume = self.session(assignment)
         found = redact_all(assignment["evidence"], self._secrets)
         comments = [
             redact(f"{each['author']}: {each['body']}", self._secrets) for each in assignment["comments"]
@@ -79,6 +83,7 @@ class Workbench:
             evidence=json.dumps(found, indent=2, ensure_ascii=False) if found else "",
             directives=directives,
             revision=task["revision_count"],
+            resumed=bool(resume),
         )
         return Job(
             run=assignment["id"],
@@ -95,8 +100,26 @@ class Workbench:
             test=test,
             revision=task["revision_count"],
             attempt=assignment["attempt"],
+            resume=resume,
             evidence=scratch / "evidence.json" if found else None,
         )
+
+    def session(self, assignment: Assignment) -> str:
+        """The agent's session that this run can go on with; empty when there is none, or another kind of agent."""
+        try:
+            found = json.loads(self._session_file(assignment["id"]).read_text(encoding="utf-8"))
+            return str(found["session"]) if found["kind"] == self._part.provider.kind else ""
+        except (OSError, ValueError, LookupError, TypeError):
+            return ""
+
+    def name_session(self, run: str, session: str) -> None:
+        """Written at once: whoever takes the run up after a cut, on this machine, finds it."""
+        place = self._session_file(run)
+        text = json.dumps({"kind": self._part.provider.kind, "session": session})
+        with contextlib.suppress(OSError):  # without it the run begins anew
+            fresh = place.with_suffix(".new")
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(place)
 
     async def confine(self, job: Job, argv: Sequence[str], env: Mapping[str, str]) -> Confined:
         """The turn's program in its box. Raises `NoSandbox`."""
@@ -123,6 +146,8 @@ class Workbench:
         anew = onto and self._part.provider.kind == "command"
         self._start = onto if anew else assignment["commit"]
         path = worktrees.add(self._part.name, self._start)
+        if assignment["purpose"] == Purpose.EXECUTE:
+            self._own(assignment, path)
         if onto and not anew:
             self._conflicts = begin_merge(worktrees, path, onto, self._identity)
         scratch = self._run_scratch(assignment)
@@ -131,6 +156,21 @@ class Workbench:
             found = redact_all(assignment["evidence"], self._secrets)
             text = json.dumps(found, indent=2, ensure_ascii=False)
             (scratch / "evidence.json").write_text(text, encoding="utf-8")
+
+    def _own(self, assignment: Assignment, path: Path) -> None:
+        """What is done here is this run's, and when its agent can go on, so is what it did before it was cut."""
+        owner = Owner(assignment["plan"]["id"], assignment["id"], self._start)
+        if assignment["onto"]:
+            self._forget_session(assignment)  # a merge that was begun is begun anew
+        elif self.session(assignment):
+            self._open().take_up(path, owner)
+        self._open().claim(path, owner)
+
+    def _forget_session(self, assignment: Assignment) -> None:
+        self._session_file(assignment["id"]).unlink(missing_ok=True)
+
+    def _session_file(self, run: str) -> Path:
+        return self._scratch / run / "agent.json"
 
     def _confine(self, job: Job, argv: Sequence[str], env: Mapping[str, str]) -> Confined:
         bench = bench_of(self._open(), job.worktree, job.scratch)
@@ -153,6 +193,7 @@ class Workbench:
         if commit is None:
             return Outcome.failed("the agent changed nothing")
         self._keep(task["branch_name"], commit)
+        self._open().release(self._path())
         files = [
             presentable(name)
             for name in self._open().repo.changed_files(assignment["onto"] or assignment["base"], commit)

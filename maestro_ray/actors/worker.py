@@ -130,14 +130,15 @@ class Worker:
             return Outcome.failed(reason, retryable=False)
         proposals = Proposals()
         await self._bench.prepare(assignment)
-        try:
-            while True:
-                outcome = await self._one_turn(assignment, proposals)
-                if outcome.resume_after is None:
-                    return outcome
-                await self._pause(assignment, outcome.resume_after, redact(outcome.summary, self._secrets))
-        finally:
-            await self._bench.finish(assignment)
+        if self._bench.session(assignment):
+            self._post("run.resumed", run=assignment["id"])
+        while True:
+            outcome = await self._one_turn(assignment, proposals)
+            if outcome.resume_after is None:
+                break
+            await self._pause(assignment, outcome.resume_after, redact(outcome.summary, self._secrets))
+        await self._bench.finish(assignment)
+        return outcome
 
     async def _one_turn(self, assignment: Mapping[str, Any], proposals: Proposals) -> Outcome:
         directives = dict(self._directives)
@@ -148,7 +149,8 @@ class Worker:
             self._say(voice.feed(text))
 
         async with self._proposing(assignment, proposals) as heard:
-            self._turn = Turn(self._part, job, say, self._delivered_in_turn, self._bench.confine, heard)
+            told = (say, self._delivered_in_turn, self._bench.confine, heard, self._bench.name_session)
+            self._turn = Turn(self._part, job, *told)
             try:
                 await self._turn.begin()
                 for identifier in directives:

@@ -49,6 +49,7 @@ def build_prompt(
     evidence: str = "",
     directives: Sequence[str] = (),
     revision: int = 0,
+    resumed: bool = False,
 ) -> str:
     """The prompt of one turn, sections in a fixed order, ending in a newline.
 
@@ -67,7 +68,9 @@ def build_prompt(
         ),
         _section("Test evidence", _quoted(evidence, EVIDENCE_LENGTH)),
         _steering(directives),
-        _section("What to do", [*_revising(purpose, revision), _order(purpose, base, commit)]),
+        _section(
+            "What to do", [*_resuming(resumed), *_revising(purpose, revision), _order(purpose, base, commit)]
+        ),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -95,6 +98,14 @@ def _comments_heading(purpose: str, revision: int) -> str:
 
 def _order(purpose: str, base: str, commit: str) -> str:
     return _ORDERS.get(purpose, _OTHER).format(base=_one_line(base), commit=_one_line(commit))
+
+
+def _resuming(resumed: bool) -> list[str]:
+    if not resumed:
+        return []
+    return [
+        "You were cut off while you worked on this. The files are as you left them: look, then go on from there."
+    ]
 
 
 def _revising(purpose: str, revision: int) -> list[str]:

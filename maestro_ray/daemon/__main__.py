@@ -78,7 +78,7 @@ class Daemon:
                 return self._status()
             case "daemon.stop":
                 self._ending.set()
-                await self._supervisor.stop(progress)
+                await self._supervisor.stop(progress, keep_teams=bool(params.get("keep_teams")))
                 # the answer goes out first
                 asyncio.get_running_loop().call_later(0.05, self._over.set)
                 return {"pid": os.getpid()}

@@ -82,17 +82,20 @@ class Supervisor:
         self._studio_process.stays = self.node is not None
         await self._studio.adopt()
 
-    async def stop(self, progress: Progress) -> None:
-        """End everything of this home in order, and leave no process of it. Asked for twice, it is done once."""
+    async def stop(self, progress: Progress, *, keep_teams: bool = False) -> None:
+        """End everything of this home in order, and leave no process of it. Asked for twice, it is done once.
+
+        Teams end with it, unless they are kept: then the next start finds them in the journal and goes on.
+        """
         if self._ending is None:
             for each in (self._ray, self._studio):
                 each.close()
-            self._ending = asyncio.get_running_loop().create_task(self._stop(progress))
+            self._ending = asyncio.get_running_loop().create_task(self._stop(progress, keep_teams))
         # whoever asked may leave: half an end is none
         await asyncio.shield(self._ending)
 
-    async def _stop(self, progress: Progress) -> None:
-        if self.node is not None and self.node.running():
+    async def _stop(self, progress: Progress, keep_teams: bool) -> None:
+        if self.node is not None and self.node.running() and not keep_teams:
             progress("ending the teams")
             await self._disconnect()
         progress("stopping Ray")

@@ -18,6 +18,7 @@ from maestro_ray.model.agent import (
     Finished,
     RateLimited,
     Said,
+    SessionNamed,
     ToolCalled,
     ToolReturned,
     UsageCounted,
@@ -70,8 +71,8 @@ class Scripted:
 class ScriptedTurn:
     """One turn. Its closing text is what it said; the output of programs in it can hold no verdict.
 
-    A rate limit ends the turn as it ends a real agent's: `RateLimited`, then `Failed`. The same run and attempt
-    opened again with the same scratch directory goes on after it.
+    A rate limit ends the turn as it ends a real agent's: `RateLimited`, then `Failed`. Its session is the run: opened
+    again with that to resume, it goes on with the step after the rate limit, or with the one in which it was cut.
     """
 
     def __init__(self, job: Job, steps: tuple[Step, ...], index: int) -> None:
@@ -82,6 +83,8 @@ class ScriptedTurn:
             "worktree": str(job.worktree),
             "memory": str(job.scratch / "scripted.json"),
             "turn": f"{index}/{job.run}/{job.revision}/{job.attempt}",
+            "resume": bool(job.resume),
+            "session": job.run,
             "steps": [(step.do, step.value, dict(step.options)) for step in steps],
         }
         self._launch = Launch(
@@ -131,6 +134,8 @@ class ScriptedTurn:
                 return [UsageCounted(spent, made, _finite(cost))]
             case {"rate_limit": seconds}:
                 return [RateLimited(_finite(seconds), "the script says so")]
+            case {"session": str(session)}:
+                return [SessionNamed(session)]
             case {"taken": str(directive)}:
                 return [DirectiveTaken(directive)]
             case {"finished": int(code)}:

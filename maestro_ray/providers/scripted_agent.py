@@ -3,7 +3,7 @@
 It uses the standard library only, and little of that, as it starts once a turn.
 """
 
-# ruff: noqa: PTH103, PTH108, PTH110, PTH118, PTH119, PTH120, PTH206
+# ruff: noqa: PTH103, PTH105, PTH108, PTH110, PTH118, PTH119, PTH120, PTH206
 
 from __future__ import annotations
 
@@ -31,12 +31,16 @@ class OverError(Exception):
 
 
 class Player:
-    """Takes the steps in order. `exit_code` is that of the last `run`."""
+    """Takes the steps in order. `exit_code` is that of the last `run`.
 
-    def __init__(self, worktree: str, memory: str, turn: str) -> None:
+    `memory` is the file that says which step it is at; one that resumes goes on there.
+    """
+
+    def __init__(self, worktree: str, memory: str, turn: str, resume: bool) -> None:
         self.worktree = os.path.realpath(worktree)
         self.memory = memory
         self.turn = turn
+        self.resume = resume
         self.index = 0
         self.exit_code = 0
 
@@ -45,6 +49,7 @@ class Player:
         first = self.resumed_at()
         for self.index, (do, value, options) in enumerate(steps[first:], first):
             try:
+                self.remember(self.index)
                 getattr(self, do)(value, **options)
             except OverError as over:
                 return over.event
@@ -56,12 +61,20 @@ class Player:
         return {"finished": self.exit_code}
 
     def resumed_at(self) -> int:
-        """The first step to take: after the rate limit that ended this same turn before, else 0."""
+        """The first step to take: the one in which this same turn was cut, or the one after its rate limit, else 0."""
+        if not self.resume:
+            return 0
         try:
             with open(self.memory, encoding="utf-8") as file:
                 return int(json.load(file).get(self.turn, 0))
         except FileNotFoundError:
             return 0
+
+    def remember(self, index: int) -> None:
+        """In one step: whoever comes after a cut reads the number before, or this one."""
+        with open(f"{self.memory}.new", "w", encoding="utf-8") as file:
+            json.dump({self.turn: index}, file)
+        os.replace(f"{self.memory}.new", self.memory)
 
     def say(self, text: str) -> None:
         emit(say=text)
@@ -83,8 +96,7 @@ class Player:
         raise OverError(failed=reason, retryable=retryable)
 
     def rate_limit(self, seconds: float) -> None:
-        with open(self.memory, "w", encoding="utf-8") as file:
-            json.dump({self.turn: self.index + 1}, file)
+        self.remember(self.index + 1)
         emit(rate_limit=seconds)
         raise OverError(failed=f"rate limited for {seconds:g} s", retryable=True)
 
@@ -189,7 +201,8 @@ def main() -> NoReturn:
         sys.exit("the first line of standard input must be the turn to play")
     turn = json.loads(first[0])
     threading.Thread(target=listen, args=(first[1],), daemon=True).start()
-    end = Player(turn["worktree"], turn["memory"], turn["turn"]).play(turn["steps"])
+    emit(session=turn["session"])
+    end = Player(turn["worktree"], turn["memory"], turn["turn"], turn["resume"]).play(turn["steps"])
     with _output:
         write(end)
         os._exit(0)

@@ -6,21 +6,26 @@ worktree's directory in the repository, never at what that file says.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from maestro_ray.errors import GitFailed, NotFound, NotWritable, UsageError
+from maestro_ray.errors import GitFailed, MaestroError, NotFound, NotWritable, UsageError
+from maestro_ray.workspace import leftover
 from maestro_ray.workspace.checkout import OPERATIONS, administrations, canonical
 from maestro_ray.workspace.commit import commit_all
 from maestro_ray.workspace.git import Git, presentable
+from maestro_ray.workspace.leftover import Owner
 from maestro_ray.workspace.lock import locked
 from maestro_ray.workspace.message import CommitMessage
 from maestro_ray.workspace.refs import check_commit
 from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.tree import remove_tree
+
+log = logging.getLogger(__name__)
 
 # what a git that was killed leaves behind
 _LOCKS = ("index.lock", "HEAD.lock", "ORIG_HEAD.lock")
@@ -80,6 +85,25 @@ class Worktrees:
         self._clear(git, (*OPERATIONS, *_MESSAGES))
         return done
 
+    def claim(self, path: Path, owner: Owner) -> None:
+        """The worktree is this run's: until `release`, what is in it is kept on the run's ref before it goes."""
+        leftover.mark(self._pinned(path), owner)
+
+    def release(self, path: Path) -> None:
+        """What is in the worktree is safe somewhere else, or worth nothing, and so is what was kept of it before."""
+        admin = self._pinned(path)
+        if (owner := leftover.owner_of(admin)) is not None:
+            leftover.mark(admin, None)
+            leftover.forget(self.repo.git, owner)
+
+    def take_up(self, path: Path, owner: Owner) -> bool:
+        """What this run had done before it was cut, in whichever worktree, is put into this one; False for nothing."""
+        for other in self.list():
+            if other != path and self._owner(other) == owner:
+                with self._hold(other.name):
+                    self._rescue(other)
+        return leftover.restore(self.git(path), owner)
+
     @contextmanager
     def borrow(self, name: str, commit: str) -> Iterator[Git]:
         """git in the worktree `name` at `commit`, held against everybody else until the block ends.
@@ -117,6 +141,7 @@ class Worktrees:
         if not self.repo.git_common_dir.is_dir():  # its owner deleted the repository
             _remove_tree(path)
             return
+        self._rescue(path)
         with locked(self.repo.git_common_dir):
             admin = self._administration(path)
             _remove_tree(path)
@@ -141,6 +166,7 @@ class Worktrees:
             yield
 
     def _prepare(self, path: Path, commit: str) -> None:
+        self._rescue(path)
         if self._healthy(path):
             with suppress(GitFailed, NotWritable, OSError):  # whatever is wrong with it, a new one is right
                 self._reset(path, commit)
@@ -156,6 +182,31 @@ class Worktrees:
         except GitFailed:
             self.remove(path)
             raise
+
+    def _rescue(self, path: Path) -> None:
+        """Keep what a run that was cut left there, or all of the directory when git cannot."""
+        owner = self._owner(path)
+        if owner is None:
+            return
+        try:
+            git = self.git(path)
+            self._clear(git, _LOCKS)
+            if leftover.keep(git, owner):
+                log.warning("what run %s left in %s is kept as %s", owner.run, path.name, owner.ref)
+            leftover.mark(self._pinned(path), None)
+        except (MaestroError, OSError) as error:
+            place = self.directory.parent.parent / "quarantine" / self.directory.name
+            log.error("%s is moved to %s: %s", presentable(str(path)), presentable(str(place)), error)
+            leftover.quarantine(path, place)
+
+    def _owner(self, path: Path) -> Owner | None:
+        admin = self._administration(path)
+        return None if admin is None or not path.is_dir() else leftover.owner_of(admin)
+
+    def _pinned(self, path: Path) -> Path:
+        admin = self.git(path).git_dir
+        assert admin is not None
+        return admin
 
     def _healthy(self, path: Path) -> bool:
         admin, pointer = self._administration(path), path / ".git"

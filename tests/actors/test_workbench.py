@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -176,3 +177,46 @@ async def test_a_secret_is_taken_out_before_the_output_is_cut(home: Home, sample
     cut = LONGEST_OUTPUT - len("agents")
     outcome = await bench.outcome(run, Ended(Finished("k3y-for-agents" + "x" * cut, 0)))
     assert "agents" not in outcome.body["result"]["output"]
+
+
+async def test_a_run_that_was_cut_is_taken_up_by_another_worker(home: Home, sample: Sample) -> None:
+    """Red with `take_up` in `_own` taken out, or with the session not written."""
+    run = a_run(sample.sha("main"))
+    part = a_worker(home, sample.path, ProviderSpec("scripted", "s"))
+    one, two = (Workbench(replace(part, name=name)) for name in ("dev-1", "dev-2"))
+    await one.prepare(run)
+    one.name_session(run["id"], "session-7")
+    (one._path() / "a.txt").write_text("half done")
+    await two.prepare(run)
+    assert (two._path() / "a.txt").read_text() == "half done"
+    job = two.job(run, [])
+    assert job.resume == "session-7"
+    assert "You were cut off while you worked on this." in job.prompt
+    assert (await two.outcome(run, DONE)).action == "complete"
+    await two.finish(run)
+    assert two.session(run) == ""
+    assert sample.git("for-each-ref", "refs/maestro/kept") == ""
+
+
+async def test_without_a_session_or_with_another_agent_it_begins_anew(home: Home, sample: Sample) -> None:
+    run = a_run(sample.sha("main"))
+    first = Workbench(a_worker(home, sample.path, ProviderSpec("scripted", "s")))
+    await first.prepare(run)
+    first.name_session(run["id"], "session-7")
+    (first._path() / "a.txt").write_text("half done")
+    second = Workbench(a_worker(home, sample.path, command("true")))
+    await second.prepare(run)
+    assert (second._path() / "a.txt").read_text() == "1\n2\n3\n"
+    assert (second.job(run, []).resume, second.session(run)) == ("", "")
+    kept = sample.git("for-each-ref", "--format=%(refname)", "refs/maestro/kept")
+    assert sample.files(kept)["a.txt"] == "half done"
+
+
+async def test_a_merge_that_was_begun_is_begun_anew(bench: Workbench, sample: Sample) -> None:
+    _, _, run = conflicting(sample)
+    await bench.prepare(run)
+    bench.name_session(run["id"], "session-7")
+    (bench._path() / "a.txt").write_text("half resolved")
+    await bench.prepare(run)
+    assert "<<<<<<< " in (bench._path() / "a.txt").read_text()
+    assert bench.job(run, []).resume == ""

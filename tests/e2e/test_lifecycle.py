@@ -229,6 +229,31 @@ def test_a_daemon_that_is_killed_while_ray_boots_leaves_no_second_node(machine):
 
 
 @pytest.mark.ray
+def test_a_restart_replaces_every_process_and_loses_no_team(shared):
+    """Red with `keep_teams` not passed on by `daemon.stop`."""
+    repo = shared.repository("repo-restart")
+    gate, script = shared.directory / "restart-gate", shared.directory / "restart.toml"
+    script.write_text(
+        f'[[turns]]\n[[turns.steps]]\nedit = "a.txt"\ntext = "a"\n[[turns.steps]]\nuntil = "{gate}"\n'
+    )
+    name = shared.json(
+        "team", "--dev", "1", "--review", "1", "--task", "Write a", "--detach", "--provider",
+        f"dev=scripted:{script}", "--provider", "review=command:echo VERDICT: APPROVED", cwd=repo,
+    )["team"]["name"]  # fmt: skip
+    shared.until(shared.agents)
+    before = {pid for pid, _ in shared.processes()}
+    shared.json("daemon", "restart")
+    assert not before & {pid for pid, _ in shared.processes()}
+    gate.touch()
+    watched = shared.run("team", "watch", name)
+
+    assert watched.returncode == 0, watched.stdout + watched.stderr
+    assert shared.git(repo, "show", "main:a.txt") == "a"
+    subjects = shared.git(repo, "log", "--format=%s", "main").splitlines()
+    assert sorted(subjects) == ["Begin: Write a", "Merge: Write a", "Release: Write a", "Write a", "begin"]
+
+
+@pytest.mark.ray
 @pytest.mark.parametrize("victim", ["raylet", "gcs_server"])
 def test_ray_that_is_killed_comes_back_with_its_team(shared, victim):
     """The daemon sees the death, ends the rest of the node and starts another; the team is there again."""

@@ -15,6 +15,7 @@ from maestro_ray.model.agent import (
     Finished,
     RateLimited,
     Said,
+    SessionNamed,
     ToolCalled,
     ToolReturned,
     UsageCounted,
@@ -68,6 +69,7 @@ def test_a_turn_of_work(tmp_path: Path) -> None:
         "usage = { input = 3, output = 4, cost = 0.25 }",
     )
     assert ran.events == [
+        SessionNamed("run-1"),
         Said("Working.\n"),
         ToolCalled("edit", "new/deep/b.txt"), ToolReturned("edit", True, "new/deep/b.txt"),
         ToolCalled("edit", "a.txt"), ToolReturned("edit", True, "a.txt"),
@@ -115,7 +117,7 @@ def test_no_turn_fails_clearly(tmp_path: Path) -> None:
     path = tmp_path / "play.toml"
     path.write_text('[[turns]]\ntask = "other"\n')
     job = job_in(tmp_path)
-    (end,) = play(job, Scripted(ProviderSpec("scripted", str(path))).open(job)).events
+    _, end = play(job, Scripted(ProviderSpec("scripted", str(path))).open(job)).events
     assert end == Failed(
         f"no turn of {path} is for task 'add', purpose 'execute', revision 0, attempt 1", retryable=False
     )
@@ -177,13 +179,31 @@ def test_an_edit_that_cannot_be_made_fails_the_turn(tmp_path: Path, step: str, r
     assert (tree / "a.txt").read_text() == "foo"
 
 
-def test_a_rate_limit_ends_the_turn_and_the_same_turn_goes_on_after_it(tmp_path: Path) -> None:
+def test_a_rate_limit_ends_the_turn_and_the_same_session_goes_on_after_it(tmp_path: Path) -> None:
     steps = ('say = "one"', "rate_limit = 1.5", 'say = "two"', "rate_limit = 2", 'say = "three"')
-    first, second, third = (played(tmp_path, *steps).events for _ in range(3))
+    named, *first = played(tmp_path, *steps).events
+    assert isinstance(named, SessionNamed)
+    (_, *second), (_, *third) = (played(tmp_path, *steps, resume=named.session).events for _ in range(2))
     assert first == [Said("one\n"), RateLimited(1.5, "the script says so"), Failed("rate limited for 1.5 s")]
     assert second == [Said("two\n"), RateLimited(2.0, "the script says so"), Failed("rate limited for 2 s")]
     assert third == [Said("three\n"), Finished("three\n", 0)]
-    assert played(tmp_path, *steps, attempt=2).events[0] == Said("one\n")
+    assert played(tmp_path, *steps).events[1] == Said("one\n"), "without a session to resume it begins anew"
+
+
+def test_a_session_that_was_cut_goes_on_with_the_step_it_was_cut_in(tmp_path: Path) -> None:
+    steps = ('say = "one"', 'until = "go"', 'say = "two"')
+    job = job_in(tmp_path)
+    conversation = opened(tmp_path, job, *steps)
+    with start(job, conversation) as process:
+        read_until(process, conversation, Said("one\n"))
+        memory = job.scratch / "scripted.json"
+        while ": 1}" not in memory.read_text():
+            pass
+        process.kill()
+    (job.worktree / "go").touch()
+    named, *events = played(tmp_path, *steps, resume=job.run).events
+    assert named == SessionNamed(job.run)
+    assert events == [Said("two\n"), Finished("two\n", 0)]
 
 
 def test_steering_is_taken_while_it_waits_and_the_wait_goes_on(tmp_path: Path) -> None:

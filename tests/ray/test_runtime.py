@@ -65,6 +65,42 @@ def test_a_plan_completes_once_whichever_actor_is_killed(shared, victim, tmp_pat
     assert shared.worktrees() == []
 
 
+def test_a_run_that_was_cut_goes_on_where_it_was(shared, tmp_path):
+    """Its files and its agent's session are there, whichever worker takes it up.
+
+    Red with `take_up` in the workbench's `_own` taken out, and with the session not named.
+    """
+    repo = shared.repository("cut")
+    gate, count = tmp_path / "gate", tmp_path / "count"
+    script = tmp_path / "script.toml"
+    script.write_text(
+        "\n[[turns.steps]]\n".join(
+            ["[[turns]]", f'run = "echo once >> {count}; echo half > greeting.txt"', f'until = "{gate}"',
+             'edit = "greeting.txt"\nreplace = "half"\nwith = "whole"']
+        )
+    )  # fmt: skip
+    started = shared.json("team", "--dev", "2", "--review", "1", "--task", "Greet again", "--detach",
+                          "--provider", f"dev=scripted:{script}",
+                          "--provider", "review=command:echo VERDICT: APPROVED", cwd=repo)  # fmt: skip
+    shared.until(lambda: any((tree / "greeting.txt").read_text() == "half\n" for tree in shared.worktrees()
+                             if (tree / "greeting.txt").exists()))  # fmt: skip
+    (busy,) = (each for each in _teams(shared)[0]["workers"] if each["run"] and each["name"] != "lead")
+    os.kill(busy["pid"], signal.SIGKILL)
+    shared.until(lambda: _resumed(shared, repo), within=30)
+    gate.touch()
+    watched = shared.run("team", "watch", started["team"]["name"], cwd=repo)
+
+    assert watched.returncode == 0, watched.stdout + watched.stderr
+    assert "goes on where it was cut" in watched.stdout
+    assert count.read_text() == "once\n"
+    assert shared.git(repo, "show", "main:greeting.txt") == "whole\n"
+    assert shared.git(repo, "for-each-ref", "refs/maestro") == ""
+
+
+def _resumed(machine, repo):
+    return "goes on where it was cut" in machine.run("team", "logs", cwd=repo).stdout
+
+
 def _words(pid):
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()

@@ -42,8 +42,8 @@ def stop() -> None:
 
 @app.command(epilog="Example: maestro daemon restart")
 def restart() -> None:
-    """Stop, then start."""
-    stop_daemon(Home.find())
+    """Replace every process by a new one, as after an upgrade; teams go on where they were."""
+    stop_daemon(Home.find(), keep_teams=True)
     start()
 
 
@@ -66,9 +66,10 @@ def run() -> None:
     out.emit("daemon", "run", "ok", "stopped")
 
 
-def stop_daemon(home: Home) -> int | None:
+def stop_daemon(home: Home, *, keep_teams: bool = False) -> int | None:
     """The pid of the daemon that was stopped, None when nothing ran. Returns when its process is gone.
 
+    Kept teams are there again after the next start; what their agents did was cut, and is taken up again.
     What a daemon that was killed left running is taken over by a new one, and ended by that.
     """
     try:
@@ -81,7 +82,7 @@ def stop_daemon(home: Home) -> int | None:
         line = connect_or_start(home)
     with line:
         pid = 0
-        for kind, value in line.stream("daemon.stop"):
+        for kind, value in line.stream("daemon.stop", keep_teams=keep_teams):
             if kind == "progress":
                 out.say(f"{value['text']} …")
             elif not kind:

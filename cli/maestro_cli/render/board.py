@@ -66,6 +66,9 @@ class Board:
         self.workers[event["sender"]] = f"paused: {printable(str(body['reason']))}"
         return [_line(event["sender"], self.workers[event["sender"]])]
 
+    def _run_resumed(self, event: Event, _body: Event) -> list[str]:
+        return [_line(event["sender"], "goes on where it was cut")]
+
     def _directive(self, _event: Event, body: Event) -> list[str]:
         self.directives += 1
         return [_line("operator", f"⚑ {printable(body['text'])}")]

@@ -51,6 +51,8 @@ def message(kind: str, body: object) -> str:
             return f"{about}: {body.get('summary') or body.get('action', '')}"
         case "run.paused":
             return f"paused: {body.get('reason', '')}"
+        case "run.resumed":
+            return "goes on where it was cut"
         case "directive":
             return f"⚑ {body.get('text', '')}"
         case "accepted":

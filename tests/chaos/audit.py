@@ -1,0 +1,85 @@
+"""What is wrong once everything should be over: counts of what is stuck, lost, doubled and left behind, each with words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from chaos.work import Work, files_of
+
+from maestro_ray.model.run import LIVE
+
+Findings = dict[str, list[str]]
+
+# statuses of a task that has been released
+DONE = ("completed",)
+
+
+def of_studio(work: Work) -> Findings:
+    """What Studio's records and the repository say of each other."""
+    return {"stuck": _stuck(work), "lost": _lost(work), "doubled": _doubled(work)}
+
+
+def of_machine(work: Work) -> Findings:
+    """What is left once the teams have ended."""
+    listed = work.machine.git(work.repo, "worktree", "list", "--porcelain").count("worktree ") - 1
+    left = [str(path) for path in work.machine.worktrees()]
+    agents = work.machine.agents()
+    return {
+        "leaked": [f"agent process {pid}: {_words(pid)}" for pid in agents],
+        "worktrees": left or [f"{listed} in git's list"] * listed,
+    }
+
+
+def _stuck(work: Work) -> list[str]:
+    states = ", ".join(f"'{state}'" for state in LIVE)
+    runs = work.rows(f"SELECT id, purpose, state FROM runs WHERE state IN ({states})")
+    plans = work.rows("SELECT title, status FROM plans WHERE status NOT IN ('completed', 'cancelled')")
+    cards = work.rows("SELECT question FROM decisions WHERE status = 'open'")
+    return [
+        *(f"run {run['id']} ({run['purpose']}) is {run['state']}" for run in runs),
+        *(f"{plan['title']} is {plan['status']}" for plan in plans),
+        *(f"nobody answered: {card['question']}" for card in cards),
+    ]
+
+
+def _lost(work: Work) -> list[str]:
+    """Tasks that are not done, work that is not in the repository, and messages whose numbers are missing."""
+    files = set(work.machine.git(work.repo, "ls-tree", "--name-only", "main").split())
+    wanted = [file for plan in work.plans() for file in files_of(plan["title"])]
+    found = [f"{file} is not in main" for file in wanted if file not in files]
+    tasks = work.rows("SELECT key, status FROM tasks")
+    found += [f"{task['key']} is {task['status']}" for task in tasks if task["status"] not in DONE]
+    return found + _gaps(work)
+
+
+def _gaps(work: Work) -> list[str]:
+    query = "SELECT team_id, count(*) AS count, max(number) AS last FROM messages GROUP BY team_id"
+    return [
+        f"{row['last'] - row['count']} messages of team {row['team_id']}"
+        for row in work.rows(query)
+        if row["last"] != row["count"]
+    ]
+
+
+def _doubled(work: Work) -> list[str]:
+    subjects = Counter(work.machine.git(work.repo, "log", "--format=%s", "main").splitlines())
+    names = Counter(plan["title"] for plan in work.plans())
+    succeeded = (
+        'SELECT t.key, r.purpose, r."commit", count(*) AS count FROM runs r JOIN tasks t ON t.id = r.task_id '
+        "WHERE r.state = 'succeeded' GROUP BY t.key, r.purpose, r.\"commit\" HAVING count(*) > 1"
+    )
+    verdicts = 'SELECT task_id, "commit", count(*) AS count FROM verdicts GROUP BY task_id, "commit" HAVING count(*) > 1'
+    return [
+        *(f"{count} times in main: {subject}" for subject, count in subjects.items() if count > 1),
+        *(f"{count} plans are {name}" for name, count in names.items() if count > 1),
+        *(f"{row['purpose']} of {row['key']} succeeded {row['count']} times" for row in work.rows(succeeded)),
+        *(f"{row['count']} verdicts on {row['commit']}" for row in work.rows(verdicts)),
+    ]
+
+
+def _words(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return "gone since"

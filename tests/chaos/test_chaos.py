@@ -1,0 +1,22 @@
+"""Two minutes in which everything is killed; the longer run is `python -m tests.chaos --minutes 10`."""
+
+from __future__ import annotations
+
+import pytest
+from chaos.__main__ import MUST_BE_ZERO
+from chaos.soak import soak
+
+pytestmark = [pytest.mark.ray, pytest.mark.e2e]
+
+SECONDS, EVERY, SEED = 120.0, 6.0, 4
+
+
+@pytest.mark.timeout(600)
+def test_whatever_is_killed_nothing_is_stuck_lost_doubled_or_left(tmp_path_factory):
+    """Red with the outbox's `_queue` of what its journal holds taken out, with the sweep of a dead worker's tree, and
+    with any other protection that a row of test_kill_matrix.py names: this draws them all."""
+    found = soak(tmp_path_factory.mktemp("c"), SECONDS, EVERY, SEED)
+
+    assert {name: found[name] for name in MUST_BE_ZERO} == dict.fromkeys(MUST_BE_ZERO, 0), found
+    assert found["kills"] >= SECONDS / EVERY / 2
+    assert found["runs_done"] > 20
