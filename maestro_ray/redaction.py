@@ -63,7 +63,8 @@ _SHAPES: tuple[_Rule, ...] = (
 
 # invites, refresh tokens, links: 32 random bytes. A name of 43 letters is none, nor is a digest or a part of a picture.
 _TOKEN = re.compile(r"(?<![\w+/-])(?<!SHA256:)[\w-]{43}(?![\w+/=-])")
-_IN_URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{1,20}://)([^\s/?#\"'<>\\]{1,600}+)")
+# an address without a path may be followed by another at once: only one that has an @ counts
+_IN_URL = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]{1,20}://)([^\s/?#\"'<>\\]{1,600})@")
 
 # ── what its name or its place gives away ────────────────────────────────────────────────────────────────────────────
 
@@ -248,11 +249,10 @@ def _under(name: Any, value: Any, secrets: Secrets | None) -> Any:
 
 
 def _without_password(url: re.Match[str]) -> str:
-    user, at, host = url[2].rpartition("@")
     # `ssh://git@host` has no secret; over http a user alone is a token
-    if not at or (":" not in user and not url[1].lower().startswith("http")):
+    if ":" not in url[2] and not url[1].lower().startswith("http"):
         return url[0]
-    return f"{url[1]}{HIDDEN}@{host}"
+    return f"{url[1]}{HIDDEN}@"
 
 
 def _unless_word(found: re.Match[str]) -> str:
