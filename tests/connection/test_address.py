@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maestro_ray.connection.address import loopback, read_address, read_invite, refuse_plain, write_invite
 from maestro_ray.errors import UsageError
@@ -74,3 +76,23 @@ def test_tokens_go_over_plain_http_on_this_machine_alone(address: str, here: boo
     else:
         with pytest.raises(UsageError, match="plain http"):
             refuse_plain(address, insecure=False)
+
+
+WORDS = st.text() | st.lists(st.sampled_from(["https://", "http://", "h", ".", ":", "8", "/", "#", "@", "[", "]", "::1",
+                                              "?", " ", "%", "\\", "\x0b", "ä", TOKEN])).map("".join)  # fmt: skip
+
+
+@given(WORDS, WORDS)
+def test_any_text_is_an_address_in_one_form_or_refused(text: str, studio: str) -> None:
+    try:
+        kept = read_address(text)
+    except UsageError:
+        pass
+    else:
+        assert read_address(kept) == kept
+        assert not set(kept) & set(" \n<>@#?")
+    try:
+        address, token = read_invite(text, studio)
+    except UsageError:
+        return
+    assert read_invite(write_invite(address, token)) == (address, token)
