@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,12 +12,12 @@ from urllib.parse import urlsplit
 
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
+from maestro_ray.small_file import read_small
 from maestro_ray.toml import Table, read_toml
 
 T = TypeVar("T")
 
 LARGEST_POOL = 256
-LARGEST_FILE = 1024 * 1024
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -133,21 +131,11 @@ class Config:
 def _content(path: Path, within: Path | None) -> str:
     """The file's text. Raises `OSError`, and `ValueError` for what is no text of a bearable size.
 
-    What lies `within` a repository was written by others: a link there may lead to somebody's keys, or to a device
-    that never ends.
+    What lies `within` a repository was written by others: a link there may lead to somebody's keys.
     """
     if within is not None and not path.resolve().is_relative_to(within.resolve()):
         raise ValueError("it is a link that leads out of the repository")
-    # a pipe that nobody writes to is not waited for
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
-        raise ValueError("it is not a file")
-    with open(fd, "rb") as file:
-        data = file.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
-        raise ValueError(f"it is larger than {LARGEST_FILE} bytes")
-    return data.decode().replace("\r\n", "\n").replace("\r", "\n")
+    return read_small(path, follow=True)
 
 
 def _whole(table: Table, key: str) -> int:

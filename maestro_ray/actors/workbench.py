@@ -22,6 +22,7 @@ from maestro_ray.model.agent import Failed, Finished
 from maestro_ray.model.run import Purpose
 from maestro_ray.ports import Job
 from maestro_ray.redaction import Secrets, redact, redact_all
+from maestro_ray.small_file import read_small
 from maestro_ray.workspace.conflict import begin_merge, unresolved
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.leftover import Owner
@@ -107,9 +108,9 @@ class Workbench:
     def session(self, assignment: Assignment) -> str:
         """The agent's session that this run can go on with; empty when there is none, or another kind of agent."""
         try:
-            found = json.loads(self._session_file(assignment["id"]).read_text(encoding="utf-8"))
+            found = json.loads(read_small(self._session_file(assignment["id"])))
             return str(found["session"]) if found["kind"] == self._part.provider.kind else ""
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return ""
 
     def name_session(self, run: str, session: str) -> None:

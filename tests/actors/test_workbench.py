@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -220,3 +221,16 @@ async def test_a_merge_that_was_begun_is_begun_anew(bench: Workbench, sample: Sa
     await bench.prepare(run)
     assert "<<<<<<< " in (bench._path() / "a.txt").read_text()
     assert bench.job(run, []).resume == ""
+
+
+async def test_a_session_file_that_is_a_trap_is_none(bench: Workbench, sample: Sample) -> None:
+    """An agent can write there. With `read_text` in `session` its worker would wait without end for the next turn."""
+    run = a_run(sample.sha("main"))
+    await bench.prepare(run)
+    place = bench._session_file(run["id"])
+    os.mkfifo(place)
+    assert bench.session(run) == ""
+    place.unlink()
+    place.write_text("[" * 5000)
+    assert bench.session(run) == ""
+    await bench.finish(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -182,3 +183,9 @@ def test_any_mark_is_an_owner_or_none(content: bytes) -> None:
         (Path(directory) / "maestro-run").write_bytes(content)
         found = owner_of(Path(directory))
     assert found is None or found.ref == f"{KEPT}/{found.plan}/{found.run}"
+
+
+def test_a_mark_that_is_a_trap_is_none(tmp_path: Path) -> None:
+    """A developer's agent can write there. With `read_text` in `owner_of` the end of a team would wait for it."""
+    os.mkfifo(tmp_path / "maestro-run")
+    assert owner_of(tmp_path) is None
