@@ -21,6 +21,7 @@ from maestro_ray.actors.mail import Courier, Letter, PeerGone
 from maestro_ray.actors.messages import Part
 from maestro_ray.actors.service import Service
 from maestro_ray.actors.slot import CONNECTIONS, Slot
+from maestro_ray.background import Background
 from maestro_ray.clock import Clock, SystemClock
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.connection.client import StudioClient
@@ -96,7 +97,8 @@ class LocalActors:
         self._receivers: dict[str, Receive] = {}
         self._starting: set[str] = set()
         self._greeting: dict[str, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # what goes wrong is told to whoever waits for it
+        self._background = Background(lambda _: None)
         self._dying: set[asyncio.Task[Any]] = set()
         self._lives = 0
 
@@ -109,10 +111,10 @@ class LocalActors:
         if self._happens(self.faults.lost):
             raise Unreachable(receiver)
         if self._happens(self.faults.late):
-            self._spawn(self._later(receiver, sender, letters))
+            self._background.spawn(self._later(receiver, sender, letters))
             raise Unreachable(receiver)
         if self._happens(self.faults.doubled):
-            self._spawn(self._later(receiver, sender, letters))
+            self._background.spawn(self._later(receiver, sender, letters))
         replies = await self._deliver(receiver, sender, letters)
         if self._happens(self.faults.unanswered):
             raise Unreachable(receiver)
@@ -134,7 +136,7 @@ class LocalActors:
                 raise Unreachable(receiver)
             raise PeerGone(receiver)
         # on its own, as a call in another process is: the sender's end does not end it
-        replies = await asyncio.shield(self._spawn(receive(sender, pickle.loads(letters))))  # noqa: S301 - ours
+        replies = await asyncio.shield(self._background.spawn(receive(sender, pickle.loads(letters))))  # noqa: S301 - ours
         if self._receivers.get(receiver) is not receive:
             raise Unreachable(receiver)  # it was killed meanwhile, and the answer with it
         answer: Sequence[Any] = pickle.loads(pickle.dumps(replies))  # noqa: S301 - ours
@@ -165,7 +167,7 @@ class LocalActors:
     def end(self, name: str) -> None:
         self._starting.discard(name)
         if slot := self._drop(name):
-            self._dying.add(self._spawn(slot.close()))
+            self._dying.add(self._background.spawn(slot.close()))
 
     # ── life and death ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -188,9 +190,7 @@ class LocalActors:
         for name in list(self.slots):
             self.end(name)
         await asyncio.gather(*self._dying)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.end()
 
     def _begin(self, name: str) -> None:
         self._lives += 1
@@ -205,19 +205,13 @@ class LocalActors:
         slot = Slot(name, send, self._clock, pid=2**22 + life, node="local", incarnation=str(life))
         self.slots[name] = slot
         self._receivers[name] = slot.receive
-        self._greeting[name] = self._spawn(slot.hello())
+        self._greeting[name] = self._background.spawn(slot.hello())
 
     def _drop(self, name: str) -> Slot | None:
         self._receivers.pop(name, None)
         if greeting := self._greeting.pop(name, None):
             greeting.cancel()
         return self.slots.pop(name, None)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
 
 class LocalStudio:

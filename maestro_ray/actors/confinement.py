@@ -8,7 +8,7 @@ from pathlib import Path
 
 from maestro_ray.actors.messages import TeamSpec
 from maestro_ray.agent import sandbox
-from maestro_ray.agent.box import Bench, Box, box_for, seen_anyway
+from maestro_ray.agent.box import Bench, Box, box_for, hidden, seen_anyway
 from maestro_ray.agent.confined import Confined
 from maestro_ray.config import SandboxTable
 from maestro_ray.workspace.worktree import Worktrees
@@ -45,13 +45,15 @@ def box_of(
     """The box for a command of this role, as the `[sandbox]` table wants it."""
     person = Path(env.get("HOME") or "/")
     readable = [_expanded(each, person) for each in rules.read]
+    places = [Path(each) for each in state]
+    seen = seen_anyway(argv, env.get("PATH", ""), OURS, hidden(places, person))
     return box_for(
         bench,
         purpose,
-        state=[Path(each) for each in state],
+        state=places,
         person=person,
         network=role not in rules.offline,
-        readable=[*seen_anyway(argv, env.get("PATH", ""), OURS), *readable],
+        readable=[*seen, *readable],
         writable=[_expanded(each, person) for each in rules.write],
     )
 

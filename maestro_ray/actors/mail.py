@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from maestro_ray.errors import MaestroError
+
 log = logging.getLogger(__name__)
 
 # a reply is remembered at least as long as its sender may repeat the batch it was in
@@ -66,6 +68,9 @@ class Mailbox:
     def _answer(self, sender: str, message: Any) -> asyncio.Future[Any]:
         try:
             answer = self._handle(sender, message)
+        except MaestroError as error:  # a refusal is the sender's to know; between two lives there are many
+            log.info("%s of %s is refused: %s", type(message).__name__, sender, error)
+            return _done(error)
         except Exception as error:
             log.exception("could not handle %s of %s", type(message).__name__, sender)
             return _done(error)

@@ -11,6 +11,7 @@ from typing import Any
 
 from maestro_ray.config import SandboxTable
 from maestro_ray.connection.login import Login
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import MaestroError
 from maestro_ray.ids import new_id
 from maestro_ray.journal import Entry
@@ -360,8 +361,8 @@ class Missed:
 
 @dataclass(frozen=True)
 class Changed:
-    """From a holder: a project's socket is there, or gone."""
+    """From a holder: a project's socket is there, or why it is of no use."""
 
     holder: str
     key: str
-    connected: bool
+    trouble: Trouble

@@ -23,7 +23,17 @@ from maestro_ray.actors.unanswered import Unanswered
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.line import Notify
 from maestro_ray.connection.project import Connection
-from maestro_ray.errors import Conflict, MaestroError, NoTeam, NotFound, StartFailed, UsageError
+from maestro_ray.connection.trouble import Trouble, worst
+from maestro_ray.errors import (
+    Conflict,
+    MaestroError,
+    NoTeam,
+    NotFound,
+    StartFailed,
+    StudioRefused,
+    Unauthenticated,
+    UsageError,
+)
 from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.workspace.remote import project_key
@@ -217,15 +227,17 @@ class Service:
             return {"cards": await self._cards_of(await self._key(repo)), "away": []}
         rests = self._connections.switchboard.rests()
         found = await asyncio.gather(*(self._cards(rest) for rest in rests), return_exceptions=True)
-        cards, away = [], []
+        # by id and by address: a person may be two identities at one Studio, and both see the same
+        cards: dict[str, Any] = {}
+        away: dict[str, Any] = {}
         for rest, some in zip(rests, found, strict=True):
             if isinstance(some, MaestroError):
-                away.append({"studio": rest.url, "reason": str(some)})
+                away[rest.url] = {"studio": rest.url, "reason": str(some)}
             elif isinstance(some, BaseException):
                 raise some
             else:
-                cards += some
-        return {"cards": cards, "away": away}
+                cards |= {card["id"]: card for card in some}
+        return {"cards": list(cards.values()), "away": list(away.values())}
 
     async def _cards_of(self, key: str) -> list[dict[str, Any]]:
         rest = self._connections.switchboard.rest(key)
@@ -258,22 +270,21 @@ class Service:
         wanted, answer = text(params, "id"), text(params, "answer")
         rests = self._connections.switchboard.rests()
         found = await asyncio.gather(*(rest.list("decisions") for rest in rests), return_exceptions=True)
-        cards = [
-            (rest, card)
-            for rest, some in zip(rests, found, strict=True)
-            if not isinstance(some, BaseException)
-            for card in some
-            if wanted and card["id"].endswith(wanted)
-        ]
+        cards: dict[str, list[tuple[StudioClient, dict[str, Any]]]] = {}
+        for rest, some in zip(rests, found, strict=True):
+            for card in [] if isinstance(some, BaseException) else some:
+                if wanted and card["id"].endswith(wanted):
+                    cards.setdefault(card["id"], []).append((rest, card))
         if len(cards) != 1:
             # it may lie at one that does not answer
             for failed in (each for each in found if isinstance(each, BaseException)):
                 raise failed
             raise NotFound("open decision", wanted, "see `maestro decide --all`")
-        rest, card = cards[0]
+        (seen,) = cards.values()
+        card = seen[0][1]
         if answer not in card["options"]:
             raise UsageError(f"{answer!r} is no answer to this card", f"one of: {', '.join(card['options'])}")
-        return await rest.post(f"decisions/{card['id']}/answer", {"answer": answer})
+        return await _answered([rest for rest, _ in seen], card["id"], answer)
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -281,26 +292,28 @@ class Service:
         connections = self._connections
         blank = sum(1 for place in connections.pool.all() if not place.team and place.pid)
         return {
-            "studio": {"url": connections.studio.url, "connected": await self._is_here()},
+            "studio": {"url": connections.studio.url, **_shown(await self._own_trouble())},
             "connections": [self._connection(each) for each in connections.switchboard],
-            "outbox": len(connections.outbox),
+            "outbox": len(connections.reports.outbox),
             "pool": {"blank": blank, "size": connections.pool.size},
             # beside each other: one of them may be about a Studio that hangs
             "teams": await asyncio.gather(*(self._describe(team) for team in connections.teams.values())),
         }
 
-    async def _is_here(self) -> bool:
-        """Whether the Studio of this machine is: what its connections say, and when there are none what it answers."""
+    async def _own_trouble(self) -> Trouble:
+        """Of the Studio of this machine: what its connections say, and when there are none what it answers."""
         studio = self._connections.studio
         open_now = [each for each in self._connections.switchboard if each.login.url == studio.url]
         if open_now:
-            return all(each.connected for each in open_now)
+            return worst(each.trouble for each in open_now)
         try:
             async with asyncio.timeout(STUDIO_WITHIN):
                 await studio.get("me")
+        except Unauthenticated:
+            return Trouble.SIGNED_OUT
         except (MaestroError, TimeoutError):
-            return False
-        return True
+            return Trouble.AWAY
+        return Trouble.NONE
 
     def _connection(self, connection: Connection) -> dict[str, Any]:
         slot = self._connections.switchboard.slot_of(connection.key)
@@ -308,7 +321,7 @@ class Service:
         return {
             "project": connection.key,
             "studio": connection.login.url,
-            "connected": connection.connected,
+            **_shown(connection.trouble),
             "pid": place.pid if place else os.getpid(),
         }
 
@@ -414,6 +427,21 @@ class Service:
                 "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
             },
         }
+
+
+def _shown(trouble: Trouble) -> dict[str, Any]:
+    return {"connected": not trouble, "trouble": trouble.value}
+
+
+async def _answered(rests: Sequence[StudioClient], card: str, answer: str) -> Any:
+    """The card with its answer, by the first of these identities that may give one. Raises what the last one raised."""
+    for rest in rests[:-1]:
+        try:
+            return await rest.post(f"decisions/{card}/answer", {"answer": answer})
+        except StudioRefused as refused:
+            if refused.args[0] != 403:
+                raise
+    return await rests[-1].post(f"decisions/{card}/answer", {"answer": answer})
 
 
 def _skills(params: Params) -> dict[str, int]:

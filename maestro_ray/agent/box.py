@@ -87,9 +87,14 @@ def box_for(
         writable=(*mine, *writable),
         sealed=_pointers(bench) if may_commit else (bench.worktree / ".git",),
         readable=(bench.common_dir, bench.worktree, *readable),
-        hidden=(*state, *(person / name for name in KEYS)),
+        hidden=hidden(state, person),
         network=network,
     )
+
+
+def hidden(state: Sequence[Path], person: Path) -> tuple[Path, ...]:
+    """What nobody in a box sees: the directories of maestro itself, and what opens doors elsewhere."""
+    return (*state, *(person / name for name in KEYS))
 
 
 def _pointers(bench: Bench) -> tuple[Path, ...]:
@@ -102,16 +107,23 @@ def _pointers(bench: Bench) -> tuple[Path, ...]:
     )
 
 
-def seen_anyway(words: Iterable[str], path: str, programs: Iterable[Path]) -> tuple[Path, ...]:
+def seen_anyway(
+    words: Iterable[str], path: str, programs: Iterable[Path], closed: Iterable[Path] = ()
+) -> tuple[Path, ...]:
     """What must be seen in a private place for a command to work at all: files its words name, what PATH leads to.
 
     Only files, and only in `PRIVATE`: text that finds its way into an argument opens neither a directory nor a socket.
+    Nor does it open a file in one of the `closed` places, which may lie in a private one: a repository can write
+    commands.
     """
     entries = [Path(entry) for entry in path.split(":") if entry.startswith("/")]
     roots = [entry.parent if entry.name in ("bin", "sbin") else entry for entry in entries]
     found = [each for each in (*roots, *programs) if is_private(each) and each not in PRIVATE]
     named = [Path(word) for word in words if word.startswith("/")]
+    shut = [each.resolve() for each in closed]
     files = [each for each in named if is_private(each) and each.is_file()]
+    # what it leads to is what would be seen
+    files = [each for each in files if not any(each.resolve().is_relative_to(place) for place in shut)]
     files = [each for each in files if not any(each.is_relative_to(place) for place in found)]
     return tuple(dict.fromkeys((*found, *files)))
 

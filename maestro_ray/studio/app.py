@@ -14,12 +14,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
 
 from maestro_ray.studio.api import table as api
-from maestro_ray.studio.api.problem import own_fault
 from maestro_ray.studio.housekeeping import keep_house
 from maestro_ray.studio.leases import watch_leases
 from maestro_ray.studio.observed import Observed
 from maestro_ray.studio.page import routes as page
-from maestro_ray.studio.page.view import database_away, no_page
+from maestro_ray.studio.page.view import database_away, no_page, own_fault
 from maestro_ray.studio.studio import Studio
 
 

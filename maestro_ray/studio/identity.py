@@ -13,8 +13,9 @@ import sqlalchemy as sa
 
 from maestro_ray.errors import Forbidden, NotFound, Unauthenticated
 from maestro_ray.ids import new_id
-from maestro_ray.model.access import EVERYWHERE, Caller, Role, higher
+from maestro_ray.model.access import EVERYWHERE, Caller, Role, as_roles, higher
 from maestro_ray.studio import schema as t
+from maestro_ray.studio import seal
 from maestro_ray.studio.backstage import BACKSTAGE, CUT
 from maestro_ray.studio.store import Row, Transaction
 
@@ -41,7 +42,7 @@ def invite(tx: Transaction, role: Role = Role.OWNER, project: str = EVERYWHERE, 
     """A token that can be redeemed once within seven days; only its hash is kept. `NotFound` for the project."""
     if project != EVERYWHERE:
         tx.get(t.projects, project)
-    token = secrets.token_urlsafe(32)
+    token = one_time(tx)
     tx.insert(
         t.invites,
         hash=digest(token),
@@ -70,11 +71,20 @@ def redeem(tx: Transaction, token: str, name: str, user: str = "") -> Row:
         raise Unauthenticated("the invite is unknown or has expired")
     if row["used_at"] is not None:
         raise Unauthenticated("the invite was already used")
+    if not _may_still_give(tx, row):
+        raise Unauthenticated("the invite counts no longer: whoever gave it may not invite any more")
     user = user or tx.insert(t.users, name=name)
     used = {"used_at": tx.now, "used_by": user}
     tx.execute(t.invites.update().where(t.invites.c.hash == row["hash"]).values(**used))
     _give(tx, user, row["project"], Role(row["role"]))
     return _tokens(tx, user, new_id())
+
+
+def _may_still_give(tx: Transaction, invite: Row) -> bool:
+    """Whoever is expelled must not come back by an invite of their own. Studio itself, that is nobody, may always."""
+    by = invite["invited_by"]
+    inviter = Caller(by, "", as_roles(roles(tx, by)))
+    return not by or inviter.may_give(Role(invite["role"]), invite["project"])
 
 
 # ── roles ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -225,7 +235,7 @@ def _signed(token: str, secret: str) -> Mapping[str, Any]:
 
 
 def _tokens(tx: Transaction, user: str, family: str, parent: str = "") -> Row:
-    fresh = secrets.token_urlsafe(32)
+    fresh = one_time(tx)
     tx.insert(
         t.refresh_tokens,
         hash=digest(fresh),
@@ -273,6 +283,11 @@ def _access_token(
 def scrape_token(secret: str) -> str:
     """What Prometheus shows to read the metrics: it cannot renew a token, so this one lasts, and opens nothing else."""
     return hmac.digest(secret.encode(), b"metrics", "sha256").hex()
+
+
+def one_time(tx: Transaction) -> str:
+    """A secret to be shown once, of which only the hash is kept."""
+    return seal.fresh(setting(tx, "jwt_secret"))
 
 
 def digest(token: str) -> str:

@@ -35,6 +35,23 @@ def test_what_the_settings_say_is_part_of_the_box(home: Home, sample: Sample, tm
     assert box_of(rules, [], "dev", "execute", bench, ["sh"], ENV).network
 
 
+def test_a_command_that_names_a_file_of_maestros_own_does_not_open_it(
+    home: Home, sample: Sample, tmp_path: Path
+) -> None:
+    """A repository may bring providers of its own, and the state directory may lie in /tmp."""
+    worktrees = Worktrees(Repo.open(sample.path), tmp_path / "trees")
+    tree = worktrees.add("dev-1", sample.sha("main"))
+    bench = bench_of(worktrees, tree, tmp_path / "scratch")
+    state = tmp_path / "state"
+    state.mkdir()
+    secret, script = state / "tokens.json", tmp_path / "agent.sh"
+    for file in (secret, script):
+        file.write_text("")
+    box = box_of(SandboxTable(), [str(state)], "dev", "execute", bench, ["sh", str(script), str(secret)], ENV)
+    assert script in box.readable
+    assert secret not in box.readable
+
+
 def test_off_leaves_the_command_as_it_is(home: Home, sample: Sample, tmp_path: Path) -> None:
     worktrees = Worktrees(Repo.open(sample.path), tmp_path / "trees")
     bench = bench_of(worktrees, worktrees.add("dev-1", sample.sha("main")), tmp_path / "scratch")

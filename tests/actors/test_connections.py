@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from workspace.sample import Sample
 
-from maestro_ray.actors.messages import Delivery, Ping, Report, Roster, WhoAmI
+from maestro_ray.actors.messages import Delivery, Ping, Roster, WhoAmI
 from maestro_ray.agent.sweep import find
-from maestro_ray.errors import IllegalEvent, StudioRefused, Unsendable
+from maestro_ray.errors import IllegalEvent
 from maestro_ray.home import Home
 from maestro_ray.journal import Entry
 from maestro_ray.testing import Faults, LocalActors, LocalMaestro, eventually
@@ -117,10 +117,10 @@ async def test_a_studio_that_restarts_loses_nothing(
     await maestro.studio.stop()
     (tmp_path / "gate").touch()
     await maestro.until("run.ended", purpose="execute")
-    await eventually(lambda: len(maestro.connections.outbox))
+    await eventually(lambda: len(maestro.connections.reports.outbox))
     await maestro.studio.start()
     once(sample, await end(maestro), "one")
-    assert len(maestro.connections.outbox) == 0
+    assert len(maestro.connections.reports.outbox) == 0
 
 
 # ── beginnings and ends that are cut ─────────────────────────────────────────────────────────────────────────────
@@ -253,38 +253,6 @@ async def test_a_message_that_is_missing_is_asked_for_again(maestro: LocalMaestr
     said = [event["number"] for event in live.happenings.after(0) if event["kind"] == "said"]
     assert said == [2]
     assert await ask(maestro, Delivery("unknown", delivery(7).entries), 4) == 7
-
-
-UNREAD = [StudioRefused(413, "bad_frame", "too large \udce9"), Unsendable("cli-runs/run/complete", "no")]
-
-
-@pytest.mark.parametrize("error", UNREAD, ids=lambda error: type(error).__name__)
-async def test_a_report_nobody_can_read_becomes_a_failure_then_an_interruption(
-    maestro: LocalMaestro, error: Exception
-) -> None:
-    connections = maestro.connections
-    put: list[Report] = []
-    connections.outbox.put = put.append  # type: ignore[assignment,method-assign]
-    connections._report_refused(Report("run", 3, "complete", {"result": {}}), error)
-    own = {"reason": "x" * 9_000_000, "retryable": False, "hold": True}
-    connections._report_refused(Report("run", 3, "fail", own), error)
-    for_complete, for_fail = put
-    assert [(each.run, each.epoch, each.action) for each in put] == [("run", 3, "fail")] * 2
-    assert all(each.body["reason"].isascii() and len(each.body["reason"]) < 4000 for each in put)
-    assert (for_fail.body["retryable"], for_fail.body["hold"]) == (False, True)
-    connections._report_refused(for_complete, error)
-    assert (put[2].action, put[2].body, put[2].epoch) == ("interrupt", {}, 3)
-    connections._report_refused(put[2], error)
-    assert len(put) == len({each.id for each in put}) == 3
-
-
-async def test_a_report_that_studio_has_read_and_refuses_counts_for_nothing(maestro: LocalMaestro) -> None:
-    connections = maestro.connections
-    put: list[Report] = []
-    connections.outbox.put = put.append  # type: ignore[assignment,method-assign]
-    done = Report("run", 3, "complete", {"result": {}})
-    connections._report_refused(done, StudioRefused(409, "illegal_event", "over"))
-    assert put == []
 
 
 async def test_a_team_that_serves_all_tells_of_its_last_plans(

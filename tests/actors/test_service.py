@@ -13,8 +13,12 @@ from workspace.sample import Sample
 
 from maestro_ray.actors import service as module
 from maestro_ray.agent.sweep import find
+from maestro_ray.connection.ask import ask
+from maestro_ray.connection.login import Login
+from maestro_ray.connection.tokens import TokenFile
 from maestro_ray.errors import Conflict, MaestroError, NotFound, UsageError
 from maestro_ray.home import Home
+from maestro_ray.studio import loop
 from maestro_ray.testing import LocalMaestro, eventually
 
 from .parts import ENV
@@ -254,6 +258,31 @@ async def test_a_card_about_no_plan_is_listed(maestro: LocalMaestro) -> None:
     )
 
 
+@pytest.mark.parametrize("local_first", [True, False])
+async def test_a_card_that_two_identities_see_is_one_card(
+    maestro: LocalMaestro, home: Home, monkeypatch: pytest.MonkeyPatch, local_first: bool
+) -> None:
+    """It is answered as whoever of them may: the other is a member."""
+    studio, key = maestro.connections.studio, "github:acme/shop"
+    project = await studio.post("projects", {"key": key, "name": "shop"})
+    draft = {"title": "P", "base": "main", "test": "x", "tasks": [{"title": "One"}]}
+    plan = await studio.post("plans", {"project_id": project["id"], "draft": draft})
+    await maestro.studio.store.write(loop.ask, plan["id"], "attempts", "It failed")
+    invite = await studio.post("auth/invites", {"role": "member", "project_id": project["id"]})
+    path = home.root / "member.json"
+    tokens = TokenFile(path, lambda path, body: ask("POST", f"{maestro.studio.url}/api/v1/{path}", body))
+    await asyncio.to_thread(tokens.redeem, invite["token"], "bob")
+    maestro.logins[key] = Login(maestro.studio.url, maestro.studio.ws_url, str(path))
+    switchboard = maestro.connections.switchboard
+    switchboard.connection(key)
+    rests = switchboard.rests()
+    assert len(rests) == 2
+    monkeypatch.setattr(switchboard, "rests", lambda: rests if local_first else rests[::-1])
+    (card,) = (await maestro.call("decide.list"))["cards"]
+    given = await maestro.call("decide.answer", id=card["id"], answer="abort")
+    assert given["status"] == "answered"
+
+
 async def test_a_team_without_a_plan_serves_those_of_the_project(
     maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
 ) -> None:
@@ -300,6 +329,26 @@ async def test_status_says_who_does_what(
     maestro.actors.host(lead, maestro.actors.slots[lead].receive)
     gate.touch()
     await end(maestro)
+
+
+@pytest.mark.parametrize("connected", [False, True], ids=["asked", "connected"])
+async def test_status_tells_a_studio_that_is_away_from_one_that_signed_us_out(
+    maestro: LocalMaestro, sample: Sample, connected: bool
+) -> None:
+    async def becomes(wanted: str) -> None:
+        async with asyncio.timeout(10):
+            while (status := await maestro.call("status"))["studio"]["trouble"] != wanted:
+                await asyncio.sleep(0.02)
+        assert status["studio"]["connected"] is (wanted == "")
+        assert [each["trouble"] for each in status["connections"]] == [wanted] * connected
+
+    if connected:
+        await begin(maestro, sample, plan=None)
+    await becomes("")
+    await maestro.connections.studio.post("auth/logout")
+    await becomes("signed_out")
+    await maestro.studio.stop()
+    await becomes("away")
 
 
 async def test_a_worker_joins_with_its_levels(maestro: LocalMaestro, sample: Sample) -> None:

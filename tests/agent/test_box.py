@@ -66,3 +66,15 @@ def test_what_is_named_in_a_private_place_is_seen(tmp_path: Path) -> None:
 
 def test_an_entry_of_path_never_opens_the_whole_private_place() -> None:
     assert seen_anyway([], "/tmp/bin:/tmp:/var/tmp/bin", []) == ()
+
+
+@pytest.mark.parametrize("place", ["closed/tokens.json", "link"])
+def test_a_word_opens_nothing_that_is_closed(tmp_path: Path, place: str) -> None:
+    """Also where the state directory lies in a private place."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    (closed / "tokens.json").write_text("secret")
+    (tmp_path / "link").symlink_to(closed / "tokens.json")
+    words = ["cat", str(tmp_path / place)]
+    assert seen_anyway(words, "", []) == (tmp_path / place,)
+    assert seen_anyway(words, "", [], [closed]) == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from studio.pretend import sha
 
 from .chromium import PHONE
@@ -161,6 +162,34 @@ async def test_what_a_503_kept_from_the_page_is_read_later(desk: Desk) -> None:
     await desk.window.wait("#link-state[data-state=connected]:has-text('Live')")
 
 
+@pytest.mark.parametrize(("status", "words"), [(401, "Signed out"), (404, "This is no longer here")])
+async def test_a_page_that_cannot_be_read_any_more_is_never_called_live(
+    desk: Desk, status: int, words: str
+) -> None:
+    """Not after a database that was away for a moment, and not because its socket is there again."""
+    team = desk.scene.team
+    await desk.open(f"/teams/{team.id}")
+    await desk.window.evaluate(
+        noted(
+            f"() => Promise.resolve(new Response('', {{ status: window.asked.length > 1 ? {status} : 503 }}))"
+        )
+    )
+    await desk.rest.post(f"teams/{team.id}/messages", {"messages": [message("unread")]}, status=204)
+    await desk.window.wait(f"#link-state:has-text('{words}')")
+    await desk.window.evaluate(
+        """(() => {
+      const said = (window.said = []);
+      const place = document.getElementById("link-state");
+      new MutationObserver(() => said.push(place.textContent)).observe(place, { childList: true });
+      Pusher.instances[0].disconnect();
+      Pusher.instances[0].connect();
+    })()"""
+    )
+    await desk.window.until("Pusher.instances[0].allChannels().every((each) => each.subscribed)")
+    await desk.window.until("Pusher.instances[0].connection.state === 'connected'")
+    assert await desk.window.evaluate("window.said") == []
+
+
 async def test_a_studio_that_is_away_is_asked_less_and_less(desk: Desk) -> None:
     team = desk.scene.team
     await desk.open(f"/teams/{team.id}")
@@ -196,8 +225,10 @@ async def test_a_channel_that_was_refused_for_a_moment_is_heard_later(desk: Desk
       Pusher.instances[0].disconnect();
       Pusher.instances[0].connect();
     })()""")
+    await desk.window.wait("#link-state:has-text('Not live: trying again')")
     subscribed = "Pusher.instances[0].allChannels().every((each) => each.subscribed)"
     await desk.window.until(f"window.refused > 1 && {subscribed}")
+    await desk.window.wait("#link-state[data-state=connected]:has-text('Live')")
     assert all("404" in each for each in await desk.window.problems())
 
 

@@ -217,8 +217,9 @@ async def test_a_list_is_read_to_its_last_page(studio: LocalStudio) -> None:
         await client.close()
 
 
-async def test_the_next_page_is_asked_for_with_its_own_query(connect: Connect) -> None:
-    link = {"link": '</api/v1/tasks?plan_id=1&cursor=x>; rel="next"'}
+@pytest.mark.parametrize("address", ["", "/api/v1/tasks", "http://studio/api/v1/tasks"])
+async def test_the_next_page_is_asked_for_with_its_own_query(connect: Connect, address: str) -> None:
+    link = {"link": f'<{address}?plan_id=1&cursor=x>; rel="next"'}
     server = Server(httpx.Response(200, json=[1], headers=link), httpx.Response(200, json=[2]))
     client = connect(server)
     assert await client.list("tasks", plan_id="1") == [1, 2]

@@ -63,8 +63,8 @@ async def test_knowledge_comes_in_pages_by_kind_and_is_of_its_project(rest: Rest
     path = f"/api/v1/projects/{project}/knowledge"
     first = await rest.http.get(path, params={"limit": 3})
     titles = [row["title"] for row in first.json()]
-    url = first.headers["link"].partition("<")[2].partition(">")[0]
-    titles += [row["title"] for row in (await rest.http.get(url)).json()]
+    query = first.headers["link"].partition("<")[2].partition(">")[0]
+    titles += [row["title"] for row in (await rest.http.get(path + query)).json()]
     assert (len(first.json()), sorted(titles)) == (3, ["00", "01", "02", "03", "04"])
     assert await rest.get(f"projects/{project}/knowledge", kind="module") == []
     assert await rest.get(f"projects/{elsewhere}/knowledge") == []

@@ -86,6 +86,58 @@ async def test_what_is_cut_while_the_cuts_are_read_is_looked_for_again(
         await clock_stands.caller(token)
 
 
+async def test_all_who_wait_for_a_database_that_hangs_are_told_at_once(
+    door: Doorkeeper, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other the last of a hundred would wait for a hundred attempts."""
+    token, attempts, gone = await sign_in(store), 0, asyncio.Event()
+
+    async def hangs(*_asked: Any) -> Any:
+        nonlocal attempts
+        attempts += 1
+        await gone.wait()
+        raise OSError("away")
+
+    monkeypatch.setattr(store, "read", hangs)
+    waiting = [asyncio.ensure_future(door.caller(token)) for _ in range(4)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()  # the one whose look it is goes, and the others still hear
+    gone.set()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [asyncio.CancelledError, OSError, OSError, OSError]
+    assert attempts == 1
+    monkeypatch.undo()
+    assert await door.caller(token)
+
+
+async def test_who_comes_while_the_cuts_are_read_knows_what_was_cut_until_then(
+    door: Doorkeeper, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that was begun before says nothing about it."""
+    token = await sign_in(store)
+    caller = await door.caller(token)
+    door.look_again()
+    read, began, go_on = store.read, asyncio.Event(), asyncio.Event()
+
+    async def slow(*asked: Any) -> Any:
+        rows = await read(*asked)
+        began.set()
+        await go_on.wait()
+        return rows
+
+    monkeypatch.setattr(store, "read", slow)
+    early = asyncio.ensure_future(door.caller(token))
+    await began.wait()
+    await store.write(identity.logout, caller)
+    door.look_again()
+    late = asyncio.ensure_future(door.caller(token))
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(Unauthenticated, match="revoked"):
+        await late
+    await early
+
+
 async def test_a_studio_knows_what_was_cut_when_it_opens(
     door: Doorkeeper, store: Store, database: Place, clock: FakeClock
 ) -> None:
@@ -106,12 +158,21 @@ async def test_a_token_made_after_the_cut_counts(door: Doorkeeper, store: Store,
     assert (await door.caller(fresh["access_token"])).user == caller.user
 
 
-async def test_nobody_knocks_too_often(door: Doorkeeper) -> None:
-    for _ in range(30):
-        door.knock("10.0.0.1")
+async def test_nobody_guesses_too_often(door: Doorkeeper, store: Store, clock: FakeClock) -> None:
+    for guess in range(30):
+        door.knock("10.0.0.1", str(guess))
     with pytest.raises(TooManyRequests):
-        door.knock("10.0.0.1")
-    door.knock("10.0.0.2")
+        door.knock("10.0.0.1", "another")
+    door.knock("10.0.0.2", "another")
+    ours = await store.write(identity.invite)
+    for _ in range(30):
+        door.knock("10.0.0.1", ours)
+    # one that Studio made is not tried for ever either, and that is nothing to the others
+    with pytest.raises(TooManyRequests):
+        door.knock("10.0.0.2", ours)
+    door.knock("10.0.0.1", await store.write(identity.invite))
+    clock.advance(2)
+    door.knock("10.0.0.1", "another")
 
 
 async def test_the_scrapers_token_is_compared_in_constant_time(

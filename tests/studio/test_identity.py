@@ -18,7 +18,7 @@ from maestro_ray.studio.store import Store
 from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
-from .pretend import Rest
+from .pretend import Enter, Rest
 
 SECRET = "s" * 64
 CLAIMS = {"sub": "u", "fam": "f", "aud": AUDIENCE, "iat": 1.5, "exp": 100, "roles": {"*": "owner"}}
@@ -48,6 +48,21 @@ async def test_an_invite_expires(stranger: Rest, studio: Studio, clock: FakeCloc
     invite = await studio.store.write(identity.invite)
     clock.advance(INVITE_SECONDS)
     assert await stranger.refused("POST", "auth/redeem", {"token": invite}, status=401) == "unauthenticated"
+
+
+async def test_an_invite_of_somebody_who_was_expelled_counts_no_longer(
+    rest: Rest, stranger: Rest, enter: Enter
+) -> None:
+    project, other = await rest.project(), await rest.project("github:acme/other")
+    eve = await enter("architect", project)
+    more = (await rest.post("auth/invites", {"role": "architect", "project_id": other}, status=201))["token"]
+    await eve.sign_in(more, also=True)
+    asked = [{"role": "member", "project_id": each} for each in (project, other)]
+    gone, good = [(await eve.post("auth/invites", each, status=201))["token"] for each in asked]
+    await rest.delete(f"projects/{project}/members/{(await eve.get('me'))['id']}")
+    assert await stranger.refused("POST", "auth/redeem", {"token": gone}, status=401) == "unauthenticated"
+    # where they may invite still nothing changes
+    await stranger.sign_in(good)
 
 
 async def test_a_made_up_invite_is_refused(stranger: Rest) -> None:

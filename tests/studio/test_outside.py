@@ -151,7 +151,7 @@ async def test_nobody_at_the_door_passes_for_another(app: Starlette) -> None:
             (
                 await http.post(
                     f"http://127.0.0.1:{port}/api/v1/auth/redeem",
-                    json={"token": "guess", "name": "eve"},
+                    json={"token": f"guess-{number}", "name": "eve"},
                     headers={"x-forwarded-for": f"10.0.0.{number}"},
                 )
             ).status_code

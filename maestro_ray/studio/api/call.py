@@ -253,7 +253,8 @@ class Rest:
         if isinstance(answer, Listing):
             if answer.cursor:
                 url = request.url.include_query_params(cursor=answer.cursor)
-                headers["link"] = f'<{url.path}?{url.query}>; rel="next"'
+                # relative: a proxy may have taken away the beginning of the path
+                headers["link"] = f'<?{url.query}>; rel="next"'
             answer = answer.rows
         if answer is None:
             return Response(status_code=204)

@@ -71,8 +71,11 @@ async def no_route(_request: Request, error: Exception) -> Response:
 
 async def own_fault(_request: Request, error: Exception) -> Response:
     """A mistake of ours: the log has it, the caller learns that there was one."""
-    told = f"Studio made a mistake ({type(error).__name__})"
-    return _document(500, "internal_error", told, {"x-request-id": logs.request_id.get()})
+    return _document(500, "internal_error", mistake(error), {"x-request-id": logs.request_id.get()})
+
+
+def mistake(error: Exception) -> str:
+    return f"Studio made a mistake ({type(error).__name__})"
 
 
 async def database_away(_request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from maestro_ray.model.access import Action
+from maestro_ray.model.access import Action, Caller
 from maestro_ray.model.task import Aborted, CompletedByClient, Paused, Resumed
 from maestro_ray.studio import blockers, loop, tasks
 from maestro_ray.studio import schema as t
@@ -79,10 +79,19 @@ async def add_comment(call: Call) -> Any:
     """Comment on a task."""
 
     def add(tx: Transaction) -> Row:
-        tx.get(t.tasks, call.path("id"))
-        return {"id": loop.comment(tx, call.path("id"), "operator", call.body.body)}
+        plan = tx.get(t.plans, tx.get(t.tasks, call.path("id"))["plan_id"])
+        author = _author(tx, call.caller, plan["project_id"])
+        return {"id": loop.comment(tx, call.path("id"), author, call.body.body)}
 
     return await call.change(add)
+
+
+def _author(tx: Transaction, caller: Caller, project: str) -> str:
+    """As agents and people read it. Whoever may steer is the operator; nobody else is, whatever their name."""
+    if caller.may(Action.STEER, project):
+        return "operator"
+    user = tx.find(t.users, caller.user)
+    return f"{user['name'] if user else caller.user} (member)"
 
 
 async def list_comments(call: Call) -> Any:

@@ -8,6 +8,7 @@ from maestro_ray.errors import TooManyRequests
 from maestro_ray.studio import identity
 from maestro_ray.studio.api.table import CALLS
 from maestro_ray.studio.studio import Studio
+from studio.counting import counting
 from studio.pretend import Enter, PretendTeam, Rest, sha
 
 
@@ -181,3 +182,13 @@ async def test_guessing_is_slow(stranger: Rest) -> None:
     assert statuses == {401, 429}
     assert answer.json()["code"] == TooManyRequests(1).kind
     assert int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("name", ["auth/redeem", "auth/refresh"])
+async def test_a_guess_too_many_is_looked_up_nowhere(stranger: Rest, studio: Studio, name: str) -> None:
+    guess = {"token": "x"} if name == "auth/redeem" else {"refresh_token": "x"}
+    for _ in range(30):
+        await stranger.refused("POST", name, guess, status=401)
+    with counting(studio) as statements:
+        await stranger.refused("POST", name, guess, status=429)
+    assert statements == []

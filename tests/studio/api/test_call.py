@@ -83,9 +83,11 @@ async def test_no_answer_with_a_secret_is_kept(rest: Rest, studio: Studio) -> No
 async def test_a_long_list_comes_in_pages(rest: Rest) -> None:
     ids = [await rest.project(f"github:acme/{number}") for number in range(5)]
     seen: list[str] = []
-    path: str | None = "/api/v1/projects?limit=2"
+    path: str | None = "?limit=2"
     while path:
-        answer = await rest.http.get(path)
+        # as a proxy gives it that has Studio below a path of its own
+        assert path.startswith("?")
+        answer = await rest.http.get(f"/api/v1/projects{path}")
         seen += [each["id"] for each in answer.json()]
         path = answer.links.get("next", {}).get("url")
     assert seen == ids

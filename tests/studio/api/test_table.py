@@ -82,6 +82,17 @@ async def test_a_comment_is_shown_to_the_next_worker(rest: Rest) -> None:
     assert (comment["author"], comment["body"]) == ("operator", "mind the gap")
 
 
+async def test_only_who_may_steer_comments_as_the_operator(rest: Rest, enter: Enter) -> None:
+    """The comment goes into the prompt of the next agent."""
+    project = await rest.project()
+    task = (await rest.plan(project))["tasks"][0]["id"]
+    for who in (rest, await enter("lead", project), await enter("member", project)):
+        await who.post(f"tasks/{task}/comments", {"body": "skip the tests"}, status=201)
+    authors = [comment["author"] for comment in await rest.get(f"tasks/{task}/comments")]
+    assert authors[:2] == ["operator", "operator"]
+    assert authors[2].endswith(" (member)")
+
+
 @pytest.mark.parametrize("role", ["owner", "member"])
 async def test_who_has_a_role_in_one_project_reads_the_comments_of_its_tasks(
     rest: Rest, enter: Enter, role: str

@@ -37,7 +37,7 @@ async def test_the_script_stays_and_hears_what_went_wrong(rest: Rest, surfer: Su
     said = await surfer.post(f"/do/plans/{plan}/pause", fields, status=409, **stays)
     assert said == "plan: Paused is not possible in state paused"
     said = await surfer.post(f"/do/plans/{plan}/explode", fields, status=404, **stays)
-    assert said.endswith("one of activate, pause, resume, cancel")
+    assert said.endswith("one of activate, pause, resume, cancel, archive")
 
 
 async def test_without_a_script_a_page_says_what_went_wrong_and_leads_back(

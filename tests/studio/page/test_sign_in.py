@@ -55,13 +55,24 @@ async def test_nobody_is_sent_elsewhere(surfer: Surfer, rest: Rest, elsewhere: s
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
-async def test_guessing_is_slow(surfer: Surfer) -> None:
+async def test_guessing_is_slow_and_keeps_nobody_else_out(surfer: Surfer, rest: Rest) -> None:
     surfer.http.cookies.clear()
     statuses = {
         (await surfer.http.post("/sign-in", data={"link": "x"}, headers=ORIGIN)).status_code
         for _ in range(40)
     }
     assert statuses == {401, 429}
+    await surfer.sign_in((await rest.post("auth/page-link", status=201))["token"])
+
+
+async def test_who_guesses_keeps_nobody_of_the_same_machine_out(surfer: Surfer, rest: Rest) -> None:
+    surfer.http.cookies.clear()
+    for _ in range(40):
+        await rest.http.post("/api/v1/auth/refresh", json={"refresh_token": "x"})
+    link = (await rest.post("auth/page-link", status=201))["token"]
+    answer = await surfer.http.post("/sign-in", data={"link": link}, headers=ORIGIN)
+    assert answer.status_code == 303
+    assert surfer.http.cookies
 
 
 async def test_signing_out_ends_the_stay_of_this_browser(surfer: Surfer) -> None:

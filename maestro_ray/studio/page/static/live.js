@@ -13,6 +13,11 @@ let fetching = false;
 // how many renewals failed one after another, and what the connection was last
 let tries = 0;
 let link = "";
+// why nothing more is heard, and why nothing more can be read, until a renewal goes well
+let deaf = "";
+let refusal = "";
+// the channels that Studio did not open when it was asked last
+const unheard = new Set();
 
 /** Connect; returns a function that renews every part now. */
 export function startLive() {
@@ -72,11 +77,19 @@ function listen(pusher, channel, rendered) {
     first = false;
     refused = 0;
     last = n;
+    unheard.delete(channel.name);
+    tell();
   });
   channel.bind("pusher:subscription_error", ({ status }) => {
-    if (status === 401) return say("Signed out: load the page again");
+    if (status === 401) {
+      deaf = SIGNED_OUT;
+      tell();
+      return;
+    }
     setTimeout(() => pusher.subscribe(channel.name), patience(1, refused));
     refused += 1;
+    unheard.add(channel.name);
+    tell();
   });
   channel.bind_global((name, data) => {
     if (name.startsWith("pusher:")) return;
@@ -127,27 +140,27 @@ async function renew() {
   if (!names.length) return;
   fetching = true;
   try {
-    await fetchParts(names, again);
-    if (tries) say(WORDS[link] ?? "", link);
+    refusal = await fetchParts(names, again);
     tries = 0;
   } catch {
     // Studio is away, or its database: nobody knows what was missed meanwhile
     everything = true;
     tries += 1;
-    say("Out of date: trying again");
   } finally {
     fetching = false;
   }
+  tell();
   soon();
 }
 
+// Resolves to why there is nothing to read any more, empty when it was read.
 async function fetchParts(names, again) {
   const address = new URL(location.href);
   address.hash = "";
   for (const name of names) address.searchParams.append("part", name);
   const answer = await fetch(address, { headers: { accept: "text/html" } });
-  if (answer.status === 401) return say("Signed out: load the page again");
-  if (answer.status === 404) return say("This is no longer here");
+  if (answer.status === 401) return SIGNED_OUT;
+  if (answer.status === 404) return "This is no longer here";
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of fresh.querySelectorAll("[data-part]")) {
@@ -156,6 +169,7 @@ async function fetchParts(names, again) {
   }
   tick();
   document.dispatchEvent(new Event("parts-renewed"));
+  return "";
 }
 
 // a log that was read to its end stays at its end
@@ -184,17 +198,22 @@ function poll(part) {
 
 const WORDS = { connected: "Live", connecting: "Connecting", unavailable: "Connecting", failed: "Not live", disconnected: "Not live" };
 
+const SIGNED_OUT = "Signed out: load the page again";
+
 function show(state) {
-  const words = WORDS[state];
-  if (!words) return;
+  if (!WORDS[state]) return;
   link = state;
-  // "Live" over old parts would not be true
-  if (!tries) say(words, state);
+  tell();
 }
 
-function say(words, state = "failed") {
+// "Live" over parts that are old, and stay so, would not be true
+function tell() {
+  const again = tries ? "Out of date: trying again" : unheard.size ? "Not live: trying again" : "";
+  const trouble = refusal || deaf || again;
+  const words = trouble || (WORDS[link] ?? "");
   const place = document.getElementById("link-state");
+  place.dataset.state = trouble ? "failed" : link;
   place.hidden = !words;
-  place.dataset.state = state;
-  place.textContent = words;
+  // it is read aloud whenever it is written
+  if (place.textContent !== words) place.textContent = words;
 }
