@@ -31,6 +31,8 @@ def read_address(text: str) -> str:
             "the address of a Studio has no user, password or query in it",
             "for example: https://studio.example.com",
         )
+    if re.search(r"[\s<>\"\\?#]", text):
+        raise _bad(text)
     host = f"[{name}]" if ":" in name else name
     usual = {"http": 80, "https": 443}[parts.scheme]
     place = host if port in (None, usual) else f"{host}:{port}"

@@ -28,7 +28,7 @@ def test_an_address_is_kept_in_one_form(given: str, kept: str) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["", "studio.example.com", "https://a b", "https://<", "ftp://x", "https://", "https://u:p@x", "https://x?token=1", "https://x#y",
+    ["", "studio.example.com", "https://a b", "https://a/b c", "https://a/b#", "https://a/b?", "https://<", "ftp://x", "https://", "https://u:p@x", "https://x?token=1", "https://x#y",
      "https://x:99999", "https://[::1", "file:///etc/passwd", "https://a\x1b[31m"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(bad: str) -> None:

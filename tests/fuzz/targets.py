@@ -260,6 +260,7 @@ def headers(data: bytes) -> None:
     "//evil.example",
     "https://studio.example.com#TOKEN",
     "https://< #\x0b",
+    "https://https://< #\x0b",
 )
 def addresses(data: bytes) -> None:
     text = _text(data)
