@@ -1,7 +1,7 @@
 """The reference: Ray by hand, with the settings maestro uses. Run as a program, it answers commands on its input.
 
 `head DIR` starts a head; `attach`; `actors N` makes N raw actors, calls each once, prints the milliseconds and ends
-them; `memory` prints the resident kilobytes of a raw actor; the end of the input ends the head.
+them; `keep N` does not end them; `memory` prints the resident kilobytes of a raw actor; the end of the input ends the head.
 """
 
 from __future__ import annotations
@@ -105,6 +105,9 @@ def serve(directory: str) -> None:
         handles = [actor.remote() for _ in range(int(number or 1))]
         pids = ray.get([handle.pid.remote() for handle in handles])
         took = (time.monotonic() - began) * 1000
+        if command == "keep":
+            print("=1", flush=True)
+            continue
         if command == "memory":
             took = _unique_kilobytes(pids[0])
         for handle in handles:

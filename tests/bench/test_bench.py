@@ -17,6 +17,8 @@ NAMES = (
     "cli",
     "memory",
     "channel",
+    "recovery",
+    "idle",
     "connections",
     *(f"studio.{name}" for name in OF_STUDIO),
 )
