@@ -92,3 +92,14 @@ async def test_the_keys_of_an_agent_are_nowhere_but_in_its_environment(
     for name, text in places.items():
         for part in (KEY, KEY[9:], 'p4ss "word"', 'p4ss \\"word'):
             assert part not in text, f"{part} is in {name}"
+
+
+async def test_what_the_test_of_a_release_prints_holds_no_secret(home: Home, sample: Sample) -> None:
+    """It has the shell's own proxy, password and all. Without `without` in `Lead` the reason is kept with it."""
+    env = {**ENV, "http_proxy": "http://me:Zq7-of-the-proxy@127.0.0.1:1"}
+    async with LocalMaestro(home) as maestro:
+        await begin(maestro, sample, plan=plan("one", test="env | grep _proxy; exit 1"), env=env)
+        ended = await maestro.until("run.ended", action="fail")
+        assert "http://***@127.0.0.1" in str(ended)
+    kept = b"".join(path.read_bytes() for path in home.root.rglob("*") if path.is_file())
+    assert b"Zq7-of-the-proxy" not in kept
