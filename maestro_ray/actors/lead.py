@@ -36,6 +36,7 @@ from maestro_ray.actors.threads import ended
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
 from maestro_ray.model import team as machine
+from maestro_ray.redaction import Secrets
 
 log = logging.getLogger(__name__)
 
@@ -208,7 +209,7 @@ class Lead:
         if self._doing.cancelled():
             self._post("run.withdrawn", **about(assignment), summary="withdrawn")
             return
-        outcome = self._doing.result()
+        outcome = self._doing.result().without(Secrets.of(self._part.team.env))
         await self._report(assignment, outcome.action, outcome.body)
         self._post("run.ended", **about(assignment), action=outcome.action, summary=outcome.summary)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from maestro_ray.errors import DiskFull, GitFailed, GitMissing
+from maestro_ray.redaction import bare_addresses, redact
 from maestro_ray.room import missing_at
 
 # Where a person keeps their configuration is theirs to say; which repository, index or identity is meant is ours.
@@ -145,8 +146,8 @@ class Git:
 
 def failure(args: tuple[str, ...], code: int, stderr: bytes, place: Path) -> GitFailed:
     """The error of a git that ended with `code`: its last lines, nothing that opens a door."""
-    words = redact(" ".join(args)).splitlines() or [""]
-    lines = [line for line in redact(_text(stderr)).splitlines() if line.strip()]
+    words = _discreet(" ".join(args)).splitlines() or [""]
+    lines = [line for line in _discreet(_text(stderr)).splitlines() if line.strip()]
     told = (presentable(words[0])[:200], code, presentable("; ".join(lines[-5:])))
     # a checkout says only that it cannot write its files
     if any(line.endswith(_FULL) for line in lines) or missing_at(place):
@@ -154,15 +155,8 @@ def failure(args: tuple[str, ...], code: int, stderr: bytes, place: Path) -> Git
     return GitFailed(*told)
 
 
-def redact(text: str) -> str:
-    """The text with user, password, query and fragment taken out of every URL in it.
-
-    >>> redact("fatal: unable to access 'https://me:s3cret@example.com/a.git?key=1'")
-    "fatal: unable to access 'https://example.com/a.git'"
-    """
-    return re.sub(
-        r"(\w://)([^\s'\"<>]*)", lambda url: url[1] + re.split(r"[?#]", url[2].rpartition("@")[2])[0], text
-    )
+def _discreet(text: str) -> str:
+    return redact(bare_addresses(text))
 
 
 def presentable(text: str) -> str:

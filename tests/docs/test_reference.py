@@ -9,7 +9,15 @@ import pytest
 
 from maestro_ray.actors.happenings import KEPT
 from maestro_ray.actors.service import Service
-from maestro_ray.config import KEYS, Config, IdentityTable, ProviderTable, RoleTable, SandboxTable
+from maestro_ray.config import (
+    KEYS,
+    Config,
+    IdentityTable,
+    ListenTable,
+    ProviderTable,
+    RoleTable,
+    SandboxTable,
+)
 from maestro_ray.home import Home
 from maestro_ray.model import channels
 from maestro_ray.model.agent import Failed
@@ -112,6 +120,7 @@ def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
         ("`[roles.NAME]`", RoleTable),
         ("`[sandbox]`", SandboxTable),
         ("`[identities.NAME]`", IdentityTable),
+        ("`[listen]`", ListenTable),
     ],
 )
 def test_every_key_of_a_table_is_described_with_its_default(heading: str, cls: type) -> None:

@@ -7,7 +7,7 @@ import pytest
 from disk.small import small_disk
 
 from maestro_ray.errors import DiskFull, GitFailed, GitMissing
-from maestro_ray.workspace.git import Git, presentable, redact
+from maestro_ray.workspace.git import Git, presentable
 
 from .sample import Sample
 
@@ -34,19 +34,6 @@ def test_a_failure_never_shows_a_password(sample: Sample) -> None:
     assert "s3cret" not in str(caught.value)
     assert "t0ken" not in str(caught.value)
     assert "https://localhost:1/a.git" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "clean"),
-    [
-        ("ssh://u:p@h/x", "ssh://h/x"),
-        ("see https://u:p@ss/w@h/x?k=v#f and http://t@h", "see https://h/x and http://h"),
-        ("'https://tok@h/x': not found", "'https://h/x': not found"),
-        ("no address, me@example.com", "no address, me@example.com"),
-    ],
-)
-def test_redact(text: str, clean: str) -> None:
-    assert redact(text) == clean
 
 
 def test_presentable_is_always_utf8_on_one_line() -> None:

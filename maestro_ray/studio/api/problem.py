@@ -26,6 +26,7 @@ from maestro_ray.errors import (
     Unauthenticated,
     UsageError,
 )
+from maestro_ray.redaction import redact
 from maestro_ray.studio import logs
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,8 @@ async def database_away(_request: Request, error: Exception) -> Response:
 def _document(
     status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, hint: str = ""
 ) -> Response:
-    document = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail}
+    told = redact(detail)
+    document = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": told}
     if hint:
-        document["hint"] = hint
+        document["hint"] = redact(hint)
     return Response(json.dumps(document), status, headers, "application/problem+json")

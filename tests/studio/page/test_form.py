@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 import sqlalchemy as sa
 
-from maestro_ray.studio.page import form
+from maestro_ray.studio.page import form, visitor
 from maestro_ray.studio.page.form import LARGEST_FORM
 from maestro_ray.studio.studio import Studio
 from studio.pretend import PretendTeam, Rest
@@ -149,3 +151,17 @@ async def test_what_is_no_form_is_refused(surfer: Surfer, kind: str, body: bytes
 )
 def test_a_form_leads_nowhere_else(address: str, fine: str) -> None:
     assert form.local(address) == fine
+
+
+async def test_the_forms_token_is_compared_in_constant_time(
+    rest: Rest, surfer: Surfer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `!=` in `check_form` the time of an answer would tell how much of a guess is right."""
+    compared: list[bytes] = []
+    same = hmac.compare_digest
+    monkeypatch.setattr(
+        visitor.hmac, "compare_digest", lambda one, two: compared.append(two) or same(one, two)
+    )
+    plan = (await rest.plan(await rest.project()))["id"]
+    await surfer.post(f"/do/plans/{plan}/pause", {"form_token": "guess"}, status=403)
+    assert compared == [b"guess"]
