@@ -236,7 +236,8 @@ def test_however_it_is_cut_no_secret_comes_through(parts: list[str], data: st.Da
     told += redactor.close()
     for secret in ("knownvalue", "MIIEpAIBAAKCAQEAMIIEpAIBAAKCAQEA"):
         assert secret not in told
-    if INVITE in redact(text) or JWT in redact(text):
+    whole = redact(text, Secrets(["knownvalue"]))
+    if INVITE in whole or JWT in whole:
         return  # glued to other letters it is no token of ours
     assert INVITE not in told
     assert JWT not in told
