@@ -184,7 +184,7 @@ def _ancestors(pid: int) -> list[int]:
 def test_a_report_over_a_line_that_is_dead_arrives_once(shared, tmp_path):
     """Studio hangs as behind a cut cable while the work ends; what was sent and not answered is sent again.
 
-    Red without the Idempotency-Key of `Outbox._deliver`.
+    Red with every error final for the outbox (`_final`): then what was on the way is lost.
     """
     scene = Scene.begin(shared, "link", tmp_path)
     (studio,) = scene.find("studio")
@@ -206,9 +206,10 @@ def _reports_waiting(machine: Machine) -> int:
 
 
 def test_a_worker_that_stood_still_for_twice_its_lease_is_fenced(shared, tmp_path):
-    """Frozen with its agent, its run is another's; thawed, it changes nothing any more.
+    """Frozen with its agent, its run is another's; thawed, its agent ends before it changes anything.
 
-    Red without the epoch of a report (`model/run.py`, `apply`).
+    Red without the comparing in `Connections._member_is_up`. That a report of an old epoch counts for nothing, whatever
+    the worker does, is tests/model/test_run.py.
     """
     scene = Scene.begin(shared, "frozen", tmp_path)
     frozen = scene.find("worker")[0]
@@ -223,6 +224,7 @@ def test_a_worker_that_stood_still_for_twice_its_lease_is_fenced(shared, tmp_pat
         for pid in tree:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
+    shared.until(lambda: not any(words_of(pid) for pid in tree[1:]), within=20)
     scene.end()
 
 
