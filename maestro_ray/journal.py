@@ -7,12 +7,12 @@ changed or taken out but by `condense`, and that in one transaction.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import queue
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,7 +54,7 @@ class _Item(NamedTuple):
     """An entry to write; those with numbers below `first` are deleted in the same transaction."""
 
     row: _Row
-    done: Future[int]
+    done: asyncio.Future[int]
     first: int
 
 
@@ -110,7 +110,7 @@ class Journal:
     ) -> tuple[Entry, asyncio.Future[int]]:
         # escaped, for a name that is not UTF-8 holds characters that SQLite does not take
         text = json.dumps(body, separators=(",", ":"))
-        done: Future[int] = Future()
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         with self._lock:
             entry = Entry(self._last + 1, sender, kind, body, at)
             if self._broken:
@@ -119,7 +119,7 @@ class Journal:
                 self._last = entry.number
                 kept = entry.number if first is None else min(first, entry.number)
                 self._waiting.put(_Item((entry.number, sender, kind, text, at), done, kept))
-        return entry, asyncio.wrap_future(done)
+        return entry, done
 
     def read(self, after: int = 0, limit: int = -1) -> list[Entry]:
         """Entries with higher numbers, in order, as far as they are durable. Raises `JournalBroken`."""
@@ -183,8 +183,7 @@ class Journal:
             except Exception as error:  # noqa: BLE001 - whatever it was: a writer that ends without a word hangs everybody
                 self._fail(batch, why(error, self.path))
                 break
-            for item in batch:
-                _settle(item.done, item.row[0])
+            _tell(batch, None)
         connection.close()
 
     def _batches(self) -> Iterator[Sequence[_Item]]:
@@ -208,9 +207,8 @@ class Journal:
             behind = []
             while not self._waiting.empty():  # under the lock nothing is added, and this thread alone takes
                 behind.append(self._waiting.get())
-        for item in (*batch, *behind):
-            if item is not None:
-                _settle(item.done, JournalBroken(str(self.path), self._broken))
+        waiting = [item for item in (*batch, *behind) if item is not None]
+        _tell(waiting, JournalBroken(str(self.path), self._broken))
 
 
 def _write_batch(connection: sqlite3.Connection, batch: Sequence[_Item]) -> None:
@@ -219,14 +217,24 @@ def _write_batch(connection: sqlite3.Connection, batch: Sequence[_Item]) -> None
         connection.execute("DELETE FROM entries WHERE number < ?", (first,))
 
 
-def _settle(done: Future[int], result: int | JournalBroken) -> None:
-    """Answer who waits, unless they have left."""
-    if not done.set_running_or_notify_cancel():
-        return
-    if isinstance(result, JournalBroken):
-        done.set_exception(result)
-    else:
-        done.set_result(result)
+def _tell(items: Sequence[_Item], error: JournalBroken | None) -> None:
+    """One call into each event loop for all of its own: to wake it for every entry took longer than to write them."""
+    of_loop: dict[asyncio.AbstractEventLoop, list[_Item]] = {}
+    for item in items:
+        of_loop.setdefault(item.done.get_loop(), []).append(item)
+    for loop, own in of_loop.items():
+        with contextlib.suppress(RuntimeError):  # it has ended, and with it all that waited
+            loop.call_soon_threadsafe(_settle, own, error)
+
+
+def _settle(items: Sequence[_Item], error: JournalBroken | None) -> None:
+    for item in items:
+        if item.done.done():
+            continue  # who waited has left
+        if error is None:
+            item.done.set_result(item.row[0])
+        else:
+            item.done.set_exception(error)
 
 
 def _connect(path: Path) -> sqlite3.Connection:
