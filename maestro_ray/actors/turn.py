@@ -24,6 +24,7 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.ports import Job
 from maestro_ray.providers.registry import build
+from maestro_ray.small_file import put_small
 
 # text is sent on when this much has come or this long has passed since the last time
 TEXT_BYTES = 4096
@@ -77,8 +78,7 @@ class Turn:
         """Start the program with its prompt. Raises `AgentFailed`."""
         launch = self._talk.launch
         for path, content in launch.files.items():
-            path.touch(mode=0o600)
-            path.write_bytes(content)
+            put_small(path, content)
         team = self._part.team
         env = allowed(team.env, [*self._provider.environment(), *self._part.provider.env])
         env |= launch.env

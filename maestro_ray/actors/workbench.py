@@ -23,12 +23,13 @@ from maestro_ray.model.agent import Failed, Finished
 from maestro_ray.model.run import Purpose
 from maestro_ray.ports import Job
 from maestro_ray.redaction import Secrets, redact, redact_all
-from maestro_ray.small_file import read_small
+from maestro_ray.small_file import put_small, read_small
 from maestro_ray.workspace.conflict import begin_merge, unresolved
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.leftover import Owner
 from maestro_ray.workspace.message import CommitMessage, Identity
 from maestro_ray.workspace.repo import Repo
+from maestro_ray.workspace.tree import remove_tree
 from maestro_ray.workspace.worktree import Worktrees
 
 Assignment = Mapping[str, Any]
@@ -116,12 +117,9 @@ class Workbench:
 
     def name_session(self, run: str, session: str) -> None:
         """Written at once: whoever takes the run up after a cut, on this machine, finds it."""
-        place = self._session_file(run)
         text = json.dumps({"kind": self._part.provider.kind, "session": session})
         with contextlib.suppress(OSError):  # without it the run begins anew
-            fresh = place.with_suffix(".new")
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(place)
+            put_small(self._session_file(run), text.encode())
 
     async def confine(self, job: Job, argv: Sequence[str], env: Mapping[str, str]) -> Confined:
         """The turn's program in its box. Raises `NoSandbox`."""
@@ -161,7 +159,7 @@ class Workbench:
         if assignment["evidence"]:
             found = redact_all(assignment["evidence"], self._secrets)
             text = json.dumps(found, indent=2, ensure_ascii=False)
-            (scratch / "evidence.json").write_text(text, encoding="utf-8")
+            put_small(scratch / "evidence.json", text.encode(errors="replace"))
 
     def _own(self, assignment: Assignment, path: Path) -> None:
         """What is done here is this run's, and when its agent can go on, so is what it did before it was cut."""
@@ -173,7 +171,7 @@ class Workbench:
         self._open().claim(path, owner)
 
     def _forget_session(self, assignment: Assignment) -> None:
-        self._session_file(assignment["id"]).unlink(missing_ok=True)
+        remove_tree(self._session_file(assignment["id"]))
 
     def _session_file(self, run: str) -> Path:
         return self._scratch / run / "agent.json"

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from maestro_ray.errors import HeadMoved, UsageError
-from maestro_ray.small_file import read_small
+from maestro_ray.small_file import put_small, read_small
 from maestro_ray.workspace.commit import commit_all
 from maestro_ray.workspace.git import Git
 from maestro_ray.workspace.message import CommitMessage, Identity
 from maestro_ray.workspace.refs import check_commit, check_ref
+from maestro_ray.workspace.tree import remove_tree
 
 KEPT = "refs/maestro/kept"
 _KEEPER = Identity("maestro", "maestro@localhost")
@@ -46,12 +47,10 @@ def owner_of(admin: Path) -> Owner | None:
 def mark(admin: Path, owner: Owner | None) -> None:
     """Write down whose it is, in one step; with None it is nobody's."""
     place = admin / _MARK
-    if owner is None:
-        place.unlink(missing_ok=True)
-    else:
-        fresh = place.with_suffix(".new")
-        fresh.write_text(json.dumps(asdict(owner)), encoding="utf-8")
-        fresh.replace(place)
+    if owner is None or place.is_dir():
+        remove_tree(place)
+    if owner is not None:
+        put_small(place, json.dumps(asdict(owner)).encode())
 
 
 def keep(git: Git, owner: Owner) -> str | None:

@@ -120,3 +120,18 @@ async def test_files_of_the_launch_are_the_owners_alone(home: Home, tmp_path: Pa
     await stage.turn.stop()
     assert "".join(stage.said) == "Please add.\n"
     assert all(file.stat().st_mode & 0o077 == 0 for file in stage.job.scratch.iterdir())
+
+
+async def test_a_link_an_earlier_turn_has_planted_is_not_written_through(home: Home, tmp_path: Path) -> None:
+    """A prompt holds what other agents said. Red with `write_bytes` in place of `put_small` in `begin`."""
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+    stage = Stage(home, tmp_path, command("true"))
+    (path,) = stage.turn._talk.launch.files
+    path.unlink(missing_ok=True)
+    path.symlink_to(theirs)
+    await stage.turn.begin()
+    await stage.turn.finish()
+    await stage.turn.stop()
+    assert theirs.read_text() == "theirs"
+    assert not path.is_symlink()

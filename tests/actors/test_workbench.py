@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -234,3 +235,25 @@ async def test_a_session_file_that_is_a_trap_is_none(bench: Workbench, sample: S
     place.write_text("[" * 5000)
     assert bench.session(run) == ""
     await bench.finish(run)
+
+
+async def test_a_link_an_agent_has_planted_is_written_over_and_not_through(
+    bench: Workbench, sample: Sample, tmp_path: Path
+) -> None:
+    """The scratch directory is writable in every box, and the worker writes from outside.
+
+    Red with `write_text` in place of `put_small`, in `name_session` or `_prepare`.
+    """
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+    run = a_run(sample.sha("main"), evidence={"output": "red"})
+    await bench.prepare(run)
+    scratch = bench._run_scratch(run)
+    for name in ("agent.json", "agent.new", "evidence.json", "evidence.new"):
+        (scratch / name).unlink(missing_ok=True)
+        (scratch / name).symlink_to(theirs)
+    bench.name_session(run["id"], "session-7")
+    await bench.prepare(run)
+    assert theirs.read_text() == "theirs"
+    assert bench.session(run) == "session-7"
+    assert "red" in (scratch / "evidence.json").read_text()

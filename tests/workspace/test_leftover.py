@@ -189,3 +189,36 @@ def test_a_mark_that_is_a_trap_is_none(tmp_path: Path) -> None:
     """A developer's agent can write there. With `read_text` in `owner_of` the end of a team would wait for it."""
     os.mkfifo(tmp_path / "maestro-run")
     assert owner_of(tmp_path) is None
+
+
+@pytest.mark.parametrize("planted", ["maestro-run", "maestro-run.new"])
+def test_a_link_in_place_of_the_mark_is_not_written_through(
+    worktrees: Worktrees, owner: Owner, cut: Path, tmp_path: Path, planted: str
+) -> None:
+    """Red with `write_text` in place of `put_small` in `mark`."""
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+    admin = worktrees.git(cut).git_dir
+    assert admin is not None
+    (admin / planted).unlink(missing_ok=True)
+    (admin / planted).symlink_to(theirs)
+    worktrees.claim(cut, owner)
+    assert theirs.read_text() == "theirs"
+    assert owner_of(admin) == owner
+
+
+def test_a_directory_in_place_of_the_mark_stops_no_later_run(
+    worktrees: Worktrees, owner: Owner, cut: Path
+) -> None:
+    """Red without `remove_tree` in `mark`: every run of this worker would fail."""
+    admin = worktrees.git(cut).git_dir
+    assert admin is not None
+    (admin / "maestro-run").unlink()
+    (admin / "maestro-run" / "x").mkdir(parents=True)
+    worktrees.claim(cut, owner)
+    assert owner_of(admin) == owner
+    (admin / "maestro-run").unlink()
+    (admin / "maestro-run").mkdir()
+    worktrees.release(cut)
+    worktrees.claim(cut, owner)
+    assert owner_of(admin) == owner
