@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from maestro_ray.errors import GitFailed, MaestroError, NotFound, NotWritable, UsageError
+from maestro_ray.room import missing
 from maestro_ray.workspace import leftover
 from maestro_ray.workspace.checkout import OPERATIONS, administrations, canonical
 from maestro_ray.workspace.commit import commit_all
@@ -101,7 +102,7 @@ class Worktrees:
         for other in self.list():
             if other != path and self._owner(other) == owner:
                 with self._hold(other.name):
-                    self._rescue(other)
+                    self._rescue(other, waits=True)
         return leftover.restore(self.git(path), owner)
 
     @contextmanager
@@ -166,7 +167,7 @@ class Worktrees:
             yield
 
     def _prepare(self, path: Path, commit: str) -> None:
-        self._rescue(path)
+        self._rescue(path, waits=True)
         if self._healthy(path):
             with suppress(GitFailed, NotWritable, OSError):  # whatever is wrong with it, a new one is right
                 self._reset(path, commit)
@@ -183,8 +184,11 @@ class Worktrees:
             self.remove(path)
             raise
 
-    def _rescue(self, path: Path) -> None:
-        """Keep what a run that was cut left there, or all of the directory when git cannot."""
+    def _rescue(self, path: Path, *, waits: bool = False) -> None:
+        """Keep what a run that was cut left there, or all of the directory when git cannot.
+
+        Whoever `waits` for room on the disk is told that there is none, and nothing has changed.
+        """
         owner = self._owner(path)
         if owner is None:
             return
@@ -195,6 +199,8 @@ class Worktrees:
                 log.warning("what run %s left in %s is kept as %s", owner.run, path.name, owner.ref)
             leftover.mark(self._pinned(path), None)
         except (MaestroError, OSError) as error:
+            if waits and missing(error):
+                raise
             place = self.directory.parent.parent / "quarantine" / self.directory.name
             log.error("%s is moved to %s: %s", presentable(str(path)), presentable(str(place)), error)
             leftover.quarantine(path, place)

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maestro_ray.errors import DiskFull
+from maestro_ray.workspace import leftover
 from maestro_ray.workspace.leftover import KEPT, Owner, forget_plan, owner_of
 from maestro_ray.workspace.worktree import Worktrees
 
@@ -222,3 +224,38 @@ def test_a_directory_in_place_of_the_mark_stops_no_later_run(
     worktrees.release(cut)
     worktrees.claim(cut, owner)
     assert owner_of(admin) == owner
+
+
+def test_on_a_full_disk_the_next_run_waits_for_room_and_nothing_is_moved_aside(
+    sample: Sample, worktrees: Worktrees, owner: Owner, cut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red (its agent goes on with its session, without its files) with the `raise` in `_rescue` taken out."""
+
+    def keep(*_: object) -> None:
+        raise DiskFull("add", 128, "No space left on device", str(cut))
+
+    with monkeypatch.context() as full:
+        full.setattr(leftover, "keep", keep)
+        with pytest.raises(DiskFull):
+            worktrees.add("dev-1", owner.start)
+        with pytest.raises(DiskFull):
+            worktrees.take_up(worktrees.add("dev-2", owner.start), owner)
+    path = worktrees.add("dev-2", owner.start)
+    assert worktrees.take_up(path, owner)
+    assert (path / "a.txt").read_text() == "half done\n"
+    assert not (worktrees.directory.parent.parent / "quarantine").exists()
+
+
+def test_a_team_ends_on_a_full_disk_all_the_same(
+    worktrees: Worktrees, cut: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To move a directory takes no room."""
+
+    def keep(*_: object) -> None:
+        raise DiskFull("add", 128, "No space left on device", str(cut))
+
+    monkeypatch.setattr(leftover, "keep", keep)
+    worktrees.remove(cut)
+    assert not cut.exists()
+    place = worktrees.directory.parent.parent / "quarantine" / worktrees.directory.name
+    assert (place / "dev-1-1" / "a.txt").read_text() == "half done\n"
