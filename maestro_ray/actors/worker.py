@@ -144,6 +144,8 @@ class Worker:
         return outcome
 
     async def _one_turn(self, assignment: Mapping[str, Any], proposals: Proposals) -> Outcome:
+        if reason := self._bench.no_room():  # a turn costs money
+            return Outcome.limited(room.PAUSE, reason)
         directives = dict(self._directives)
         job = self._bench.job(assignment, list(directives.values()))
         voice = Redactor(self._secrets)

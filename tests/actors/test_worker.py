@@ -25,6 +25,7 @@ from maestro_ray.actors.messages import (
     Withdraw,
     WorkerEvent,
 )
+from maestro_ray.actors.workbench import Workbench
 from maestro_ray.actors.worker import Worker
 from maestro_ray.agent.sweep import alive, find
 from maestro_ray.errors import IllegalEvent, JournalBroken
@@ -460,3 +461,20 @@ async def test_cleared_directives_are_in_no_prompt_and_kept_ones_are(
 async def test_what_is_not_for_a_worker_is_refused(hire: Hire) -> None:
     with pytest.raises(IllegalEvent):
         hire("true").handle("x", Roster())
+
+
+async def test_on_a_full_disk_no_agent_is_started_again_and_again(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each turn of an agent costs money. Red (three turns more) without the look at `no_room` before a turn."""
+    monkeypatch.setattr("maestro_ray.room.PAUSE", 0.01)
+    # after the first turn, and at three looks afterwards
+    full = iter(["", "full", "full", "full", "full"])
+    monkeypatch.setattr(Workbench, "no_room", lambda _bench: next(full, ""))
+    turns = tmp_path / "turns"
+    hire(f"echo turn >> {turns}; [ $(wc -l < {turns}) -gt 1 ] || exit 1; echo hi > new.txt").handle(
+        "lead", Assign(a_run(sample.sha("main")))
+    )
+    await reported(office)
+    assert turns.read_text().count("turn") == 2
+    assert [each.body["reason"] for each in office.of(Post) if each.kind == "run.paused"] == ["full"] * 4
