@@ -25,7 +25,8 @@ def missing(error: Exception) -> str:
         case NotWritable() if error.args[1] in [os.strerror(number) for number in _REFUSALS]:
             return str(error)
         case OSError() if error.errno in _REFUSALS:
-            return f"the disk of {error.filename} takes nothing: {error.strerror}"
+            disk = f"the disk of {error.filename}" if error.filename else "a disk"
+            return f"{disk} takes nothing: {error.strerror}"
         case _:
             return ""
 

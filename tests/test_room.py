@@ -44,3 +44,11 @@ def test_a_place_has_room_or_not(disk: SmallDisk) -> None:
     disk.read_only()
     assert room.missing_at(disk.path) == f"the disk of {disk.path} is read-only"
     assert room.missing_at(disk.path / "nowhere") == ""
+
+
+def test_a_full_disk_is_told_without_a_name_that_python_does_not_know() -> None:
+    """A write fails with no file's name. Red (`the disk of None`) without the case of its own in `missing`."""
+    with pytest.raises(OSError) as found, open("/dev/full", "wb", buffering=0) as file:
+        file.write(b"x")
+    assert found.value.errno == errno.ENOSPC
+    assert room.missing(found.value) == "a disk takes nothing: No space left on device"
