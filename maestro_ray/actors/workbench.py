@@ -67,7 +67,7 @@ class Workbench:
         resume = self.session(assignment)
         found = redact_all(assignment["evidence"], self._secrets)
         comments = [
-            redact(f"{each['author']}: {each['body']}", self._secrets) for each in assignment["comments"]
+            redact(_said(each["author"], each["body"]), self._secrets) for each in assignment["comments"]
         ]
         if self._conflicts:
             comments.append(f"maestro: conflict markers are in {', '.join(self._conflicts)}; resolve them")
@@ -226,6 +226,12 @@ class Workbench:
 
     def _run_scratch(self, assignment: Assignment) -> Path:
         return self._scratch / str(assignment["id"])
+
+
+def _said(author: str, body: str) -> str:
+    """Only the first line begins with a name: another would pass for what somebody else has said."""
+    first, *more = body.splitlines() or [""]
+    return "\n".join([f"{' '.join(author.split())}: {first}", *(f"    {line}" for line in more)])
 
 
 def _tested(assignment: Assignment, event: Finished) -> Outcome:

@@ -91,7 +91,7 @@ def _author(tx: Transaction, caller: Caller, project: str) -> str:
     if caller.may(Action.STEER, project):
         return "operator"
     user = tx.find(t.users, caller.user)
-    return f"{user['name'] if user else caller.user} (member)"
+    return f"member {user['name'] if user else caller.user}"
 
 
 async def list_comments(call: Call) -> Any:
