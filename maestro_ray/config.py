@@ -350,7 +350,7 @@ def _listen(table: Table) -> ListenTable:
     found = ListenTable(
         _number_of_a_host(table, "host"),
         port,
-        tuple(table.texts("names")),
+        tuple(name.lower() for name in table.texts("names")),
         _file(table, "certificate"),
         _file(table, "key"),
         table.flag("insecure", False),
@@ -361,13 +361,15 @@ def _listen(table: Table) -> ListenTable:
         raise table.mistake(f"{wrong!r} is not the name of a host", "names")
     if bool(found.certificate) != bool(found.key):
         raise table.mistake("a certificate and its key are two files, and both are needed")
-    outside = found.host and not ipaddress.ip_address(found.host).is_loopback
+    outside = bool(found.host) and not ipaddress.ip_address(found.host).is_loopback
     if outside and not found.certificate and not found.insecure:
         raise table.mistake(
             "without 'certificate' and 'key' whoever is on the way could read the tokens; "
             "on a network you trust: insecure = true",
             "host",
         )
+    if outside and not found.names:
+        raise table.mistake("by which 'names' do others call this machine? Any other is refused", "host")
     return found
 
 

@@ -39,10 +39,14 @@ def open_door(table: ListenTable) -> Door | None:
 
 
 def _context(table: ListenTable) -> ssl.SSLContext:
+    def ask() -> str:
+        # OpenSSL would ask at the terminal, and nobody is there
+        raise UsageError(f"the key {table.key} has a passphrase", "give Studio a key without one")
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(table.certificate, table.key)
+        context.load_cert_chain(table.certificate, table.key, ask)
     except OSError as error:  # ssl's own errors among them
         raise UsageError(
             f"the certificate {table.certificate} with the key {table.key} cannot be used: "

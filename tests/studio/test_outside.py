@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -110,6 +112,7 @@ async def test_the_cookie_of_a_browser_that_came_over_tls_stays_there(
         ('host = "studio"', "'host' is an IP address of this machine"),
         ('host = "0.0.0.0"\ncertificate = "c"\nkey = "/k"', "'c' is not an absolute path"),
         ('host = "0.0.0.0"\ninsecure = true\nnames = ["*"]', "'*' is not the name of a host"),
+        ('host = "0.0.0.0"\ninsecure = true', "by which 'names' do others call this machine"),
     ],
 )
 def test_a_door_without_tls_needs_a_word_that_says_so(home: Home, text: str, said: str) -> None:
@@ -140,6 +143,37 @@ def test_what_cannot_be_opened_is_named(tmp_path: Path, certificate: tuple[str, 
         open_door(ListenTable("127.0.0.1", taken.getsockname()[1], (), *certificate))
     with pytest.raises(UsageError, match="cannot be used: No such file"):
         open_door(ListenTable("127.0.0.1", 0, (), str(tmp_path / "no"), certificate[1]))
+
+
+def test_a_name_is_the_same_in_capitals(home: Home) -> None:
+    """Red without `lower`: the middleware compares with a `Host` in small letters, and nobody would get in."""
+    text = '[listen]\nhost = "0.0.0.0"\ninsecure = true\nnames = ["Studio.Example"]\n'
+    (home.root / "config.toml").write_text(text)
+    assert Config.load(home).listen.names == ("studio.example",)
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(
+    tmp_path: Path, certificate: tuple[str, str]
+) -> None:
+    """Red (its own words ask at the terminal, and the start waits) without a password for `load_cert_chain`."""
+    locked = str(tmp_path / "locked.pem")
+    words = ["ec", "-in", certificate[1], "-aes128", "-passout", "pass:four words of it", "-out", locked]
+    subprocess.run(["openssl", *words], check=True, capture_output=True)
+    program = (
+        "from maestro_ray.config import ListenTable; from maestro_ray.studio.outside import open_door; "
+        f"open_door(ListenTable('127.0.0.1', 0, (), {certificate[0]!r}, {locked!r}))"
+    )
+    main, terminal = os.openpty()
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", program], stdin=terminal, capture_output=True, text=True, timeout=30,
+            start_new_session=True, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(main)
+        os.close(terminal)
+    assert "UsageError" in ended.stderr
+    assert "has a passphrase" in ended.stderr
 
 
 async def test_nobody_at_the_door_passes_for_another(app: Starlette) -> None:
