@@ -13,11 +13,9 @@ from maestro_ray.workspace.commit import commit_all
 from maestro_ray.workspace.git import Git
 from maestro_ray.workspace.message import CommitMessage, Identity
 from maestro_ray.workspace.refs import check_commit, check_ref
-from maestro_ray.workspace.tree import remove_tree
 
 KEPT = "refs/maestro/kept"
 _KEEPER = Identity("maestro", "maestro@localhost")
-_MARK = "maestro-run"
 
 
 @dataclass(frozen=True)
@@ -33,24 +31,20 @@ class Owner:
         return f"{KEPT}/{self.plan}/{self.run}"
 
 
-def owner_of(admin: Path) -> Owner | None:
-    """Who marked the worktree with this git directory; None for nobody, and for a mark that is none of ours."""
+def owner_of(mark: Path) -> Owner | None:
+    """Who is written in this file; None for nobody, and for what is none of ours."""
     try:
-        found = Owner(**json.loads(read_small(admin / _MARK)))
+        found = Owner(**json.loads(read_small(mark)))
         check_ref(found.ref)
         check_commit(found.start)
     except (OSError, ValueError, TypeError, RecursionError, UsageError):
-        return None  # a developer's agent can write there
+        return None
     return found
 
 
-def mark(admin: Path, owner: Owner | None) -> None:
-    """Write down whose it is, in one step; with None it is nobody's."""
-    place = admin / _MARK
-    if owner is None or place.is_dir():
-        remove_tree(place)
-    if owner is not None:
-        put_small(place, json.dumps(asdict(owner)).encode())
+def write_owner(mark: Path, owner: Owner) -> None:
+    """Write it down, in one step."""
+    put_small(mark, json.dumps(asdict(owner)).encode())
 
 
 def keep(git: Git, owner: Owner) -> str | None:

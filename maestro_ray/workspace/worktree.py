@@ -88,13 +88,12 @@ class Worktrees:
 
     def claim(self, path: Path, owner: Owner) -> None:
         """The worktree is this run's: until `release`, what is in it is kept on the run's ref before it goes."""
-        leftover.mark(self._pinned(path), owner)
+        leftover.write_owner(self._mark(path), owner)
 
     def release(self, path: Path) -> None:
         """What is in the worktree is safe somewhere else, or worth nothing, and so is what was kept of it before."""
-        admin = self._pinned(path)
-        if (owner := leftover.owner_of(admin)) is not None:
-            leftover.mark(admin, None)
+        if (owner := leftover.owner_of(self._mark(path))) is not None:
+            self._mark(path).unlink()
             leftover.forget(self.repo.git, owner)
 
     def take_up(self, path: Path, owner: Owner) -> bool:
@@ -141,8 +140,10 @@ class Worktrees:
         self._settled.discard(path.name)
         if not self.repo.git_common_dir.is_dir():  # its owner deleted the repository
             _remove_tree(path)
+            self._mark(path).unlink(missing_ok=True)
             return
         self._rescue(path)
+        self._mark(path).unlink(missing_ok=True)
         with locked(self.repo.git_common_dir):
             admin = self._administration(path)
             _remove_tree(path)
@@ -197,22 +198,21 @@ class Worktrees:
             self._clear(git, _LOCKS)
             if leftover.keep(git, owner):
                 log.warning("what run %s left in %s is kept as %s", owner.run, path.name, owner.ref)
-            leftover.mark(self._pinned(path), None)
         except (MaestroError, OSError) as error:
             if waits and missing(error):
                 raise
             place = self.directory.parent.parent / "quarantine" / self.directory.name
             log.error("%s is moved to %s: %s", presentable(str(path)), presentable(str(place)), error)
             leftover.quarantine(path, place)
+        self._mark(path).unlink()
 
     def _owner(self, path: Path) -> Owner | None:
         admin = self._administration(path)
-        return None if admin is None or not path.is_dir() else leftover.owner_of(admin)
+        return None if admin is None or not path.is_dir() else leftover.owner_of(self._mark(path))
 
-    def _pinned(self, path: Path) -> Path:
-        admin = self.git(path).git_dir
-        assert admin is not None
-        return admin
+    def _mark(self, path: Path) -> Path:
+        """Where it is written whose worktree this is: beside it, for in its git directory an agent can write."""
+        return self.directory / f".{path.name}.run"
 
     def _healthy(self, path: Path) -> bool:
         admin, pointer = self._administration(path), path / ".git"

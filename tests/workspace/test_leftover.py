@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maestro_ray.actors.confinement import bench_of
+from maestro_ray.agent.box import box_for
 from maestro_ray.errors import DiskFull
 from maestro_ray.workspace import leftover
 from maestro_ray.workspace.leftover import KEPT, Owner, forget_plan, owner_of
@@ -158,10 +161,9 @@ def test_what_git_cannot_read_is_moved_aside_whole(
 def test_a_mark_somebody_else_wrote_means_nothing(
     sample: Sample, worktrees: Worktrees, owner: Owner, cut: Path, mark: str
 ) -> None:
-    admin = worktrees.git(cut).git_dir
-    assert admin is not None
-    (admin / "maestro-run").write_text(mark)
-    assert owner_of(admin) is None
+    place = worktrees._mark(cut)
+    place.write_text(mark)
+    assert owner_of(place) is None
     worktrees.remove(cut)
     assert kept(sample) == []
 
@@ -182,48 +184,49 @@ def test_a_plan_that_is_over_needs_nothing_of_it(
     st.sampled_from(["0" * 40, "x"])) | st.just(b"[" * 5_000))  # fmt: skip
 def test_any_mark_is_an_owner_or_none(content: bytes) -> None:
     with TemporaryDirectory() as directory:
-        (Path(directory) / "maestro-run").write_bytes(content)
-        found = owner_of(Path(directory))
+        (Path(directory) / "mark").write_bytes(content)
+        found = owner_of(Path(directory) / "mark")
     assert found is None or found.ref == f"{KEPT}/{found.plan}/{found.run}"
 
 
 def test_a_mark_that_is_a_trap_is_none(tmp_path: Path) -> None:
-    """A developer's agent can write there. With `read_text` in `owner_of` the end of a team would wait for it."""
-    os.mkfifo(tmp_path / "maestro-run")
-    assert owner_of(tmp_path) is None
+    """Where there is no box an agent can write there. With `read_text` the end of a team would wait for it."""
+    os.mkfifo(tmp_path / "mark")
+    assert owner_of(tmp_path / "mark") is None
 
 
-@pytest.mark.parametrize("planted", ["maestro-run", "maestro-run.new"])
+def test_no_agent_says_whose_worktree_it_is(
+    sample: Sample, worktrees: Worktrees, owner: Owner, cut: Path, tmp_path: Path
+) -> None:
+    """Red with the mark in the git directory: a run could put its files on another's ref, or delete what that left."""
+    box = box_for(bench_of(worktrees, cut, tmp_path / "scratch"), "execute", state=(), person=tmp_path)
+    mark = worktrees._mark(cut)
+    assert owner_of(mark) == owner
+    assert not [place for place in box.writable if mark.is_relative_to(place)]
+
+
+def test_who_comes_next_by_that_name_owns_nothing_of_it(
+    sample: Sample, worktrees: Worktrees, owner: Owner, cut: Path
+) -> None:
+    """Red without `unlink` in `remove`: what a reviewer leaves would be kept as the work of a run that is over."""
+    shutil.rmtree(cut)
+    path = worktrees.add("dev-1", owner.start)
+    sample.write("a.txt", "of somebody else\n", at=path)
+    worktrees.remove(path)
+    assert kept(sample) == []
+
+
 def test_a_link_in_place_of_the_mark_is_not_written_through(
-    worktrees: Worktrees, owner: Owner, cut: Path, tmp_path: Path, planted: str
+    worktrees: Worktrees, owner: Owner, cut: Path, tmp_path: Path
 ) -> None:
-    """Red with `write_text` in place of `put_small` in `mark`."""
-    theirs = tmp_path / "theirs"
-    theirs.write_text("theirs")
-    admin = worktrees.git(cut).git_dir
-    assert admin is not None
-    (admin / planted).unlink(missing_ok=True)
-    (admin / planted).symlink_to(theirs)
+    """Red with `write_text` in place of `put_small` in `write_owner`."""
+    (tmp_path / "theirs").write_text("theirs")
+    mark = worktrees._mark(cut)
+    mark.unlink()
+    mark.symlink_to(tmp_path / "theirs")
     worktrees.claim(cut, owner)
-    assert theirs.read_text() == "theirs"
-    assert owner_of(admin) == owner
-
-
-def test_a_directory_in_place_of_the_mark_stops_no_later_run(
-    worktrees: Worktrees, owner: Owner, cut: Path
-) -> None:
-    """Red without `remove_tree` in `mark`: every run of this worker would fail."""
-    admin = worktrees.git(cut).git_dir
-    assert admin is not None
-    (admin / "maestro-run").unlink()
-    (admin / "maestro-run" / "x").mkdir(parents=True)
-    worktrees.claim(cut, owner)
-    assert owner_of(admin) == owner
-    (admin / "maestro-run").unlink()
-    (admin / "maestro-run").mkdir()
-    worktrees.release(cut)
-    worktrees.claim(cut, owner)
-    assert owner_of(admin) == owner
+    assert (tmp_path / "theirs").read_text() == "theirs"
+    assert owner_of(mark) == owner
 
 
 def test_on_a_full_disk_the_next_run_waits_for_room_and_nothing_is_moved_aside(
