@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.errors import MaestroError, NotWritable
 from maestro_ray.home import Home
+from maestro_ray.small_file import put_small
 from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.tree import remove_tree
 from maestro_ray.workspace.worktree import Worktrees
@@ -31,11 +31,10 @@ class TeamEnv:
         self._home = home
 
     def write(self, team: str, env: Mapping[str, str]) -> None:
-        """Raises `NotWritable`."""
+        """Raises `NotWritable`, and then what was there before still is."""
         path = self._path(team)
         try:
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump(dict(env), file)
+            put_small(path, json.dumps(dict(env)).encode())
         except OSError as error:
             raise NotWritable(str(path), error.strerror or str(error)) from error
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from disk.small import small_disk
 from workspace.sample import Sample
 
 from maestro_ray.actors import team_env as module
 from maestro_ray.actors.team_env import TeamEnv
+from maestro_ray.errors import NotWritable
 from maestro_ray.home import Home
 from maestro_ray.workspace.worktree import Worktrees
 
@@ -21,6 +24,20 @@ def test_it_is_kept_for_its_owner_alone(home: Home) -> None:
     assert TeamEnv(home).read("bot-1") == {"KEY": "s3cret"}
     (file,) = home.run.glob("team-*")
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_on_a_full_disk_what_was_written_before_stays(tmp_path: Path) -> None:
+    """A worker joins, or a plan is added. Red (the keys of a running team are lost) with the file opened to write."""
+    with small_disk(tmp_path / "disk") as disk:
+        home = Home(disk.path / "home", disk.path / "home" / "run")
+        home.prepare()
+        env = TeamEnv(home)
+        env.write("bot-1", {"KEY": "s3cret"})
+        disk.fill()
+        with pytest.raises(NotWritable, match="No space left"):
+            env.write("bot-1", {"KEY": "s3cret", "MORE": "x" * 100_000})
+        assert env.read("bot-1") == {"KEY": "s3cret"}
+        assert len(list(home.run.glob("*team-*"))) == 1
 
 
 def test_lost_or_damaged_it_is_empty(home: Home) -> None:
