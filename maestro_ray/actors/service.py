@@ -148,12 +148,12 @@ class Service:
         slot = connections.pool.take(1)[0].name
         team.up.clear()
         member = MemberRecord(name, role, session["id"], slot, provider)
-        await connections.record(team.record.with_member(member), team.env)
-        parts = team.record.parts(connections.home, connections.config, team.env)
-        connections.courier.tell(team.record.lead, Joined(name, role, session["id"], slot))
-        slots = {each.name: each.slot for each in team.record.members}
-        connections.courier.tell(team.record.channel, Members(slots))
         try:
+            await connections.record(team.record.with_member(member), team.env)
+            parts = team.record.parts(connections.home, connections.config, team.env)
+            connections.courier.tell(team.record.lead, Joined(name, role, session["id"], slot))
+            slots = {each.name: each.slot for each in team.record.members}
+            connections.courier.tell(team.record.channel, Members(slots))
             async with asyncio.timeout(UP_WITHIN):
                 await connections.slots.become(slot, parts[slot])
                 await team.up.wait()

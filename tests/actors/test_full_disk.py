@@ -126,6 +126,28 @@ async def test_a_team_that_cannot_be_written_down_is_ended(
     nothing_left(home, sample)
 
 
+async def test_a_worker_that_cannot_be_written_down_has_not_joined(
+    maestro: LocalMaestro, home: Home, sample: Sample
+) -> None:
+    """Red (a member without a part, which the team waits for) when `_add_worker` records it before its `try`."""
+    name = (await begin(maestro, sample))["team"]["name"]
+    (before,) = await maestro.call("team.status")
+    ledger = sqlite3.connect(home.connections_journal)
+    ledger.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+    )
+    with pytest.raises(JournalBroken, match=r"connections\.db cannot be used: database or disk is full"):
+        await maestro.call("team.join", team=name, providers={"dev": "command:true"})
+    ledger.execute("DROP TRIGGER full")
+    ledger.close()
+    (after,) = await maestro.call("team.status")
+    assert [each["name"] for each in after["workers"]] == [each["name"] for each in before["workers"]]
+    sessions = (await maestro.connections.studio.get(f"teams/{before['id']}"))["sessions"]
+    assert [each["status"] for each in sessions if each["name"] == "dev-2"] == ["ended"]
+    once(sample, await end(maestro), "one")
+    nothing_left(home, sample)
+
+
 # ── the repository's own disk ────────────────────────────────────────────────────────────────────────────────────
 
 
