@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from maestro_ray.agent import cgroup, limits
 from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.pipes import Clipping, Inlet, Outlet, Tail
 from maestro_ray.agent.sweep import MARK, ProcessId, end, sweep
 from maestro_ray.errors import AgentFailed
+from maestro_ray.ids import suffix
 
 __all__ = ["AgentProcess", "Exit", "ProcessId", "run"]
 
@@ -35,13 +37,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Exit:
-    """How the agent itself ended: one of the two is None.
+    """How the agent itself ended: one of the two is None. `limit` is the key of the limit that it met, if it did.
 
     When its shim was killed before it could tell, the agent was killed with it: signal 9.
     """
 
     code: int | None
     signal: int | None
+    limit: str = ""
 
 
 class AgentProcess:
@@ -80,7 +83,7 @@ class AgentProcess:
         if not mark or mark.endswith(":"):
             raise ValueError(f"{mark!r} is the mark of many trees, not of one")
         confined = argv if isinstance(argv, Confined) else Confined(tuple(argv))
-        launch = _description(confined, cwd, {**env, **confined.env, MARK: mark}, grace)
+        launch = _description(confined, cwd, {**env, **confined.env, MARK: mark}, grace, mark)
         ours, theirs = _pipes(merge_stderr)
         process = cls(ours, mark, grace)
         try:
@@ -305,14 +308,22 @@ def _for_the_interpreter() -> dict[str, str]:
     return {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 
 
-def _description(confined: Confined, cwd: Path, env: Mapping[str, str], grace: float) -> bytes:
+def _description(
+    confined: Confined, cwd: Path, env: Mapping[str, str], grace: float, mark: str = ""
+) -> bytes:
     """The fields of the shim's LAUNCH; see there."""
-    argv, rules = confined.argv, confined.rules
-    if not argv:
+    if not confined.argv:
         raise AgentFailed("there is no program to start")
     if not (math.isfinite(grace) and grace >= 0):
         raise AgentFailed(f"a grace of {grace} seconds is not possible")
-    fields = [str(grace), str(cwd), str(int(confined.guard)), str(len(rules)), *rules, str(len(argv)), *argv]
+    wanted = confined.limits
+    place, available = cgroup.place(limits.controllers(wanted))
+    name = cgroup.name_for(mark, suffix(6)) if mark and place else ""
+    available = available if name else frozenset()
+    each = [" ".join(map(str, rule)) for rule in limits.of_each_process(wanted, available)]
+    fields = [str(grace), str(cwd), str(int(confined.guard)), f"{place}/{name}" if name else ""]
+    for many in (limits.settings(wanted, available), each, confined.rules, confined.argv):
+        fields += [str(len(many)), *many]
     fields += (f"{name}={value}" for name, value in env.items())
     if any("\0" in field for field in fields):
         raise AgentFailed("an argument or environment variable of it contains a NUL character")
