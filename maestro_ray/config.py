@@ -359,7 +359,7 @@ def _limit(table: Table, key: str) -> int:
 def _size(table: Table, key: str) -> int:
     word = re.fullmatch(r"(\d{1,15}) ?([KMGT]?)(iB|B)?", table.text(key))
     if word is None:
-        raise table.mistake(f"{key!r} is a number of bytes, or a text such as \"512M\" or \"2G\"", key)
+        raise table.mistake(f'{key!r} is a number of bytes, or a text such as "512M" or "2G"', key)
     return int(word[1]) * _SIZES[word[2]]
 
 

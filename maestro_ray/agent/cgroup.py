@@ -1,4 +1,4 @@
-"""A run's own cgroup (v2), where one can be made: it holds the whole tree whatever that does, and ends it with one word.
+"""A run's own cgroup (v2), where one can be made: it holds the whole tree whatever that does, and ends it at once.
 
 Its name is `maestro-<mark>@<suffix>`. The shim makes it, puts the agent into it and removes it; what is here finds a
 place for it, and ends what a shim that was killed has left.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 PREFIX = "maestro-"
 
@@ -60,7 +61,7 @@ def _end(directory: str) -> None:
     with suppress(OSError), open(f"{directory}/cgroup.kill", "wb", 0) as file:
         file.write(b"1")
     with suppress(OSError):
-        os.rmdir(directory)  # not as long as a zombie is in it: the next look does it
+        Path(directory).rmdir()  # not as long as a zombie is in it: the next look does it
 
 
 def _is_of(name: str, mark: str) -> bool:

@@ -12,7 +12,8 @@ from maestro_ray.config import LimitsTable
 class Confined:
     """`argv` as it is started. With `guard` its first program is not the agent but what makes the box around it.
 
-    `rules` are Landlock's. `limits` is what its tree may use at most. `env` is added to the agent's environment. `name` is how errors call the program.
+    `rules` are Landlock's. `limits` is what its tree may use at most. `env` is added to the agent's environment.
+    `name` is how errors call the program.
     """
 
     argv: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Mapping
 
@@ -53,6 +54,12 @@ def of_each_process(limits: LimitsTable, available: frozenset[str]) -> list[tupl
     return [_possible(*each) for each in asked]
 
 
+def apply(limits: LimitsTable) -> None:
+    """To this process and all that come from it, as far as no cgroup is needed. For a program that no shim starts."""
+    for number, soft, hard in of_each_process(limits, frozenset({"pids"})):
+        resource.setrlimit(number, (soft, hard))
+
+
 def not_kept(limits: LimitsTable) -> dict[str, str]:
     """Key of the table -> why nothing keeps this limit here, or keeps it in another way than one thinks."""
     _, available = cgroup.place(controllers(limits))
@@ -62,9 +69,12 @@ def not_kept(limits: LimitsTable) -> dict[str, str]:
             "no cgroup with the memory controller can be made here; `data` limits single processes"
         )
     if limits.processes and "pids" not in available:
-        found["processes"] = (
-            "no cgroup with the pids controller can be made here: all processes and threads of your user count"
+        whose = (
+            "and root may have any number"
+            if os.geteuid() == 0
+            else "so all processes and threads of your user count together"
         )
+        found["processes"] = f"no cgroup with the pids controller can be made here, {whose}"
     return found
 
 
@@ -93,4 +103,6 @@ def _size(value: int) -> str:
 def _possible(number: int, soft: int, hard: int) -> tuple[int, int, int]:
     """Nobody but root may raise what was handed down to this process."""
     _, most = resource.getrlimit(number)
-    return (number, soft, hard) if most == resource.RLIM_INFINITY else (number, min(soft, most), min(hard, most))
+    return (
+        (number, soft, hard) if most == resource.RLIM_INFINITY else (number, min(soft, most), min(hard, most))
+    )

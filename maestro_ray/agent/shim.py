@@ -81,7 +81,7 @@ class Group:
     def __init__(self, path: bytes, settings: list[bytes]) -> None:
         self.path = path
         try:
-            os.mkdir(path)
+            os.mkdir(path)  # noqa: PTH102
         except OSError:
             self.path = b""
         for setting in settings:
@@ -108,7 +108,7 @@ class Group:
 
     def remove(self) -> None:
         try:
-            os.rmdir(self.path)
+            os.rmdir(self.path)  # noqa: PTH106
         except OSError:
             pass  # there was none, or the agent made cgroups of its own in it
 
@@ -350,8 +350,8 @@ class Watch:
     def limit_met(self, status: int, seconds: float) -> bytes:
         """Which limit ended the agent, as far as the kernel tells: of one that failed in between nobody knows why."""
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
-        # the guard of a box tells of a signal as a shell does
-        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else code - 128 if self.guard else 0
+        # shells, and the guard of a box, tell of a signal like this
+        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else code - 128
         if not status or self.ending:
             return b""
         if number == signal.SIGXFSZ and self.launch.limit(RLIMIT_FSIZE):
