@@ -7,8 +7,10 @@ child watcher. When this process dies, however suddenly, the shim ends the agent
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
+import marshal
 import math
 import os
 import signal
@@ -278,15 +280,12 @@ def _pipes(merge_stderr: bool) -> tuple[_Ends, _Ends]:
 
 def _spawn(theirs: _Ends, launch: bytes, mark: str) -> None:
     """Blocks until the first process of the shim is gone, some 20 ms, and closes the shim's ends on our side."""
-    # Kept by the kernel alone: an argument list and a file would show the agent's secrets to others.
-    description = -1
+    program = description = -1
     try:
-        description = os.memfd_create("launch")
-        os.write(description, launch)
-        os.lseek(description, 0, os.SEEK_SET)
-        passed = (theirs.control, theirs.report, description)
+        program, description = _kept(_compiled(SHIM)), _kept(launch)
+        passed = (program, theirs.control, theirs.report, description)
         subprocess.run(
-            [sys.executable, "-I", "-S", str(SHIM), *map(str, passed)],
+            [sys.executable, "-I", "-S", "-c", _ENTER, str(SHIM), *map(str, passed)],
             stdin=theirs.stdin,
             stdout=theirs.stdout,
             stderr=theirs.stderr,
@@ -298,9 +297,32 @@ def _spawn(theirs: _Ends, launch: bytes, mark: str) -> None:
     except OSError as error:
         raise AgentFailed(f"its shim cannot be started: {error}") from error
     finally:
-        for fd in (description, theirs.stdin, theirs.stdout, theirs.stderr, theirs.control, theirs.report):
+        ends = (theirs.stdin, theirs.stdout, theirs.stderr, theirs.control, theirs.report)
+        for fd in (program, description, *ends):
             if fd >= 0:
                 os.close(fd)
+
+
+# what the interpreter is told: the shim's code is the file behind the first number
+_ENTER = "import marshal, sys; exec(marshal.load(open(int(sys.argv[2]), 'rb')))"
+
+
+@functools.cache
+def _compiled(source: Path) -> bytes:
+    """To compile it at each start would take as much processor as all the rest of the start."""
+    return marshal.dumps(compile(source.read_bytes(), str(source), "exec"))
+
+
+def _kept(content: bytes) -> int:
+    """A descriptor of it. Kept by the kernel alone: an argument list and a file would show the agent's secrets."""
+    fd = os.memfd_create("launch")
+    try:
+        os.write(fd, content)
+        os.lseek(fd, 0, os.SEEK_SET)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _for_the_interpreter() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Stands between a worker and its agent, and dies only when the agent's whole process tree is gone.
 
 Run as `python -I -S shim.py CONTROL REPORT LAUNCH`; the three are inherited descriptors, 0 to 2 are the agent's.
-Nobody imports this file and it imports nothing of ours: it starts once per agent, so its milliseconds count.
+It imports nothing of ours and is compiled by the worker: it starts once per agent, so its milliseconds count.
 
 LAUNCH is a file of fields that each end in NUL, which no argument, path or variable can contain: grace in
 seconds, directory, 1 when the program is only the guard of a box with the agent inside, the directory of a cgroup to
@@ -117,7 +117,7 @@ def main() -> None:
     # Ray SIGKILLs the direct children of a worker before anything else: the first process leaves at once.
     if os.fork():
         os._exit(0)
-    control, report, launch = (int(word) for word in sys.argv[1:4])
+    control, report, launch = (int(word) for word in sys.argv[-3:])
     for fd in (control, report, launch):
         os.set_inheritable(fd, False)
     wake = settle()
