@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,7 @@ from absent import absent
 
 from maestro_cli.main import run
 from maestro_ray.agent import bubblewrap, limits, process, sandbox
-from maestro_ray.agent.box import Box
+from maestro_ray.agent.box import Box, is_private
 from maestro_ray.home import Home
 
 
@@ -99,10 +100,24 @@ OPEN_TO_LANDLOCK = {"line socket", "docker socket"}
 
 
 @pytest.fixture
-def doors(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def open_country() -> Iterator[Path]:
+    """A directory that no box makes private: in `/tmp` everything would be out of sight anyway."""
+    for place in (Path.home(), Path("/opt"), Path("/srv")):
+        if not is_private(place) and os.access(place, os.W_OK):
+            with tempfile.TemporaryDirectory(prefix=".maestro-test-", dir=place) as directory:
+                yield Path(directory)
+            return
+    absent("only /tmp can be written here")
+
+
+@pytest.fixture
+def doors(open_country: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """What an agent must not reach, each with something behind it. Name -> path."""
-    person, run = tmp_path / "person", Home.find().run
+    person, home = open_country / "person", open_country / "h"
     monkeypatch.setenv("HOME", str(person))
+    monkeypatch.setenv("MAESTRO_HOME", str(home))
+    home.mkdir(mode=0o700)
+    run = Home.find().run
     docker = Path(f"/run/maestro-test-{os.getpid()}.sock")
     files = {
         "token of Ray": run / "ray" / "token",
