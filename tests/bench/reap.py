@@ -65,6 +65,7 @@ def measure(rounds: int) -> Table:
         _killed(table, "plain")
     _stopped(table, rounds or 5)
     table.more("start under the shim, ms", "start of the bare process, ms", "≤ 20 ms more")
+    table.ratio("the shim, MB", "the bare process, MB", "≤ 12 MB")
     table.more("start in a box, ms", "start of the bare process, ms", "-")
     return table
 
@@ -74,6 +75,8 @@ async def _starts(table: Table) -> None:
     began = time.monotonic()
     bare = await asyncio.create_subprocess_exec(*python(SLEEPS), stdin=-1, stdout=-1, stderr=-1, env=ENV)
     table.add("start of the bare process, ms", (time.monotonic() - began) * 1000)
+    await bare.stdout.readline()  # type: ignore[union-attr]
+    table.add("the bare process, MB", _megabytes(bare.pid))
     bare.kill()
     await bare.communicate()
     for name, layer in (("under the shim", ""), ("in a box", sandbox.layer("auto"))):
@@ -117,10 +120,11 @@ def _killed(table: Table, how: str) -> None:
     worker.communicate()
     took = _until(lambda: not _those(token), LEFT)
     left = _those(token)
-    name = "a worker with shims" if how == "shim" else "a plain worker"
-    table.add(f"{name} is killed: processes left of {count}", len(left))
-    if not left:
-        table.add(f"{name} is killed: last process gone, ms", took - began * 1000)
+    if how == "plain":
+        table.add(f"a plain worker is killed: processes left of {count} after {LEFT:g} s", len(left))
+    else:
+        assert not left
+        table.add("a worker with shims is killed: last process gone, ms", took - began * 1000)
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     sweep(f"{token}:")

@@ -9,7 +9,15 @@ import pytest
 
 from maestro_ray.actors.happenings import KEPT
 from maestro_ray.actors.service import Service
-from maestro_ray.config import KEYS, Config, IdentityTable, ProviderTable, RoleTable, SandboxTable
+from maestro_ray.config import (
+    KEYS,
+    Config,
+    IdentityTable,
+    LimitsTable,
+    ProviderTable,
+    RoleTable,
+    SandboxTable,
+)
 from maestro_ray.home import Home
 from maestro_ray.model import channels
 from maestro_ray.model.agent import Failed
@@ -111,6 +119,7 @@ def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
         ("`[providers.NAME]`", ProviderTable),
         ("`[roles.NAME]`", RoleTable),
         ("`[sandbox]`", SandboxTable),
+        ("`[agents.limits]`", LimitsTable),
         ("`[identities.NAME]`", IdentityTable),
     ],
 )
