@@ -42,6 +42,7 @@ ORPHAN_GRACE = 0.5  # seconds from SIGTERM to SIGKILL when the worker died: all 
 LEFTOVER_GRACE = 0.5  # the same for what the agent left behind
 FOREVER = float("inf")
 RLIMIT_CPU, RLIMIT_FSIZE = 0, 1
+CLONE3, INTO_CGROUP = 435, 1 << 33
 
 # of landlock(7), the same on every architecture
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
@@ -94,6 +95,27 @@ class Group:
                     file.write(value)
             except OSError:
                 pass  # this machine has it not: `maestro sandbox` tells what is kept here
+
+    def fork(self) -> int:
+        """As `os.fork`, with the child in this cgroup from its first moment: to move it there can take 20 ms."""
+        pid = self.fork_inside() if self.path else -1
+        if pid < 0:
+            pid = os.fork()
+            if pid == 0:
+                self.write(b"cgroup.procs", b"0")
+        return pid
+
+    def fork_inside(self) -> int:
+        """The same by clone3(2); -1 where there is none. Only a process with one thread may do this."""
+        try:
+            place = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return -1
+        arguments = [INTO_CGROUP, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, place]
+        packed = b"".join(each.to_bytes(8, sys.byteorder) for each in arguments)
+        pid = call("syscall", CLONE3, packed, len(packed))
+        os.close(place)
+        return pid
 
     def count(self, name: bytes, event: bytes) -> int:
         """How often an event happened in this cgroup."""
@@ -219,10 +241,10 @@ def start(launch: Launch, group: Group) -> int:
     """The pid of the agent once its program has been executed. Raises `OSError` when it cannot be."""
     shim = os.getpid()
     reason, excuse = os.pipe()
-    pid = os.fork()
+    pid = group.fork()
     if pid == 0:
         try:
-            become(shim, launch, group)
+            become(shim, launch)
         except OSError as error:
             os.write(excuse, str(error.strerror).encode())
         finally:
@@ -237,7 +259,7 @@ def start(launch: Launch, group: Group) -> int:
     return pid
 
 
-def become(shim: int, launch: Launch, group: Group) -> None:
+def become(shim: int, launch: Launch) -> None:
     """Turn this child into the agent. Every descriptor of ours above 2 closes itself when that works."""
     os.setsid()
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -245,7 +267,6 @@ def become(shim: int, launch: Launch, group: Group) -> None:
         os._exit(127)  # the shim died before the line above: no signal will come
     signal.set_wakeup_fd(-1)
     reset_signals()
-    group.write(b"cgroup.procs", b"0")
     limit(launch.limits)
     try:
         os.chdir(launch.directory)
