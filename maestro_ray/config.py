@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
+from maestro_ray.small_file import read_small
 from maestro_ray.toml import Table, read_toml
 
 T = TypeVar("T")
@@ -79,6 +81,22 @@ class LimitsTable:
 
 
 @dataclass(frozen=True)
+class ListenTable:
+    """The `[listen]` table: where other machines reach Studio, and by which `names` (a request's `Host`).
+
+    `certificate` and `key` are PEM files. Without a `host` nobody does; with `insecure` everybody on the way can read
+    the tokens.
+    """
+
+    host: str = ""
+    port: int = 8443
+    names: tuple[str, ...] = ()
+    certificate: str = ""
+    key: str = ""
+    insecure: bool = False
+
+
+@dataclass(frozen=True)
 class Config:
     """The merged configuration: built-in defaults, then the home's file, then the repository's.
 
@@ -106,6 +124,7 @@ class Config:
     agent_env: tuple[str, ...] = ()
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
+    listen: ListenTable = field(default_factory=ListenTable)
     theirs: frozenset[str] = frozenset()
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
     roles: Mapping[str, RoleTable] = field(default_factory=dict)
@@ -117,14 +136,24 @@ class Config:
         config = cls()
         for path in (home.root / "config.toml", *([repo / ".maestro" / "config.toml"] if repo else [])):
             try:
-                text = path.read_text(encoding="utf-8")
+                text = _content(path, repo if path.parent != home.root else None)
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            except (OSError, UnicodeDecodeError) as error:
+            except (OSError, ValueError) as error:
                 raise ConfigError(str(path), 1, 1, f"cannot be read: {error}") from error
             top = read_toml(text, str(path), ConfigError)
             config = _of_the_home(top) if path.parent == home.root else _with_repository(config, top)
         return config
+
+
+def _content(path: Path, within: Path | None) -> str:
+    """The file's text. Raises `OSError`, and `ValueError` for what is no text of a bearable size.
+
+    What lies `within` a repository was written by others: a link there may lead to somebody's keys.
+    """
+    if within is not None and not path.resolve().is_relative_to(within.resolve()):
+        raise ValueError("it is a link that leads out of the repository")
+    return read_small(path, follow=True)
 
 
 def _whole(table: Table, key: str) -> int:
@@ -221,7 +250,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
 
 
 # these are about the machine: the daemon reads them once, before it knows of any repository
-OF_THE_HOME = ("ray", "studio", "agents", "sandbox", "lease", "identities")
+OF_THE_HOME = ("ray", "studio", "listen", "agents", "sandbox", "lease", "identities")
 
 
 def _of_the_home(top: Table) -> Config:
@@ -231,6 +260,7 @@ def _of_the_home(top: Table) -> Config:
         config,
         sandbox=_sandbox(top.table("sandbox")),
         limits=_limits(top.table("agents").table("limits")),
+        listen=_listen(top.table("listen")),
         roles=_tables(top, "roles", _role),
         identities=_tables(top, "identities", _identity),
     )
@@ -268,7 +298,7 @@ def _env_is_allowed(config: Config, table: Table, provider: ProviderTable) -> No
 
 
 def _settings(top: Table) -> dict[str, Any]:
-    top.only(*KEYS, "sandbox", "providers", "roles", "identities")
+    top.only(*KEYS, "listen", "sandbox", "providers", "roles", "identities")
     found: dict[str, Any] = {}
     for name, keys in KEYS.items():
         table = top.table(name)
@@ -361,6 +391,50 @@ def _size(table: Table, key: str) -> int:
     if word is None:
         raise table.mistake(f'{key!r} is a number of bytes, or a text such as "512M" or "2G"', key)
     return int(word[1]) * _SIZES[word[2]]
+
+
+def _listen(table: Table) -> ListenTable:
+    table.only("host", "port", "names", "certificate", "key", "insecure")
+    port = _port(table, "port") if "port" in table else ListenTable.port
+    found = ListenTable(
+        _number_of_a_host(table, "host"),
+        port,
+        tuple(table.texts("names")),
+        _file(table, "certificate"),
+        _file(table, "key"),
+        table.flag("insecure", False),
+    )
+    if wrong := next(
+        (name for name in found.names if not re.fullmatch(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", name)), None
+    ):
+        raise table.mistake(f"{wrong!r} is not the name of a host", "names")
+    if bool(found.certificate) != bool(found.key):
+        raise table.mistake("a certificate and its key are two files, and both are needed")
+    outside = found.host and not ipaddress.ip_address(found.host).is_loopback
+    if outside and not found.certificate and not found.insecure:
+        raise table.mistake(
+            "without 'certificate' and 'key' whoever is on the way could read the tokens; "
+            "on a network you trust: insecure = true",
+            "host",
+        )
+    return found
+
+
+def _number_of_a_host(table: Table, key: str) -> str:
+    value = table.text(key)
+    try:
+        return str(ipaddress.ip_address(value)) if value else ""
+    except ValueError:
+        raise table.mistake(
+            f"{key!r} is an IP address of this machine, or 0.0.0.0 for all of them", key
+        ) from None
+
+
+def _file(table: Table, key: str) -> str:
+    value = table.text(key)
+    if value and not value.startswith("/"):
+        raise table.mistake(f"{value!r} is not an absolute path", key)
+    return value
 
 
 def _paths(table: Table, key: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ MaestroError
 │   │   ├── ConfigError              a configuration file, with line and column
 │   │   ├── UnknownRole, NoWorkers, BadProvider, GoalNeedsAgent
 │   ├── NotARepository, EmptyRepository, BareRepository, GitFailed, GitMissing, NotWritable
+│   │   └── DiskFull                 git, on a disk that takes nothing: full, or read-only
 │   ├── OutputFailed                 what they want to read cannot be written
 │   ├── BadRemote                    an address of `origin` that names no project
 │   ├── BranchInUse, RefMoved        somebody else works on a branch; nothing was changed
@@ -179,6 +180,13 @@ class GitFailed(UserError):
     template = "git {0} failed with exit code {1}: {2}"
 
 
+class DiskFull(GitFailed):
+    """`DiskFull(arguments, exit_code, stderr, path)`: where git was at work; nothing is half done."""
+
+    template = "the disk takes nothing from git in {3}: {2}"
+    hint_template = "make room there, or let it be written to; the work goes on by itself"
+
+
 class GitMissing(UserError):
     """There is no `git` on PATH."""
 
@@ -336,7 +344,7 @@ class StudioRefused(PeerError):
 class DatabaseUnavailable(PeerError):
     """`DatabaseUnavailable(place, reason)`; the place without its password."""
 
-    template = "the database {0} cannot be reached: {1}"
+    template = "the database {0} cannot be used: {1}"
     hint_template = "see [studio] database in config.toml"
 
 

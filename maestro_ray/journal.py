@@ -7,19 +7,22 @@ changed or taken out but by `condense`, and that in one transaction.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import queue
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from maestro_ray.errors import JournalBroken
+from maestro_ray.room import why
 
 LARGEST_BATCH = 1024
+# the kind of the entry that says all that is still of use of those before it
+WHOLE = "whole"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -34,8 +37,8 @@ CREATE TABLE IF NOT EXISTS entries (
 
 @dataclass(frozen=True)
 class Entry:
-    """One fact. `number` counts from 1 without gaps (from the last `condense` on), `body` is plain JSON, `at` is Unix
-    seconds."""
+    """One fact. `number` counts without gaps, from 1 or from what the last `condense` has left; `body` is plain JSON,
+    `at` is Unix seconds."""
 
     number: int
     sender: str
@@ -48,11 +51,11 @@ _Row = tuple[int, str, str, str, float]
 
 
 class _Item(NamedTuple):
-    """An entry to write; with `alone` those before it are deleted in the same transaction."""
+    """An entry to write; those with numbers below `first` are deleted in the same transaction."""
 
     row: _Row
-    done: Future[int]
-    alone: bool
+    done: asyncio.Future[int]
+    first: int
 
 
 class Journal:
@@ -90,29 +93,33 @@ class Journal:
 
         Needs a running event loop. Raises `TypeError` or `ValueError` for a body that is not plain JSON.
         """
-        return self._put(kind, body, sender, at, alone=False)
+        return self._put(kind, body, sender, at)
 
-    def condense(self, kind: str, body: Any, *, at: float) -> asyncio.Future[int]:
-        """Append an entry that says all that is still of use, and delete those before it, both or neither.
+    def condense(
+        self, body: Any, *, at: float, first: int | None = None
+    ) -> tuple[Entry, asyncio.Future[int]]:
+        """Append an entry of kind `WHOLE` that says all that is still of use, and delete those before it, both or
+        neither. From number `first` on they stay, for those who have not read them.
 
         The body must speak also for entries whose future is not done yet: they are before it. Raises as `append`.
         """
-        return self._put(kind, body, "", at, alone=True)[1]
+        return self._put(WHOLE, body, "", at, first)
 
     def _put(
-        self, kind: str, body: Any, sender: str, at: float, *, alone: bool
+        self, kind: str, body: Any, sender: str, at: float, first: int | None = 0
     ) -> tuple[Entry, asyncio.Future[int]]:
         # escaped, for a name that is not UTF-8 holds characters that SQLite does not take
         text = json.dumps(body, separators=(",", ":"))
-        done: Future[int] = Future()
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         with self._lock:
             entry = Entry(self._last + 1, sender, kind, body, at)
             if self._broken:
                 done.set_exception(JournalBroken(str(self.path), self._broken))
             else:
                 self._last = entry.number
-                self._waiting.put(_Item((entry.number, sender, kind, text, at), done, alone))
-        return entry, asyncio.wrap_future(done)
+                kept = entry.number if first is None else min(first, entry.number)
+                self._waiting.put(_Item((entry.number, sender, kind, text, at), done, kept))
+        return entry, done
 
     def read(self, after: int = 0, limit: int = -1) -> list[Entry]:
         """Entries with higher numbers, in order, as far as they are durable. Raises `JournalBroken`."""
@@ -160,24 +167,23 @@ class Journal:
         except (sqlite3.Error, OSError) as error:
             if connection is not None:
                 connection.close()
-            raise JournalBroken(str(self.path), str(error)) from error
+            raise JournalBroken(str(self.path), why(error, self.path)) from error
 
     def _write(self) -> None:
         """The writer thread. It owns a connection of its own, so that reading never waits for a commit."""
         try:
             connection = _connect(self.path)
         except (sqlite3.Error, OSError) as error:
-            self._fail([], str(error))
+            self._fail([], why(error, self.path))
             return
         for batch in self._batches():
             try:
                 with connection:
                     _write_batch(connection, batch)
             except Exception as error:  # noqa: BLE001 - whatever it was: a writer that ends without a word hangs everybody
-                self._fail(batch, str(error))
+                self._fail(batch, why(error, self.path))
                 break
-            for item in batch:
-                _settle(item.done, item.row[0])
+            _tell(batch, None)
         connection.close()
 
     def _batches(self) -> Iterator[Sequence[_Item]]:
@@ -201,25 +207,34 @@ class Journal:
             behind = []
             while not self._waiting.empty():  # under the lock nothing is added, and this thread alone takes
                 behind.append(self._waiting.get())
-        for item in (*batch, *behind):
-            if item is not None:
-                _settle(item.done, JournalBroken(str(self.path), self._broken))
+        waiting = [item for item in (*batch, *behind) if item is not None]
+        _tell(waiting, JournalBroken(str(self.path), self._broken))
 
 
 def _write_batch(connection: sqlite3.Connection, batch: Sequence[_Item]) -> None:
     connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?)", [item.row for item in batch])
-    if alone := [item.row[0] for item in batch if item.alone]:
-        connection.execute("DELETE FROM entries WHERE number < ?", (alone[-1],))
+    if first := max(item.first for item in batch):
+        connection.execute("DELETE FROM entries WHERE number < ?", (first,))
 
 
-def _settle(done: Future[int], result: int | JournalBroken) -> None:
-    """Answer who waits, unless they have left."""
-    if not done.set_running_or_notify_cancel():
-        return
-    if isinstance(result, JournalBroken):
-        done.set_exception(result)
-    else:
-        done.set_result(result)
+def _tell(items: Sequence[_Item], error: JournalBroken | None) -> None:
+    """One call into each event loop for all of its own: to wake it for every entry took longer than to write them."""
+    of_loop: dict[asyncio.AbstractEventLoop, list[_Item]] = {}
+    for item in items:
+        of_loop.setdefault(item.done.get_loop(), []).append(item)
+    for loop, own in of_loop.items():
+        with contextlib.suppress(RuntimeError):  # it has ended, and with it all that waited
+            loop.call_soon_threadsafe(_settle, own, error)
+
+
+def _settle(items: Sequence[_Item], error: JournalBroken | None) -> None:
+    for item in items:
+        if item.done.done():
+            continue  # who waited has left
+        if error is None:
+            item.done.set_result(item.row[0])
+        else:
+            item.done.set_exception(error)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,4 +1,4 @@
-"""Log files that do not grow for ever, also those that several processes write."""
+"""Log files that do not grow for ever, also those that several processes write; no secret gets into one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,22 @@ import logging.handlers
 import os
 from pathlib import Path
 
+from maestro_ray.redaction import Secrets, redact
+
 # bytes after which a file is set aside, and how many of those are kept: `NAME.1` is the newest
 LARGEST = 1024 * 1024
 KEPT = 3
+
+
+class Discreet(logging.Formatter):
+    """Lines without secrets, tracebacks included; `secrets` are those known beside what looks like one."""
+
+    def __init__(self, form: str, secrets: Secrets) -> None:
+        super().__init__(form)
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record), self._secrets)
 
 
 class LogFile(logging.handlers.WatchedFileHandler):
@@ -18,7 +31,7 @@ class LogFile(logging.handlers.WatchedFileHandler):
 
     def __init__(self, path: Path, form: str) -> None:
         super().__init__(path)
-        self.setFormatter(logging.Formatter(form))
+        self.setFormatter(Discreet(form, Secrets.of(os.environ)))
 
     def emit(self, record: logging.LogRecord) -> None:
         super().emit(record)

@@ -21,6 +21,7 @@ from maestro_ray.actors.mail import Courier, Letter, PeerGone
 from maestro_ray.actors.messages import Part
 from maestro_ray.actors.service import Service
 from maestro_ray.actors.slot import CONNECTIONS, Slot
+from maestro_ray.background import Background
 from maestro_ray.clock import Clock, SystemClock
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.connection.client import StudioClient
@@ -62,6 +63,20 @@ class FakeClock:
         self._wall += seconds
 
 
+class SetClock(SystemClock):
+    """The machine's clocks, which go on; somebody sets the wall clock by so many seconds."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def wall(self) -> float:
+        return super().wall() + self._ahead
+
+    def jump(self, seconds: float) -> None:
+        """In either direction."""
+        self._ahead += seconds
+
+
 @dataclass(frozen=True)
 class Faults:
     """How likely it is, from 0 to 1, that a delivery is lost on its way, its answer is lost, it is made twice, or it is
@@ -96,7 +111,8 @@ class LocalActors:
         self._receivers: dict[str, Receive] = {}
         self._starting: set[str] = set()
         self._greeting: dict[str, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        # what goes wrong is told to whoever waits for it
+        self._background = Background(lambda _: None)
         self._dying: set[asyncio.Task[Any]] = set()
         self._lives = 0
 
@@ -109,10 +125,10 @@ class LocalActors:
         if self._happens(self.faults.lost):
             raise Unreachable(receiver)
         if self._happens(self.faults.late):
-            self._spawn(self._later(receiver, sender, letters))
+            self._background.spawn(self._later(receiver, sender, letters))
             raise Unreachable(receiver)
         if self._happens(self.faults.doubled):
-            self._spawn(self._later(receiver, sender, letters))
+            self._background.spawn(self._later(receiver, sender, letters))
         replies = await self._deliver(receiver, sender, letters)
         if self._happens(self.faults.unanswered):
             raise Unreachable(receiver)
@@ -134,7 +150,7 @@ class LocalActors:
                 raise Unreachable(receiver)
             raise PeerGone(receiver)
         # on its own, as a call in another process is: the sender's end does not end it
-        replies = await asyncio.shield(self._spawn(receive(sender, pickle.loads(letters))))  # noqa: S301 - ours
+        replies = await asyncio.shield(self._background.spawn(receive(sender, pickle.loads(letters))))  # noqa: S301 - ours
         if self._receivers.get(receiver) is not receive:
             raise Unreachable(receiver)  # it was killed meanwhile, and the answer with it
         answer: Sequence[Any] = pickle.loads(pickle.dumps(replies))  # noqa: S301 - ours
@@ -165,7 +181,7 @@ class LocalActors:
     def end(self, name: str) -> None:
         self._starting.discard(name)
         if slot := self._drop(name):
-            self._dying.add(self._spawn(slot.close()))
+            self._dying.add(self._background.spawn(slot.close()))
 
     # ── life and death ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -188,9 +204,7 @@ class LocalActors:
         for name in list(self.slots):
             self.end(name)
         await asyncio.gather(*self._dying)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.end()
 
     def _begin(self, name: str) -> None:
         self._lives += 1
@@ -205,19 +219,13 @@ class LocalActors:
         slot = Slot(name, send, self._clock, pid=2**22 + life, node="local", incarnation=str(life))
         self.slots[name] = slot
         self._receivers[name] = slot.receive
-        self._greeting[name] = self._spawn(slot.hello())
+        self._greeting[name] = self._background.spawn(slot.hello())
 
     def _drop(self, name: str) -> Slot | None:
         self._receivers.pop(name, None)
         if greeting := self._greeting.pop(name, None):
             greeting.cancel()
         return self.slots.pop(name, None)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
 
 class LocalStudio:
@@ -270,15 +278,22 @@ class LocalMaestro:
     """
 
     def __init__(
-        self, home: Home, *, config: Config | None = None, actors: LocalActors | None = None
+        self,
+        home: Home,
+        *,
+        config: Config | None = None,
+        actors: LocalActors | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        """`clock` is Connections' and Studio's, and that of the actors unless they are given."""
         home.prepare()
         self.home = home
         self.config = config or Config(
             ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=SandboxTable("off")
         )
-        self.studio = LocalStudio(home, self.config)
-        self.actors = actors or LocalActors()
+        self.clock = clock or SystemClock()
+        self.studio = LocalStudio(home, self.config, self.clock)
+        self.actors = actors or LocalActors(clock=self.clock)
         # projects that are worked for as somebody else, by key
         self.logins: dict[str, Login] = {}
         self.connections: Connections
@@ -333,7 +348,7 @@ class LocalMaestro:
     async def _live(self) -> None:
         self._lives += 1
         courier = Courier(f"{CONNECTIONS}#{self._lives}", self.actors.send)
-        own, clock = await self.studio.login(), SystemClock()
+        own, clock = await self.studio.login(), self.clock
         self.connections = Connections(
             self.home,
             self.config,

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# a machine at work is slow, and that is no fault of what is tested
+settings.register_profile("maestro", deadline=None)
+settings.load_profile("maestro")
 
 
 def pytest_collection_modifyitems(items):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -189,3 +191,43 @@ def test_no_text_raises_anything_else(tmp_path_factory, text):
         Config.load(home)
     except ConfigError as error:
         assert error.args[1] >= 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("out", "cannot be read: it is a link that leads out of the repository"),
+        ("device", "cannot be read: it is a link that leads out of the repository"),
+        ("pipe", "cannot be read: it is not a file"),
+        ("directory", "cannot be read: it is not a file"),
+        ("large", "cannot be read: it is larger than 1048576 bytes"),
+    ],
+)
+def test_a_repositorys_file_that_is_a_trap_is_refused(home, kind, said):
+    """Without `_content` a link shows the names in somebody's file, a device fills the memory, a pipe hangs."""
+    repo = home.root.parent / "repo"
+    (repo / ".maestro").mkdir(parents=True)
+    path = repo / ".maestro" / "config.toml"
+    match kind:
+        case "out":
+            (home.root.parent / "keys.toml").write_text("secret_name = 1\n")
+            path.symlink_to(home.root.parent / "keys.toml")
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "pipe":
+            os.mkfifo(path)
+        case "directory":
+            path.mkdir()
+        case _:
+            path.write_text("# " + "x" * 1024 * 1024)
+    with pytest.raises(ConfigError) as caught:
+        Config.load(home, repo)
+    assert caught.value.args[3] == said
+
+
+def test_a_link_inside_of_the_repository_is_followed(home):
+    repo = home.root.parent / "repo"
+    (repo / ".maestro").mkdir(parents=True)
+    (repo / "shared.toml").write_text("[team]\nattempts = 7\n")
+    (repo / ".maestro" / "config.toml").symlink_to("../shared.toml")
+    assert Config.load(home, repo).attempts == 7

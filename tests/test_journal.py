@@ -211,7 +211,7 @@ async def test_a_condensed_journal_has_one_entry_and_counts_on(path: Path) -> No
     journal = Journal(path)
     for number in range(5):
         journal.append("said", number, at=0.0)
-    assert await journal.condense("whole", [0, 1, 2, 3, 4], at=3.0) == 6
+    assert await journal.condense([0, 1, 2, 3, 4], at=3.0)[1] == 6
     assert [(e.number, e.kind, e.body, e.at) for e in journal.read()] == [(6, "whole", [0, 1, 2, 3, 4], 3.0)]
     assert await journal.append("said", 5, at=0.0)[1] == 7
     journal.close()
@@ -224,9 +224,9 @@ async def test_a_condensed_journal_has_one_entry_and_counts_on(path: Path) -> No
 async def test_what_comes_in_the_same_commit_as_a_condensation_stays_in_its_place(path: Path) -> None:
     journal = Journal(path)
     journal.append("said", "before", at=0.0)
-    journal.condense("whole", "first", at=0.0)
+    journal.condense("first", at=0.0)
     journal.append("said", "between", at=0.0)
-    journal.condense("whole", "second", at=0.0)
+    journal.condense("second", at=0.0)
     done = journal.append("said", "after", at=0.0)[1]
     await done
     assert [entry.body for entry in journal.read()] == ["second", "after"]
@@ -238,10 +238,19 @@ async def test_a_condensation_that_fails_deletes_nothing(path: Path) -> None:
     await journal.append("said", 1, at=0.0)[1]
     forbid(path, "whole")
     with pytest.raises(JournalBroken):
-        await journal.condense("whole", [1], at=0.0)
+        await journal.condense([1], at=0.0)[1]
     assert on_disk(path) == [1]
     allow(path, "whole")
     journal.recover()
-    assert await journal.condense("whole", [1], at=0.0) == 2
+    assert await journal.condense([1], at=0.0)[1] == 2
     assert on_disk(path) == [2]
+    journal.close()
+
+
+async def test_what_somebody_has_not_read_stays_before_what_says_it_all(path: Path) -> None:
+    journal = Journal(path)
+    for number in range(5):
+        journal.append("said", number, at=0.0)
+    assert await journal.condense("all", at=0.0, first=4)[1] == 6
+    assert [(entry.number, entry.body) for entry in journal.read()] == [(4, 3), (5, 4), (6, "all")]
     journal.close()

@@ -65,3 +65,20 @@ def test_a_file_is_cut_before_somebody_appends_to_it(tmp_path: Path, monkeypatch
     path.write_text("much too long")
     cut(path)
     assert [each.name for each in tmp_path.iterdir()] == ["it.log.1"]
+
+
+def test_no_secret_gets_into_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in words, nor in a traceback. Without `redact` in `Discreet.format` all of them do."""
+    monkeypatch.setenv("SOME_API_KEY", "k3y-of-the-shell")
+    log, handler = logging.getLogger("discreet"), LogFile(tmp_path / "it.log", "%(message)s")
+    log.addHandler(handler)
+    try:
+        raise ValueError("https://me:s3cret@h/x")
+    except ValueError:
+        log.exception("with %s", "k3y-of-the-shell")
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+    text = (tmp_path / "it.log").read_text()
+    assert "with ***" in text
+    assert "ValueError: https://***@h/x" in text

@@ -11,11 +11,19 @@ import pytest
 from maestro_ray.actors.mail import Courier, Mailbox, PeerGone
 from maestro_ray.actors.messages import BeWorker, TeamSpec, WhoAmI
 from maestro_ray.actors.slot import CONNECTIONS
-from maestro_ray.clock import Clock
+from maestro_ray.clock import Clock, SystemClock
 from maestro_ray.errors import IllegalEvent
 from maestro_ray.home import Home
 from maestro_ray.ports import ProviderSpec
-from maestro_ray.testing import FakeClock, Faults, LocalActors, LocalStudio, Unreachable, eventually
+from maestro_ray.testing import (
+    FakeClock,
+    Faults,
+    LocalActors,
+    LocalStudio,
+    SetClock,
+    Unreachable,
+    eventually,
+)
 
 
 def test_the_clock_stands_until_it_is_told() -> None:
@@ -55,6 +63,17 @@ async def through(faults: Faults, seed: int, count: int = 60) -> tuple[list[Any]
     courier.close()
     await actors.close()
     return echo.handled, actors.deliveries
+
+
+def test_a_clock_that_is_set_goes_on_from_there() -> None:
+    clock, real = SetClock(), SystemClock()
+    clock.jump(-3600)
+    assert abs(clock.wall() - real.wall() + 3600) < 60
+    assert abs(clock.monotonic() - real.monotonic()) < 60
+    before = clock.monotonic()
+    clock.jump(7200)
+    assert abs(clock.wall() - real.wall() - 3600) < 60
+    assert clock.monotonic() - before < 60
 
 
 async def test_without_faults_every_delivery_arrives() -> None:

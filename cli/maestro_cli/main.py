@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
@@ -113,7 +113,16 @@ def _hint(error: ClickUsageError) -> str:
     return f"see `{_words(error)} --help`"
 
 
+def _last_words(*error: Any) -> None:
+    """A traceback is sent to others when they are asked for help."""
+    from maestro_ray import last_words
+
+    last_words.discreet()
+    sys.excepthook(*error)
+
+
 def main() -> None:
+    sys.excepthook = _last_words
     streams.prepare()
     try:
         code = run(sys.argv[1:])

@@ -121,7 +121,7 @@ class Assignments:
         team.waits_to_compare = True
         async with team.comparing:
             team.waits_to_compare = False
-            before, waiting = team.holdings(), self._connections.outbox.runs()
+            before, waiting = team.holdings(), self._connections.reports.outbox.runs()
             rows = await self.from_studio(team, f"agent-sessions/{team.record.session}/spawn-queue")
             theirs = {Holding(row["id"], row["session_id"], row["epoch"]) for row in rows}
             for each in (before & team.holdings()) - theirs:
@@ -143,9 +143,9 @@ class Assignments:
                 self._connections.courier.tell(team.record.lead, Assign(held))
         elif not team.is_reported(given.run, given.epoch):
             await self._claim(team, given.session, given.run)
-        elif given.run not in waiting and given.run not in self._connections.outbox.runs():
+        elif given.run not in waiting and given.run not in self._connections.reports.outbox.runs():
             # the report is out and has ended nothing, so this must; if it came only now, this changes nothing
-            self._connections.interrupt(team, given.run, given.epoch)
+            self._connections.reports.interrupt(team, given.run, given.epoch)
 
     async def _take_inbox(self, team: LiveTeam) -> None:
         """Take to the channel what people said in Studio; it comes back through the mirror and is pending no longer."""

@@ -14,10 +14,12 @@ import sys
 import time
 from collections.abc import Callable
 
+from maestro_ray import last_words
 from maestro_ray.config import Config
 from maestro_ray.errors import MaestroError, RayMissing, StartFailed
 from maestro_ray.home import Home
 from maestro_ray.ids import suffix
+from maestro_ray.redaction import redact
 
 OBJECT_STORE = 80_000_000
 
@@ -27,12 +29,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="maestro-boot")
     parser.add_argument("--ready", type=int, default=1)
     arguments = parser.parse_args()
+    last_words.discreet()
     home = Home.find()
     code = 0
     try:
         boot(home, lambda answer: _tell(arguments.ready, answer))
     except MaestroError as error:
-        _tell(arguments.ready, {"error_kind": error.kind, "message": str(error), "hint": error.hint})
+        _tell(arguments.ready, {"error_kind": error.kind, "message": redact(str(error)), "hint": error.hint})
         code = 1
     # nothing here owns the cluster: leaving without ceremony saves Ray's half second of farewell
     os._exit(code)

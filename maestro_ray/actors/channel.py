@@ -2,7 +2,8 @@
 
 Hard state: numbered messages and steering, in the team's journal before anybody is answered. Soft state: agents' text,
 kept only until readers have it or too much has come. A reader is sent one batch at a time and answers with the number
-up to which it has everything, so a slow one holds up nobody and a restarted one says where to go on.
+up to which it has everything, so a slow one holds up nobody and a restarted one says where to go on. What every reader
+has is deleted from the journal in the end, but for the last few thousand messages.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,12 @@ from maestro_ray.actors.messages import (
     Steer,
     Text,
 )
-from maestro_ray.actors.recent import Recent
+from maestro_ray.actors.minutes import OPERATOR, Minutes
 from maestro_ray.actors.threads import ended, in_thread
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent
 from maestro_ray.ids import new_id
-from maestro_ray.journal import Entry, Journal
+from maestro_ray.journal import WHOLE, Entry, Journal
 from maestro_ray.model import steering
 
 log = logging.getLogger(__name__)
@@ -43,14 +44,13 @@ log = logging.getLogger(__name__)
 BATCH = 256
 KEPT_IN_MEMORY = 4096
 KEPT_TEXTS = 2000
-# those that hold are all kept
-KEPT_DIRECTIVES = 1000
+# messages that stay in the journal although every reader has them, for a new life of a reader tells them again; and how
+# many more make it worth while to delete some
+KEPT_IN_JOURNAL, SLACK = 5000, 5000
 KEPT_CHARACTERS = 4_000_000
 # how long a reader that could not be reached is left alone, and how long one may take to hear the end, in seconds
 PATIENCE = 0.5
 FAREWELL = 2.0
-
-OPERATOR = "operator"
 
 
 class Channel:
@@ -68,15 +68,12 @@ class Channel:
         self._members = {
             name: slot for name, slot in part.team.slots.items() if name not in ("lead", "channel")
         }
-        self._directives: Mapping[str, steering.Directive] = {}
-        # the number of what the operator said, by its id: a reply that is lost can be given again
-        self._heard: Recent[str, asyncio.Future[int] | int] = Recent(KEPT_IN_MEMORY)
-        # the same for what members said: a repeat comes soon, or never
-        self._posted: Recent[str, asyncio.Future[int] | int] = Recent(KEPT_IN_MEMORY)
-        self._last_clear: asyncio.Future[int] | int = 0
+        # up to which number each reader has everything
+        self._seen = dict.fromkeys(part.readers, 0)
         self._wakes: dict[str, asyncio.Event] = {}
         self._readers: list[asyncio.Task[None]] = []
-        self._unsafe: set[asyncio.Future[int]] = set()
+        # what is not durable yet, by number
+        self._unsafe: dict[int, asyncio.Future[int]] = {}
         self._closing = False
         self._read_journal()
 
@@ -91,7 +88,7 @@ class Channel:
     async def quit(self) -> None:
         """Let readers have what there is, as far as they answer soon, then close the journal."""
         if self._unsafe:
-            await asyncio.wait(self._unsafe)
+            await asyncio.wait(self._unsafe.values())
         self._closing = True
         self._wake()
         if self._readers:
@@ -106,12 +103,13 @@ class Channel:
 
     def _read_journal(self) -> None:
         """Everything hard, as the journal has it."""
-        self._directives = {}
-        self._heard.clear()
-        self._posted.clear()
+        self._minutes = Minutes()
         self._recent.clear()
-        for entry in self._journal.read():
-            self._replay(entry)
+        self._unsafe.clear()
+        entries = self._journal.read()
+        for entry in entries:
+            self._minutes.apply(entry)
+        self._first = entries[0].number if entries else 1
         self._durable = self._journal.last
 
     def handle(self, sender: str, message: Any) -> Any:
@@ -136,7 +134,7 @@ class Channel:
             case Text():
                 return self._say(message)
             case Directives():
-                return [asdict(directive) for directive in self._directives.values()]
+                return [asdict(directive) for directive in self._minutes.directives.values()]
             case _:
                 raise IllegalEvent("channel", "any", f"{type(message).__name__} of {sender}")
 
@@ -144,27 +142,46 @@ class Channel:
 
     def _post(self, post: Post) -> asyncio.Future[int] | int:
         """What a member says is a message and nothing else: it can neither steer nor speak as the operator."""
-        if post.kind in steering.KINDS or post.sender == OPERATOR:
+        if post.kind in (*steering.KINDS, WHOLE) or post.sender == OPERATOR:
             raise IllegalEvent("channel", "any", f"a message {post.kind!r} of {post.sender}")
-        if post.id not in self._posted:
-            self._posted[post.id] = self._append(post.kind, {**post.body, "id": post.id}, post.sender)
-        return self._posted[post.id]
+        if post.id in self._minutes.posted:
+            return self._safe(self._minutes.posted[post.id])
+        return self._append(post.kind, {**post.body, "id": post.id}, post.sender)
 
     def _append(self, kind: str, body: Mapping[str, Any], sender: str = "") -> asyncio.Future[int]:
         """Decided and journaled in one step; the state comes from the entry, as it will when it is read again."""
         entry, done = self._journal.append(kind, dict(body), sender=sender, at=self._clock.wall())
-        self._replay(entry)
-        self._recent.append(entry)
-        self._unsafe.add(done)
-        done.add_done_callback(self._became_durable)
+        self._minutes.apply(entry)
+        self._note(entry, done)
+        self._condense_when_due()
         return done
 
-    def _became_durable(self, done: asyncio.Future[int]) -> None:
-        self._unsafe.discard(done)
+    def _note(self, entry: Entry, done: asyncio.Future[int]) -> None:
+        """Readers get it as soon as it is durable."""
+        self._recent.append(entry)
+        self._unsafe[entry.number] = done
+        done.add_done_callback(lambda done: self._became_durable(entry.number, done))
+
+    def _became_durable(self, number: int, done: asyncio.Future[int]) -> None:
+        if self._unsafe.get(number) is done:
+            del self._unsafe[number]
         if done.cancelled() or done.exception() is not None:
             return
-        self._durable = max(self._durable, done.result())
+        self._durable = max(self._durable, number)
         self._wake()
+
+    def _safe(self, number: int) -> asyncio.Future[int] | int:
+        """The number of an entry, once it is durable."""
+        return self._unsafe.get(number, number)
+
+    def _condense_when_due(self) -> None:
+        """What a reader has not seen stays."""
+        last = self._journal.last
+        first = min([last - KEPT_IN_JOURNAL, *self._seen.values()]) + 1
+        if first - self._first > SLACK:
+            self._first = first
+            entry, done = self._journal.condense(self._minutes.whole(), at=self._clock.wall(), first=first)
+            self._note(_shown(entry), done)
 
     def _say(self, text: Text) -> None:
         self._text_count += 1
@@ -181,15 +198,16 @@ class Channel:
     # ── readers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _serve(self, reader: str, wake: asyncio.Event) -> None:
-        seen = await self._send(reader, Delivery(self._part.team.id))
+        self._seen[reader] = await self._send(reader, Delivery(self._part.team.id, first=self._first))
         said = 0
         while True:
-            while (entries := await self._entries(reader, seen)) or said < self._text_count:
+            while (entries := await self._entries(reader)) or said < self._text_count:
                 texts = [text for number, text in self._texts if number > said][:BATCH]
                 first = self._texts[0][0] if self._texts else self._text_count + 1
                 dropped = max(0, first - said - 1)
                 said = max(said, first - 1) + len(texts)
-                seen = await self._send(reader, Delivery(self._part.team.id, entries, texts, dropped))
+                delivery = Delivery(self._part.team.id, entries, texts, dropped, self._first)
+                self._seen[reader] = await self._send(reader, delivery)
             if self._closing:
                 return
             await wake.wait()
@@ -203,10 +221,10 @@ class Channel:
                 log.info("%s does not take its messages: %r", reader, error)
                 await asyncio.sleep(PATIENCE)
 
-    async def _entries(self, reader: str, seen: int) -> list[Entry]:
+    async def _entries(self, reader: str) -> list[Entry]:
         while True:
             try:
-                return self._entries_after(seen)
+                return self._entries_after(self._seen[reader])
             except Exception:
                 log.exception("what %s has not seen cannot be read; trying again", reader)
                 await asyncio.sleep(PATIENCE)
@@ -220,21 +238,21 @@ class Channel:
                 self._recent[i]
                 for i in range(begin, min(begin + BATCH, self._durable - self._recent[0].number + 1))
             ]
-        return [entry for entry in self._journal.read(number, BATCH) if entry.number <= self._durable]
+        return [_shown(entry) for entry in self._journal.read(number, BATCH) if entry.number <= self._durable]
 
     # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _steer(self, identifier: str, text: str) -> asyncio.Future[int] | int:
         body = {"text": text, "workers": sorted(self._members)}
-        return self._once(identifier, "directive", body, lambda: self._direct(self._directives[identifier]))
+        return self._once(identifier, "directive", body, lambda: self._direct(identifier))
 
     def _once(
         self, identifier: str, kind: str, body: Mapping[str, Any], then: Callable[[], None] = lambda: None
     ) -> asyncio.Future[int] | int:
         """What the operator says under an id is heard once, however often it is repeated."""
-        if identifier in self._heard:
-            return self._heard[identifier]
-        done = self._heard[identifier] = self._append(kind, {"id": identifier, **body}, OPERATOR)
+        if identifier in self._minutes.heard:
+            return self._safe(self._minutes.heard[identifier])
+        done = self._append(kind, {"id": identifier, **body}, OPERATOR)
         self._when_durable(done, then)
         return done
 
@@ -245,7 +263,8 @@ class Channel:
 
         done.add_done_callback(look)
 
-    def _direct(self, directive: steering.Directive) -> None:
+    def _direct(self, identifier: str) -> None:
+        directive = self._minutes.directives[identifier]
         if directive.state is not steering.DirectiveState.ACTIVE:
             return
         for worker in directive.receipts:
@@ -253,7 +272,7 @@ class Channel:
                 self._courier.tell(slot, Directive(directive.id, directive.text))
 
     def _delivered(self, message: Delivered) -> asyncio.Future[int] | None:
-        before = self._directives.get(message.directive)
+        before = self._minutes.directives.get(message.directive)
         if before is None:
             return None
         event = steering.Delivered(message.worker, steering.How(message.how))
@@ -264,14 +283,13 @@ class Channel:
         return self._append("receipt", body, message.worker)
 
     def _clear(self, identifier: str, directives: Sequence[str]) -> asyncio.Future[int] | int:
-        if not identifier and not steering.active(self._directives):
-            return self._last_clear
+        if not identifier and not steering.active(self._minutes.directives):
+            return self._safe(self._minutes.cleared)
         body = {"directives": list(directives)} if directives else {}
-        done = self._last_clear = self._once(identifier or new_id(), "cleared", body, self._tell_cleared)
-        return done
+        return self._once(identifier or new_id(), "cleared", body, self._tell_cleared)
 
     def _tell_cleared(self) -> None:
-        kept = tuple(directive.id for directive in steering.active(self._directives))
+        kept = tuple(directive.id for directive in steering.active(self._minutes.directives))
         for slot in self._members.values():
             self._courier.tell(slot, DirectivesCleared(kept))
 
@@ -279,18 +297,12 @@ class Channel:
         for slot in set(self._members.values()).difference(slots.values()):
             self._courier.forget(slot)
         self._members = dict(slots)
-        for directive in steering.active(self._directives):
+        for directive in steering.active(self._minutes.directives):
             for worker in sorted(set(slots) - set(directive.receipts)):
                 self._append("accepted", {"directive": directive.id, "worker": worker})
-            self._direct(self._directives[directive.id])
+            self._direct(directive.id)
 
-    def _replay(self, entry: Entry) -> None:
-        """What an entry does to the steering; both when it is written and when it is read again."""
-        self._directives = steering.told(self._directives, entry.kind, entry.body, entry.at)
-        if len(self._directives) > KEPT_DIRECTIVES:
-            self._directives = steering.latest(self._directives, KEPT_DIRECTIVES)
-        if "id" in entry.body:
-            known = self._heard if entry.sender == OPERATOR else self._posted
-            known[entry.body["id"]] = entry.number
-        if entry.kind == "cleared":
-            self._last_clear = entry.number
+
+def _shown(entry: Entry) -> Entry:
+    """What says it all says nothing new to a reader, who only counts it."""
+    return replace(entry, body={}) if entry.kind == WHOLE else entry

@@ -36,15 +36,14 @@ from maestro_ray.actors.messages import (
     Missed,
     Part,
     Ping,
-    Post,
     Quit,
     Report,
     WhoAmI,
 )
 from maestro_ray.actors.mirror import Mirror
-from maestro_ray.actors.outbox import Outbox, unreadable
 from maestro_ray.actors.pool import Place, Pool, SlotActors
 from maestro_ray.actors.recent import Recent
+from maestro_ray.actors.reports import Reports
 from maestro_ray.actors.result import team_result
 from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.switchboard import Switchboard
@@ -52,6 +51,7 @@ from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent.sweep import sweep
+from maestro_ray.background import Background
 from maestro_ray.clock import Clock
 from maestro_ray.config import Config
 from maestro_ray.connection.client import StudioClient
@@ -59,9 +59,9 @@ from maestro_ray.connection.login import Identify
 from maestro_ray.connection.project import Connection
 from maestro_ray.errors import IllegalEvent
 from maestro_ray.home import Home
-from maestro_ray.ids import new_id, suffix
+from maestro_ray.ids import suffix
+from maestro_ray.journal import WHOLE
 from maestro_ray.model import channels
-from maestro_ray.workspace.git import presentable
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,6 @@ REFILL = 0.5
 # of how many ended teams what happened can be read, and of how many plans that are over a living team tells
 ENDED_TEAMS_KEPT, ENDED_PLANS_KEPT = 20, 50
 PROJECTS_REMEMBERED = 1000
-# why a run has failed whose own report nobody can read, and how long that may be, in characters
-UNSENT, LONGEST_REASON = "its report cannot be sent", 2000
 
 
 class Connections:
@@ -106,11 +104,11 @@ class Connections:
         self.switchboard = Switchboard(config, identify, self.assignments, self, slots, courier, self.spawn)
         self._mailbox = Mailbox(self._handle)
         self._ledger = ledger
+        self._background = Background(lambda error: log.error("in the background: %r", error, exc_info=error))
         self._using: Counter[str] = Counter()
-        self.outbox = Outbox(self._ledger, home.instance, self._post_report, self._report_refused)
+        self.reports = Reports(self, ledger)
         self._env = TeamEnv(home)
         self.leases = Leases(self)
-        self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def studio(self) -> StudioClient:
@@ -129,11 +127,13 @@ class Connections:
             yield
         finally:
             self._using[key] -= 1
-            self._release(key)
+            self.release(key)
 
-    def _release(self, key: str) -> None:
+    def release(self, key: str) -> None:
         """Close the connection of a project that no team works for and no report waits for."""
-        used = any(team.record.key == key for team in self.teams.values()) or self.outbox.waits_for(key)
+        used = any(team.record.key == key for team in self.teams.values()) or self.reports.outbox.waits_for(
+            key
+        )
         if not used and not self._using[key]:
             del self._using[key]
             self.switchboard.release(key)
@@ -147,13 +147,12 @@ class Connections:
         for body in list(self._ledger.teams.values()):
             record = TeamRecord.from_json(body)
             self._adopt(record, self._env.read(record.name))
-        for report in self._ledger.reports.values():
-            self._note_end(report["action"], report["run"], report["epoch"])
+        self.reports.recall()
         for place in self.pool.all():
             place.beat = self.clock.monotonic() + RETURNING
             # after a restart of Ray its actor is gone; one that is still there is left alone
             self.slots.make(place.name)
-        for work in (self.outbox.run(), self.leases.keep_sessions(), self.leases.watch_beats()):
+        for work in (self.reports.outbox.run(), self.leases.keep_sessions(), self.leases.watch_beats()):
             self.spawn(work)
         for team in list(self.teams.values()):
             if team.record.id in ending:
@@ -170,9 +169,7 @@ class Connections:
 
     async def close(self) -> None:
         """Leave everything as it is for the next life."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.end()
         for team in self.teams.values():
             await team.mirror.close(within=0.0)
             await team.stream.close()
@@ -182,15 +179,7 @@ class Connections:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run something beside; what goes wrong in it is logged."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended_task)
-        return task
-
-    def _ended_task(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("in the background: %r", error, exc_info=error)
+        return self._background.spawn(work)
 
     def refill_pool(self) -> None:
         """Fill the pool in a moment: whoever was just answered has the processors first."""
@@ -235,7 +224,7 @@ class Connections:
             case Ping():
                 return self._ping(message)
             case Report():
-                return self._report(message)
+                return self.reports.put(message)
             case Delivery():
                 return self._delivery(message)
             case WhoAmI(slot, pid, node):
@@ -300,65 +289,24 @@ class Connections:
         team = self.teams.get(delivery.team)
         if team is None:
             return max((entry.number for entry in delivery.entries), default=0)
+        # an earlier life had what is not kept any more
+        team.seen = max(team.seen, delivery.first - 1)
         fresh = [entry for entry in delivery.entries if entry.number > team.seen]
         if fresh and fresh[0].number != team.seen + 1:
             fresh = []  # an earlier life had what came before: it is asked for again
-        for entry in fresh:
+        team.seen = fresh[-1].number if fresh else team.seen
+        news = [entry for entry in fresh if entry.kind != WHOLE]
+        for entry in news:
             team.happenings.add(
                 entry.kind, entry.at, number=entry.number, sender=entry.sender, body=entry.body
             )
-            team.seen = entry.number
-        team.mirror.add(fresh)
+        team.mirror.add(news)
         team.stream.add(delivery.texts)
         if delivery.dropped:
             team.happenings.add("text.dropped", self.clock.wall(), count=delivery.dropped)
         for text in delivery.texts:
             team.happenings.add("text", self.clock.wall(), sender=text.worker, run=text.run, text=text.text)
         return team.seen
-
-    # ── reports ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _report(self, report: Report) -> asyncio.Future[int]:
-        self._note_end(report.action, report.run, report.epoch)
-        return self.outbox.put(report)
-
-    def _note_end(self, action: str, run: str, epoch: int) -> None:
-        if action in ("complete", "fail", "interrupt"):
-            for team in self.teams.values():
-                team.reported(run, epoch)
-
-    async def _post_report(self, project: str, path: str, body: Mapping[str, Any], key: str) -> Any:
-        try:
-            return await self.connection(project).rest.post(path, body, key=key)
-        finally:
-            # once the outbox has noted it, this may have been the last for which the connection was there
-            asyncio.get_running_loop().call_soon(self._release, project)
-
-    def _report_refused(self, report: Report, error: Exception) -> None:
-        """Somebody else has the run now, or it is over: what was reported counts for nothing, and that is said.
-
-        A report that Studio cannot even read is another matter: the run is still ours and must come to an end.
-        """
-        reason = presentable(str(error))
-        log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, reason)
-        for team in self._concerned(report):
-            if report.action == "subtask":
-                body = {"run": report.run, "subtask": report.body["title"], "reason": reason}
-                post = Post(team.record.bot, "subtask.refused", body, report.id)
-                self.courier.tell(team.record.channel, post)
-            else:
-                team.happenings.add("report.refused", self.clock.wall(), run=report.run, reason=reason)
-        if unreadable(error) and (instead := _in_place_of(report, error)):
-            self.outbox.put(instead)
-
-    def _concerned(self, report: Report) -> list[LiveTeam]:
-        """Whose run it is about; a new life may not know, and tells all of the project."""
-        of_project = [team for team in self.teams.values() if team.record.key == report.project]
-        return [team for team in of_project if team.knows(report.run)] or of_project
-
-    async def _note(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Everything that is decided here waits for the journal first, so after a failure there is nothing to undo."""
-        await self._ledger.append(kind, body)[1]
 
     # ── life and death of members ────────────────────────────────────────────────────────────────────────────────
 
@@ -372,23 +320,17 @@ class Connections:
         if isinstance(place.part, BeWorker):
             self.courier.tell(team.record.lead, Lost(place.member))
             for run in team.runs_of(place.part.session):
-                self.interrupt(team, run["id"], run["epoch"])
-
-    def interrupt(self, team: LiveTeam, run: str, epoch: int) -> None:
-        """A fact like any other report: it reaches Studio once, and after what was reported before."""
-        team.reported(run, epoch)
-        self.spawn(self._interrupt(team, run, epoch))
-
-    async def _interrupt(self, team: LiveTeam, run: str, epoch: int) -> None:
-        await asyncio.to_thread(sweep, f"{self.home.instance}:{team.record.id}:{run}")
-        await self.outbox.put(Report(run, epoch, "interrupt", project=team.record.key))
+                self.reports.interrupt(team, run["id"], run["epoch"])
 
     # ── teams ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def record(self, record: TeamRecord, env: Mapping[str, str]) -> LiveTeam:
-        """The team is a fact from here on: its slots are taken, and a next life of this actor will find it."""
-        self._env.write(record.name, env)
+        """The team is a fact from here on: its slots are taken, and a next life of this actor will find it.
+
+        When that cannot be written down it is here all the same, to be ended. Raises `JournalBroken`, `NotWritable`.
+        """
         team = self._adopt(record, env)
+        self._env.write(record.name, env)
         await self._note("team", record.to_json())
         return team
 
@@ -453,6 +395,10 @@ class Connections:
         team.happenings.add("team.ended", self.clock.wall(), reason=reason)
         team.happenings.end()
 
+    async def _note(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Everything that is decided here waits for the journal first, so after a failure there is nothing to undo."""
+        await self._ledger.append(kind, body)[1]
+
     def _forget(self, team: LiveTeam) -> None:
         record = team.record
         for slot in record.slots.values():
@@ -461,7 +407,7 @@ class Connections:
         del self.teams[record.id]
         # a connection that no other team needs is closed
         self.connection(record.key).unsubscribe(record.channel_name)
-        self._release(record.key)
+        self.release(record.key)
         self.ended[record.id] = team
         while len(self.ended) > ENDED_TEAMS_KEPT:
             del self.ended[next(iter(self.ended))]
@@ -498,18 +444,6 @@ class Connections:
             self.courier.forget(slot)
             self.pool.drop(slot)
             self.slots.end(slot)
-
-
-def _in_place_of(report: Report, error: Exception) -> Report | None:
-    """What is reported when this cannot be read: the run must come to an end, in words that can be, else in none."""
-    again = str(report.body.get("reason", "")).startswith(UNSENT)
-    if report.action not in ("complete", "fail"):
-        return None
-    if again:
-        return replace(report, action="interrupt", body={}, id=new_id())
-    body = {key: report.body[key] for key in ("retryable", "hold") if key in report.body}
-    reason = f"{UNSENT}: {str(error)!a}"[:LONGEST_REASON]
-    return replace(report, action="fail", body={**body, "reason": reason}, id=new_id())
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import Answered, Ask, Drop, Hold
 from maestro_ray.connection.client import Rest
 from maestro_ray.connection.login import Login
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import StudioUnavailable
 
 # how long a call waits for a holder that is being started, in seconds
@@ -43,7 +44,7 @@ class FarHolder:
         """Its process is gone or silent: what it was asked may have been done."""
         self._is_up.clear()
         for connection in self.held.values():
-            connection.connected = False
+            connection.trouble = Trouble.AWAY
         for reply in self._asked.values():
             if not reply.done():
                 reply.set_exception(StudioUnavailable(self.name, "the actor of this connection has ended"))
@@ -106,10 +107,14 @@ class FarConnection:
         self.login = login
         self.holder = holder
         self.rest: Rest = FarRest(holder, key)
-        self.connected = False
+        self.trouble = Trouble.AWAY
         self._channels: set[str] = set()
         holder.held[key] = self
         self.hold()
+
+    @property
+    def connected(self) -> bool:
+        return not self.trouble
 
     def hold(self) -> None:
         """Tell the holder all that it must know of this connection."""

@@ -6,7 +6,6 @@ down. REST calls it has begun and not answered die with it: whoever asked is tol
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
@@ -14,8 +13,10 @@ from typing import Any
 
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import Answered, Ask, BeHolder, Changed, Drop, Heard, Hold, Missed
+from maestro_ray.background import Background
 from maestro_ray.connection.project import ProjectConnection
 from maestro_ray.connection.studios import Studios
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import IllegalEvent, InternalError, MaestroError, StudioUnavailable
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Holder:
         self._channels: dict[str, set[str]] = {}
         self._waiting: Counter[str] = Counter()
         self._dropped: dict[str, set[str]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background(lambda error: log.error("in the background: %r", error, exc_info=error))
 
     def start(self) -> None:
         """Nothing to do before it is told to hold something."""
@@ -48,7 +49,7 @@ class Holder:
             case Drop(key):
                 self._drop(key)
             case Ask():
-                self._spawn(self._ask(message))
+                self._background.spawn(self._ask(message))
             case _:
                 raise IllegalEvent("holder", "any", f"{type(message).__name__} of {sender}")
 
@@ -59,9 +60,7 @@ class Holder:
         for connection in self._held.values():
             await connection.close()
         self._held.clear()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.end()
         await self._studios.close()
 
     # ── what it is told ──────────────────────────────────────────────────────────────────────────────────────────
@@ -80,13 +79,13 @@ class Holder:
             held.unsubscribe(channel)
         for channel in sorted(now - before):
             held.subscribe(channel)
-        self.changed(hold.key, held.connected)
+        self.changed(hold.key, held.trouble)
 
     def _drop(self, key: str) -> None:
         if held := self._held.pop(key, None):
             self._channels.pop(key, None)
             self._dropped.pop(key, None)
-            self._spawn(held.close())
+            self._background.spawn(held.close())
 
     async def _ask(self, ask: Ask) -> None:
         value, error = None, None
@@ -116,8 +115,8 @@ class Holder:
     def missed(self, key: str, channel: str) -> None:
         self._courier.tell(CONNECTIONS, Missed(self.id, key, channel))
 
-    def changed(self, key: str, connected: bool) -> None:
-        self._courier.tell(CONNECTIONS, Changed(self.id, key, connected))
+    def changed(self, key: str, trouble: Trouble) -> None:
+        self._courier.tell(CONNECTIONS, Changed(self.id, key, trouble))
 
     def _told(self, key: str) -> None:
         self._waiting[key] -= 1
@@ -125,8 +124,3 @@ class Holder:
             del self._waiting[key]
             for channel in self._dropped.pop(key, ()):
                 self.missed(key, channel)
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from maestro_ray import room
 from maestro_ray.actors.lead_work import LeadWork
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
@@ -35,6 +36,7 @@ from maestro_ray.actors.threads import ended
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
 from maestro_ray.model import team as machine
+from maestro_ray.redaction import Secrets
 
 log = logging.getLogger(__name__)
 
@@ -207,20 +209,37 @@ class Lead:
         if self._doing.cancelled():
             self._post("run.withdrawn", **about(assignment), summary="withdrawn")
             return
-        outcome = self._doing.result()
-        run, epoch, project = assignment["id"], assignment["epoch"], self._part.team.project
-        report = Report(run, epoch, outcome.action, outcome.body, project)
-        await self._courier.insist(CONNECTIONS, report)
+        outcome = self._doing.result().without(Secrets.of(self._part.team.env))
+        await self._report(assignment, outcome.action, outcome.body)
         self._post("run.ended", **about(assignment), action=outcome.action, summary=outcome.summary)
 
     async def _do(self, assignment: Mapping[str, Any]) -> Outcome:
-        try:
-            return await self._work.do(assignment)
-        except MaestroError as error:
-            return Outcome.failed(f"{error}. {error.hint}".removesuffix(". "))
-        except Exception as error:
-            log.exception("run %s", assignment["id"])
-            return Outcome.failed(f"maestro's own fault: {error!r}")
+        while True:
+            try:
+                return await self._work.do(assignment)
+            except Exception as error:  # noqa: BLE001 - whatever it is ends the run, and is told
+                if not (reason := room.missing(error)):
+                    return _failed(assignment, error)
+                await self._pause(assignment, room.PAUSE, reason)
+
+    async def _pause(self, assignment: Mapping[str, Any], seconds: float, reason: str) -> None:
+        resume_at = self._clock.wall() + seconds
+        self._post("run.paused", run=assignment["id"], resume_at=resume_at, reason=reason)
+        await self._report(assignment, "pause", {"resume_at": resume_at})
+        await asyncio.sleep(seconds)
+        await self._report(assignment, "resume", {})
+
+    async def _report(self, assignment: Mapping[str, Any], action: str, body: Mapping[str, Any]) -> None:
+        """Returns when the report is in the outbox: from then on it cannot be lost."""
+        report = Report(assignment["id"], assignment["epoch"], action, body, self._part.team.project)
+        await self._courier.insist(CONNECTIONS, report)
 
     def _post(self, kind: str, **body: Any) -> None:
-        self._courier.tell(self._slots["channel"], Post(self._part.team.bot, kind, body))
+        self._courier.assure(self._slots["channel"], Post(self._part.team.bot, kind, body))
+
+
+def _failed(assignment: Mapping[str, Any], error: Exception) -> Outcome:
+    if isinstance(error, MaestroError):
+        return Outcome.failed(f"{error}. {error.hint}".removesuffix(". "))
+    log.error("run %s", assignment["id"], exc_info=error)
+    return Outcome.failed(f"maestro's own fault: {error!r}")

@@ -70,7 +70,16 @@ class LeadWork:
         message = self._message(f"Merge: {task['title']}", assignment)
         branch, head = plan["epic_branch"], plan["epic_head"]
         try:
-            result = advance(self._worktrees(), MERGE_TREE, branch, head, assignment["commit"], message)
+            result = advance(
+                self._worktrees(),
+                MERGE_TREE,
+                branch,
+                head,
+                assignment["commit"],
+                message,
+                # a Studio that does not tell them knows of none
+                assignment.get("cut", ()),
+            )
         except RefMoved as moved:
             ref, _, actual = moved.args
             reason = (

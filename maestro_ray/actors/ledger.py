@@ -1,8 +1,4 @@
-"""The ledger: Connections' journal, and what its entries add up to.
-
-Kinds: `team` (a team's record, again at each change), `team.ending`, `team.ended`, `report`, `report.accepted`, and
-`whole`, which says all that is so and takes the place of everything before it: so the file stays as small as the facts.
-"""
+"""The ledger: Connections' journal and the facts in it. It is condensed, so it stays as small as the facts."""
 
 from __future__ import annotations
 
@@ -12,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from maestro_ray.actors.facts import Facts
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.clock import Clock
-from maestro_ray.journal import Entry, Journal
+from maestro_ray.journal import WHOLE, Entry, Journal
 
 log = logging.getLogger(__name__)
 
@@ -23,23 +20,30 @@ SLACK = 1000
 
 
 class Ledger:
-    """`teams` are the latest records of teams that have not ended, by id; `ending` is why, for those that are about to;
-    `reports` are those Studio has not accepted, by number. Each is true of the journal with all that was appended."""
+    """Its facts are true of the journal with all that was appended."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         """Blocks until all of it is read. Raises `JournalBroken`."""
-        self.teams: dict[str, Any] = {}
-        self.ending: dict[str, str] = {}
-        self.reports: dict[int, Mapping[str, Any]] = {}
         self._clock = clock
         self._journal = Journal(path)
-        self._entries = 0
         self._read()
 
     @classmethod
     async def open(cls, path: Path, clock: Clock) -> Self:
         """Read in a thread: a long journal keeps nobody waiting. Raises `JournalBroken`."""
         return await in_thread(cls, path, clock)
+
+    @property
+    def teams(self) -> Mapping[str, Any]:
+        return self._facts.teams
+
+    @property
+    def ending(self) -> Mapping[str, str]:
+        return self._facts.ending
+
+    @property
+    def reports(self) -> Mapping[int, Mapping[str, Any]]:
+        return self._facts.reports
 
     def append(self, kind: str, body: Mapping[str, Any]) -> tuple[int, asyncio.Future[int]]:
         """The number, and the future of its being durable, which may raise `JournalBroken`.
@@ -52,7 +56,7 @@ class Ledger:
             self._read()
         entry, done = self._journal.append(kind, body, at=self._clock.wall())
         self._apply(entry)
-        if self._entries > SLACK + 2 * (len(self.teams) + len(self.reports)):
+        if self._entries > SLACK + 2 * len(self._facts):
             self._condense()
         return entry.number, done
 
@@ -61,34 +65,17 @@ class Ledger:
         self._journal.close()
 
     def _read(self) -> None:
-        self.teams, self.ending, self.reports, self._entries = {}, {}, {}, 0
+        self._facts, self._entries = Facts(), 0
         for entry in self._journal.read():
             self._apply(entry)
 
     def _apply(self, entry: Entry) -> None:
-        self._entries += 1
-        body = entry.body
-        match entry.kind:
-            case "whole":
-                self.teams, self.ending = dict(body["teams"]), dict(body["ending"])
-                self.reports = {int(number): report for number, report in body["reports"].items()}
-                self._entries = 1
-            case "team":
-                self.teams[body["id"]] = body
-            case "team.ending":
-                self.ending[body["id"]] = body["reason"]
-            case "team.ended":
-                self.teams.pop(body["id"], None)
-                self.ending.pop(body["id"], None)
-            case "report":
-                self.reports[entry.number] = body
-            case "report.accepted":
-                self.reports.pop(body["number"], None)
+        self._facts.apply(entry)
+        self._entries = 1 if entry.kind == WHOLE else self._entries + 1
 
     def _condense(self) -> None:
         """What was appended and is not yet durable is part of it: it stands before it, and cannot fail alone."""
-        whole = {"teams": self.teams, "ending": self.ending, "reports": self.reports}
-        self._journal.condense("whole", whole, at=self._clock.wall()).add_done_callback(_noted)
+        self._journal.condense(self._facts.whole(), at=self._clock.wall())[1].add_done_callback(_noted)
         self._entries = 1
 
 

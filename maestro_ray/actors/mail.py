@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maestro_ray.errors import MaestroError
+from maestro_ray.errors import JournalBroken, MaestroError
 
 log = logging.getLogger(__name__)
 
@@ -119,10 +119,17 @@ class Courier:
         line.put(next(self._numbers), message, reply)
         return reply
 
-    async def insist(self, receiver: str, message: Any, *, pause: float = 1.0) -> Any:
+    async def insist(
+        self,
+        receiver: str,
+        message: Any,
+        *,
+        pause: float = 1.0,
+        told: Callable[[Exception], None] = lambda _: None,
+    ) -> Any:
         """Tell until it is handled: an exception as the reply is no end, for the receiver may do better later.
 
-        Raises `PeerGone`.
+        `told` gets each of them. Raises `PeerGone`.
         """
         while True:
             try:
@@ -131,7 +138,21 @@ class Courier:
                 raise
             except Exception as error:  # noqa: BLE001 - which one it is makes no difference
                 log.warning("%s for %s is told again: %r", type(message).__name__, receiver, error)
+                told(error)
                 await asyncio.sleep(pause)
+
+    def assure(self, receiver: str, message: Any, *, pause: float = 1.0) -> None:
+        """Tell without waiting for the reply, and again whenever the receiver could not write it down."""
+
+        def look(reply: asyncio.Future[Any]) -> None:
+            if not reply.cancelled() and isinstance(reply.exception(), JournalBroken):
+                asyncio.get_running_loop().call_later(pause, self._assure_again, receiver, message, pause)
+
+        self.tell(receiver, message).add_done_callback(look)
+
+    def _assure_again(self, receiver: str, message: Any, pause: float) -> None:
+        if not self._closed:
+            self.assure(receiver, message, pause=pause)
 
     def forget(self, receiver: str) -> None:
         """Give up on a receiver: what still waits is answered with `PeerGone`."""

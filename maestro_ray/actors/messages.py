@@ -11,6 +11,7 @@ from typing import Any
 
 from maestro_ray.config import LimitsTable, SandboxTable
 from maestro_ray.connection.login import Login
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import MaestroError
 from maestro_ray.ids import new_id
 from maestro_ray.journal import Entry
@@ -135,12 +136,14 @@ class Report:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Messages of a team's channel for a reader, in order; soft text, and how much of it was dropped before."""
+    """Messages of a team's channel for a reader, in order; soft text, and how much of it was dropped before. Messages
+    with numbers below `first` are not kept any more. One of kind `whole` is no news, and has only its number."""
 
     team: str
     entries: Sequence[Entry] = ()
     texts: Sequence[Text] = ()
     dropped: int = 0
+    first: int = 1
 
 
 # ── to a lead or a worker ────────────────────────────────────────────────────────────────────────────────────────
@@ -361,8 +364,8 @@ class Missed:
 
 @dataclass(frozen=True)
 class Changed:
-    """From a holder: a project's socket is there, or gone."""
+    """From a holder: a project's socket is there, or why it is of no use."""
 
     holder: str
     key: str
-    connected: bool
+    trouble: Trouble

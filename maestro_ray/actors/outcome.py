@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
+
+from maestro_ray.redaction import Secrets, redact, redact_all
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,10 @@ class Outcome:
     @classmethod
     def limited(cls, seconds: float, reason: str) -> Self:
         return cls("pause", {}, reason, seconds)
+
+    def without(self, secrets: Secrets) -> Self:
+        """The same without what is secret in its texts: others read them, and agents do."""
+        return replace(self, body=redact_all(self.body, secrets), summary=redact(self.summary, secrets))
 
 
 def about(assignment: Mapping[str, Any]) -> dict[str, Any]:

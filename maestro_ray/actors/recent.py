@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 K = TypeVar("K")
@@ -20,3 +21,8 @@ class Recent(dict[K, V]):
         super().__setitem__(key, value)
         if len(self) > self._most:
             del self[next(iter(self))]
+
+    def take(self, others: Mapping[K, V]) -> None:
+        """Set all of these, in their order."""
+        for key, value in others.items():
+            self[key] = value

@@ -58,7 +58,8 @@ def _plan(repo: str, plan: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": plan["id"],
         "title": plan["title"],
-        "status": plan["status"],
+        # put away since, it is completed all the same
+        "status": "completed" if plan["status"] == "archived" else plan["status"],
         "base": plan["base_branch"],
         "epic": plan["epic_branch"],
         "released": plan["released"],

@@ -23,13 +23,16 @@ from maestro_ray.actors.unanswered import Unanswered
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.line import Notify
 from maestro_ray.connection.project import Connection
+from maestro_ray.connection.trouble import Trouble, worst
 from maestro_ray.errors import (
     Conflict,
+    JournalBroken,
     MaestroError,
     NoTeam,
     NotFound,
     StartFailed,
     StudioRefused,
+    Unauthenticated,
     UsageError,
 )
 from maestro_ray.model.skill import read_skills
@@ -205,11 +208,19 @@ class Service:
         return self._unanswered.under(ids, words, self._connections.clock.monotonic())
 
     async def _ask_channel(self, team: LiveTeam, message: Any) -> Any:
-        """A channel that is starting again is waited for; its memory is in its journal."""
+        """A channel that is starting again is waited for; its memory is in its journal. So is a disk that is full.
+
+        Raises `Conflict`, or `JournalBroken` when that is why.
+        """
+        why: list[Exception] = []
         try:
             async with asyncio.timeout(CHANNEL_WITHIN):
-                return await self._connections.courier.insist(team.record.channel, message, pause=0.1)
+                return await self._connections.courier.insist(
+                    team.record.channel, message, pause=0.1, told=why.append
+                )
         except (TimeoutError, PeerGone) as error:
+            if why and isinstance(why[-1], JournalBroken):
+                raise why[-1] from error
             raise Conflict(
                 f"the channel of {team.record.name} does not answer",
                 "try again in a moment; the same words count once",
@@ -290,26 +301,28 @@ class Service:
         connections = self._connections
         blank = sum(1 for place in connections.pool.all() if not place.team and place.pid)
         return {
-            "studio": {"url": connections.studio.url, "connected": await self._is_here()},
+            "studio": {"url": connections.studio.url, **_shown(await self._own_trouble())},
             "connections": [self._connection(each) for each in connections.switchboard],
-            "outbox": len(connections.outbox),
+            "outbox": len(connections.reports.outbox),
             "pool": {"blank": blank, "size": connections.pool.size},
             # beside each other: one of them may be about a Studio that hangs
             "teams": await asyncio.gather(*(self._describe(team) for team in connections.teams.values())),
         }
 
-    async def _is_here(self) -> bool:
-        """Whether the Studio of this machine is: what its connections say, and when there are none what it answers."""
+    async def _own_trouble(self) -> Trouble:
+        """Of the Studio of this machine: what its connections say, and when there are none what it answers."""
         studio = self._connections.studio
         open_now = [each for each in self._connections.switchboard if each.login.url == studio.url]
         if open_now:
-            return all(each.connected for each in open_now)
+            return worst(each.trouble for each in open_now)
         try:
             async with asyncio.timeout(STUDIO_WITHIN):
                 await studio.get("me")
+        except Unauthenticated:
+            return Trouble.SIGNED_OUT
         except (MaestroError, TimeoutError):
-            return False
-        return True
+            return Trouble.AWAY
+        return Trouble.NONE
 
     def _connection(self, connection: Connection) -> dict[str, Any]:
         slot = self._connections.switchboard.slot_of(connection.key)
@@ -317,7 +330,7 @@ class Service:
         return {
             "project": connection.key,
             "studio": connection.login.url,
-            "connected": connection.connected,
+            **_shown(connection.trouble),
             "pid": place.pid if place else os.getpid(),
         }
 
@@ -423,6 +436,10 @@ class Service:
                 "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
             },
         }
+
+
+def _shown(trouble: Trouble) -> dict[str, Any]:
+    return {"connected": not trouble, "trouble": trouble.value}
 
 
 async def _answered(rests: Sequence[StudioClient], card: str, answer: str) -> Any:

@@ -52,7 +52,12 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     with connections.using(request.key):
         record = await _allocate(connections, request)
         phases.ended("allocate")
-        team = await connections.record(record, request.env)
+        try:
+            team = await connections.record(record, request.env)
+        except MaestroError as error:
+            # agents and a plan it has none yet
+            connections.end_team(connections.teams[record.id], f"it could not be written down: {error}")
+            raise
     try:
         await _bring_up(connections, team, phases)
         plan = await _hand_over_plan(connections, team, request) if request.draft else None

@@ -21,6 +21,7 @@ from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.login import Identify
 from maestro_ray.connection.project import Connection, ProjectConnection
 from maestro_ray.connection.studios import Studios
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.ids import suffix
 
 log = logging.getLogger(__name__)
@@ -136,9 +137,9 @@ class Switchboard:
             case Missed(_, key, channel):
                 if key in holder.held:
                     self._ear.on_gap(key, channel)
-            case Changed(_, key, connected):
+            case Changed(_, key, trouble):
                 if held := holder.held.get(key):
-                    held.connected = connected
+                    held.trouble = trouble
 
     def beat(self, place: Place) -> bool:
         """A slot shows that it lives; whether it belongs here."""
@@ -167,8 +168,8 @@ class Switchboard:
     def missed(self, key: str, channel: str) -> None:
         self._ear.on_gap(key, channel)
 
-    def changed(self, key: str, connected: bool) -> None:
-        log.info("the connection of %s is %s", key, "there" if connected else "cut")
+    def changed(self, key: str, trouble: Trouble) -> None:
+        log.info("the connection of %s is %s", key, trouble.value or "there")
 
     # ── places ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from maestro_ray.actors.team_record import TeamRecord
-from maestro_ray.errors import MaestroError
+from maestro_ray.errors import MaestroError, NotWritable
 from maestro_ray.home import Home
 from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.tree import remove_tree
@@ -31,8 +31,13 @@ class TeamEnv:
         self._home = home
 
     def write(self, team: str, env: Mapping[str, str]) -> None:
-        with open(os.open(self._path(team), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(dict(env), file)
+        """Raises `NotWritable`."""
+        path = self._path(team)
+        try:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                json.dump(dict(env), file)
+        except OSError as error:
+            raise NotWritable(str(path), error.strerror or str(error)) from error
 
     def read(self, team: str) -> dict[str, str]:
         """Empty when it is lost: agents that need a key will then say so."""

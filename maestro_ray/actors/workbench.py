@@ -6,9 +6,11 @@ import contextlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from maestro_ray import room
 from maestro_ray.actors.confinement import bench_of, confined
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
@@ -20,6 +22,8 @@ from maestro_ray.model import evidence
 from maestro_ray.model.agent import Failed, Finished
 from maestro_ray.model.run import Purpose
 from maestro_ray.ports import Job
+from maestro_ray.redaction import Secrets, redact, redact_all
+from maestro_ray.small_file import read_small
 from maestro_ray.workspace.conflict import begin_merge, unresolved
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.leftover import Owner
@@ -42,6 +46,7 @@ class Workbench:
         self._conflicts: tuple[str, ...] = ()
         self._start = ""
         self._worktrees: Worktrees | None = None
+        self._secrets = Secrets.of(part.team.env)
 
     async def prepare(self, assignment: Assignment) -> None:
         """A clean worktree at the run's commit, and what the agent may read beside it."""
@@ -59,8 +64,10 @@ class Workbench:
         """The turn as its provider sees it."""
         task, plan, scratch = assignment["task"], assignment["plan"], self._run_scratch(assignment)
         resume = self.session(assignment)
-        found = assignment["evidence"]
-        comments = [f"{each['author']}: {each['body']}" for each in assignment["comments"]]
+        found = redact_all(assignment["evidence"], self._secrets)
+        comments = [
+            redact(f"{each['author']}: {each['body']}", self._secrets) for each in assignment["comments"]
+        ]
         if self._conflicts:
             comments.append(f"maestro: conflict markers are in {', '.join(self._conflicts)}; resolve them")
         test = task["test"] or plan["test"]
@@ -102,9 +109,9 @@ class Workbench:
     def session(self, assignment: Assignment) -> str:
         """The agent's session that this run can go on with; empty when there is none, or another kind of agent."""
         try:
-            found = json.loads(self._session_file(assignment["id"]).read_text(encoding="utf-8"))
+            found = json.loads(read_small(self._session_file(assignment["id"])))
             return str(found["session"]) if found["kind"] == self._part.provider.kind else ""
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return ""
 
     def name_session(self, run: str, session: str) -> None:
@@ -126,11 +133,17 @@ class Workbench:
             if ended.limited:
                 return Outcome.limited(ended.limited.retry_after, ended.limited.reason or ended.event.reason)
             return Outcome.failed(ended.event.reason, retryable=ended.event.retryable)
+        # before anything is cut off it: of half a secret nobody knows that it is one
+        event = replace(ended.event, text=redact(ended.event.text, self._secrets))
         if assignment["purpose"] == "test":
-            return _tested(assignment, ended.event)
+            return _tested(assignment, event)
         if assignment["purpose"] == "review":
-            return Outcome.completed("reviewed", output=ended.event.text)
-        return await in_thread(self._commit, assignment, ended.event)
+            return Outcome.completed("reviewed", output=event.text)
+        return await in_thread(self._commit, assignment, event)
+
+    def no_room(self) -> str:
+        """Why nothing can be written here now, or an empty string."""
+        return room.missing_at(self._path()) or room.missing_at(self._scratch)
 
     def _prepare(self, assignment: Assignment) -> None:
         worktrees = self._open()
@@ -146,7 +159,8 @@ class Workbench:
         scratch = self._run_scratch(assignment)
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
         if assignment["evidence"]:
-            text = json.dumps(assignment["evidence"], indent=2, ensure_ascii=False)
+            found = redact_all(assignment["evidence"], self._secrets)
+            text = json.dumps(found, indent=2, ensure_ascii=False)
             (scratch / "evidence.json").write_text(text, encoding="utf-8")
 
     def _own(self, assignment: Assignment, path: Path) -> None:

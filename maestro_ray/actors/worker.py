@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from maestro_ray import room
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
     Assign,
@@ -35,8 +36,11 @@ from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
+from maestro_ray.redaction import Redactor, Secrets, redact, redact_all
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Worker:
@@ -48,6 +52,8 @@ class Worker:
         self._courier = courier
         self._clock = clock
         self._bench = Workbench(part)
+        # what its agents are told and nobody else: it leaves this object in no text
+        self._secrets = Secrets.of(part.team.env)
         self._directives: dict[str, str] = {}
         self._receipts: dict[str, How] = {}
         self._working: set[asyncio.Task[None]] = set()
@@ -101,7 +107,7 @@ class Worker:
         await _ended(before)
         self._tell_lead(assignment, began=True)
         self._post("run.started", **about(assignment))
-        outcome = await self._outcome(assignment)
+        outcome = (await self._outcome(assignment)).without(self._secrets)
         await self._report(assignment, outcome.action, outcome.body)
         self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
 
@@ -126,22 +132,27 @@ class Worker:
             reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
             return Outcome.failed(reason, retryable=False)
         proposals = Proposals()
-        await self._bench.prepare(assignment)
+        await self._with_room(assignment, lambda: self._bench.prepare(assignment))
         if self._bench.session(assignment):
             self._post("run.resumed", run=assignment["id"])
         while True:
-            outcome = await self._one_turn(assignment, proposals)
+            outcome = await self._with_room(assignment, lambda: self._one_turn(assignment, proposals))
             if outcome.resume_after is None:
                 break
-            await self._pause(assignment, outcome.resume_after, outcome.summary)
+            await self._pause(assignment, outcome.resume_after, redact(outcome.summary, self._secrets))
         await self._bench.finish(assignment)
         return outcome
 
     async def _one_turn(self, assignment: Mapping[str, Any], proposals: Proposals) -> Outcome:
         directives = dict(self._directives)
         job = self._bench.job(assignment, list(directives.values()))
+        voice = Redactor(self._secrets)
+
+        def say(text: str) -> None:
+            self._say(voice.feed(text))
+
         async with self._proposing(assignment, proposals) as heard:
-            told = (self._say, self._delivered_in_turn, self._bench.confine, heard, self._bench.name_session)
+            told = (say, self._delivered_in_turn, self._bench.confine, heard, self._bench.name_session)
             self._turn = Turn(self._part, job, *told)
             try:
                 await self._turn.begin()
@@ -151,7 +162,22 @@ class Worker:
             finally:
                 turn, self._turn = self._turn, None
                 await turn.stop()
-        return await self._bench.outcome(assignment, end)
+                self._say(voice.close())
+        outcome = await self._with_room(assignment, lambda: self._bench.outcome(assignment, end))
+        # what was found on a full disk says nothing of the work; what was committed there is whole
+        doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE
+        reason = self._bench.no_room() if doubtful else ""
+        return Outcome.limited(room.PAUSE, reason) if reason else outcome
+
+    async def _with_room(self, assignment: Mapping[str, Any], work: Callable[[], Awaitable[T]]) -> T:
+        """Again and again while the disk takes nothing, each time after a pause."""
+        while True:
+            try:
+                return await work()
+            except (MaestroError, OSError) as error:
+                if not (reason := room.missing(error)):
+                    raise
+                await self._pause(assignment, room.PAUSE, reason)
 
     @contextlib.asynccontextmanager
     async def _proposing(
@@ -166,9 +192,10 @@ class Worker:
         def heard(text: str) -> None:
             for each in proposals.feed(text) if assignment["purpose"] == Purpose.EXECUTE else ():
                 if isinstance(each, Refused):
-                    self._post("subtask.refused", run=assignment["id"], subtask=each.line, reason=each.reason)
+                    line, reason = redact(each.line, self._secrets), redact(each.reason, self._secrets)
+                    self._post("subtask.refused", run=assignment["id"], subtask=line, reason=reason)
                 else:
-                    work = self._report(assignment, "subtask", each.values)
+                    work = self._report(assignment, "subtask", redact_all(each.values, self._secrets))
                     telling.append(asyncio.get_running_loop().create_task(work))
 
         proposals.begin()
@@ -243,10 +270,11 @@ class Worker:
         self._tell_channel(Post(self._part.name, kind, body))
 
     def _say(self, text: str) -> None:
-        self._tell_channel(Text(self._part.name, self.run, text))
+        if text:
+            self._courier.tell(self._part.team.slots["channel"], Text(self._part.name, self.run, text))
 
-    def _tell_channel(self, message: Any) -> None:
-        self._courier.tell(self._part.team.slots["channel"], message)
+    def _tell_channel(self, message: Post | Delivered) -> None:
+        self._courier.assure(self._part.team.slots["channel"], message)
 
     def _tell_lead(self, assignment: Mapping[str, Any], *, began: bool, summary: str = "") -> None:
         event = WorkerEvent(self._part.name, assignment["id"], began, summary)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from maestro_ray.redaction import redact
+
 STEERING = "[OPERATOR STEERING]"
 STEERING_END = "[END OF OPERATOR STEERING]"
 
@@ -52,8 +54,9 @@ def build_prompt(
     """The prompt of one turn, sections in a fixed order, ending in a newline.
 
     `comments` are what was said about the task, oldest first; `evidence` is what the tests printed. Both come from
-    agents and are quoted, every line behind `> `. `directives` are the operator's active sentences. Whatever the
-    texts hold, no line of the result begins with VERDICT, and the steering block is there only with directives.
+    agents and are quoted, every line behind `> `, without what looks like a secret. `directives` are the operator's
+    active sentences. Whatever the texts hold, no line of the result is a VERDICT line, and the steering block is
+    there only with directives.
     """
     sections = [
         f"You are the {_one_line(role)} of a team that works on the plan: {_one_line(plan_title)}",
@@ -128,7 +131,7 @@ def _plain(text: str) -> list[str]:
 
 
 def _quoted(text: str, most: int) -> list[str]:
-    return [f"> {line}".rstrip() for line in _lines(_bounded(text, most))]
+    return [f"> {line}".rstrip() for line in _lines(_bounded(redact(text), most))]
 
 
 def _bounded(text: str, most: int) -> str:

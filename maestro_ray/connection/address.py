@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from maestro_ray.errors import UsageError
 
+# a name or number of a host; anything else a resolver might read in its own way
+_HOST = re.compile(r"[\w.-]{1,253}|[0-9A-Fa-f:.]{2,45}(%[\w.-]{1,20})?")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 
 
@@ -19,14 +21,19 @@ def read_address(text: str) -> str:
         port = parts.port
     except ValueError as error:
         raise _bad(text) from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or not text.isprintable():
+    if parts.scheme not in ("http", "https") or not text.isprintable():
+        raise _bad(text)
+    name = parts.hostname or ""
+    if not _HOST.fullmatch(name):
         raise _bad(text)
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise UsageError(
             "the address of a Studio has no user, password or query in it",
             "for example: https://studio.example.com",
         )
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if re.search(r"[\s<>\"\\?#]", text):
+        raise _bad(text)
+    host = f"[{name}]" if ":" in name else name
     usual = {"http": 80, "https": 443}[parts.scheme]
     place = host if port in (None, usual) else f"{host}:{port}"
     return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"

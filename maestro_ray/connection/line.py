@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from maestro_ray.background import Background
 from maestro_ray.errors import BadFrame, DaemonUnavailable, MaestroError
 from maestro_ray.protocol.jsonrpc import (
     Failure,
@@ -89,7 +90,7 @@ class _Peer:
         self._handle = handle
         self._reader = reader
         self._writer = writer
-        self._running: set[asyncio.Task[None]] = set()
+        self._running = Background(lambda error: log.error("on the local line: %r", error, exc_info=error))
 
     async def serve(self) -> None:
         lines = LineSplitter()
@@ -99,9 +100,7 @@ class _Peer:
                     self._take(line)
                 await self._writer.drain()
         finally:
-            for task in list(self._running):
-                task.cancel()
-            await asyncio.gather(*self._running, return_exceptions=True)
+            await self._running.end()
 
     def _take(self, line: bytes | BadFrame) -> None:
         if isinstance(line, BadFrame):
@@ -112,9 +111,7 @@ class _Peer:
             if isinstance(message, Malformed):
                 self._send(message.answer)
             elif isinstance(message, Request):
-                task = asyncio.get_running_loop().create_task(self._answer(message))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+                self._running.spawn(self._answer(message))
 
     async def _answer(self, request: Request) -> None:
         params = request.params if isinstance(request.params, dict) else {}

@@ -12,6 +12,7 @@ from maestro_ray.connection.client import Rest
 from maestro_ray.connection.login import Login
 from maestro_ray.connection.socket import StudioSocket
 from maestro_ray.connection.studios import Access
+from maestro_ray.connection.trouble import Trouble, worst
 
 
 class Listener(Protocol):
@@ -25,8 +26,8 @@ class Listener(Protocol):
         """A channel was joined, or something that was said on it is lost: what it is about must be read again."""
         ...
 
-    def changed(self, key: str, connected: bool) -> None:
-        """The socket is there, or is gone and will be back."""
+    def changed(self, key: str, trouble: Trouble) -> None:
+        """The socket is there, or why it is of no use."""
         ...
 
 
@@ -41,6 +42,9 @@ class Connection(Protocol):
 
     @property
     def rest(self) -> Rest: ...
+
+    @property
+    def trouble(self) -> Trouble: ...
 
     @property
     def connected(self) -> bool: ...
@@ -65,11 +69,15 @@ class ProjectConnection:
         self.key = key
         self.login = access.login
         self.rest: Rest = access.rest
-        self.connected = False
+        self.trouble = Trouble.AWAY
         self._access = access
         self._listener = listener
         self._most = MOST_CHANNELS
         self._sockets: dict[StudioSocket, asyncio.Task[None]] = {}
+
+    @property
+    def connected(self) -> bool:
+        return not self.trouble
 
     def subscribe(self, channel: str) -> None:
         if self._of(channel) is None:
@@ -114,8 +122,8 @@ class ProjectConnection:
     def _missed(self, channel: str) -> None:
         self._listener.missed(self.key, channel)
 
-    def _changed(self, _connected: bool) -> None:
-        connected = all(each.connected for each in self._sockets)
-        if connected is not self.connected:
-            self.connected = connected
-            self._listener.changed(self.key, connected)
+    def _changed(self, _trouble: Trouble) -> None:
+        trouble = worst(each.trouble for each in self._sockets)
+        if trouble is not self.trouble:
+            self.trouble = trouble
+            self._listener.changed(self.key, trouble)

@@ -20,5 +20,5 @@ def refusal(status: int, text: str, path: str) -> MaestroError:
         told = detail.removeprefix(Unauthenticated.template.format(""))
         return Unauthenticated(told or "Studio does not accept the token")
     if status in (429, 503) or (status >= 500 and not code):
-        return StudioUnavailable(path, f"HTTP {status}")
+        return StudioUnavailable(path, detail if code and detail else f"HTTP {status}")
     return StudioRefused(status, code or "http_error", detail)

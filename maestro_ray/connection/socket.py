@@ -19,7 +19,9 @@ from typing import Any
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from maestro_ray.background import Background
 from maestro_ray.connection.doorway import Doorway
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import IllegalEvent, MaestroError, Unauthenticated
 from maestro_ray.protocol.pusher import Advice, Code
 from maestro_ray.protocol.session import (
@@ -59,11 +61,11 @@ class StudioSocket:
         *,
         doorway: Doorway | None = None,
         secure: ssl.SSLContext | None = None,
-        on_change: Callable[[bool], None] = lambda _connected: None,
+        on_change: Callable[[Trouble], None] = lambda _trouble: None,
         on_full: Callable[[str], None] | None = None,
     ) -> None:
         """`on_event(channel, method, params)` for each notification, `on_gap(channel)` when some may be missing,
-        `on_change(connected)` when the connection is made or lost; one whose sign-in has ended is deaf, and so lost.
+        `on_change(trouble)` when the connection is made or lost; one whose sign-in has ended is deaf, and so lost.
         `on_full(channel)` takes a channel over which the server does not take beside the others.
 
         `doorway` is shared by all who go to the same Studio, and so is the `secure` context of a `wss://` address.
@@ -83,8 +85,12 @@ class StudioSocket:
         self._session: ClientSession | None = None
         self._websocket: ClientConnection | None = None
         self._timer: asyncio.Timeout | None = None
-        self._asking: set[asyncio.Task[None]] = set()
-        self.connected = False
+        self._asking = Background(lambda error: log.error("%s: %r", url, error, exc_info=error))
+        self.trouble = Trouble.AWAY
+
+    @property
+    def connected(self) -> bool:
+        return not self.trouble
 
     async def run(self) -> None:
         """Hold the connection for ever; cancel it to end."""
@@ -124,7 +130,7 @@ class StudioSocket:
             and session.subscription(channel).value != "absent"
         ):
             session.unsubscribe(channel)
-            self._spawn(self._flush())
+            self._asking.spawn(self._flush())
 
     async def _one_connection(self, websocket: ClientConnection) -> Disconnected:
         """From the open socket to its end, whatever ends it: a mistake of ours counts as a cut."""
@@ -136,9 +142,8 @@ class StudioSocket:
             return Disconnected(None, repr(error), Advice.BACK_OFF, 0.0)
         finally:
             self._session = None
-            self._changed(False)
-            for task in list(self._asking):
-                task.cancel()
+            self._changed(Trouble.AWAY)
+            self._asking.cancel()
             await websocket.close()
 
     async def _converse(self, session: ClientSession, websocket: ClientConnection) -> Disconnected:
@@ -171,12 +176,12 @@ class StudioSocket:
         for event in events:
             match event:
                 case Connected():
-                    self._changed(True)
+                    self._changed(Trouble.NONE)
                     for channel in sorted(self.channels):
                         self._ask(channel)
                 case Subscribed(channel):
                     self._failed.pop(channel, None)
-                    self._changed(True)
+                    self._changed(Trouble.NONE)
                     self._tell(self._on_gap, channel)
                 case GapSeen(channel):
                     self._tell(self._on_gap, channel)
@@ -203,10 +208,10 @@ class StudioSocket:
         longest = min(LONGEST_PATIENCE, PATIENCE * 2.0 ** min(tries, 32))
         return longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter
 
-    def _changed(self, connected: bool) -> None:
-        if connected is not self.connected:
-            self.connected = connected
-            self._tell(self._on_change, connected)
+    def _changed(self, trouble: Trouble) -> None:
+        if trouble is not self.trouble:
+            self.trouble = trouble
+            self._tell(self._on_change, trouble)
 
     def _tell(self, listener: Callable[..., None], *what: Any) -> None:
         """One event that cannot be handled must not make the next ones unheard."""
@@ -217,7 +222,7 @@ class StudioSocket:
 
     def _ask(self, channel: str, after: float = 0.0) -> None:
         if self._session is not None and self._session.state is ConnectionState.ESTABLISHED:
-            self._spawn(self._subscribe(self._session, channel, after))
+            self._asking.spawn(self._subscribe(self._session, channel, after))
 
     async def _subscribe(self, session: ClientSession, channel: str, after: float) -> None:
         """Again and again while the connection lasts: without its channel it is deaf and looks well."""
@@ -232,7 +237,7 @@ class StudioSocket:
                 pass  # somebody else was faster
             except MaestroError as error:
                 if isinstance(error, Unauthenticated):
-                    self._changed(False)
+                    self._changed(Trouble.SIGNED_OUT)
                 await asyncio.sleep(self._pause(channel, f"cannot be authorised: {error}"))
                 continue
             await self._flush()
@@ -254,11 +259,6 @@ class StudioSocket:
         with contextlib.suppress(websockets.ConnectionClosed):
             for text in self._session.data_to_send():
                 await self._websocket.send(text)
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
 
 
 def _when(session: ClientSession) -> float | None:

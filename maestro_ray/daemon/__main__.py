@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from maestro_ray import __version__
+from maestro_ray import __version__, last_words
 from maestro_ray.config import Config
 from maestro_ray.connection.line import LineServer, Notify, call
 from maestro_ray.daemon.processes import become_subreaper, reap
@@ -24,6 +24,7 @@ from maestro_ray.daemon.watched import Progress
 from maestro_ray.errors import DaemonRunning, DaemonStopping, MaestroError
 from maestro_ray.home import Home
 from maestro_ray.log_file import LogFile
+from maestro_ray.redaction import redact
 
 log = logging.getLogger(__name__)
 
@@ -174,14 +175,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="maestro-daemon")
     parser.add_argument("--ready", type=int, default=-1)
     ready = parser.parse_args().ready
+    last_words.discreet()
     home = Home.find()
     try:
         serve(home, ready)
     except MaestroError as error:
         if ready >= 0:
-            told = {"error_kind": error.kind, "message": str(error), "hint": error.hint}
+            told = {"error_kind": error.kind, "message": redact(str(error)), "hint": redact(error.hint)}
             os.write(ready, json.dumps(told).encode() + b"\n")
-        sys.stderr.write(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+        sys.stderr.write(redact(f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else "")))
         sys.exit(1)
 
 

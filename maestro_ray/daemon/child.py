@@ -18,6 +18,7 @@ from maestro_ray.agent.sweep import ProcessId, alive, identify
 from maestro_ray.daemon.processes import signal_to
 from maestro_ray.errors import Reported, StartFailed
 from maestro_ray.log_file import cut
+from maestro_ray.redaction import redact
 
 
 @dataclass(frozen=True)
@@ -105,4 +106,4 @@ async def _first_line(fd: int, within: float) -> bytes:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text("utf-8", "replace").strip().splitlines()
-    return lines[-1][:300] if lines else ""
+    return redact(lines[-1][:300]) if lines else ""

@@ -6,9 +6,10 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
+from maestro_ray.background import Background
 from maestro_ray.errors import DaemonUnavailable
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Watched(Generic[T]):
         self.seconds: float | None = None
         self._program = program
         self._lock = asyncio.Lock()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._background = Background(lambda error: log.warning("%s: %r", program.name, error))
         self._deaths: list[float] = []
         self._closed = False
 
@@ -69,14 +70,14 @@ class Watched(Generic[T]):
             if self.running is None:
                 await self._program.end(None)
             else:
-                self._spawn(self._watch(self.running))
+                self._background.spawn(self._watch(self.running))
 
     async def ensure(self, progress: Progress) -> T:
         """It is ready. Any number may ask at once, and one who leaves does not end the start for the others.
 
         Raises what kept it from starting, and `DaemonUnavailable` once it is closed.
         """
-        start = self._spawn(self._ensure(progress))
+        start = self._background.spawn(self._ensure(progress))
         try:
             return await asyncio.shield(start)
         except asyncio.CancelledError:
@@ -87,10 +88,7 @@ class Watched(Generic[T]):
     async def give_up(self) -> None:
         """End a start that goes on, for something else it needs will not come; what runs stays."""
         if self.running is None:
-            tasks = list(self._tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._background.end()
         async with self._lock:
             if self.running is None:
                 await self._program.end(None)
@@ -102,10 +100,7 @@ class Watched(Generic[T]):
     async def stop(self) -> None:
         """End it, also in the middle of a start. Returns when nothing of it is left."""
         self.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._background.end()
         await self._program.end(self.running)
         self.running = None
 
@@ -113,7 +108,7 @@ class Watched(Generic[T]):
         async with self._lock:
             if self.running is None:
                 self.running = await self._start(progress)
-                self._spawn(self._watch(self.running))
+                self._background.spawn(self._watch(self.running))
             return self.running
 
     async def _start(self, progress: Progress) -> T:
@@ -159,14 +154,3 @@ class Watched(Generic[T]):
                 log.exception("%s does not start again", self._program.name)
         self.trouble = f"{why}; after {times} times it is not started again before it is needed"
         log.error("%s: %s", self._program.name, self.trouble)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._over)
-        return task
-
-    def _over(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("%s: %r", self._program.name, error)

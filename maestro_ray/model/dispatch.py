@@ -51,8 +51,6 @@ class Waiting:
     `passed_over` had it and did not claim it. `order` sorts the runs of one plan: priority first, then level of
     dependency, then age. `since` and `not_before` are Unix seconds.
     `done_by` are the users whose sessions did what a review is about.
-    `passed_over` had it and did not claim it; `begun` is whether any session has claimed it before. `order` sorts the
-    runs of one plan: priority first, then level of dependency, then age. `since` and `not_before` are Unix seconds.
     """
 
     run: str
@@ -70,7 +68,6 @@ class Waiting:
     since: float = 0.0
     not_before: float = 0.0
     done_by: frozenset[str] = frozenset()
-    begun: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,12 +93,11 @@ def assign(
 ) -> list[tuple[str, str]]:
     """Pairs of (run, session). Each session gets one run at most."""
     moment, waiting = moment or Moment(), list(waiting)
-    cut = {run.plan for run in waiting if _was_cut(run)}
     free = [seat for seat in seats if seat.rests_until <= moment.now]
     in_flight, serial = Counter(moment.in_flight), set(moment.serial)
     pairs = []
     for run in in_turn([run for run in waiting if run.not_before <= moment.now], moment):
-        if run.purpose in SERIAL and (run.plan in serial or (run.plan in cut and not run.begun)):
+        if run.purpose in SERIAL and run.plan in serial:
             continue
         fitting = [seat for seat in free if in_flight[seat.team] < IN_FLIGHT_CAP and fits(run, seat)]
         if fitting:
@@ -111,11 +107,6 @@ def assign(
             serial |= {run.plan} if run.purpose in SERIAL else set()
             pairs.append((run.run, seat.session))
     return pairs
-
-
-def _was_cut(run: Waiting) -> bool:
-    """Whether this may have been done, and only its report be missing: nothing else can start from what it left."""
-    return run.purpose in SERIAL and run.begun
 
 
 def fits(run: Waiting, seat: Seat) -> bool:

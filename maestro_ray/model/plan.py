@@ -90,7 +90,7 @@ class Retried:
 
 @dataclass(frozen=True)
 class Archived:
-    pass
+    """A person put it away."""
 
 
 Event = Activated | Paused | Resumed | Cancelled | EpicReady | Released | Held | Retried | Archived
@@ -120,7 +120,6 @@ ARROWS: dict[tuple[Status, type], Status] = {
     (Status.PAUSED, Held): Status.PAUSED,
     (Status.PAUSED, Retried): Status.PAUSED,
     (Status.COMPLETED, Archived): Status.ARCHIVED,
-    (Status.CANCELLED, Archived): Status.ARCHIVED,
 }
 
 

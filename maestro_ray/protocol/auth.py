@@ -1,6 +1,6 @@
-"""HMAC signatures of the Pusher protocol: who may join a channel, who may call the HTTP API.
+"""HMAC signatures of the Pusher protocol: who may join a channel.
 
-Source: pusher.com/docs/channels/library_auth_reference (auth-signatures, rest-api).
+Source: pusher.com/docs/channels/library_auth_reference (auth-signatures).
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
 
 from maestro_ray.errors import BadFrame
 
@@ -61,23 +60,6 @@ def verify_channel(
     except BadFrame:
         return False
     return auth is not None and hmac.compare_digest(_bytes(wanted), _bytes(auth))
-
-
-def sign_request(
-    key: str, secret: str, method: str, path: str, *, query: Mapping[str, str], body: bytes, timestamp: int
-) -> dict[str, str]:
-    """The whole query of a call of Pusher's HTTP API, in the order signed, `auth_signature` last.
-
-    `timestamp` is Unix seconds; servers refuse one that is 600 s off. Values are not yet URL-escaped.
-    """
-    signed = {name.lower(): value for name, value in query.items()}
-    signed |= {"auth_key": key, "auth_timestamp": str(timestamp), "auth_version": "1.0"}
-    if body:
-        # The API fixes MD5 here; what protects the body is the HMAC over it.
-        signed["body_md5"] = hashlib.md5(body, usedforsecurity=False).hexdigest()
-    signed = dict(sorted(signed.items()))
-    pairs = "&".join(f"{name}={value}" for name, value in signed.items())
-    return signed | {"auth_signature": _hmac(secret, f"{method.upper()}\n{path}\n{pairs}")}
 
 
 def _hmac(secret: str, text: str) -> str:

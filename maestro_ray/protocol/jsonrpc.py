@@ -28,6 +28,7 @@ from maestro_ray.errors import (
 from maestro_ray.protocol.codes import ErrorCode
 from maestro_ray.protocol.lines import LONGEST_LINE, LineSplitter
 from maestro_ray.protocol.strictjson import dump, is_whole, parse, size
+from maestro_ray.redaction import redact
 
 __all__ = [
     "Decoded",
@@ -229,8 +230,8 @@ def error_from(error: BaseException, id: Id | None) -> Failure:  # noqa: A002 - 
     if not isinstance(error, MaestroError):
         told = {"error_kind": "internal_error", "hint": "see `maestro daemon logs`", "exit_code": 1}
         return Failure(id, int(ErrorCode.INTERNAL_ERROR), "internal error", told)
-    told = {"error_kind": error.kind, "hint": error.hint, "exit_code": error.exit_code}
-    return Failure(id, int(_code_for(error)), str(error), told)
+    told = {"error_kind": error.kind, "hint": redact(error.hint), "exit_code": error.exit_code}
+    return Failure(id, int(_code_for(error)), redact(str(error)), told)
 
 
 def to_error(failure: Failure) -> Reported:

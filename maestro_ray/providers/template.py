@@ -55,6 +55,8 @@ class Template:
     def __init__(self, argv: Sequence[str]) -> None:
         if not argv:
             raise ValueError("the command is empty")
+        if any("\0" in argument for argument in argv):
+            raise ValueError("an argument of the command holds a NUL character")
         self._arguments = [_parse(argument) for argument in argv]
         self._script = _script_at(argv)
         for index in _code_at(argv):

@@ -19,15 +19,17 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-from maestro_ray import __version__
+from maestro_ray import __version__, last_words
 from maestro_ray.clock import SystemClock
 from maestro_ray.config import Config
 from maestro_ray.errors import MaestroError, PortTaken
 from maestro_ray.home import Home
+from maestro_ray.redaction import redact
 from maestro_ray.studio import identity, logs
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.claim import claim
 from maestro_ray.studio.database import Place
+from maestro_ray.studio.outside import open_door
 from maestro_ray.studio.server import Server
 from maestro_ray.studio.studio import Studio
 
@@ -46,6 +48,7 @@ def main() -> None:
     parser.add_argument("--stay", action="store_true", help="at the address of before, and at no other")
     arguments = parser.parse_args()
     ready = arguments.ready
+    last_words.discreet()
     home = Home.find()
     home.prepare()
     try:
@@ -53,7 +56,7 @@ def main() -> None:
         logs.start(config.studio_log)
         asyncio.run(serve(home, config, ready, arguments.stay))
     except MaestroError as error:
-        _tell(ready, {"error_kind": error.kind, "message": str(error), "hint": error.hint})
+        _tell(ready, {"error_kind": error.kind, "message": redact(str(error)), "hint": redact(error.hint)})
         sys.exit(1)
 
 
@@ -66,11 +69,11 @@ async def serve(home: Home, config: Config, ready: int, stay: bool) -> None:
 
 async def _serve(home: Home, config: Config, place: Place, ready: int, stay: bool) -> None:
     """Bind first, so that a port in use is known before anything is opened."""
-    listener = bind(home, config.studio_port, stay)
+    listener, door = bind(home, config.studio_port, stay), open_door(config.listen)
     studio = await Studio.open(place, config, SystemClock())
     _write_private(home.run / "invite", await studio.store.write(identity.invite))
     _write_private(home.run / "metrics.token", identity.scrape_token(studio.door.secret))
-    server = Server(create_app(studio))
+    server = Server(create_app(studio, config.listen.names), outside=door)
     port = await server.begin([listener])
     url = f"http://127.0.0.1:{port}"
     info = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import sqlalchemy as sa
 from starlette.applications import Starlette
@@ -14,17 +14,16 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
 
 from maestro_ray.studio.api import table as api
-from maestro_ray.studio.api.problem import own_fault
 from maestro_ray.studio.housekeeping import keep_house
 from maestro_ray.studio.leases import watch_leases
 from maestro_ray.studio.observed import Observed
 from maestro_ray.studio.page import routes as page
-from maestro_ray.studio.page.view import database_away, no_page
+from maestro_ray.studio.page.view import database_away, no_page, own_fault
 from maestro_ray.studio.studio import Studio
 
 
-def create_app(studio: Studio) -> Starlette:
-    """The ASGI application. Only the loopback names are accepted as `Host`, so a rebound name reaches nothing."""
+def create_app(studio: Studio, names: Sequence[str] = ()) -> Starlette:
+    """The ASGI application. Only the loopback names and `names` are accepted as `Host`, so another reaches nothing."""
     paths = [*api.routes(), *page.routes()]
     known: dict[object, str] = {route.endpoint: route.path for route in paths if isinstance(route, Route)}
     app = Starlette(
@@ -37,7 +36,7 @@ def create_app(studio: Studio) -> Starlette:
         },
         middleware=[
             Middleware(Observed, metrics=studio.metrics, routes=known),
-            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"]),
+            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]", *names]),
         ],
     )
     app.state.studio = studio

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from maestro_ray.model.access import EVERYWHERE, Action, Caller
+from maestro_ray.redaction import redact, redact_all
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Transaction
 
@@ -20,6 +21,6 @@ def note(tx: Transaction, caller: Caller, action: Action, project: str, subject:
         project_id=None if project == EVERYWHERE else project,
         user_id=caller.user,
         action=action,
-        subject=subject,
-        detail=detail,
+        subject=redact(subject),
+        detail=redact_all(detail),
     )

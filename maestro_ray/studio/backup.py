@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,8 +111,11 @@ def restore(target: Path, source: Path) -> Restored:
     with claim(target), copies.fresh(source, target) as copy:
         schema = verify(copy, source)
         _take_in_journal(target)
-        kept = _put_aside(target) if target.exists() else None
-        copy.replace(target)
+        if not target.exists():
+            copy.replace(target)
+            return Restored(schema, None)
+        with _aside(target) as kept:
+            copy.replace(target)
     return Restored(schema, kept)
 
 
@@ -127,21 +133,45 @@ def _take_in_journal(path: Path) -> None:
                 connection.execute(statement).fetchone()
 
 
-def _put_aside(path: Path) -> Path:
-    """Keep the database under another name, with its journal: an old journal beside a new database would damage it.
+@contextlib.contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    """Where the database is kept when another takes its place meanwhile; all is as it was when none does.
 
-    The database itself keeps its first name too, until another takes it: a crash in between leaves one.
+    Its journal goes with it: an old journal beside a new database would damage it. The database itself never leaves
+    its place, so that a crash in between leaves one.
     """
+    kept, moved = _free_name(path), list[tuple[Path, Path]]()
+    try:
+        _second(path, kept)
+        for suffix in ("-wal", "-shm"):
+            here, there = path.with_name(path.name + suffix), kept.with_name(kept.name + suffix)
+            with contextlib.suppress(FileNotFoundError):
+                here.rename(there)
+                moved.append((here, there))
+        yield kept
+    except BaseException:
+        for here, there in moved:
+            there.rename(here)
+        kept.unlink(missing_ok=True)
+        raise
+
+
+def _free_name(path: Path) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     kept, number = path.with_name(f"{path.name}.replaced-{stamp}"), 1
     while kept.exists():
         number += 1
         kept = path.with_name(f"{path.name}.replaced-{stamp}-{number}")
-    for suffix in ("-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(kept.with_name(kept.name + suffix))
+    return kept
+
+
+def _second(path: Path, kept: Path) -> None:
+    """The same file under a second name, or where there are no links a copy of it, byte for byte and on disk."""
     try:
         kept.hardlink_to(path)
     except OSError:
-        path.rename(kept)  # a file system without links
-    return kept
+        os.close(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with path.open("rb") as here, kept.open("wb") as there:
+            shutil.copyfileobj(here, there)
+            there.flush()
+            os.fsync(there.fileno())

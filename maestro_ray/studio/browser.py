@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -64,7 +63,7 @@ def form_token(cookie: str) -> str:
 
 
 def _keep(tx: Transaction, kind: str, user: str, seconds: float) -> str:
-    token = secrets.token_urlsafe(32)
+    token = identity.one_time(tx)
     expires = tx.now + seconds
     tx.insert(t.browsers, hash=identity.digest(token), kind=kind, user_id=user, expires_at=expires)
     return token

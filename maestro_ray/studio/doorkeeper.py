@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 from maestro_ray.clock import Clock
 from maestro_ray.errors import Unauthenticated
 from maestro_ray.model.access import Caller, as_roles
-from maestro_ray.studio import identity
+from maestro_ray.studio import identity, seal
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.limiter import Limiter
 from maestro_ray.studio.store import Store, Transaction
@@ -57,22 +56,15 @@ class Doorkeeper:
         """Whether this is the token for the metrics."""
         return hmac.compare_digest(token.encode(), identity.scrape_token(self.secret).encode())
 
-    def knock(self, address: str) -> None:
-        """Somebody tries a secret, and it counts whether it is a good one or not. Raises `TooManyRequests`."""
-        self._knocks.take(address, self._clock.monotonic())
+    def knock(self, address: str, token: str) -> None:
+        """Somebody tries an invite, a link or a refresh token; to be asked before it is looked up.
 
-    @contextmanager
-    def knocking(self, address: str) -> Iterator[None]:
-        """Somebody tries an invite or a refresh token meanwhile; only one that is refused counts.
-
-        Everybody of a machine has one address: who guesses there must not keep out those who need not. Raises
-        `TooManyRequests` instead of what refused the last one.
+        Those that Studio has made are counted each by itself. Guesses are counted by address, which everybody of a
+        machine has in common: who guesses there keeps nobody out. Raises `TooManyRequests`.
         """
-        try:
-            yield
-        except Unauthenticated:
-            self.knock(address)
-            raise
+        # what was made before there were seals counts as a guess; its next one has a seal
+        ours = seal.is_ours(token, self.secret)
+        self._knocks.take(identity.digest(token) if ours else address, self._clock.monotonic())
 
     def look_again(self) -> None:
         """A token was cut a moment ago, in this process."""

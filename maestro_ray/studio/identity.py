@@ -15,6 +15,7 @@ from maestro_ray.errors import Forbidden, NotFound, Unauthenticated
 from maestro_ray.ids import new_id
 from maestro_ray.model.access import EVERYWHERE, Caller, Role, as_roles, higher
 from maestro_ray.studio import schema as t
+from maestro_ray.studio import seal
 from maestro_ray.studio.backstage import BACKSTAGE, CUT
 from maestro_ray.studio.store import Row, Transaction
 
@@ -41,7 +42,7 @@ def invite(tx: Transaction, role: Role = Role.OWNER, project: str = EVERYWHERE, 
     """A token that can be redeemed once within seven days; only its hash is kept. `NotFound` for the project."""
     if project != EVERYWHERE:
         tx.get(t.projects, project)
-    token = secrets.token_urlsafe(32)
+    token = one_time(tx)
     tx.insert(
         t.invites,
         hash=digest(token),
@@ -168,8 +169,11 @@ def _lost_its_answer(tx: Transaction, row: Row) -> bool:
 
 
 def logout(tx: Transaction, caller: Caller, *, everywhere: bool = False) -> None:
-    """End this sign-in, or every one of this person, access tokens and browsers included."""
+    """End this sign-in, or every one of this person: access tokens, browsers, and invites that nobody has used yet,
+    for whoever has copied a token may have made one to come back by."""
     if everywhere:
+        given, open_ = t.invites.c.invited_by == caller.user, t.invites.c.used_at.is_(None)
+        tx.execute(t.invites.delete().where(given, open_))
         tx.execute(t.browsers.delete().where(t.browsers.c.user_id == caller.user))
         _revoke(tx, t.refresh_tokens.c.user_id == caller.user)
         _cut(tx, caller.user)
@@ -234,7 +238,7 @@ def _signed(token: str, secret: str) -> Mapping[str, Any]:
 
 
 def _tokens(tx: Transaction, user: str, family: str, parent: str = "") -> Row:
-    fresh = secrets.token_urlsafe(32)
+    fresh = one_time(tx)
     tx.insert(
         t.refresh_tokens,
         hash=digest(fresh),
@@ -282,6 +286,11 @@ def _access_token(
 def scrape_token(secret: str) -> str:
     """What Prometheus shows to read the metrics: it cannot renew a token, so this one lasts, and opens nothing else."""
     return hmac.digest(secret.encode(), b"metrics", "sha256").hex()
+
+
+def one_time(tx: Transaction) -> str:
+    """A secret to be shown once, of which only the hash is kept."""
+    return seal.fresh(setting(tx, "jwt_secret"))
 
 
 def digest(token: str) -> str:

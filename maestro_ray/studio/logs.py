@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-import re
+import os
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from maestro_ray.redaction import Secrets, redact_all
+
 # the id of the request that is being answered, empty elsewhere
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-
-_HIDDEN = "***"
-_SECRETS = re.compile(
-    r"eyJ[\w-]+\.[\w-]+\.[\w-]*"  # a JWT
-    r"|(?<![\w-])[\w-]{43}(?![\w-])"  # an invite, a refresh token
-    r"|(?<![\w])[0-9a-f]{64}(?![\w])"  # a signature, a key
-    r"|(?i:(?<=bearer )|(?<=basic ))[^\s\"'\\,]+"
-)
-_NAMED = re.compile(
-    r"""(?i)((?:token|secret|password|invite)\\?["']?\s*[:=]\s*\\?["']?)(?!\*\*\*)[^\s"'\\,;&})]+"""
-)
 
 
 def start(level: str, stream: TextIO | None = None) -> logging.Handler:
     """Send everything from `level` up to the stream (by default standard error). Returns what does so."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(Secrets.of(os.environ)))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level.upper())
@@ -37,6 +28,11 @@ def start(level: str, stream: TextIO | None = None) -> logging.Handler:
 
 class JsonLines(logging.Formatter):
     """`{"at", "level", "logger", "message"}`, and `request_id`, `traceback` and a record's `facts` where there are."""
+
+    def __init__(self, secrets: Secrets | None = None) -> None:
+        """`secrets` are those known beside what looks like one."""
+        super().__init__()
+        self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -50,9 +46,6 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, "facts", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return conceal(json.dumps(line, ensure_ascii=False, default=str))
-
-
-def conceal(text: str) -> str:
-    """The text without whatever looks like a secret of ours. Nothing logs one on purpose; this is for accidents."""
-    return _NAMED.sub(rf"\1{_HIDDEN}", _SECRETS.sub(_HIDDEN, text))
+        # what is no JSON becomes text first, so that nothing gets past
+        plain = json.loads(json.dumps(line, default=str))
+        return json.dumps(redact_all(plain, self._secrets), ensure_ascii=False)

@@ -77,11 +77,12 @@ EVENTS: Mapping[str, type] = {
     "pause": machine.Paused,
     "resume": machine.Resumed,
     "cancel": machine.Cancelled,
+    "archive": machine.Archived,
 }
 
 
 def act(tx: Transaction, plan_id: str, word: str) -> Row:
-    """`activate`, `pause`, `resume` or `cancel`."""
+    """One of `EVENTS`."""
     loop.plan_event(tx, plan_id, EVENTS[word]())
     return view(tx, plan_id)
 

@@ -30,7 +30,7 @@ _OF_RUN = tuple(
     t.runs.c[name]
     for name in (
         "id", "project_id", "plan_id", "task_id", "purpose", "state", "session_id", "resume_at", "delegated_to",
-        "passed_over", "created_at", "started_at",
+        "passed_over", "created_at",
     )
 )  # fmt: skip
 _ROLE = sa.func.coalesce(t.tasks.c.role, sa.func.nullif(t.runs.c.role, ""), "dev").label("role")
@@ -119,7 +119,7 @@ def work_of(tx: Transaction, task_id: str) -> decide.Waiting:
     )
     (row,) = tx.all(query.where(t.tasks.c.id == task_id))
     no_run: dict[str, Any] = dict.fromkeys(("id", "delegated_to", "passed_over"), "")
-    no_run |= {"purpose": Purpose.EXECUTE, "resume_at": None, "created_at": tx.now, "started_at": None}
+    no_run |= {"purpose": Purpose.EXECUTE, "resume_at": None, "created_at": tx.now}
     return as_waiting({**row, **no_run})
 
 
@@ -143,7 +143,6 @@ def as_waiting(row: Row) -> decide.Waiting:
         since=row["created_at"],
         not_before=row["resume_at"] or 0.0,
         done_by=frozenset(row.get("done_by", ())),
-        begun=row["started_at"] is not None,
     )
 
 

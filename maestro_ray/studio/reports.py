@@ -28,6 +28,8 @@ LONGEST_REASON = 8_000
 # in seconds; a later time is milliseconds, or another mistake
 LONGEST_PAUSE = 31 * 86400.0
 
+_UNTOLD = sorted(set(machine.State) - {machine.State.SUCCEEDED})
+
 
 def claim(tx: Transaction, session_id: str, run_id: str) -> dict[str, Any]:
     """Hand the run to the session it was dispatched to, with a fresh epoch, and all it needs to know.
@@ -73,6 +75,8 @@ def assignment(tx: Transaction, row: Row) -> dict[str, Any]:
         answer["task"] = {key: task[key] for key in shown}
         answer["comments"] = _comments(tx, row["task_id"])
         answer["evidence"] = evidence(tx, row["task_id"], row["commit"])
+        if row["purpose"] == Purpose.MERGE:
+            answer["cut"] = _cut(tx, row)
     elif row["plan_id"]:
         branches = sa.select(t.tasks.c.branch_name).where(
             t.tasks.c.plan_id == plan["id"], t.tasks.c.branch_name != ""
@@ -309,6 +313,18 @@ def _commit(result: Result, name: str) -> str:
 def _comments(tx: Transaction, task_id: str) -> list[dict[str, Any]]:
     query = sa.select(t.comments).where(t.comments.c.task_id == task_id).order_by(t.comments.c.id)
     return [{key: row[key] for key in ("author", "body", "created_at")} for row in tx.all(query)]
+
+
+def _cut(tx: Transaction, row: Row) -> list[str]:
+    """Commits whose merge into the same epic was begun with no success told: git may have merged them all the same."""
+    begun = sa.select(t.runs.c.commit).where(
+        t.runs.c.plan_id == row["plan_id"],
+        t.runs.c.state.in_(_UNTOLD),
+        t.runs.c.purpose == Purpose.MERGE,
+        t.runs.c.started_at.is_not(None),
+        t.runs.c.commit != row["commit"],
+    )
+    return [other["commit"] for other in tx.all(begun.distinct().order_by(t.runs.c.commit))]
 
 
 def _merged(tx: Transaction, plan_id: str) -> int:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from maestro_ray.clock import Clock
 from maestro_ray.errors import DatabaseUnavailable, JournalBroken, MaestroError, NotFound
 from maestro_ray.ids import new_id
+from maestro_ray.room import why
 from maestro_ray.studio import database, upgrade
 from maestro_ray.studio.database import Place
 from maestro_ray.studio.feed import Feed, Publish, Renumber
@@ -202,10 +203,10 @@ def _say(tx: Transaction, channel: str, method: str, params: dict[str, Any]) -> 
 
 
 def _cannot_be_opened(place: Place, error: sa.exc.DBAPIError) -> MaestroError:
-    reason = str(error.orig).strip()
+    reason = error.orig if isinstance(error.orig, Exception) else error
     if isinstance(place, Path):
-        return JournalBroken(str(place), reason)
-    return DatabaseUnavailable(database.shown(place), reason)
+        return JournalBroken(str(place), why(reason, place))
+    return DatabaseUnavailable(database.shown(place), str(reason).strip())
 
 
 def _usual(table: sa.Table) -> dict[str, Any]:

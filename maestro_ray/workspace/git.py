@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -10,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maestro_ray.errors import GitFailed, GitMissing
+from maestro_ray.errors import DiskFull, GitFailed, GitMissing
+from maestro_ray.redaction import bare_addresses, redact
+from maestro_ray.room import missing_at
 
 # Where a person keeps their configuration is theirs to say; which repository, index or identity is meant is ours.
 _KEPT = (
@@ -76,6 +79,8 @@ _CONFIG = (
 )
 # A repository that requires the filter of a program that is not here keeps its pointer files as they are.
 _WITHOUT_LFS = ("filter.lfs.process=", "filter.lfs.smudge=", "filter.lfs.clean=", "filter.lfs.required=false")
+# how git's last words end on a disk that is full or read-only, in the language it is told to speak
+_FULL = tuple(f": {os.strerror(number)}" for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ class Git:
         """Standard output as it is. Raises `GitFailed` unless `check` is off, and `GitMissing` without the program."""
         done = self._start(args, stdin, env)
         if check and done.returncode:
-            raise failure(args, done.returncode, done.stderr)
+            raise failure(args, done.returncode, done.stderr, self.directory)
         return _text(done.stdout)
 
     def line(self, *args: str, stdin: str | None = None, env: Mapping[str, str] | None = None) -> str:
@@ -110,7 +115,7 @@ class Git:
         """A question answered by exit code: 0 is yes, 1 is no, anything else raises `GitFailed`."""
         done = self._start(args, None, None)
         if done.returncode not in (0, 1):
-            raise failure(args, done.returncode, done.stderr)
+            raise failure(args, done.returncode, done.stderr, self.directory)
         return done.returncode == 0
 
     def _start(
@@ -139,22 +144,19 @@ class Git:
         return {"PATH": os.defpath, **kept, **_SET, **self.extra, **(env or {})}
 
 
-def failure(args: tuple[str, ...], code: int, stderr: bytes) -> GitFailed:
+def failure(args: tuple[str, ...], code: int, stderr: bytes, place: Path) -> GitFailed:
     """The error of a git that ended with `code`: its last lines, nothing that opens a door."""
-    words = redact(" ".join(args)).splitlines() or [""]
-    lines = [line for line in redact(_text(stderr)).splitlines() if line.strip()]
-    return GitFailed(presentable(words[0])[:200], code, presentable("; ".join(lines[-5:])))
+    words = _discreet(" ".join(args)).splitlines() or [""]
+    lines = [line for line in _discreet(_text(stderr)).splitlines() if line.strip()]
+    told = (presentable(words[0])[:200], code, presentable("; ".join(lines[-5:])))
+    # a checkout says only that it cannot write its files
+    if any(line.endswith(_FULL) for line in lines) or missing_at(place):
+        return DiskFull(*told, presentable(str(place)))
+    return GitFailed(*told)
 
 
-def redact(text: str) -> str:
-    """The text with user, password, query and fragment taken out of every URL in it.
-
-    >>> redact("fatal: unable to access 'https://me:s3cret@example.com/a.git?key=1'")
-    "fatal: unable to access 'https://example.com/a.git'"
-    """
-    return re.sub(
-        r"(\w://)([^\s'\"<>]*)", lambda url: url[1] + re.split(r"[?#]", url[2].rpartition("@")[2])[0], text
-    )
+def _discreet(text: str) -> str:
+    return redact(bare_addresses(text))
 
 
 def presentable(text: str) -> str:

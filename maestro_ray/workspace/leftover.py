@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from maestro_ray.errors import HeadMoved, UsageError
+from maestro_ray.small_file import read_small
 from maestro_ray.workspace.commit import commit_all
 from maestro_ray.workspace.git import Git
 from maestro_ray.workspace.message import CommitMessage, Identity
@@ -34,11 +35,11 @@ class Owner:
 def owner_of(admin: Path) -> Owner | None:
     """Who marked the worktree with this git directory; None for nobody, and for a mark that is none of ours."""
     try:
-        found = Owner(**json.loads((admin / _MARK).read_text(encoding="utf-8")))
+        found = Owner(**json.loads(read_small(admin / _MARK)))
         check_ref(found.ref)
         check_commit(found.start)
-    except (OSError, ValueError, TypeError, UsageError):
-        return None
+    except (OSError, ValueError, TypeError, RecursionError, UsageError):
+        return None  # a developer's agent can write there
     return found
 
 

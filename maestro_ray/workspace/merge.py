@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from maestro_ray.errors import GitFailed, RefMoved
+from maestro_ray.model.tip import Tip, judge
 from maestro_ray.workspace.git import Git, presentable
 from maestro_ray.workspace.message import CommitMessage
 from maestro_ray.workspace.refs import branch_ref, check_commit
@@ -96,28 +98,56 @@ def advance(
     expected: str,
     sha: str,
     message: CommitMessage,
+    cut: Collection[str] = (),
 ) -> MergeResult:
     """Merge `sha` into a branch that is at `expected`, and move the branch by compare-and-swap.
 
-    A branch that is elsewhere has commits nobody has reviewed, unless they are this very merge, made before and
-    never heard of. Raises `RefMoved` for that, `NotFound` without the branch, `BranchInUse` when a checkout holds it.
+    A branch that is elsewhere has commits nobody has reviewed, unless they are one merge that was made before and
+    never heard of: this very one, or that of a commit in `cut`, which is taken back. Raises `RefMoved` for all else,
+    `NotFound` without the branch, `BranchInUse` when a checkout holds it.
     """
-    repo = worktrees.repo
+    repo, ref = worktrees.repo, branch_ref(branch)
     tip = repo.tip(branch)
-    result = merge(worktrees, name, expected, sha, message)
     if tip != expected:
-        if isinstance(result, Merged) and _same(repo, tip, result.commit):
-            return AlreadyMerged(tip)
-        raise RefMoved(branch_ref(branch), expected, tip)
+        match _settle(worktrees, name, expected, tip, sha, cut, message):
+            case Tip.DONE:
+                return AlreadyMerged(tip)
+            case Tip.CUT:
+                repo.update_ref(ref, expected, tip)
+            case _:
+                raise RefMoved(ref, expected, tip)
+    result = merge(worktrees, name, expected, sha, message)
     if isinstance(result, Merged):
-        repo.update_ref(branch_ref(branch), result.commit, expected)
+        try:
+            repo.update_ref(ref, result.commit, expected)
+        except RefMoved:
+            # a lead that was given up may still be at it: what it made at the last moment is settled, too
+            return advance(worktrees, name, branch, expected, sha, message, cut)
     return result
 
 
-def _same(repo: Repo, one: str, other: str) -> bool:
-    """Whether two merges have the same parents and came to the same files."""
+def _settle(
+    worktrees: Worktrees,
+    name: str,
+    expected: str,
+    tip: str,
+    sha: str,
+    cut: Collection[str],
+    message: CommitMessage,
+) -> Tip:
+    """What the tip is; FOREIGN also when it holds more than git makes of its parents."""
+    parents = worktrees.repo.parents(tip)
+    found = judge(expected, tip, parents, sha, cut)
+    if found is Tip.FOREIGN:
+        return found
+    made = merge(worktrees, name, expected, parents[1], message)
+    same = isinstance(made, Merged) and _same_files(worktrees.repo, tip, made.commit)
+    return found if same else Tip.FOREIGN
+
+
+def _same_files(repo: Repo, one: str, other: str) -> bool:
     trees = [repo.git.line("rev-parse", "--verify", f"{commit}^{{tree}}") for commit in (one, other)]
-    return trees[0] == trees[1] and repo.parents(one) == repo.parents(other)
+    return trees[0] == trees[1]
 
 
 def _conflicts(git: Git) -> tuple[str, ...]:

@@ -231,6 +231,17 @@ async def test_a_run_that_nobody_heard_of_is_claimed_with_the_next_heartbeat(
     once(sample, await end(maestro), "one")
 
 
+async def pinged(maestro: LocalMaestro, team: LiveTeam, times: int = 3) -> None:
+    """Until every member has shown so often what it does."""
+    for _ in range(times):
+        before = {
+            place.name: place.beat for place in maestro.connections.pool.of_team(team.record.id).values()
+        }
+        assert len(before) == len(team.record.slots)
+        for name, beat in before.items():
+            await eventually(lambda name=name, beat=beat: maestro.connections.pool[name].beat != beat)
+
+
 async def test_a_run_whose_holder_was_never_told_is_told_again(
     maestro: LocalMaestro, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,7 +259,7 @@ async def test_a_run_whose_holder_was_never_told_is_told_again(
     await begin(maestro, sample)
     (team,) = maestro.connections.teams.values()
     await eventually(lambda: lost and team.runs)
-    await asyncio.sleep(3 * maestro.config.ping)
+    await pinged(maestro, team)
     assert not team.doing
     await compared(maestro, team)
     once(sample, await end(maestro), "one")
@@ -265,7 +276,7 @@ async def test_a_run_whose_report_has_ended_nothing_is_interrupted(
 ) -> None:
     team, run = await at_work(maestro, home, sample, gate)
     team.reported(run["id"], run["epoch"])
-    monkeypatch.setattr(maestro.connections.outbox, "runs", lambda: {run["id"]} if waits else set())
+    monkeypatch.setattr(maestro.connections.reports.outbox, "runs", lambda: {run["id"]} if waits else set())
     await compared(maestro, team)
     if waits:
         assert team.runs == {}

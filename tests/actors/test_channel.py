@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from maestro_ray.actors import channel as module
+from maestro_ray.actors import minutes
 from maestro_ray.actors.channel import Channel
 from maestro_ray.actors.messages import (
     BeChannel,
@@ -27,10 +28,12 @@ from maestro_ray.actors.messages import (
     Steer,
     Text,
 )
+from maestro_ray.actors.minutes import Minutes
 from maestro_ray.errors import IllegalEvent, JournalBroken
 from maestro_ray.home import Home
-from maestro_ray.journal import Entry, Journal
-from maestro_ray.testing import FakeClock
+from maestro_ray.journal import WHOLE, Entry, Journal
+from maestro_ray.journal_check import check
+from maestro_ray.testing import FakeClock, eventually
 
 from .office import Office
 from .parts import a_channel
@@ -253,7 +256,7 @@ async def test_a_repeated_steer_is_one_directive_and_waits_for_the_first_to_be_s
     assert again is first
     assert await first == 1
     assert await say(channel, "between") == 2
-    assert await channel.handle("c", Steer("d1", "x")) == 1
+    assert channel.handle("c", Steer("d1", "x")) == 1
     assert len(channel.handle("x", Directives())) == 1
 
 
@@ -370,11 +373,11 @@ async def test_reading_the_journal_again_gives_the_live_state(opened: Open, cloc
         Delivered("dev-1", "d3", "in-turn"),
     ):  # fmt: skip
         await at_a_time(message)
-    live = [asdict(each) for each in channel._directives.values()]
+    live = [asdict(each) for each in channel._minutes.directives.values()]
     await channel.close()
     clock.advance(100)
     lazy = Channel(channel._part, Office().courier(), clock)
-    assert [asdict(each) for each in lazy._directives.values()] == live
+    assert [asdict(each) for each in lazy._minutes.directives.values()] == live
     await lazy.close()
 
 
@@ -405,7 +408,8 @@ async def test_a_message_whose_answer_was_lost_is_there_once(opened: Open, home:
     """The channel dies after a message is durable and before its sender hears of it: the next life is told again."""
     post = Post("dev-1", "run.ended", {"run": "r1"})
     channel = opened()
-    assert await channel.handle("slot-dev", post) == await channel.handle("slot-dev", post) == 1
+    assert await channel.handle("slot-dev", post) == 1
+    assert channel.handle("slot-dev", post) == 1
     await channel.close()
     again = opened()
     assert again.handle("slot-dev", post) == 1
@@ -415,12 +419,12 @@ async def test_a_message_whose_answer_was_lost_is_there_once(opened: Open, home:
 async def test_only_what_members_said_last_is_remembered(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT_IN_MEMORY", 10)
+    monkeypatch.setattr(minutes, "REMEMBERED", 10)
     channel = opened()
     posts = [Post("dev-1", "said", {"n": n}) for n in range(12)]
     await asyncio.gather(*(channel.handle("slot-dev", post) for post in posts))
-    assert len(channel._posted) == 10
-    assert await channel.handle("slot-dev", posts[2]) == 3
+    assert len(channel._minutes.posted) == 10
+    assert channel.handle("slot-dev", posts[2]) == 3
 
 
 async def test_readers_hear_the_last_words(opened: Open, office: Office) -> None:
@@ -465,8 +469,8 @@ async def test_what_is_not_for_a_channel_is_refused(opened: Open) -> None:
 async def test_what_the_operator_said_long_ago_is_forgotten_and_what_holds_is_not(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT_IN_MEMORY", 10)
-    monkeypatch.setattr(module, "KEPT_DIRECTIVES", 3)
+    monkeypatch.setattr(minutes, "REMEMBERED", 10)
+    monkeypatch.setattr(minutes, "KEPT_DIRECTIVES", 3)
     channel = opened()
     await channel.handle("x", Steer("first", "holds"))
     for number in range(12):
@@ -474,7 +478,7 @@ async def test_what_the_operator_said_long_ago_is_forgotten_and_what_holds_is_no
         await channel.handle("x", ClearSteering(f"c{number}", (f"d{number}",)))
     for life in (channel, opened()):
         assert [each["id"] for each in life.handle("x", Directives())] == ["first", "d10", "d11"]
-        assert len(life._heard) == 10
+        assert len(life._minutes.heard) == 10
 
 
 async def test_a_member_that_left_is_not_written_to_any_more(opened: Open) -> None:
@@ -483,3 +487,110 @@ async def test_a_member_that_left_is_not_written_to_any_more(opened: Open) -> No
         channel.handle("x", Members({"dev-1": f"slot-{number}"}))
         await channel.handle("x", Steer(f"d{number}", "x"))
     assert [name for name in channel._courier._queues if name.startswith("slot-")] == ["slot-4"]
+
+
+# ── a long life ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def on_disk(home: Home) -> list[int]:
+    connection = sqlite3.connect(home.journal / "bot-1.db")
+    found = [number for (number,) in connection.execute("SELECT number FROM entries ORDER BY number")]
+    connection.close()
+    return found
+
+
+async def test_fifty_thousand_messages_that_all_have_read_leave_a_small_file(
+    opened: Open, office: Office, home: Home
+) -> None:
+    """Without `_condense_when_due` the file has 50,001 entries and 10 MB."""
+    channel = opened()
+    await channel.handle("x", Steer("d1", "holds"))
+    for _ in range(20):
+        await asyncio.gather(*(say(channel, "x" * 100) for _ in range(2500)))
+        last = channel._journal.last
+        await eventually(lambda last=last: channel._seen[READER] >= last)
+        office.told.clear()
+    left = on_disk(home)
+    assert left == list(range(left[0], left[-1] + 1))
+    assert len(left) <= module.KEPT_IN_JOURNAL + module.SLACK + 2
+    size = sum(path.stat().st_size for path in home.journal.glob("bot-1.db*"))
+    assert size < 10_000_000
+    await channel.close()
+    again = opened()
+    assert receipts(again) == {"dev-1": ("accepted", ""), "dev-2": ("accepted", "")}
+    assert await say(again, "next") == last + 1
+    assert check(home.journal / "bot-1.db", Minutes()) == []
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A channel that condenses soon, and that reads everything from the file."""
+    monkeypatch.setattr(module, "KEPT_IN_JOURNAL", 10)
+    monkeypatch.setattr(module, "SLACK", 10)
+    monkeypatch.setattr(module, "KEPT_IN_MEMORY", 1)
+
+
+@pytest.mark.usefixtures("brief")
+async def test_what_a_slow_reader_has_not_seen_stays(
+    opened: Open, office: Office, home: Home, tmp_path: Path
+) -> None:
+    """Red when only the fast reader counts."""
+    gate, send = asyncio.Event(), office.send
+
+    async def road(receiver: str, sender: str, batch: Any) -> list[Any]:
+        if receiver == "slow" and sum(len(delivery.entries) for _, delivery in batch):
+            await gate.wait()
+        return await send(receiver, sender, batch)
+
+    office.send = road  # type: ignore[method-assign]
+    channel = opened(a_channel(home, tmp_path, "slow", READER))
+    for n in range(100):
+        await say(channel, str(n))
+    await office.until(lambda: len(bodies(office)) == 100)
+    assert on_disk(home) == list(range(1, 101))
+    gate.set()
+    await office.until(lambda: len(bodies(office, "slow")) == 100)
+    await eventually(lambda: channel._seen["slow"] == channel._seen[READER] == 100)
+    await say(channel, "last")
+    await office.until(lambda: bodies(office, "slow")[-1:] == [{}])  # it counts what says it all
+    assert on_disk(home)[0] > 80
+
+
+@pytest.mark.usefixtures("brief")
+async def test_a_reader_that_begins_anew_is_told_from_where_there_is_anything(
+    opened: Open, office: Office, home: Home
+) -> None:
+    channel = opened()
+    for n in range(100):
+        await say(channel, str(n))
+        last = channel._journal.last
+        await eventually(lambda last=last: channel._seen[READER] >= last)
+    left = on_disk(home)
+    assert left[0] > 60
+    await channel.close()
+    office.told.clear()
+    office.replies[Delivery] = lambda _, delivery: max(
+        [delivery.first - 1, *(e.number for e in delivery.entries)]
+    )
+    again = opened()
+    await eventually(lambda: again._seen[READER] == left[-1])
+    assert {delivery.first for delivery in office.of(Delivery)} == {left[0]}
+    assert [entry.number for delivery in office.of(Delivery) for entry in delivery.entries] == left
+    assert all(entry.body == {} for d in office.of(Delivery) for entry in d.entries if entry.kind == WHOLE)
+
+
+@pytest.mark.usefixtures("brief")
+async def test_what_was_said_before_it_was_condensed_is_known_after(opened: Open, office: Office) -> None:
+    """A repeat is a repeat also when the first is deleted."""
+    channel = opened()
+    post, steer, clear = Post("dev-1", "said", {}), Steer("d1", "x"), ClearSteering("c1")
+    numbers = [await channel.handle("x", each) for each in (post, steer, clear)]
+    for n in range(50):
+        await say(channel, str(n))
+        last = channel._journal.last
+        await eventually(lambda last=last: channel._seen[READER] >= last)
+    again = opened()
+    for life in (channel, again):
+        assert life._first > 20
+        assert [life.handle("x", each) for each in (post, steer, clear)] == numbers
+        assert life.handle("x", ClearSteering()) == numbers[-1]

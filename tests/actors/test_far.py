@@ -11,6 +11,7 @@ from maestro_ray.actors import far as module
 from maestro_ray.actors.far import FarConnection, FarHolder
 from maestro_ray.actors.messages import Answered, Ask, Drop, Hold
 from maestro_ray.connection.login import Login
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import IllegalEvent, StaleEpoch, StudioUnavailable
 
 from .office import Office
@@ -89,13 +90,13 @@ async def test_who_asks_an_actor_that_dies_is_told_that_nothing_is_known(office:
     holder = FarHolder("connections-2", "slot-1", courier)
     connection = FarConnection("k", LOGIN, holder)
     holder.up()
-    connection.connected = True
+    connection.trouble = Trouble.NONE
     asked = asyncio.create_task(connection.rest.get("me"))
     await office.until(lambda: office.of(Ask))
     holder.lost()
     with pytest.raises(StudioUnavailable):
         await asyncio.wait_for(asked, 5)
-    assert not connection.connected
+    assert connection.trouble is Trouble.AWAY
     # an answer from the grave
     holder.answered(Answered(holder.name, 1, "late"))
     holder.up()

@@ -24,6 +24,7 @@ from maestro_ray.actors.messages import (
     Roster,
 )
 from maestro_ray.connection.login import Login
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import IllegalEvent, InternalError, StudioRefused, StudioUnavailable
 from maestro_ray.home import Home
 from maestro_ray.testing import LocalStudio
@@ -87,11 +88,11 @@ async def test_it_holds_what_it_is_told_and_tells_what_it_hears(
     )
     assert heard.params["task"] == {"id": "t"}
     assert of(office, Missed) == [Missed(PART.team.id, "k", channel)]
-    assert of(office, Changed)[-1] == Changed(PART.team.id, "k", True)
+    assert of(office, Changed)[-1] == Changed(PART.team.id, "k", Trouble.NONE)
     # told again, as after a silence, it says how things are
     holder.handle("connections", Hold("k", login, [channel]))
     await office.until(lambda: len(of(office, Changed)) == 4)
-    assert of(office, Changed)[-1].connected
+    assert of(office, Changed)[-1].trouble is Trouble.NONE
 
 
 async def test_channels_come_and_go_with_what_it_is_told(
@@ -109,7 +110,7 @@ async def test_channels_come_and_go_with_what_it_is_told(
     assert [heard.method for heard in of(office, Heard)] == ["plan.updated"]
     holder.handle("connections", Drop("k"))
     holder.handle("connections", Drop("k"))
-    await office.until(lambda: not of(office, Changed)[-1].connected)
+    await office.until(lambda: of(office, Changed)[-1].trouble is Trouble.AWAY)
 
 
 async def test_another_identity_is_another_connection(

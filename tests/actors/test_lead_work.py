@@ -34,8 +34,8 @@ async def begun(work: LeadWork) -> str:
     return str((await done(work, "bootstrap_epic")).body["result"]["commit"])
 
 
-async def merge(work: LeadWork, commit: str, epic: str) -> Outcome:
-    return await work.do(a_run(epic, "merge", commit=commit, plan=a_lead_run("merge", epic)["plan"]))
+async def merge(work: LeadWork, commit: str, epic: str, **told: object) -> Outcome:
+    return await work.do(a_run(epic, "merge", commit=commit, plan=a_lead_run("merge", epic)["plan"], **told))
 
 
 async def merged(work: LeadWork, sample: Sample, **files: str) -> str:
@@ -93,6 +93,24 @@ async def test_a_second_merge_of_the_same_changes_nothing(work: LeadWork, sample
     assert again.body["result"]["merge"] == first
     assert "already" in again.summary
     assert sample.git("rev-list", "--count", "--merges", EPIC) == "1"
+
+
+async def test_a_merge_that_was_aborted_unheard_is_neither_in_the_way_nor_in_the_release(
+    work: LeadWork, sample: Sample
+) -> None:
+    epic = await begun(work)
+    aborted = sample.side("task/aborted", epic, **{"new.txt": "aborted\n"})
+    other = sample.side("task/other", epic, **{"new.txt": "other\n"})
+    await merge(work, aborted, epic)
+    outcome = await merge(work, other, epic, cut=[aborted])
+    tip = outcome.body["result"]["merge"]
+    assert parents(sample, tip) == [epic, other]
+    # one more, unheard again, and no merge after it: the release is of what Studio knows
+    unheard = sample.side("task/unheard", epic, **{"unheard.txt": "x\n"})
+    await merge(work, unheard, tip)
+    released = (await done(work, "release", tip)).body["result"]["commit"]
+    assert sample.files(released)["new.txt"] == "other\n"
+    assert "unheard.txt" not in sample.files(released)
 
 
 async def test_commits_on_the_epic_that_nobody_reviewed_are_held_with_the_way_back(

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maestro_ray.actors.mail import LARGEST_BATCH, REMEMBERED, SENDERS, Courier, Letter, Mailbox, PeerGone
-from maestro_ray.errors import IllegalEvent
+from maestro_ray.errors import IllegalEvent, JournalBroken
+from maestro_ray.testing import eventually
 
 
 class Road:
@@ -258,3 +259,41 @@ async def test_a_repeat_beyond_memory_is_not_handled_again() -> None:
     assert await mailbox.receive("a", [(1, 1)]) == [None]
     assert await mailbox.receive("a", [(REMEMBERED, REMEMBERED)]) == ["reply"]
     assert len(handled) == REMEMBERED + 10
+
+
+@pytest.mark.parametrize("error", [JournalBroken("j", "database or disk is full"), IllegalEvent("a", "b", "c")],
+                         ids=["not written", "refused"])  # fmt: skip
+async def test_what_could_not_be_written_down_is_told_again_and_what_is_refused_is_not(
+    error: Exception,
+) -> None:
+    """Red for the first when `assure` is `tell`."""
+    heard: list[str] = []
+    fails = {"one": 2}
+
+    def handle(_sender: str, message: str) -> None:
+        if fails.get(message, 0):
+            fails[message] -= 1
+            raise error
+        heard.append(message)
+
+    mailbox = Mailbox(handle)
+
+    async def send(_receiver: str, sender: str, batch: Sequence[Letter]) -> list[Any]:
+        return await mailbox.receive(sender, batch)
+
+    courier = Courier("me", send)
+    courier.assure("you", "one", pause=0.01)
+    courier.assure("you", "two", pause=0.01)
+    if isinstance(error, JournalBroken):
+        await eventually(lambda: len(heard) == 2)
+        assert heard == ["two", "one"]
+    else:
+        await courier.tell("you", "three")
+        await asyncio.sleep(0.05)
+        assert heard == ["two", "three"]
+    fails["last"] = 1
+    courier.assure("you", "last", pause=0.5)
+    await eventually(lambda: not fails["last"])
+    courier.close()
+    await asyncio.sleep(0.6)
+    assert "last" not in heard

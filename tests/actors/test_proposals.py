@@ -197,9 +197,9 @@ async def test_a_subtask_outlives_a_studio_that_is_away_and_the_death_of_connect
     await maestro.until("run.started", purpose="execute")
     await maestro.studio.stop()
     (tmp_path / "away").touch()
-    await eventually(lambda: len(maestro.connections.outbox))
+    await eventually(lambda: len(maestro.connections.reports.outbox))
     await maestro.kill_connections()
-    assert len(maestro.connections.outbox) == 1
+    assert len(maestro.connections.reports.outbox) == 1
     (tmp_path / "go").touch()
     await maestro.studio.start()
     result = await end(maestro)

@@ -58,6 +58,12 @@ async def test_a_plan_with_its_tasks_verdicts_and_commits(sample: Sample) -> Non
     assert plan["decisions"] == [{"id": "d", "kind": "k", "question": "q", "options": ["retry"]}]
 
 
+async def test_a_plan_that_was_put_away_since_is_completed_all_the_same(sample: Sample) -> None:
+    archived = {**a_plan(), "status": "archived"}
+    result = await team_result(studio(archived), a_team(sample), Pool(1))
+    assert result["plans"][0]["status"] == "completed"
+
+
 async def test_commits_that_git_does_not_know_are_named_as_they_were_reported(sample: Sample) -> None:
     result = await team_result(studio(a_plan(base_commit="a" * 40, head="b" * 40)), a_team(sample), Pool(1))
     assert result["plans"][0]["tasks"][0]["commits"] == ["b" * 40]

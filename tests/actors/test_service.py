@@ -331,6 +331,26 @@ async def test_status_says_who_does_what(
     await end(maestro)
 
 
+@pytest.mark.parametrize("connected", [False, True], ids=["asked", "connected"])
+async def test_status_tells_a_studio_that_is_away_from_one_that_signed_us_out(
+    maestro: LocalMaestro, sample: Sample, connected: bool
+) -> None:
+    async def becomes(wanted: str) -> None:
+        async with asyncio.timeout(10):
+            while (status := await maestro.call("status"))["studio"]["trouble"] != wanted:
+                await asyncio.sleep(0.02)
+        assert status["studio"]["connected"] is (wanted == "")
+        assert [each["trouble"] for each in status["connections"]] == [wanted] * connected
+
+    if connected:
+        await begin(maestro, sample, plan=None)
+    await becomes("")
+    await maestro.connections.studio.post("auth/logout")
+    await becomes("signed_out")
+    await maestro.studio.stop()
+    await becomes("away")
+
+
 async def test_a_worker_joins_with_its_levels(maestro: LocalMaestro, sample: Sample) -> None:
     team = (await begin(maestro, sample, plan=None))["team"]
     repo = str(sample.path)

@@ -15,6 +15,7 @@ from maestro_ray.actors.messages import Changed, Missed
 from maestro_ray.agent.sweep import find
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.connection.project import ProjectConnection
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import StudioUnavailable
 from maestro_ray.home import Home
 from maestro_ray.testing import Faults, LocalActors, LocalMaestro, LocalStudio, eventually
@@ -155,7 +156,7 @@ async def test_a_holder_that_is_none_any_more_is_not_heard(
     assert isinstance(far, FarConnection)
     await eventually(lambda: far.connected and far.key in gaps)
     gaps.clear()
-    for message in (Missed("connections-9", far.key, "c"), Changed("connections-9", far.key, False)):
+    for message in (Missed("connections-9", far.key, "c"), Changed("connections-9", far.key, Trouble.AWAY)):
         maestro.connections.switchboard.handle(message)
     maestro.connections.switchboard.handle(Missed(far.holder.name, "another", "c"))
     assert gaps == []
@@ -180,13 +181,13 @@ async def test_a_studio_that_is_away_holds_up_nobody_elses_project(
         await elsewhere.stop()
         (tmp_path / "gate").touch()
         await maestro.until("run.ended", names[1], purpose="execute")
-        await eventually(lambda: len(maestro.connections.outbox))
+        await eventually(lambda: len(maestro.connections.reports.outbox))
         once(sample, await end(maestro, names[0]), "one")
         assert [live.record.name for live in maestro.connections.teams.values()] == [names[1]]
-        assert len(maestro.connections.outbox) == 1
+        assert len(maestro.connections.reports.outbox) == 1
         await elsewhere.start()
         once(other, await end(maestro, names[1]), "one")
-        await eventually(lambda: not len(maestro.connections.outbox))
+        await eventually(lambda: not len(maestro.connections.reports.outbox))
 
 
 async def test_decisions_of_every_studio_are_listed_and_answered_where_they_lie(
@@ -228,10 +229,10 @@ async def test_a_connection_without_a_team_is_closed_when_its_last_report_is_out
     from maestro_ray.actors.messages import Report
 
     async with LocalMaestro(home) as maestro:
-        await maestro.connections.outbox.put(
+        await maestro.connections.reports.outbox.put(
             Report("gone", 1, "complete", {"result": {}}, key_of(home, sample))
         )
-        await eventually(lambda: not len(maestro.connections.outbox))
+        await eventually(lambda: not len(maestro.connections.reports.outbox))
         await eventually(lambda: list(maestro.connections.switchboard) == [])
         assert find(f"{home.instance}:") == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from workspace.sample import Sample
 
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.actors.turn import Ended
-from maestro_ray.actors.workbench import Workbench
+from maestro_ray.actors.workbench import LONGEST_OUTPUT, Workbench
 from maestro_ray.home import Home
 from maestro_ray.model.agent import Failed, Finished, RateLimited
 from maestro_ray.ports import ProviderSpec
@@ -155,6 +156,30 @@ async def test_the_job_says_all_a_provider_needs(bench: Workbench, sample: Sampl
     assert not job.worktree.exists()
 
 
+async def test_the_keys_of_this_team_reach_no_prompt_and_no_file(home: Home, sample: Sample) -> None:
+    """A person may have written one in a comment. Without `self._secrets` in the workbench the next agent reads it."""
+    part = a_worker(home, sample.path, command("true"), env={"SOME_API_KEY": "k3y-for-agents"})
+    bench = Workbench(part)
+    comments = [{"author": "ada", "body": "it printed k3y-for-agents"}]
+    run = a_run(sample.sha("main"), comments=comments, evidence={"output": "k3y-for-agents", "exit_code": 1})
+    await bench.prepare(run)
+    job = bench.job(run, [])
+    assert "k3y" not in job.prompt
+    assert job.prompt.count("***") == 2
+    assert job.evidence is not None
+    assert "k3y" not in job.evidence.read_text()
+    await bench.finish(run)
+
+
+async def test_a_secret_is_taken_out_before_the_output_is_cut(home: Home, sample: Sample) -> None:
+    """Of half a key nobody knows that it is one: without `redact` in `outcome` its end would stay."""
+    bench = Workbench(a_worker(home, sample.path, command("true"), env={"SOME_API_KEY": "k3y-for-agents"}))
+    run = a_run(sample.sha("main"), purpose="test", task={"test": "true"})
+    cut = LONGEST_OUTPUT - len("agents")
+    outcome = await bench.outcome(run, Ended(Finished("k3y-for-agents" + "x" * cut, 0)))
+    assert "agents" not in outcome.body["result"]["output"]
+
+
 async def test_a_run_that_was_cut_is_taken_up_by_another_worker(home: Home, sample: Sample) -> None:
     """Red with `take_up` in `_own` taken out, or with the session not written."""
     run = a_run(sample.sha("main"))
@@ -196,3 +221,16 @@ async def test_a_merge_that_was_begun_is_begun_anew(bench: Workbench, sample: Sa
     await bench.prepare(run)
     assert "<<<<<<< " in (bench._path() / "a.txt").read_text()
     assert bench.job(run, []).resume == ""
+
+
+async def test_a_session_file_that_is_a_trap_is_none(bench: Workbench, sample: Sample) -> None:
+    """An agent can write there. With `read_text` in `session` its worker would wait without end for the next turn."""
+    run = a_run(sample.sha("main"))
+    await bench.prepare(run)
+    place = bench._session_file(run["id"])
+    os.mkfifo(place)
+    assert bench.session(run) == ""
+    place.unlink()
+    place.write_text("[" * 5000)
+    assert bench.session(run) == ""
+    await bench.finish(run)

@@ -153,3 +153,13 @@ def test_no_text_can_speak_for_the_operator_or_judge(
         texts.get("directives")
     )
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\u2028\ud800-\udfff]", text)
+
+
+def test_what_others_said_comes_without_secrets() -> None:
+    """Without `redact` in `_quoted` a key that one agent found is told to the next. What a person orders stays."""
+    secret = "sk-ant-api03-abcdefghijkl"
+    text = prompt(
+        revision=1, comments=[f"use {secret}"], evidence=f"env: {secret}", directives=[f"use {secret}!"]
+    )
+    assert text.count(secret) == 1
+    assert text.count("***") == 2

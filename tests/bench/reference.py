@@ -1,7 +1,7 @@
 """The reference: Ray by hand, with the settings maestro uses. Run as a program, it answers commands on its input.
 
 `head DIR` starts a head; `attach`; `actors N` makes N raw actors, calls each once, prints the milliseconds and ends
-them; `memory` prints the resident kilobytes of a raw actor; the end of the input ends the head.
+them; `keep N` does not end them; `memory` prints the resident kilobytes of a raw actor; the end of the input ends the head.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def environment(directory: Path) -> dict[str, str]:
 
 
 @contextmanager
-def raw_ray(directory: Path) -> Iterator[subprocess.Popen[str]]:
-    """A head and a driver attached to it; both are gone afterwards."""
+def raw_ray(directory: Path, program: Path = Path(__file__)) -> Iterator[subprocess.Popen[str]]:
+    """A head and a driver attached to it, this file or another program; both are gone afterwards."""
     env = environment(directory)
     subprocess.run([str(Path(sys.executable).with_name("ray")), *START, f"--temp-dir={directory}"], env=env, check=True,
                    capture_output=True)  # fmt: skip
-    driver = subprocess.Popen([sys.executable, __file__, str(directory)], env=env, stdin=subprocess.PIPE,
+    driver = subprocess.Popen([sys.executable, str(program), str(directory)], env=env, stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)  # fmt: skip
     try:
         yield driver
@@ -55,10 +55,14 @@ def raw_ray(directory: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def ask(driver: subprocess.Popen[str], command: str) -> float:
+    return ask_all(driver, command)[0]
+
+
+def ask_all(driver: subprocess.Popen[str], command: str) -> list[float]:
     driver.stdin.write(command + "\n")
     driver.stdin.flush()
     # Ray writes warnings to the same place
-    return float(next(line for line in driver.stdout if line.startswith("="))[1:])
+    return [float(word) for word in next(line for line in driver.stdout if line.startswith("="))[1:].split()]
 
 
 def end_node(directory: Path) -> None:
@@ -101,6 +105,9 @@ def serve(directory: str) -> None:
         handles = [actor.remote() for _ in range(int(number or 1))]
         pids = ray.get([handle.pid.remote() for handle in handles])
         took = (time.monotonic() - began) * 1000
+        if command == "keep":
+            print("=1", flush=True)
+            continue
         if command == "memory":
             took = _unique_kilobytes(pids[0])
         for handle in handles:

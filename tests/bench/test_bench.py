@@ -11,7 +11,18 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OF_STUDIO = ("start", "tasks", "fanout", "history", "merges")
-NAMES = ("spawn", "cold", "cli", "memory", "reap", "connections", *(f"studio.{name}" for name in OF_STUDIO))
+NAMES = (
+    "spawn",
+    "cold",
+    "cli",
+    "memory",
+    "channel",
+    "recovery",
+    "idle",
+    "reap",
+    "connections",
+    *(f"studio.{name}" for name in OF_STUDIO),
+)
 
 
 @pytest.mark.e2e

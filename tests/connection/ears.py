@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.testing import eventually
 
 
@@ -14,7 +15,7 @@ class Ears:
         self.broken = broken
         self.events: list[tuple[str, str, str]] = []
         self.gaps: list[tuple[str, str]] = []
-        self.changes: list[tuple[str, bool]] = []
+        self.changes: list[tuple[str, Trouble]] = []
 
     def heard(self, key: str, channel: str, method: str, params: dict[str, Any]) -> None:
         self.events.append((key, channel, method))
@@ -23,8 +24,8 @@ class Ears:
     def missed(self, key: str, channel: str) -> None:
         self.gaps.append((key, channel))
 
-    def changed(self, key: str, connected: bool) -> None:
-        self.changes.append((key, connected))
+    def changed(self, key: str, trouble: Trouble) -> None:
+        self.changes.append((key, trouble))
         self._break(key)
 
     def _break(self, key: str) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maestro_ray.connection.address import loopback, read_address, read_invite, refuse_plain, write_invite
 from maestro_ray.errors import UsageError
@@ -26,7 +28,7 @@ def test_an_address_is_kept_in_one_form(given: str, kept: str) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["", "studio.example.com", "ftp://x", "https://", "https://u:p@x", "https://x?token=1", "https://x#y",
+    ["", "studio.example.com", "https://a b", "https://a/b c", "https://a/b#", "https://a/b?", "https://<", "ftp://x", "https://", "https://u:p@x", "https://x?token=1", "https://x#y",
      "https://x:99999", "https://[::1", "file:///etc/passwd", "https://a\x1b[31m"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(bad: str) -> None:
@@ -74,3 +76,23 @@ def test_tokens_go_over_plain_http_on_this_machine_alone(address: str, here: boo
     else:
         with pytest.raises(UsageError, match="plain http"):
             refuse_plain(address, insecure=False)
+
+
+WORDS = st.text() | st.lists(st.sampled_from(["https://", "http://", "h", ".", ":", "8", "/", "#", "@", "[", "]", "::1",
+                                              "?", " ", "%", "\\", "\x0b", "ä", TOKEN])).map("".join)  # fmt: skip
+
+
+@given(WORDS, WORDS)
+def test_any_text_is_an_address_in_one_form_or_refused(text: str, studio: str) -> None:
+    try:
+        kept = read_address(text)
+    except UsageError:
+        pass
+    else:
+        assert read_address(kept) == kept
+        assert not set(kept) & set(" \n<>@#?")
+    try:
+        address, token = read_invite(text, studio)
+    except UsageError:
+        return
+    assert read_invite(write_invite(address, token)) == (address, token)

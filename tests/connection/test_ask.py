@@ -85,18 +85,18 @@ def test_a_proxy_of_the_shell_is_not_for_this_machine(monkeypatch: pytest.Monkey
         assert asked == []
 
 
-@pytest.mark.parametrize("status", [200, 500])
-def test_an_answer_that_trickles_is_given_up(status: int) -> None:
-    """A refusal too: whoever renews tokens holds the lock of all processes meanwhile."""
+@contextmanager
+def dripping(begin: bytes, drop: bytes) -> Iterator[tuple[str, threading.Event]]:
+    """A server that begins so and goes on by drops for 10 s; its address, and whether it has given up."""
     stop = threading.Event()
 
     def drip(listener: socket.socket) -> None:
         peer, _ = listener.accept()
         with peer, contextlib.suppress(OSError):
             peer.recv(65536)
-            peer.sendall(f"HTTP/1.1 {status} X\r\ncontent-length: 100000\r\n\r\n".encode())
+            peer.sendall(begin)
             while not stop.wait(0.05):
-                peer.sendall(b" ")
+                peer.sendall(drop)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=drip, args=(listener,))
@@ -104,13 +104,30 @@ def test_an_answer_that_trickles_is_given_up(status: int) -> None:
         asking = threading.Timer(10, stop.set)
         asking.start()
         try:
-            with pytest.raises(StudioUnavailable):
-                ask("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/x", within=0.3)
-            assert not stop.is_set()
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/x", stop
         finally:
             stop.set()
             asking.cancel()
             thread.join()
+
+
+@pytest.mark.parametrize(
+    ("begin", "drop"),
+    [
+        (b"", b"H"),
+        (b"HTTP/1.1 200 OK\r\nx: ", b"y"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", b" "),
+        (b"HTTP/1.1 500 No\r\ncontent-length: 100000\r\n\r\n", b" "),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["status line", "header", "body", "refusal", "go on"],
+)
+def test_an_answer_that_trickles_is_given_up(begin: bytes, drop: bytes) -> None:
+    """A refusal too: whoever renews tokens holds the lock of all processes meanwhile."""
+    with dripping(begin, drop) as (url, gave_up):
+        with pytest.raises(StudioUnavailable):
+            ask("GET", url, within=0.3)
+        assert not gave_up.is_set()
 
 
 def test_an_answer_that_is_too_large_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

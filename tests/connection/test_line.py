@@ -282,3 +282,12 @@ async def test_nobody_there_is_unavailable(path: Path) -> None:
     stale.close()
     with pytest.raises(DaemonUnavailable):
         await call(path, "echo", {}, unheard)
+
+
+async def test_a_process_of_another_user_is_not_listened_to(
+    server: LineServer, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gets to the socket all the same is told apart by the kernel. Without `_is_ours` this one is answered."""
+    monkeypatch.setattr("maestro_ray.connection.line.os.getuid", lambda: 2**31 - 2)
+    with pytest.raises(DaemonUnavailable):
+        await call(path, "echo", {"a": 1}, unheard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -15,6 +15,7 @@ from maestro_ray.connection.login import Login
 from maestro_ray.connection.project import ProjectConnection
 from maestro_ray.connection.sign_in import studio_tokens
 from maestro_ray.connection.studios import Access, Studios
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import StudioUnavailable
 from maestro_ray.protocol.backoff import Backoff
 from maestro_ray.protocol.session import ServerLimits
@@ -40,9 +41,16 @@ async def studios() -> AsyncIterator[Studios]:
     await studios.close()
 
 
-@pytest.fixture
-async def hole() -> AsyncIterator[Login]:
+@dataclass
+class Hole:
     """A server that takes every connection and never says a word."""
+
+    login: Login
+    taken: list[asyncio.StreamWriter]
+
+
+@pytest.fixture
+async def hole() -> AsyncIterator[Hole]:
 
     async def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
@@ -51,7 +59,8 @@ async def hole() -> AsyncIterator[Login]:
     writers: list[asyncio.StreamWriter] = []
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    yield Login(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/app/k?protocol=7", "nothing")
+    login = Login(f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}/app/k?protocol=7", "nothing")
+    yield Hole(login, writers)
     server.close()
     for writer in writers:
         writer.transport.abort()
@@ -75,7 +84,7 @@ async def test_it_connects_with_its_first_subscription_and_says_so(
     assert connection.connected
     await connection.close()
     await connection.close()
-    assert ears.changes == [("p", True), ("p", False)]
+    assert ears.changes == [("p", Trouble.NONE), ("p", Trouble.AWAY)]
 
 
 @pytest.mark.parametrize("trouble", ["listener", "session"])
@@ -108,17 +117,18 @@ async def test_a_mistake_in_one_is_not_noticed_in_another_and_ends_neither(
 
 
 async def test_a_studio_that_hangs_keeps_nobody_of_another_waiting(
-    studio: LocalStudio, studios: Studios, hole: Login, monkeypatch: pytest.MonkeyPatch
+    studio: LocalStudio, studios: Studios, hole: Hole, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More of them than there are threads, turns or anything else that is counted."""
     ears = Ears()
     mine = await studio.login()
-    hole = replace(hole, tokens=mine.tokens)
-    silent = [ProjectConnection(f"silent-{n}", studios.access(hole), ears) for n in range(100)]
+    theirs = studios.access(replace(hole.login, tokens=mine.tokens))
+    silent = [ProjectConnection(f"silent-{n}", theirs, ears) for n in range(100)]
     for each in silent:
         each.subscribe("private-project.p")
     calls = [asyncio.create_task(each.rest.get("me")) for each in silent]
-    await asyncio.sleep(0.05)
+    # every socket, and as many calls as are made beside each other: from here on all of them wait
+    await eventually(lambda: len(hole.taken) == len(silent) + 64)
     good = ProjectConnection("good", studios.access(mine), ears)
     good.subscribe("private-project.p")
     await asyncio.wait_for(ears.subscribed("good"), 5)
@@ -207,7 +217,7 @@ async def test_a_project_with_hundreds_of_teams_hears_every_one(
     assert len(ears.gaps) == 250
     assert studio.hub.count() == (-(-250 // taken), 250)
     assert connection.connected
-    assert ears.changes[-1] == ("p", True)
+    assert ears.changes[-1] == ("p", Trouble.NONE)
     assert "refused" not in caplog.text
     connection.unsubscribe("private-team.t249")
     connection.unsubscribe("private-team.nobody")
@@ -250,7 +260,9 @@ async def test_who_is_signed_out_says_so_once_knocks_rarely_and_hears_again_afte
     await ears.subscribed("p")
     with caplog.at_level(logging.WARNING):
         await connection.rest.post("auth/logout")
-        await eventually(lambda: ears.changes[-1] == ("p", False) and "not signed in" in caplog.text)
+        await eventually(
+            lambda: ears.changes[-1] == ("p", Trouble.SIGNED_OUT) and "not signed in" in caplog.text
+        )
         await eventually(lambda: studio.hub.count() == (1, 0))
     assert not connection.connected
     await eventually(lambda: asked.count("private-project.p") >= 4)

@@ -14,6 +14,7 @@ from maestro_ray.connection import client as client_module
 from maestro_ray.connection.login import Login
 from maestro_ray.connection.project import ProjectConnection
 from maestro_ray.connection.studios import Studios
+from maestro_ray.connection.trouble import Trouble
 from maestro_ray.studio import identity as sign_in
 from maestro_ray.testing import LocalStudio, eventually
 
@@ -66,7 +67,7 @@ async def test_a_token_is_renewed_before_it_ends_and_the_socket_stays(
     studio.hub.publish("private-project.p", "task.updated", {})
     await ears.hears("p")
     assert next(iter(connection._sockets))._session is session is not None
-    assert ears.changes == [("p", True)]
+    assert ears.changes == [("p", Trouble.NONE)]
     await connection.close()
     await studios.close()
 

@@ -8,9 +8,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from keyrings import ForgetfulKeyring, MemoryKeyring, installed
 
 from maestro_ray.connection import tokens as module
@@ -292,3 +295,17 @@ def test_processes_that_renew_at_once_make_one_refresh(path: Path, tmp_path: Pat
 def start_all(processes: list[Any], do: Callable[[Any], None]) -> None:
     for process in processes:
         do(process)
+
+
+@given(st.binary(max_size=80) | st.builds(lambda value: json.dumps(value).encode(), st.recursive(
+    st.none() | st.text(max_size=5) | st.integers(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["access_token", "refresh_token", "expires_at", "keyring"]), inner), max_leaves=5)))  # fmt: skip
+def test_any_file_holds_tokens_or_nobody_is_signed_in(content: bytes) -> None:
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "tokens.json"
+        path.write_bytes(content)
+        try:
+            TokenFile(path, "http://127.0.0.1:1").tokens()
+        except Unauthenticated:
+            return
+    assert b"access_token" in content

@@ -26,7 +26,7 @@ class Supervisor:
             await asyncio.Event().wait()
         raise StartFailed("Ray", "killed")
 
-    async def stop(self, _progress: Any) -> None:
+    async def stop(self, _progress: Any, *, keep_teams: bool = False) -> None:
         pass
 
 

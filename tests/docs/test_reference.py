@@ -14,6 +14,7 @@ from maestro_ray.config import (
     Config,
     IdentityTable,
     LimitsTable,
+    ListenTable,
     ProviderTable,
     RoleTable,
     SandboxTable,
@@ -121,6 +122,7 @@ def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
         ("`[sandbox]`", SandboxTable),
         ("`[agents.limits]`", LimitsTable),
         ("`[identities.NAME]`", IdentityTable),
+        ("`[listen]`", ListenTable),
     ],
 )
 def test_every_key_of_a_table_is_described_with_its_default(heading: str, cls: type) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maestro_ray.model.access import EVERYWHERE, MAY, MEANING, Action, Caller, Role, as_roles
 
@@ -57,3 +59,27 @@ def test_words_become_roles() -> None:
     assert as_roles({"*": "owner"}) == {EVERYWHERE: Role.OWNER}
     with pytest.raises(ValueError, match="king"):
         as_roles({"*": "king"})
+
+
+PLACES = st.sampled_from([EVERYWHERE, "p", "q"])
+
+
+@given(st.dictionaries(PLACES, st.sampled_from(Role)), st.sampled_from(Role), PLACES)
+def test_no_invite_opens_what_its_giver_may_not_do(
+    roles: dict[str, Role], given_role: Role, place: str
+) -> None:
+    who = Caller("u", "f", roles)
+    if who.may_give(given_role, place):
+        given_to = Caller("v", "g", {place: given_role})
+        for action in Action:
+            for project in ("p", "q"):
+                assert who.may(action, project) or not given_to.may(action, project)
+    assert not any(Caller("u", "f", roles, ("c",)).may(action, place) for action in Action)
+
+
+@given(st.dictionaries(st.text(), st.text() | st.sampled_from([str(role) for role in Role])))
+def test_words_are_roles_or_refused(words: dict[str, str]) -> None:
+    try:
+        assert as_roles(words) == words
+    except ValueError:
+        assert not set(words.values()) <= {str(role) for role in Role}

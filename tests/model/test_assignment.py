@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maestro_ray.model.assignment import refusal
 from maestro_ray.model.dispatch import Seat, Waiting
@@ -30,3 +32,13 @@ def test_who_may_accept(assignee: str, work: dict[str, str], said: str) -> None:
     found = refusal(assignee, replace(WORK, **work), SEAT, "ada")  # type: ignore[arg-type]  # what the test gives
     assert found.startswith(said)
     assert bool(found) is bool(said)
+
+
+@given(
+    st.sampled_from(["", "s", "ada", "bob", "t"]),
+    st.sampled_from(["", "s", "t"]),
+    st.sampled_from(["ada", "bob"]),
+)
+def test_nobody_accepts_for_another(assignee: str, session: str, user: str) -> None:
+    if not refusal(assignee, replace(WORK, session=session), SEAT, user):
+        assert assignee in (SEAT.session, user)

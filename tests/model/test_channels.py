@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from maestro_ray.ids import new_id
 from maestro_ray.model import channels
 from maestro_ray.protocol.auth import needs_auth, valid_channel
@@ -27,3 +30,12 @@ def test_a_name_says_what_it_is_about() -> None:
         assert channels.project_in(f"{kind}-project.a.b") == "a.b"
         assert channels.team_in(f"{kind}-team.a.b") == "a.b"
         assert channels.project_in(f"{kind}-team.x") is channels.team_in(f"{kind}-project.x") is None
+
+
+@given(st.text())
+def test_a_name_comes_back_and_any_other_text_is_about_one_thing_at_most(text: str) -> None:
+    assert channels.project_in(channels.project(text)) == text
+    assert channels.team_in(channels.team(text)) == text
+    found = [channels.project_in(text), channels.team_in(text)]
+    assert (found != [None, None]) == channels.is_ours(text)
+    assert None in found

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -147,20 +146,6 @@ def test_merges_of_one_plan_follow_each_other() -> None:
     leads = [replace(SEAT, session=f"lead{n}", role="lead") for n in range(3)]
     assert [run for run, _ in assign(runs, leads)] == ["m0", "n0"]
     assert [run for run, _ in assign(runs, leads, Moment(serial=frozenset({"one"})))] == ["n0"]
-
-
-def test_a_merge_that_was_cut_goes_before_all_other_merges_of_its_plan() -> None:
-    def merge(name: str, plan: str, *order: float, **more: Any) -> Waiting:
-        return Waiting(name, "p", Purpose.MERGE, "lead", plan=plan, order=order, **more)
-
-    leads = [Seat(f"l{n}", "p", "t", "/repo", "lead") for n in range(3)]
-    urgent, other = merge("urgent", "one", -5.0), merge("other", "two", 0.0)
-    cut = merge("cut", "one", 0.0, begun=True)
-    assert {run for run, _ in assign([urgent, cut, other], leads)} == {"cut", "other"}
-    # also while it may not go on itself
-    assert [run for run, _ in assign([urgent, replace(cut, not_before=9.0), other], leads)] == ["other"]
-    work = replace(RUN, plan="one", begun=True)
-    assert "urgent" in {run for run, _ in assign([work, urgent], leads)}
 
 
 def test_a_misfit_says_why() -> None:

@@ -40,7 +40,7 @@ EXPECTED: dict[str, dict[type, str]] = {
         **dict.fromkeys(_STAYS, "paused"), Resumed: "active", Released: "completed", Cancelled: "cancelled",
     },
     "completed": {Archived: "archived"},
-    "cancelled": {Archived: "archived"},
+    "cancelled": {},
     "archived": {},
 }  # fmt: skip
 

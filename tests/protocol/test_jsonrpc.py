@@ -243,3 +243,12 @@ def test_a_failure_with_odd_data_is_still_an_error(data: Any, exit_code: Any) ->
 
 def test_an_unknown_code_is_just_an_error() -> None:
     assert to_error(Failure(1, 5, "gone")).kind == "error"
+
+
+def test_an_error_that_is_told_holds_no_secret() -> None:
+    """Without `redact` in `error_from` it goes to whoever asked, and from there into logs and bug reports."""
+    error = errors.UsageError("cannot read https://me:s3cret@h/x", "try --token=abc123def456")
+    told = encode(error_from(error, 1))
+    assert "s3cret" not in told
+    assert "abc123def456" not in told
+    assert "https://***@h/x" in told

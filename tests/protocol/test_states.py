@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maestro_ray.errors import IllegalEvent
 from maestro_ray.protocol.states import (
@@ -70,3 +74,21 @@ def test_a_missing_arrow_of_a_subscription_is_the_error(
             IllegalEvent, match=f"subscription: {move.value} is not possible in state {state.value}"
         ):
             move_subscription(state, move)
+
+
+@given(st.lists(st.sampled_from(ConnectionMove)), st.lists(st.sampled_from(SubscriptionMove)))
+def test_no_order_of_moves_leaves_the_tables_and_what_is_over_stays_over(
+    moves: list[ConnectionMove], wishes: list[SubscriptionMove]
+) -> None:
+    state, ended = ConnectionState.CONNECTING, False
+    for move in moves:
+        with contextlib.suppress(IllegalEvent):
+            state = move_connection(state, move)
+        ended = ended or state is ConnectionState.CLOSED
+        assert ended == (state is ConnectionState.CLOSED)
+    subscription = SubscriptionState.ABSENT
+    for wish in wishes:
+        before = subscription
+        with contextlib.suppress(IllegalEvent):
+            subscription = move_subscription(subscription, wish)
+        assert subscription is SUBSCRIPTION[before].get(wish, before)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maestro_ray.config import Config, ProviderTable
 from maestro_ray.errors import BadProvider, ConfigError
@@ -152,3 +154,12 @@ def test_scripted_is_built(tmp_path: Path) -> None:
     path = tmp_path / "play.toml"
     path.write_text("[[turns]]\n")
     assert isinstance(build(ProviderSpec("scripted", str(path))), Scripted)
+
+
+@given(st.text() | st.from_regex(r"[a-z-]{0,5}=?[a-z]{0,5}:?.{0,9}"))
+def test_any_choice_is_read_or_refused(text: str) -> None:
+    try:
+        role, name, arg = parse_choice(text)
+    except BadProvider:
+        return
+    assert parse_choice(f"{role}={name}:{arg}") == (role, name, arg)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maestro_ray.errors import ConfigError
 from maestro_ray.providers.script import Step, parse_script
@@ -122,3 +124,12 @@ def test_every_mistake_has_its_place(text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_script(text, "s")
     assert str(caught.value).startswith(message)
+
+
+@given(st.integers(0, len(SCRIPT)), st.integers(0, 30), st.text(max_size=8))
+def test_a_script_with_a_mistake_is_read_or_its_place_is_named(at: int, length: int, text: str) -> None:
+    try:
+        assert parse_script(SCRIPT[:at] + text + SCRIPT[at + length :], "s")
+    except ConfigError as error:
+        assert error.args[1] >= 1
+        assert error.args[2] >= 1

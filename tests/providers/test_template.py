@@ -61,6 +61,7 @@ def test_doubled_braces_are_literal() -> None:
         ("x {title", r"a lone '\{'; write '\{\{' for a literal one"),
         ("x title}", r"a lone '\}'"),
         ("", "the command is empty"),
+        ("x a\0b", "holds a NUL character"),
     ],
 )
 def test_a_wrong_template_is_explained(template: str, message: str) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -9,11 +9,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import httpx
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
 from absent import absent
 from starlette.applications import Starlette
 
 from maestro_ray.config import Config
 from maestro_ray.studio import dispatch, identity
+from maestro_ray.studio import schema as t
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.database import Place, connect
 from maestro_ray.studio.hub import Hub
@@ -26,6 +28,7 @@ from maestro_ray.testing import FakeClock
 from . import postgres
 from .pretend import Enter, Rest
 
+Count = Callable[[], Awaitable[dict[str, int]]]
 P = ParamSpec("P")
 T = TypeVar("T")
 Published = list[tuple[str, str, dict[str, Any]]]
@@ -188,3 +191,21 @@ async def enter(app: Starlette, rest: Rest) -> AsyncIterator[Enter]:
             return other
 
         yield enter
+
+
+@pytest.fixture
+def rows(studio: Studio) -> Count:
+    """How many rows every table has, and in which states plans, tasks and cards are."""
+
+    def count(tx: Transaction) -> dict[str, int]:
+        found = {
+            name: tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for name, table in metadata.tables.items()
+        }
+        states = [tx.all(sa.select(table.c.status)) for table in (t.plans, t.tasks, t.decisions)]
+        return {**found, str(states): 0}
+
+    async def counted() -> dict[str, int]:
+        return await studio.store.read(count)
+
+    return counted

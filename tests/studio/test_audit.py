@@ -1,5 +1,12 @@
 from __future__ import annotations
 
+import sqlalchemy as sa
+
+from maestro_ray.model.access import EVERYWHERE, Action, Caller
+from maestro_ray.studio import schema as t
+from maestro_ray.studio.audit import note
+from maestro_ray.studio.store import Store, Transaction
+
 from .pretend import PretendTeam, Rest
 
 
@@ -25,3 +32,16 @@ async def test_it_is_kept_by_project(rest: Rest) -> None:
     await rest.plan(one)
     assert await rest.get("audit", project_id=two) == []
     assert {each["project_id"] for each in await rest.get("audit", project_id=one)} == {one}
+
+
+async def test_no_secret_is_kept(store: Store) -> None:
+    """Without `redact` in `note` what somebody put into an address or a detail is kept for ever."""
+    caller = Caller("u", "f", {})
+    await store.write(
+        note, caller, Action.COMMENT, EVERYWHERE, "/api/v1/x?token=abc", url="https://me:pw@h", api_key="k"
+    )
+    (row,) = await store.read(Transaction.all, sa.select(t.audit))
+    assert (row["subject"], row["detail"]) == (
+        "/api/v1/x?token=***",
+        {"url": "https://***@h", "api_key": "***"},
+    )

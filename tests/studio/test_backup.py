@@ -127,15 +127,68 @@ async def test_the_journal_of_a_studio_that_was_killed_is_kept_with_its_database
     assert await projects(kept, clock) == ["last words"]
 
 
+@pytest.mark.parametrize("links", [True, False])
 async def test_a_restore_that_fails_at_its_end_leaves_the_last_commits_of_a_studio_that_was_killed(
-    live: Path, target: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    live: Path, target: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     backup.make(live, target)
     last_words(live)
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", _no_links)
     monkeypatch.setattr(Path, "replace", _full)
     with pytest.raises(NotWritable):
         backup.restore(live, target)
+    assert list(live.parent.glob("*.replaced-*")) == []
     assert await projects(live, clock) == ["last words"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_restore_that_fails_at_its_end_leaves_a_broken_database_and_its_journal_too(
+    live: Path, target: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    backup.make(live, target)
+    live.write_bytes(b"nothing of use" * 1000)
+    live.with_name("studio.db-wal").write_bytes(b"neither")
+    before = _files(live)
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", _no_links)
+    monkeypatch.setattr(Path, "replace", _full)
+    with pytest.raises(NotWritable):
+        backup.restore(live, target)
+    assert _files(live) == before
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_at_no_moment_of_a_restore_is_there_no_database(
+    live: Path, target: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """Who is killed then finds one at the next start; where there was none, Studio would make an empty one."""
+    backup.make(live, target)
+    whole, seen, replace = live.read_bytes(), list[bytes](), Path.replace
+
+    def look(path: Path, to: Path) -> Path:
+        seen.append(live.read_bytes())
+        return replace(path, to)
+
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", _no_links)
+    monkeypatch.setattr(Path, "replace", look)
+    kept = backup.restore(live, target).kept
+    assert seen == [whole]
+    assert kept is not None
+    assert kept.read_bytes() == whole
+    if not links:
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def _files(live: Path) -> dict[str, bytes]:
+    """But what SQLite makes anew whenever it looks, and the lock."""
+    soft = ("-shm", ".lock")
+    return {
+        path.name: path.read_bytes()
+        for path in live.parent.glob("studio.db*")
+        if not path.name.endswith(soft)
+    }
 
 
 def _full(*_: object) -> None:

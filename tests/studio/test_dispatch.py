@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
 
 from .conftest import Published
+from .counting import counting
 from .pretend import WORKERS, Enter, PretendTeam, Rest, sha
 
 TWO = ({"id": "a", "title": "A"}, {"id": "b", "title": "B"})
@@ -318,22 +318,32 @@ async def test_each_merge_of_a_long_queue_costs_as_much_as_the_first(rest: Rest,
     assert await team.offered() == [("release", "lead")]
 
 
-async def test_a_merge_whose_lead_was_killed_goes_before_more_urgent_ones(rest: Rest) -> None:
+@pytest.mark.parametrize("answered", [False, True], ids=["card open", "aborted"])
+async def test_the_next_merge_is_told_of_one_that_was_given_up_without_a_report(
+    rest: Rest, answered: bool
+) -> None:
+    """Git may have merged it: its lead puts the epic back where Studio knows it."""
     team = await PretendTeam.join(rest, project := await rest.project())
     plan = await rest.plan(project, TWO)
     await team.bootstrap()
     ids = {key: task["id"] for key, task in (await rest.tasks(plan["id"])).items()}
     for key in "ab":
         await team.work(ids[key], sha(key))
-    await team.test(ids["a"])
+        await team.test(ids[key])
     await team.review(ids["a"])
-    cut = await team.take("merge", ids["a"])
-    await team.test(ids["b"])
+    for _ in range(3):
+        cut = await team.take("merge", ids["a"])
+        assert cut["cut"] == []
+        await rest.post(f"cli-runs/{cut['id']}/interrupt", {"epoch": cut["epoch"]}, status=204)
+        await rest.post(f"agent-sessions/{team.lead}/heartbeat")
+    assert [card["kind"] for card in await rest.cards()] == ["attempts"]
+    if answered:
+        await rest.answer("abort")
     await team.review(ids["b"])
-    await rest.post(f"tasks/{ids['b']}/priority", {"priority": 5}, status=204)
-    await rest.post(f"cli-runs/{cut['id']}/interrupt", {"epoch": cut["epoch"]}, status=204)
-    await rest.post(f"agent-sessions/{team.lead}/heartbeat")
-    assert (await team.take("merge"))["id"] == cut["id"]
+    merge = await team.take("merge", ids["b"])
+    assert (merge["cut"], merge["plan"]["epic_head"]) == ([sha("a")], cut["plan"]["epic_head"])
+    await team.complete(merge, merge=sha("m"))
+    assert (await rest.tasks(plan["id"]))["b"]["status"] == "merged"
 
 
 def settled(tx: Transaction, work: Callable[..., Any], *args: Any) -> Any:
@@ -341,17 +351,3 @@ def settled(tx: Transaction, work: Callable[..., Any], *args: Any) -> Any:
     answer = work(tx, *args)
     dispatch.follow(tx)
     return answer
-
-
-@contextlib.contextmanager
-def counting(studio: Studio) -> Iterator[list[str]]:
-    """The statements that the database is given meanwhile."""
-    statements: list[str] = []
-
-    def count(*args: Any) -> None:
-        statements.append(args[2])
-
-    engine = studio.store._engine
-    sa.event.listen(engine, "before_cursor_execute", count)
-    yield statements
-    sa.event.remove(engine, "before_cursor_execute", count)

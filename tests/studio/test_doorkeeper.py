@@ -8,7 +8,7 @@ import pytest
 from maestro_ray.config import Config
 from maestro_ray.errors import TooManyRequests, Unauthenticated
 from maestro_ray.model.access import Role
-from maestro_ray.studio import identity
+from maestro_ray.studio import doorkeeper, identity
 from maestro_ray.studio.database import Place
 from maestro_ray.studio.doorkeeper import CUTS_KEPT, Doorkeeper
 from maestro_ray.studio.store import Store
@@ -158,9 +158,32 @@ async def test_a_token_made_after_the_cut_counts(door: Doorkeeper, store: Store,
     assert (await door.caller(fresh["access_token"])).user == caller.user
 
 
-async def test_nobody_knocks_too_often(door: Doorkeeper) -> None:
-    for _ in range(30):
-        door.knock("10.0.0.1")
+async def test_nobody_guesses_too_often(door: Doorkeeper, store: Store, clock: FakeClock) -> None:
+    for guess in range(30):
+        door.knock("10.0.0.1", str(guess))
     with pytest.raises(TooManyRequests):
-        door.knock("10.0.0.1")
-    door.knock("10.0.0.2")
+        door.knock("10.0.0.1", "another")
+    door.knock("10.0.0.2", "another")
+    ours = await store.write(identity.invite)
+    for _ in range(30):
+        door.knock("10.0.0.1", ours)
+    # one that Studio made is not tried for ever either, and that is nothing to the others
+    with pytest.raises(TooManyRequests):
+        door.knock("10.0.0.2", ours)
+    door.knock("10.0.0.1", await store.write(identity.invite))
+    clock.advance(2)
+    door.knock("10.0.0.1", "another")
+
+
+async def test_the_scrapers_token_is_compared_in_constant_time(
+    door: Doorkeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `==` in `may_scrape` the time of an answer would tell how much of a guess is right."""
+    compared: list[tuple[bytes, bytes]] = []
+    good = identity.scrape_token(door.secret)
+    monkeypatch.setattr(
+        doorkeeper.hmac, "compare_digest", lambda one, two: compared.append((one, two)) or one == two
+    )
+    assert door.may_scrape(good)
+    assert not door.may_scrape("é")
+    assert compared == [(good.encode(), good.encode()), ("é".encode(), good.encode())]

@@ -78,6 +78,8 @@ async def test_plans_are_found_by_project_status_and_team(rest: Rest) -> None:
         ([], "resume"),
         ([], "pause"),
         (["cancel"], "activate"),
+        (["activate"], "archive"),
+        (["cancel"], "archive"),
     ],
 )
 async def test_a_word_the_state_does_not_allow_is_refused(rest: Rest, words: list[str], last: str) -> None:

@@ -37,7 +37,7 @@ async def test_every_text_is_stored_and_returned_as_it_is(rest: Rest, studio: St
     assert (project["key"], project["name"]) == (f"local:{text}", text)
     assert await rest.get("projects", key=f"local:{text}") == [project]
     mine = rest.http.headers.pop("authorization")
-    invite = await studio.store.write(identity.invite, by=text)
+    invite = await studio.store.write(identity.invite)
     await rest.post("auth/redeem", {"token": invite, "name": text})
     rest.http.headers["authorization"] = mine
     assert text in {row["name"] for row in await rest.get(f"projects/{project['id']}/members")}

@@ -4,9 +4,10 @@ import pickle
 from pathlib import Path
 
 import pytest
+from disk.small import small_disk
 
-from maestro_ray.errors import GitFailed, GitMissing
-from maestro_ray.workspace.git import Git, presentable, redact
+from maestro_ray.errors import DiskFull, GitFailed, GitMissing
+from maestro_ray.workspace.git import Git, presentable
 
 from .sample import Sample
 
@@ -33,19 +34,6 @@ def test_a_failure_never_shows_a_password(sample: Sample) -> None:
     assert "s3cret" not in str(caught.value)
     assert "t0ken" not in str(caught.value)
     assert "https://localhost:1/a.git" in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "clean"),
-    [
-        ("ssh://u:p@h/x", "ssh://h/x"),
-        ("see https://u:p@ss/w@h/x?k=v#f and http://t@h", "see https://h/x and http://h"),
-        ("'https://tok@h/x': not found", "'https://h/x': not found"),
-        ("no address, me@example.com", "no address, me@example.com"),
-    ],
-)
-def test_redact(text: str, clean: str) -> None:
-    assert redact(text) == clean
 
 
 def test_presentable_is_always_utf8_on_one_line() -> None:
@@ -133,3 +121,19 @@ def test_a_machine_without_git(sample: Sample, tmp_path: Path, monkeypatch: pyte
         Git(sample.path).run("status")
     assert str(caught.value) == "the program git is not on PATH"
     assert "install git" in caught.value.hint
+
+
+def test_a_disk_that_takes_nothing_is_an_error_of_its_own(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        sample = Sample.make(disk.path / "project")
+        disk.fill()
+        with pytest.raises(DiskFull) as full:
+            sample.repo.git.run("hash-object", "-w", "--stdin", stdin="x" * 100_000)
+        assert "No space left on device" in str(full.value)
+        assert str(disk.path) in str(full.value)
+        disk.empty()
+        disk.read_only()
+        with pytest.raises(DiskFull, match="Read-only file system"):
+            sample.repo.git.run("hash-object", "-w", "--stdin", stdin="x" * 100_000)
+        disk.writable()
+        sample.repo.git.run("hash-object", "-w", "--stdin", stdin="x" * 100_000)

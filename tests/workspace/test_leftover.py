@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maestro_ray.workspace.leftover import KEPT, Owner, forget_plan, owner_of
 from maestro_ray.workspace.worktree import Worktrees
@@ -168,3 +173,19 @@ def test_a_plan_that_is_over_needs_nothing_of_it(
     forget_plan(sample.repo.git, "plan-1")
     assert kept(sample) == []
     forget_plan(sample.repo.git, "plan-1")
+
+
+@given(st.binary(max_size=60) | st.builds(lambda plan, run, start: json.dumps(
+    {"plan": plan, "run": run, "start": start}).encode(), st.text(max_size=8), st.text(max_size=8),
+    st.sampled_from(["0" * 40, "x"])) | st.just(b"[" * 5_000))  # fmt: skip
+def test_any_mark_is_an_owner_or_none(content: bytes) -> None:
+    with TemporaryDirectory() as directory:
+        (Path(directory) / "maestro-run").write_bytes(content)
+        found = owner_of(Path(directory))
+    assert found is None or found.ref == f"{KEPT}/{found.plan}/{found.run}"
+
+
+def test_a_mark_that_is_a_trap_is_none(tmp_path: Path) -> None:
+    """A developer's agent can write there. With `read_text` in `owner_of` the end of a team would wait for it."""
+    os.mkfifo(tmp_path / "maestro-run")
+    assert owner_of(tmp_path) is None

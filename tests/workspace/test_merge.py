@@ -182,6 +182,31 @@ def test_a_merge_that_was_made_and_never_heard_of_is_found(sample: Sample, workt
     assert advance(worktrees, "merge", "epic", begin, work, note("again")) == AlreadyMerged(commit)
 
 
+def test_the_merge_of_another_that_was_never_heard_of_is_taken_back(
+    sample: Sample, worktrees: Worktrees
+) -> None:
+    begin, work = sample.side("epic"), sample.side("work", work="x")
+    # both change the same place: had it stayed, nothing could follow
+    other = sample.side("other", work="y")
+    advance(worktrees, "merge", "epic", begin, other, note())
+    commit = merged(advance(worktrees, "merge", "epic", begin, work, note(), [other]))
+    assert sample.git("rev-list", "--parents", "-1", "epic").split() == [commit, begin, work]
+
+
+def test_a_merge_by_hand_of_one_that_was_cut_is_not_taken_back(sample: Sample, worktrees: Worktrees) -> None:
+    begin, work, other = sample.side("epic"), sample.side("work", work="x"), sample.side("other", other="x")
+    sample.git("switch", "-q", "epic")
+    sample.git("merge", "-q", "--no-ff", "--no-commit", "other")
+    sample.write("by hand", "x")
+    sample.git("add", "by hand")
+    sample.git("commit", "-q", "-m", "Merge: other")
+    sample.git("switch", "-q", "main")
+    tip = sample.sha("epic")
+    with pytest.raises(RefMoved):
+        advance(worktrees, "merge", "epic", begin, work, note(), [other])
+    assert sample.sha("epic") == tip
+
+
 def test_nothing_is_merged_onto_commits_nobody_has_reviewed(sample: Sample, worktrees: Worktrees) -> None:
     begin = sample.side("epic")
     work = sample.side("work", work="x")
@@ -221,6 +246,22 @@ def test_who_comes_second_is_told(
     with pytest.raises(RefMoved):
         advance(worktrees, "merge", "epic", begin, work, note())
     assert sample.sha("epic") == other
+
+
+def test_a_lead_that_was_given_up_and_merges_at_the_last_moment_is_settled_too(
+    sample: Sample, worktrees: Worktrees, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, other, work = sample.side("epic"), sample.side("other", other="x"), sample.side("work", work="x")
+    real = Repo.update_ref
+
+    def late(self: Repo, ref: str, new: str, old: str) -> None:
+        monkeypatch.undo()
+        advance(worktrees, "late", "epic", begin, other, note())
+        real(self, ref, new, old)
+
+    monkeypatch.setattr(Repo, "update_ref", late)
+    merged(advance(worktrees, "merge", "epic", begin, work, note(), [other]))
+    assert sample.git("log", "-1", "--format=%P", "epic").split() == [begin, work]
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one worktree", "a worktree each"])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maestro_ray.workspace.git import Git
 from maestro_ray.workspace.message import CommitMessage, Identity
@@ -78,3 +80,13 @@ def test_a_subject_alone_gets_its_trailers_as_git_gives_them(sample: Sample, sub
     command = ["-c", "trailer.separators=:", "interpret-trailers", "--no-divider", "--where=end", *words]
     expected = Git(sample.path).run(*command, stdin=subject[:16_000] + "\n")
     assert note(subject, Maestro_Run="r1", Maestro_Task="t1").full(Git(sample.path)) == expected
+
+
+@given(st.text(st.characters()), st.text(st.characters()))
+def test_any_name_is_one_that_git_takes(name: str, email: str) -> None:
+    found = Identity(name, email).environment()
+    for value in found.values():
+        value.encode()
+        assert value.strip(" .,:;<>\"\\'")
+        assert not set(value) & set("\n\0<>")
+    assert " " not in found["GIT_AUTHOR_EMAIL"]

@@ -4,8 +4,12 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from maestro_ray.errors import GitFailed, NotFound, NotWritable, UsageError
 from maestro_ray.workspace.worktree import Worktrees
@@ -344,3 +348,14 @@ def test_lfs_pointers_stay_pointers(
     done = worktrees.commit_all(path, note(), commit)
     assert done is not None
     assert sample.files(done)["big.bin"] == LFS
+
+
+@given(st.text(st.characters(), max_size=12) | st.text(st.sampled_from("./\\-a\0"), max_size=6))
+def test_any_name_is_a_place_inside_or_refused(name: str) -> None:
+    root = Path("/somewhere")
+    try:
+        path = Worktrees.path(cast("Worktrees", SimpleNamespace(directory=root)), name)
+    except UsageError:
+        return
+    assert path.parent == root
+    assert path.name == name

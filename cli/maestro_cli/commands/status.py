@@ -54,22 +54,30 @@ def _text(answer: dict[str, Any]) -> str:
         ["Ray", f"{ray['address']}, {'running' if ray['running'] else 'down'}" if ray else "not started"],
     ]
     if connections:
-        pool, linked = connections["pool"], connections["studio"]["connected"]
-        about = "connected to Studio" if linked else "Studio is away"
+        pool, trouble = connections["pool"], connections["studio"]["trouble"]
+        about = _trouble("Studio", trouble) if trouble else "connected to Studio"
         about += f", {connections['outbox']} reports waiting, {pool['blank']} of {pool['size']} slots warm"
         rows.append(["Connections", about])
-        rows += [["", f"{url} is away"] for url in _others_away(connections)]
+        rows += [["", text] for text in _troubles_elsewhere(connections)]
     rows += [[f"{name}!", out.printable(text)] for name, text in daemon["trouble"].items()]
     teams = [team_text(team) for team in connections["teams"]] if connections else []
     none = "no team runs" if answer["teams_known"] else _unknown(daemon)
     return "\n\n".join([out.columns(rows), *(teams or [none])])
 
 
-def _others_away(connections: dict[str, Any]) -> list[str]:
-    """The Studios, but this machine's own, that some project's connection is cut from."""
+def _troubles_elsewhere(connections: dict[str, Any]) -> list[str]:
+    """Of the Studios, but this machine's own, that some project's connection is cut from."""
     own = connections["studio"]["url"]
-    cut = (each["studio"] for each in connections["connections"] if not each["connected"])
-    return [out.printable(url) for url in dict.fromkeys(cut) if url != own]
+    found = {
+        (each["studio"], each["trouble"]): None for each in connections["connections"] if each["trouble"]
+    }
+    return [_trouble(out.printable(url), trouble) for url, trouble in found if url != own]
+
+
+def _trouble(studio: str, trouble: str) -> str:
+    if trouble == "signed_out":
+        return f"{studio}: signed out, `maestro auth INVITE` signs in again"
+    return f"{studio} is {trouble}"
 
 
 def _unknown(daemon: dict[str, Any]) -> str:

@@ -45,20 +45,23 @@ def warn(text: str) -> None:
 
 def fail(error: MaestroError, *, as_json: bool | None = None) -> None:
     """The error in the form that was asked for."""
+    from maestro_ray.redaction import redact
+
+    message, hint = redact(str(error)), redact(error.hint)
     if invocation.current.json if as_json is None else as_json:
         told = {
             "type": "error",
             "error_kind": error.kind,
-            "message": str(error),
-            "hint": error.hint,
+            "message": message,
+            "hint": hint,
             "exit_code": exit_code(error),
         }
         sys.stdout.write(json_line(told))
         sys.stdout.flush()
         return
-    sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {error}\n")
-    if error.hint:
-        sys.stderr.write(f"{paint('hint:', 'cyan', sys.stderr)} {error.hint}\n")
+    sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {message}\n")
+    if hint:
+        sys.stderr.write(f"{paint('hint:', 'cyan', sys.stderr)} {hint}\n")
 
 
 def exit_code(error: MaestroError) -> int:

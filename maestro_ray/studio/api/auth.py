@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from typing import Any
 
 from maestro_ray.errors import Forbidden, Unauthenticated
@@ -21,17 +20,17 @@ async def redeem(call: Call) -> Any:
     if known is not None and known.channels is not None:
         raise Forbidden("redeem an invite: the token is for channels only")
     user = known.user if known else ""
-    with _knock(call):
-        return await call.studio.store.write(identity.redeem, call.body.token, call.body.name, user)
+    _knock(call, call.body.token)
+    return await call.studio.store.write(identity.redeem, call.body.token, call.body.name, user)
 
 
 async def refresh(call: Call) -> Any:
     """Exchange a refresh token for fresh tokens; it is used up."""
-    with _knock(call):
-        fresh = await call.studio.store.write(identity.refresh, call.body.refresh_token)
-        if fresh is None:
-            call.studio.door.look_again()
-            raise Unauthenticated("the refresh token was already used; sign in again")
+    _knock(call, call.body.refresh_token)
+    fresh = await call.studio.store.write(identity.refresh, call.body.refresh_token)
+    if fresh is None:
+        call.studio.door.look_again()
+        raise Unauthenticated("the refresh token was already used; sign in again")
     return fresh
 
 
@@ -97,9 +96,9 @@ def _without_role(tx: Transaction, user: str, project: str) -> None:
     tasks.give_up(tx, user)
 
 
-def _knock(call: Call) -> AbstractContextManager[None]:
+def _knock(call: Call, token: str) -> None:
     client = call.request.client
-    return call.studio.door.knocking(client.host if client else "")
+    call.studio.door.knock(client.host if client else "", token)
 
 
 ROUTES = [

@@ -59,7 +59,9 @@ async def read(request: Request, most: int) -> bytes:
 
 
 def refuse_nul_in_address(request: Request) -> None:
-    """Raises `BadFrame`."""
+    """Raises `BadFrame`, also for bytes that are no text: not every HTTP parser refuses them."""
+    if not request.scope["query_string"].isascii():
+        raise BadFrame("the query of the address must be percent-encoded")
     pairs = request.query_params.multi_items()
     refuse_nul([*request.path_params.values(), *(word for pair in pairs for word in pair)])
 

@@ -47,7 +47,7 @@ async def show(call: Call) -> Any:
 
 
 async def act(call: Call) -> Any:
-    """Activate, pause, resume or cancel a plan."""
+    """Activate, pause, resume or cancel a plan, or archive a completed one."""
     word = call.path("word")
     if word not in plans.EVENTS:
         raise NotFound("action on a plan", word, f"one of {', '.join(plans.EVENTS)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sqlite3
 from collections.abc import Mapping
 
 from starlette.exceptions import HTTPException
@@ -25,11 +26,18 @@ from maestro_ray.errors import (
     Unauthenticated,
     UsageError,
 )
+from maestro_ray.redaction import redact
 from maestro_ray.studio import logs
 
 log = logging.getLogger(__name__)
 
 AWAY = DatabaseUnavailable("of this Studio", "nobody knows whether the request took effect")
+_REFUSED = {
+    sqlite3.SQLITE_FULL: DatabaseUnavailable("of this Studio", "its disk is full; nothing was changed"),
+    sqlite3.SQLITE_READONLY: DatabaseUnavailable(
+        "of this Studio", "its disk is read-only; nothing was changed"
+    ),
+}
 
 STATUS: dict[type[MaestroError], int] = {
     BadFrame: 400,
@@ -70,20 +78,30 @@ async def no_route(_request: Request, error: Exception) -> Response:
 
 async def own_fault(_request: Request, error: Exception) -> Response:
     """A mistake of ours: the log has it, the caller learns that there was one."""
-    told = f"Studio made a mistake ({type(error).__name__})"
-    return _document(500, "internal_error", told, {"x-request-id": logs.request_id.get()})
+    return _document(500, "internal_error", mistake(error), {"x-request-id": logs.request_id.get()})
+
+
+def mistake(error: Exception) -> str:
+    return f"Studio made a mistake ({type(error).__name__})"
+
+
+def away(error: Exception) -> DatabaseUnavailable:
+    """What is told of a database that took nothing: SQLite says why, and then nothing was changed."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) & 0xFF
+    return _REFUSED.get(code, AWAY)
 
 
 async def database_away(_request: Request, error: Exception) -> Response:
     """The server has gone or is at its limit, the disk is full: whoever comes again later may be served."""
     log.error("the database does not answer: %s", error)
-    return problem(AWAY)
+    return problem(away(error))
 
 
 def _document(
     status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, hint: str = ""
 ) -> Response:
-    document = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": detail}
+    told = redact(detail)
+    document = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": told}
     if hint:
-        document["hint"] = hint
+        document["hint"] = redact(hint)
     return Response(json.dumps(document), status, headers, "application/problem+json")

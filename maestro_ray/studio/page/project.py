@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import run as run_machine
 from maestro_ray.model import task as task_machine
 from maestro_ray.studio import schema as t
@@ -47,9 +48,9 @@ def _teams(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 
 
 def _plans(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
-    """`plans`: those at work first, each with how many of its `total` tasks are `done`."""
-    query = sa.select(t.plans).where(t.plans.c.project_id == ask.project).order_by(t.plans.c.id.desc())
-    rows = tx.all(query.limit(SHOWN_PLANS))
+    """`plans`: those at work first, each with how many of its `total` tasks are `done`; none that was put away."""
+    shown = (t.plans.c.project_id == ask.project, t.plans.c.status != plan_machine.Status.ARCHIVED)
+    rows = tx.all(sa.select(t.plans).where(*shown).order_by(t.plans.c.id.desc()).limit(SHOWN_PLANS))
     count = (
         sa.select(t.tasks.c.plan_id, t.tasks.c.status, sa.func.count().label("number"))
         .where(t.tasks.c.plan_id.in_([row["id"] for row in rows]))

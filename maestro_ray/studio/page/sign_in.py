@@ -34,8 +34,9 @@ async def enter(request: Request) -> Response:
     try:
         visitor.from_the_page(request)
         fields = await form.read(request)
-        with studio.door.knocking(request.client.host if request.client else ""):
-            cookie = await studio.store.write(browser.enter, token_in(fields.get("link", "")))
+        token = token_in(fields.get("link", ""))
+        studio.door.knock(request.client.host if request.client else "", token)
+        cookie = await studio.store.write(browser.enter, token)
     except MaestroError as error:
         return _page(request, "", fields.get("next", "/"), str(error), status_of(error))
     answer = RedirectResponse(form.local(fields.get("next", "/")), 303)

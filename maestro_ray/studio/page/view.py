@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from maestro_ray.errors import MaestroError, NotFound, Unauthenticated
+from maestro_ray.errors import MaestroError, NotFound, Reported, Unauthenticated
 from maestro_ray.model.access import Action, Caller
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api import problem
@@ -189,7 +189,17 @@ def said(request: Request, error: MaestroError, back: str = "/") -> Response:
 async def database_away(request: Request, error: Exception) -> Response:
     """The database does not answer, in the form that the asker reads."""
     answer = await problem.database_away(request, error)
-    return said(request, problem.AWAY) if _by_a_person(request) else answer
+    return said(request, problem.away(error)) if _by_a_person(request) else answer
+
+
+async def own_fault(request: Request, error: Exception) -> Response:
+    """A mistake of ours, in the form that the asker reads."""
+    answer = await problem.own_fault(request, error)
+    if not _by_a_person(request):
+        return answer
+    told = said(request, Reported("internal_error", problem.mistake(error), "the log of Studio has more", 1))
+    told.headers["x-request-id"] = answer.headers["x-request-id"]
+    return told
 
 
 def _by_a_person(request: Request) -> bool:

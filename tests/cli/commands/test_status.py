@@ -54,21 +54,37 @@ def test_a_team_is_shown_with_the_age_of_each_sign_of_life():
     )
 
 
-def test_each_studio_that_is_away_is_named(capsys, daemon):
-    far, own = "https://studio.example.com", "http://127.0.0.1:1"
-    links = [(own, True), (far, False), (far, False), ("https://other.example.com", True)]
+def test_each_studio_that_is_away_or_signed_out_of_is_named(capsys, daemon):
+    far, own, third = "https://studio.example.com", "http://127.0.0.1:1", "https://third.example.com"
+    links = [
+        (own, ""),
+        (far, "away"),
+        (far, "away"),
+        ("https://other.example.com", ""),
+        (third, "signed_out"),
+    ]
     connections = {
-        "studio": {"url": own, "connected": True},
+        "studio": {"url": own, "trouble": ""},
         "outbox": 12,
         "pool": {"blank": 1, "size": 4},
         "teams": [],
-        "connections": [{"project": "p", "studio": url, "connected": up, "pid": 3} for url, up in links],
+        "connections": [
+            {"project": "p", "studio": url, "trouble": trouble, "pid": 3} for url, trouble in links
+        ],
     }
     daemon.answers["status"] = lambda *_: {**STATUS, "connections": connections}
     assert main.run(["status"]) == 0
     shown = capsys.readouterr().out
     assert "connected to Studio, 12 reports waiting" in shown
     assert shown.count("https://studio.example.com is away") == shown.count("is away") == 1
+    assert f"{third}: signed out, `maestro auth INVITE` signs in again" in shown
+    connections["studio"]["trouble"] = "signed_out"
+    assert main.run(["status"]) == 0
+    shown = capsys.readouterr().out
+    assert "Studio: signed out, `maestro auth INVITE` signs in again, 12 reports waiting" in shown
+    connections["studio"]["trouble"] = "away"
+    assert main.run(["status"]) == 0
+    assert "Studio is away, 12 reports waiting" in capsys.readouterr().out
 
 
 def test_ages():

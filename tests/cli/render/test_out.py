@@ -75,3 +75,14 @@ def test_wide_characters_take_two_columns():
 def test_json_for_a_stream_that_cannot_hold_it(monkeypatch):
     monkeypatch.setattr(out.sys, "stdout", io.TextIOWrapper(io.BytesIO(), "latin-1"))
     assert out.json_line({"a": "é😀"}) == '{"a": "\\u00e9\\ud83d\\ude00"}\n'
+
+
+def test_an_error_is_shown_without_secrets(capsys, as_json):
+    """A terminal's text is sent to others when they are asked for help. Without `redact` in `fail` they see it."""
+    error = NotARepository("https://me:s3cret@h/x")
+    out.fail(error)
+    out.fail(error, as_json=False)
+    told = capsys.readouterr()
+    assert "s3cret" not in told.out + told.err
+    assert "https://***@h/x" in told.out
+    assert "https://***@h/x" in told.err

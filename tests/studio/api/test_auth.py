@@ -8,6 +8,7 @@ from maestro_ray.errors import TooManyRequests
 from maestro_ray.studio import identity
 from maestro_ray.studio.api.table import CALLS
 from maestro_ray.studio.studio import Studio
+from studio.counting import counting
 from studio.pretend import Enter, PretendTeam, Rest, sha
 
 
@@ -136,6 +137,17 @@ async def test_logging_out_ends_tokens_at_once(rest: Rest, enter: Enter, everywh
     await rest.get("me")
 
 
+async def test_who_logs_out_everywhere_leaves_no_invite_to_come_back_by(rest: Rest, enter: Enter) -> None:
+    """A copied token may have made one."""
+    member = await enter("owner")
+    kept, made = [
+        (await who.post("auth/invites", {"role": "owner"}, status=201))["token"] for who in (rest, member)
+    ]
+    await member.post("auth/logout", {"everywhere": True}, status=204)
+    assert await rest.refused("POST", "auth/redeem", {"token": made, "name": "thief"}, status=401)
+    await rest.post("auth/redeem", {"token": kept, "name": "guest"})
+
+
 async def test_a_token_for_a_channel_can_listen_there_and_nothing_more(rest: Rest) -> None:
     project = await rest.project()
     channel = f"private-project.{project}"
@@ -181,3 +193,13 @@ async def test_guessing_is_slow(stranger: Rest) -> None:
     assert statuses == {401, 429}
     assert answer.json()["code"] == TooManyRequests(1).kind
     assert int(answer.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize("name", ["auth/redeem", "auth/refresh"])
+async def test_a_guess_too_many_is_looked_up_nowhere(stranger: Rest, studio: Studio, name: str) -> None:
+    guess = {"token": "x"} if name == "auth/redeem" else {"refresh_token": "x"}
+    for _ in range(30):
+        await stranger.refused("POST", name, guess, status=401)
+    with counting(studio) as statements:
+        await stranger.refused("POST", name, guess, status=429)
+    assert statements == []

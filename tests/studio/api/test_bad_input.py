@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import jwt
-import pytest
-import sqlalchemy as sa
 
 from maestro_ray.studio import identity
-from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Rest as Route
 from maestro_ray.studio.api.table import CALLS
-from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
 from maestro_ray.testing import FakeClock
+from studio.conftest import Count
 from studio.pretend import Enter, PretendTeam, Rest
 
 CLOSED = [call for call in CALLS if call.action is not None]
 GHOST = "01900000-0000-7000-8000-000000000000"
-
-Count = Callable[[], Awaitable[dict[str, int]]]
-
-
-@pytest.fixture
-def rows(studio: Studio) -> Count:
-    def count(tx: Transaction) -> dict[str, int]:
-        return {
-            name: tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-            for name, table in t.metadata.tables.items()
-        }
-
-    async def counted() -> dict[str, int]:
-        return await studio.store.read(count)
-
-    return counted
 
 
 def body_of(call: Route) -> dict[str, Any] | None:

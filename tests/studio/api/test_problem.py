@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+import json
+
 import httpx
 import pytest
 
-from maestro_ray.errors import Fault, IllegalEvent, NotFound, PlanFileError, StaleEpoch, Unauthenticated
+from maestro_ray.errors import (
+    Fault,
+    IllegalEvent,
+    NotFound,
+    PlanFileError,
+    StaleEpoch,
+    Unauthenticated,
+    UsageError,
+)
 from maestro_ray.studio.api.problem import problem
 from studio.pretend import Rest
 
@@ -52,3 +62,9 @@ async def test_a_broken_plan_is_refused_with_its_sentence(rest: Rest) -> None:
     answer = await rest.call("POST", "plans", {"project_id": project, "draft": draft}, status=422)
     assert answer["code"] == "plan_file_error"
     assert "ghost" in answer["detail"]
+
+
+def test_a_problem_holds_no_secret() -> None:
+    """Without `redact` in `_document` it does."""
+    told = json.loads(problem(UsageError("no https://me:s3cret@h/x", "say token=abc123def456")).body)
+    assert (told["detail"], told["hint"]) == ("no https://***@h/x", "say token=***")

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import pytest
-import sqlalchemy as sa
 
-from maestro_ray.studio import schema as t
 from maestro_ray.studio.page.routes import FORMS, VIEWS
-from maestro_ray.studio.store import Transaction
-from maestro_ray.studio.studio import Studio
+from studio.conftest import Count
 from studio.pretend import PretendTeam, Rest
 
 from .conftest import Enter
@@ -29,27 +24,6 @@ async def ids(rest: Rest) -> dict[str, str]:
     (card,) = await rest.cards()
     return {"projects": project, "teams": team.id, "plans": plan["id"], "tasks": plan["tasks"][0]["id"],
             "decisions": card["id"], "agent-sessions": team.lead}  # fmt: skip
-
-
-Count = Callable[[], Awaitable[dict[str, int]]]
-
-
-@pytest.fixture
-def rows(studio: Studio) -> Count:
-    """How many rows every table has, and in which states plans and tasks are."""
-
-    def count(tx: Transaction) -> dict[str, int]:
-        found = {
-            name: tx.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-            for name, table in t.metadata.tables.items()
-        }
-        states = [tx.all(sa.select(table.c.status)) for table in (t.plans, t.tasks, t.decisions)]
-        return {**found, str(states): 0}
-
-    async def counted() -> dict[str, int]:
-        return await studio.store.read(count)
-
-    return counted
 
 
 def views(ids: dict[str, str]) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 import sqlalchemy as sa
 
-from maestro_ray.studio.page import form
+from maestro_ray.studio.page import form, visitor
 from maestro_ray.studio.page.form import LARGEST_FORM
 from maestro_ray.studio.studio import Studio
 from studio.pretend import PretendTeam, Rest
@@ -35,7 +37,7 @@ async def test_the_script_stays_and_hears_what_went_wrong(rest: Rest, surfer: Su
     said = await surfer.post(f"/do/plans/{plan}/pause", fields, status=409, **stays)
     assert said == "plan: Paused is not possible in state paused"
     said = await surfer.post(f"/do/plans/{plan}/explode", fields, status=404, **stays)
-    assert said.endswith("one of activate, pause, resume, cancel")
+    assert said.endswith("one of activate, pause, resume, cancel, archive")
 
 
 async def test_without_a_script_a_page_says_what_went_wrong_and_leads_back(
@@ -62,10 +64,10 @@ async def test_a_database_that_is_away_is_told_in_words(
     monkeypatch.setattr(studio.store, "read", away)
     page = {"accept": "text/html,*/*"}
     said = await surfer.post(f"/do/plans/{plan}/pause", fields, status=503, **{"x-maestro-page": "1"})
-    assert said.startswith("the database of this Studio cannot be reached: nobody knows whether")
+    assert said.startswith("the database of this Studio cannot be used: nobody knows whether")
     assert surfer.answer.headers["content-type"].startswith("text/plain")
     await surfer.post(f"/do/plans/{plan}/pause", fields, status=503, **page)
-    assert "That did not work the database of this Studio cannot be reached" in surfer.text()
+    assert "That did not work the database of this Studio cannot be used" in surfer.text()
     whole = await surfer.http.get("/", headers=page)
     assert (whole.status_code, whole.headers["content-type"]) == (503, "text/html; charset=utf-8")
     told = await rest.http.get("/api/v1/plans", headers=page)
@@ -149,3 +151,17 @@ async def test_what_is_no_form_is_refused(surfer: Surfer, kind: str, body: bytes
 )
 def test_a_form_leads_nowhere_else(address: str, fine: str) -> None:
     assert form.local(address) == fine
+
+
+async def test_the_forms_token_is_compared_in_constant_time(
+    rest: Rest, surfer: Surfer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `!=` in `check_form` the time of an answer would tell how much of a guess is right."""
+    compared: list[bytes] = []
+    same = hmac.compare_digest
+    monkeypatch.setattr(
+        visitor.hmac, "compare_digest", lambda one, two: compared.append(two) or same(one, two)
+    )
+    plan = (await rest.plan(await rest.project()))["id"]
+    await surfer.post(f"/do/plans/{plan}/pause", {"form_token": "guess"}, status=403)
+    assert compared == [b"guess"]

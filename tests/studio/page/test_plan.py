@@ -29,7 +29,7 @@ def test_a_plan_offers_what_it_understands() -> None:
     assert actions("draft") == ["activate", "cancel"]
     assert actions("active") == ["pause", "cancel"]
     assert actions("paused") == ["resume", "cancel"]
-    assert actions("completed") == []
+    assert actions("completed") == ["archive"]
 
 
 def board(surfer: Surfer) -> dict[str, list[str]]:
@@ -116,6 +116,22 @@ async def test_a_plan_from_draft_to_cancelled(rest: Rest, surfer: Surfer) -> Non
         await surfer.submit(f"/do/plans/{plan}/{word}")
         assert (await rest.get(f"plans/{plan}"))["status"] == status
     assert not [form for form in surfer.forms() if form.startswith("/do/plans")]
+
+
+async def test_a_completed_plan_is_put_away(rest: Rest, surfer: Surfer) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    plan = await rest.plan(project)
+    await team.bootstrap()
+    for task in plan["tasks"]:
+        await team.finish(task["id"])
+    await team.release()
+    for shown, status in ((True, "completed"), (False, "archived")):
+        if not shown:
+            await surfer.open(f"/plans/{plan['id']}")
+            await surfer.submit(f"/do/plans/{plan['id']}/archive")
+        await surfer.open(f"/projects/{project}?part=plans")
+        assert (f"/plans/{plan['id']}" in surfer.page) is shown
+        assert [row["id"] for row in await rest.get("plans", status=status)] == [plan["id"]]
 
 
 async def test_a_plan_nobody_works_on_says_what_to_do(rest: Rest, surfer: Surfer) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from maestro_ray.studio.page import visitor
 from maestro_ray.studio.page.routes import VIEWS
 from maestro_ray.studio.studio import Studio
 from studio.pretend import PretendTeam, Rest
@@ -62,6 +65,26 @@ async def test_what_is_not_there_is_a_page_that_says_so(rest: Rest, surfer: Surf
         await surfer.open(path, status=404)
         assert "That did not work" in surfer.text()
         assert "there is no" in surfer.text()
+
+
+async def test_a_mistake_of_ours_is_told_in_the_form_of_the_asker(
+    surfer: Surfer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(visitor, "find", broken)
+    monkeypatch.setattr(surfer.http._transport, "raise_app_exceptions", False)
+    for headers, kind in (
+        ({"accept": "text/html,*/*"}, "text/html"),
+        ({"x-maestro-page": "1"}, "text/plain"),
+    ):
+        answer = await surfer.http.get("/", headers={**headers, "x-request-id": "r9"})
+        assert (answer.status_code, answer.headers["x-request-id"]) == (500, "r9")
+        assert answer.headers["content-type"].startswith(kind)
+        assert "Studio made a mistake (ZeroDivisionError)" in answer.text
+    answer = await surfer.http.get("/")
+    assert answer.json()["code"] == "internal_error"
 
 
 async def test_an_address_that_is_none_is_told_in_the_form_of_the_asker(surfer: Surfer) -> None:

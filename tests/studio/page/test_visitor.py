@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
+from maestro_ray.studio.page import visitor
 from maestro_ray.studio.studio import Studio
 from studio.pretend import Rest
 
@@ -56,3 +59,20 @@ async def test_a_cookie_that_is_none_is_nobody(surfer: Surfer, studio: Studio, v
     surfer.http.cookies.set(f"maestro-{studio.hub.key[:8]}", value)
     await surfer.open("/")
     assert surfer.at == "/sign-in"
+
+
+@pytest.mark.sqlite_only("no database is asked")
+@pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
+async def test_over_tls_the_cookie_stays_on_tls(studio: Studio, scheme: str, secure: bool) -> None:
+    """Without `secure=` in `remember` a link in plain http to the same host would show it to whoever is on the way."""
+    scope = {
+        "type": "http",
+        "scheme": scheme,
+        "path": "/",
+        "query_string": b"",
+        "headers": [],
+        "server": ("h", 1),
+    }
+    answer = Response()
+    visitor.remember(studio, Request(scope), answer, "value")
+    assert ("secure" in answer.headers["set-cookie"].lower()) == secure

@@ -1,0 +1,285 @@
+"""What must not be seen is not seen, and what is no secret stays: both sides of one function."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import random
+import secrets
+import string
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maestro_ray.redaction import (
+    HIDDEN,
+    Redactor,
+    Secrets,
+    bare_addresses,
+    redact,
+    redact_all,
+    says_secret,
+)
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1In0.c2lnbmF0dXJl"
+INVITE = "W0r-d_" * 7 + "x"
+PEM = "-----BEGIN RSA PRIVATE KEY-----\n{}\nZw==\n-----END RSA PRIVATE KEY-----".format(
+    "\n".join(["MIIEpAIBAAKCAQEA" * 4] * 5)
+)
+
+# each is hidden wherever it stands
+SHAPES = {
+    "an invite": INVITE,
+    "an access token": JWT,
+    "Anthropic": "sk-ant-api03-" + "aB3-" * 20,
+    "OpenAI": "sk-proj-" + "aB3_" * 12,
+    "OpenAI, old": "sk-" + "aB3d" * 12,
+    "GitHub": "ghp_" + "aB3d" * 9,
+    "GitHub, fine": "github_pat_" + "aB3d" * 12,
+    "GitLab": "glpat-" + "aB3d" * 5,
+    "AWS": "AKIAIOSFODNN7EXAMPLE",
+    "Google": "AIza" + "aB3d5" * 7,
+    "Slack": "xoxb-123456789012-abcdef",
+    "Hugging Face": "hf_" + "aB3d" * 9,
+    "Stripe": "sk_live_" + "aB3d" * 6,
+    "a private key": PEM,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("around", ["{}", "got {}.", '{{"x": "{}"}}', "> {}\nmore", "({})", "key={}"])
+def test_what_has_the_form_of_a_secret_is_hidden_wherever_it_stands(shape: str, around: str) -> None:
+    told = redact(around.format(SHAPES[shape]))
+    assert told == around.format(HIDDEN)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"Authorization: Bearer {JWT}", "Authorization: Bearer ***"),
+        ("authorization: bearer short", "authorization: bearer ***"),
+        ('{"Authorization": "Basic bWU6c2VjcmV0"}', '{"Authorization": "Basic ***"}'),
+        ("x-api-key: 0123456789ab", "x-api-key: ***"),
+        ("curl -H 'Bearer abcdef123456'", "curl -H 'Bearer ***'"),
+        (f"http://127.0.0.1:1#{INVITE}", "http://127.0.0.1:1#***"),
+        ("http://127.0.0.1:1/sign-in?link=abc&next=/", "http://127.0.0.1:1/sign-in?link=***&next=/"),
+        ("https://me:s3cret@example.com/a.git", "https://***@example.com/a.git"),
+        ("https://t0ken@example.com/a.git", "https://***@example.com/a.git"),
+        ("postgresql://ada:pw@db:5432/studio", "postgresql://***@db:5432/studio"),
+        ("https://a.example,https://me:pw@b.example", "https://a.example,https://***@b.example"),
+        ("url_https://me:p@ss@b.example/x@y", "url_https://***@b.example/x@y"),
+        ('{"refresh_token": "abc"}', '{"refresh_token": "***"}'),
+        (r"{\"token\": \"abc\"}", r"{\"token\": \"***\"}"),
+        ('"password": "correct horse \\" battery"', '"password": "***"'),
+        ("password='x y'", "password='***'"),
+        ("api_key = 12345abc", "api_key = ***"),
+        ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPx", "AWS_SECRET_ACCESS_KEY=***"),
+        ("GET /page?token=abc&x=1", "GET /page?token=***&x=1"),
+        ("auth key:" + "0a" * 32, "auth key:***"),
+    ],
+)
+def test_what_its_name_or_its_place_gives_away_is_hidden(text: str, told: str) -> None:
+    assert redact(text) == told
+    assert redact(told) == told
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the access token has expired",
+        "a Bearer token is needed",
+        str(uuid.UUID(int=7)),
+        "c0ffee" * 6 + "c0ff",
+        "sha256:" + "0a" * 32,
+        "commit " + "0a" * 32,
+        "SHA256:" + INVITE,
+        "sha512-" + base64.b64encode(bytes(range(64))).decode(),
+        "data:image/png;base64," + base64.b64encode(bytes(range(256)) * 20).decode(),
+        "ssh://git@github.com/owner/repo",
+        "https://unpkg.com/react@18.2.0/index.js and me@example.com",
+        "token = secrets.token_urlsafe(32)",
+        "def f(token: str, password: str | None = None) -> None:",
+        'headers={"Authorization": f"Bearer {token}", "x-api-key": key}',
+        "assert token == expected",
+        "max_tokens=100000 input_token=123456",
+        "password: ${DB_PASSWORD}  # or <your password>",
+        'getpass("password: ").strip()',
+        "test_some_very_long_function_name_of_43_chars_",
+        "class ThisIsTheNameOfAClassOfFortyThreeLetterss",
+        "VERDICT: APPROVED",
+        "task-some-branch-name-with-a-long-tail-12-34",
+        "-----BEGIN CERTIFICATE-----\nMIIEpAIBAAKCAQEA\n-----END CERTIFICATE-----",
+    ],
+)
+def test_ordinary_text_stays_as_it_is(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_our_own_sources_are_ordinary_text() -> None:
+    """Agents print code all day. What is hidden in ours are the addresses and names of examples."""
+    for path in sorted(Path(__file__).parents[1].joinpath("maestro_ray").rglob("*.py")):
+        if path.name != "redaction.py":
+            lines = path.read_text().splitlines()
+            touched = [line for line in lines if redact(line) != line]
+            assert all("://" in line for line in touched), (path, touched)
+
+
+def test_a_key_takes_no_line_with_it_that_is_not_its_own() -> None:
+    """A text between its marks that is no key could be the verdict, or the fence around one."""
+    text = f"-----BEGIN PRIVATE KEY-----\n{'A' * 64}\n```\nVERDICT: REJECTED\n-----END PRIVATE KEY-----\n"
+    assert redact(text) == "***```\nVERDICT: REJECTED\n-----END PRIVATE KEY-----\n"
+
+
+# ── values that are known ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "GH_TOKEN", "PGPASSWORD", "MYSQL_PWD", "AWS_SECRET_ACCESS_KEY",
+                                  "GITLAB_PAT", "DB_PASS", "X_SECRETS", "apikey"])  # fmt: skip
+def test_names_that_say_secret(name: str) -> None:
+    assert says_secret(name)
+
+
+@pytest.mark.parametrize("name", ["PATH", "PWD", "OLDPWD", "MAX_TOKENS", "KEYBOARD", "SSH_AUTH_SOCK", "MAESTRO_KEY",
+                                  "XDG_RUNTIME_DIR", "TOKENIZERS_PARALLELISM"])  # fmt: skip
+def test_names_that_do_not(name: str) -> None:
+    assert not says_secret(name)
+
+
+def test_a_known_value_is_hidden_in_every_way_to_write_it() -> None:
+    value = 'p"ss wörd/&'
+    known = Secrets.of({"DB_PASSWORD": value, "HOME": "/home/somebody", "SHORT_KEY": "abc"})
+    forms = [value, json.dumps(value), json.dumps(value, ensure_ascii=False), "p%22ss%20w%C3%B6rd%2F%26"]
+    for form in forms:
+        told = redact(f"it is {form} at /home/somebody, abc", known)
+        assert "ss" not in told.replace("somebody", "")
+        assert told.endswith("at /home/somebody, abc")
+
+
+def test_a_known_value_of_several_lines_is_hidden_line_by_line() -> None:
+    known = Secrets(["first line of it\nsecond line of it\nx"])
+    assert redact("- second line of it -", known) == "- *** -"
+
+
+def test_the_longest_value_goes_first() -> None:
+    assert redact("secret-and-more", Secrets(["secret", "secret-and-more"])) == HIDDEN
+
+
+def test_a_value_is_redacted_through_and_through() -> None:
+    value = {
+        "output": [f"x {INVITE}", 5, None],
+        "key": "one",
+        "refresh_token": "abc",
+        "in": {"api_key": "k", "tokens": 7},
+    }
+    told = {
+        "output": ["x ***", 5, None],
+        "key": "one",
+        "refresh_token": "***",
+        "in": {"api_key": "***", "tokens": 7},
+    }
+    assert redact_all(value) == told
+    assert redact_all({"a": "knownvalue"}, Secrets(["knownvalue"])) == {"a": HIDDEN}
+
+
+# ── properties ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+prose = st.text(st.sampled_from("abc de.,:;=\"'\\/\n@#?&-_*>|{}()[]<1"), max_size=60)
+tokens = st.builds(
+    lambda seed: base64.urlsafe_b64encode(random.Random(seed).randbytes(32)).decode().rstrip("="),
+    st.integers(0, 10**9),
+).filter(lambda token: sum(map(str.isdigit, token)) >= 1 and min(_cases(token)) >= 7)
+
+
+def _cases(text: str) -> tuple[int, int]:
+    return sum(map(str.isupper, text)), sum(map(str.islower, text))
+
+
+@given(st.text() | prose)
+def test_the_second_time_changes_nothing(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+
+
+@given(prose, tokens, prose)
+def test_a_token_of_ours_never_comes_through(before: str, token: str, after: str) -> None:
+    assert token not in redact(f"{before} {token} {after}")
+
+
+@given(prose, st.text(string.ascii_letters + "/+\" '\\é", min_size=8, max_size=30), prose)
+def test_a_known_value_never_comes_through(before: str, value: str, after: str) -> None:
+    known = Secrets([value])
+    if any(value.strip() == form for form in known):
+        assert value.strip() not in redact(before + value + after, known)
+
+
+@given(
+    st.text(st.sampled_from("0123456789abcdef-"), max_size=80),
+    st.text(string.ascii_lowercase + " ", max_size=80),
+)
+def test_hashes_and_words_stay(hashes: str, words: str) -> None:
+    assert redact(f"{words} {hashes}") == f"{words} {hashes}"
+
+
+@given(st.lists(st.sampled_from([PEM, INVITE, JWT, "knownvalue", "token: ", "abc ", "\n", "Bearer ", "x1y2z3a4b5 ", "é"])),
+       st.data())  # fmt: skip
+def test_however_it_is_cut_no_secret_comes_through(parts: list[str], data: st.DataObject) -> None:
+    text = "".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    redactor = Redactor(Secrets(["knownvalue"]))
+    bounds = [0, *cuts, len(text)]
+    told = "".join(redactor.feed(text[a:b]) for a, b in itertools.pairwise(bounds))
+    told += redactor.close()
+    for secret in ("knownvalue", "MIIEpAIBAAKCAQEAMIIEpAIBAAKCAQEA"):
+        assert secret not in told
+    whole = redact(text, Secrets(["knownvalue"]))
+    if INVITE in whole or JWT in whole:
+        return  # glued to other letters it is no token of ours
+    assert INVITE not in told
+    assert JWT not in told
+
+
+def test_whole_lines_do_not_wait_for_the_next() -> None:
+    redactor = Redactor(Secrets(["knownvalue"]))
+    assert redactor.feed("one\ntwo wor") == "one\ntwo "
+    assert redactor.feed("ds k") == "words "
+    assert redactor.feed("nown\n") == "known\n"
+    assert redactor.feed("the password\n") == "the password\n"
+    assert redactor.close() == ""
+
+
+def test_what_never_ends_is_not_waited_for() -> None:
+    redactor = Redactor()
+    told = "".join(redactor.feed("x" * 1000) for _ in range(100)) + redactor.close()
+    assert told == "x" * 100_000
+
+
+@pytest.mark.parametrize("piece", ["token", 'token="', "a.", "-----BEGIN RSA PRIVATE KEY-----", "sk-", "sk-1", "eyJ",
+                                   "A", "http://", "bearer ", "password: '", "authorization:", "?token=", " ", "x@",
+                                   "-----BEGIN PRIVATE KEY-----\n" + "A" * 19 + "\n", "api_key \t", "auth:a", '\\"',
+                                   "secret=a1", "://a:", "A" * 43 + "."])  # fmt: skip
+def test_no_text_takes_long(piece: str) -> None:
+    """Ten times as long must not take a hundred times as long."""
+    short, long = piece * (20_000 // len(piece)), piece * (200_000 // len(piece))
+
+    def seconds(text: str) -> float:
+        began = time.perf_counter()
+        redact(text, Secrets(["knownvalue"]))
+        return time.perf_counter() - began
+
+    assert min(seconds(long) for _ in range(2)) < 40 * max(seconds(short) for _ in range(3)) + 0.05
+
+
+def test_git_addresses_lose_everything_but_the_place() -> None:
+    text = "see https://u:p@ss/w@h/x?k=v#f and http://t@h"
+    assert bare_addresses(text) == "see https://h/x and http://h"
+
+
+def test_chance_makes_tokens_that_are_hidden() -> None:
+    """By form alone: fewer than one of a hundred looks like a name, and those stand behind `#`, `link=` or a name."""
+    hidden = sum(redact(secrets.token_urlsafe(32)) == HIDDEN for _ in range(1000))
+    assert hidden > 985
