@@ -43,11 +43,11 @@ class Reader:
                     self._at[entry.number], self._last = now, entry.number
         return [self._last] * len(batch)
 
-    async def take(self, numbers: list[int]) -> None:
+    async def take(self, messages: list[tuple[int, Any]]) -> None:
         now = time.monotonic()
-        for number in numbers:
+        for number, _body in messages:
             self._at[number] = now
-        self._last += len(numbers)
+        self._last += len(messages)
 
     async def at(self, number: int) -> float:
         while number not in self._at:
@@ -86,7 +86,7 @@ class Sender:
 
     async def fan_out(self, readers: list[Any], number: int) -> float:
         began = time.monotonic()
-        await asyncio.gather(*(reader.take.remote([number]) for reader in readers))
+        await asyncio.gather(*(reader.take.remote([(number, BODY)]) for reader in readers))
         return began
 
     async def append(self, bare: Any, count: int) -> None:
@@ -100,7 +100,7 @@ class Bare:
     async def __init__(self, path: str, readers: list[Any]) -> None:
         self._waiting: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._path, self._number, self._loop = path, 0, asyncio.get_running_loop()
-        self._queues: list[asyncio.Queue[list[int]]] = [asyncio.Queue() for _ in readers]
+        self._queues: list[asyncio.Queue[list[tuple[int, Any]]]] = [asyncio.Queue() for _ in readers]
         self._tasks = [
             asyncio.create_task(self._serve(*pair)) for pair in zip(readers, self._queues, strict=True)
         ]
@@ -115,15 +115,15 @@ class Bare:
         self._waiting.put((rows, done))
         await done
         for each in self._queues:
-            each.put_nowait([number for number, _ in rows])
+            each.put_nowait([(number, body) for (number, _), body in zip(rows, bodies, strict=True)])
         return self._number
 
-    async def _serve(self, reader: Any, waiting: asyncio.Queue[list[int]]) -> None:
+    async def _serve(self, reader: Any, waiting: asyncio.Queue[list[tuple[int, Any]]]) -> None:
         while True:
-            numbers = await waiting.get()
+            messages = await waiting.get()
             while not waiting.empty():
-                numbers += waiting.get_nowait()
-            await reader.take.remote(numbers)
+                messages += waiting.get_nowait()
+            await reader.take.remote(messages)
 
     def _write(self) -> None:
         connection = sqlite3.connect(self._path)

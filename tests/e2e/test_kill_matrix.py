@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -44,8 +45,8 @@ HISTORY = ["Begin: Both", "Merge: one", "Merge: two", "Release: Both", "begin", 
 VICTIMS = {
     "agent": "a command ended by a signal is a failure that may be tried again (`providers/command.py`)",
     "shim": "`AgentProcess._finish_for_the_shim` ends what the shim left",
-    "worker": "`Connections.member_died` interrupts the runs of a worker that died",
-    "lead": "`Connections._who` tells a slot that died what it was",
+    "worker": "`Connections.member_died` interrupts its runs and `_member_is_up` gives them to its next life: both, for either is enough",
+    "lead": "`max_restarts` of `actors/runtime.py`",
     "channel": "the channel reads its journal when it begins (`actors/channel.py`)",
     "connections": "`Connections` reads its journal when it begins (`actors/ledger.py`)",
     "raylet": "`Watched._watch` starts Ray again",
@@ -192,7 +193,9 @@ def test_a_report_over_a_line_that_is_dead_arrives_once(shared, tmp_path):
     try:
         scene.gate.touch()
         shared.until(lambda: _reports_waiting(shared) >= 2)
-        time.sleep(3)  # some of them are on their way now, and not answered
+        # each is on its way for as long as the client waits, and then told again
+        log = Home.find(shared.env).logs / "connections.log"
+        shared.until(lambda: re.search(r"report \d+ waits", log.read_text()))
     finally:
         os.kill(studio, signal.SIGCONT)
     scene.end()
@@ -208,7 +211,7 @@ def _reports_waiting(machine: Machine) -> int:
 def test_a_worker_that_stood_still_for_twice_its_lease_is_fenced(shared, tmp_path):
     """Frozen with its agent, its run is another's; thawed, its agent ends before it changes anything.
 
-    Red without the comparing in `Connections._member_is_up`. That a report of an old epoch counts for nothing, whatever
+    Red without the sweep of `Reports.interrupt` and the comparing in `Connections._member_is_up`: either is enough. That a report of an old epoch counts for nothing, whatever
     the worker does, is tests/model/test_run.py.
     """
     scene = Scene.begin(shared, "frozen", tmp_path)
