@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from maestro_ray.toml import Table, read_toml
 T = TypeVar("T")
 
 LARGEST_POOL = 256
+LARGEST_LIMIT = (1 << 62) - 1
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -64,6 +65,22 @@ class SandboxTable:
 
 
 @dataclass(frozen=True)
+class LimitsTable:
+    """The `[agents.limits]` table: what each run may use at most, 0 for no limit.
+
+    `memory` (bytes) and `processes` are about its whole tree, the others about each of its processes: `data` and
+    `file_size` in bytes, `cpu` in seconds of processor.
+    """
+
+    memory: int = 0
+    processes: int = 0
+    data: int = 0
+    cpu: int = 0
+    open_files: int = 0
+    file_size: int = 0
+
+
+@dataclass(frozen=True)
 class ListenTable:
     """The `[listen]` table: where other machines reach Studio, and by which `names` (a request's `Host`).
 
@@ -106,6 +123,7 @@ class Config:
     stop_grace: float = 0.7
     agent_env: tuple[str, ...] = ()
     sandbox: SandboxTable = field(default_factory=SandboxTable)
+    limits: LimitsTable = field(default_factory=LimitsTable)
     listen: ListenTable = field(default_factory=ListenTable)
     theirs: frozenset[str] = frozenset()
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
@@ -241,6 +259,7 @@ def _of_the_home(top: Table) -> Config:
     return replace(
         config,
         sandbox=_sandbox(top.table("sandbox")),
+        limits=_limits(top.table("agents").table("limits")),
         listen=_listen(top.table("listen")),
         roles=_tables(top, "roles", _role),
         identities=_tables(top, "identities", _identity),
@@ -283,7 +302,7 @@ def _settings(top: Table) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, keys in KEYS.items():
         table = top.table(name)
-        table.only(*keys)
+        table.only(*keys, *(("limits",) if name == "agents" else ()))
         found |= {target: read(table, key) for key, (target, read) in keys.items() if key in table}
     return found
 
@@ -342,6 +361,36 @@ def _sandbox(table: Table) -> SandboxTable:
     if mode not in SandboxTable.MODES:
         raise table.mistake(f"mode is one of {', '.join(SandboxTable.MODES)}", "mode")
     return SandboxTable(mode, _paths(table, "read"), _paths(table, "write"), tuple(table.texts("offline")))
+
+
+# what agents cannot run with at all is a mistake and not a limit
+LEAST = {"memory": 1 << 20, "data": 1 << 20, "open_files": 16}
+
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def _limits(table: Table) -> LimitsTable:
+    keys = [each.name for each in fields(LimitsTable)]
+    table.only(*keys)
+    found = {key: _limit(table, key) for key in keys if key in table}
+    return LimitsTable(**found)
+
+
+def _limit(table: Table, key: str) -> int:
+    sized = key in ("memory", "data", "file_size")
+    value = _size(table, key) if sized and isinstance(table.raw(key), str) else _whole(table, key)
+    if value > LARGEST_LIMIT:
+        raise table.mistake(f"{key!r} is more than any machine has", key)
+    if 0 < value < (least := LEAST.get(key, 1)):
+        raise table.mistake(f"{key!r} is at least {least}: nothing runs with less", key)
+    return value
+
+
+def _size(table: Table, key: str) -> int:
+    word = re.fullmatch(r"(\d{1,15}) ?([KMGT]?)(iB|B)?", table.text(key))
+    if word is None:
+        raise table.mistake(f'{key!r} is a number of bytes, or a text such as "512M" or "2G"', key)
+    return int(word[1]) * _SIZES[word[2]]
 
 
 def _listen(table: Table) -> ListenTable:

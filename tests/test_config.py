@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro_ray.config import KEYS, OF_THE_HOME, Config, ProviderTable, RoleTable
+from maestro_ray.config import KEYS, OF_THE_HOME, Config, LimitsTable, ProviderTable, RoleTable
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 
@@ -147,6 +147,13 @@ def test_roles_make_worker_roles(home):
         ('[studio]\ndatabase = "postgresql://ada:hunter2@h:port/x"\n', 2, 1, DATABASE),
         ('[studio]\ndatabase = "postgresql://ada:hunter2@[h/x"\n', 2, 1, DATABASE),
         ('[studio]\ndatabase = "/home/ada/studio.db"\n', 2, 1, DATABASE),
+        ('[agents.limits]\nmemory = "lots"\n', 2, 1,
+         "'memory' is a number of bytes, or a text such as \"512M\" or \"2G\""),
+        ('[agents.limits]\nmemory = "1K"\n', 2, 1, "'memory' is at least 1048576: nothing runs with less"),
+        ("[agents.limits]\nopen_files = 3\n", 2, 1, "'open_files' is at least 16: nothing runs with less"),
+        ("[agents.limits]\ncpu = -1\n", 2, 1, "'cpu' cannot be negative"),
+        ('[agents.limits]\nfile_size = "999999999T"\n', 2, 1, "'file_size' is more than any machine has"),
+        ("[agents.limits]\nmem = 1\n", 2, 1, "unknown key 'mem' (did you mean memory?)"),
         ("a = \n", 1, 5, "Invalid value"),
     ],
 )  # fmt: skip
@@ -156,6 +163,18 @@ def test_a_mistake_is_told_with_its_place_and_the_file_is_left_alone(home, text,
 
     assert caught.value.args == (str(home.root / "config.toml"), line, column, message)
     assert (home.root / "config.toml").read_text() == text
+
+
+def test_limits_are_numbers_or_sizes(home):
+    text = '[agents]\nstop_grace = 1\n[agents.limits]\nmemory = "2G"\ndata = "512 MiB"\nfile_size = 1000\ncpu = 60\n'
+    config = load(home, text)
+    assert config.limits == LimitsTable(memory=2 << 30, data=512 << 20, file_size=1000, cpu=60)
+    assert config.stop_grace == 1
+
+
+def test_limits_are_the_machines_matter(home):
+    with pytest.raises(ConfigError, match=r"\[agents\] belongs in the config.toml of the state directory"):
+        load(home, "", "[agents.limits]\nmemory = 0\n")
 
 
 def test_a_file_that_is_no_text_is_told(home):

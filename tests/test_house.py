@@ -30,6 +30,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/agent/bubblewrap.py": "tests/agent/test_sandbox.py",
     "maestro_ray/agent/confined.py": "tests/agent/test_sandbox.py",
     "maestro_ray/agent/landlock.py": "tests/agent/test_sandbox.py",
+    "maestro_ray/agent/limits_trial.py": "tests/cli/commands/test_sandbox.py",
     "maestro_ray/agent/trial.py": "tests/agent/test_sandbox.py",
     "maestro_ray/agent/shim.py": "tests/agent/test_shim.py",
     "maestro_ray/daemon/__main__.py": "tests/e2e/test_lifecycle.py",

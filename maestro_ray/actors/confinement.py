@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from maestro_ray.actors.messages import TeamSpec
@@ -20,11 +21,12 @@ OURS = (Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2])
 def confined(
     team: TeamSpec, role: str, purpose: str, bench: Bench, argv: Sequence[str], env: Mapping[str, str]
 ) -> Confined:
-    """The program in the box of this run. Looks at the file system: call it in a thread. Raises `NoSandbox`."""
+    """The program in the box of this run, under the team's limits. Looks at the file system: call it in a thread.
+    Raises `NoSandbox`."""
     if team.sandbox.mode == "off":
-        return Confined(tuple(argv))
+        return Confined(tuple(argv), limits=team.limits)
     box = box_of(team.sandbox, team.state, role, purpose, bench, argv, env)
-    return sandbox.confine(argv, box, team.sandbox.mode)
+    return replace(sandbox.confine(argv, box, team.sandbox.mode), limits=team.limits)
 
 
 def bench_of(worktrees: Worktrees, worktree: Path, scratch: Path) -> Bench:

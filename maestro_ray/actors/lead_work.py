@@ -16,6 +16,7 @@ from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent import process
 from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.environment import allowed
+from maestro_ray.agent.limits import reached
 from maestro_ray.errors import MaestroError, RefMoved
 from maestro_ray.model.run import Purpose
 from maestro_ray.workspace.epic import bootstrap_epic
@@ -139,6 +140,8 @@ class LeadWork:
         if ended.code == 0:
             return ""
         how = f"exit code {ended.code}" if ended.code is not None else f"signal {ended.signal}"
+        if ended.limit:
+            how = f"{how}: {reached(ended.limit, team.limits)}"
         return (
             f"the plan's test `{test}` is red on the release commit {prepared.commit[:10]} ({how}):\n{output}"
         )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maestro_ray.config import SandboxTable
+from maestro_ray.config import LimitsTable, SandboxTable
 from maestro_ray.connection.login import Login
 from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import MaestroError
@@ -44,6 +44,7 @@ class TeamSpec:
     stop_grace: float = 0.7
     project: str = ""
     sandbox: SandboxTable = field(default_factory=SandboxTable)
+    limits: LimitsTable = field(default_factory=LimitsTable)
     state: Sequence[str] = ()
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from maestro_ray.actors.params import of_the_system, sound
 from maestro_ray.agent import sandbox
-from maestro_ray.config import Config
+from maestro_ray.agent.limits import not_kept
+from maestro_ray.config import Config, SandboxTable
 from maestro_ray.errors import BadProvider, NoWorkers, UnknownRole, UsageError
 from maestro_ray.home import Home
 from maestro_ray.model.plan_file import PlanDraft, from_json
@@ -211,18 +212,30 @@ def _can_be_done(
             )
 
 
-def warnings(repo: Repo, mode: str) -> list[str]:
-    """What a person should know and may ignore; `mode` is the sandbox's. Blocks: in a large repository this look takes
-    seconds."""
-    found = []
+def warnings(request: TeamRequest, config: Config) -> list[str]:
+    """What a person should know and may ignore; `config` is that of the machine. Blocks: in a large repository this
+    look takes seconds."""
+    found, repo = [], request.repo
     if changes := repo.dirty():
         files = "file" if len(changes) == 1 else "files"
         found.append(
             f"{len(changes)} uncommitted {files} in {repo.root}: "
             "workers start from the last commit and will not see them"
         )
-    if mode != "off" and not sandbox.layer("auto"):
+    found += _of_the_sandbox(config.sandbox, [role for role, count in request.roles.items() if count])
+    found += [f"[agents.limits] {key}: {why}" for key, why in not_kept(config.limits).items()]
+    return found
+
+
+def _of_the_sandbox(rules: SandboxTable, roles: Sequence[str]) -> list[str]:
+    layer = sandbox.layer("off" if rules.mode == "off" else "auto")
+    found = []
+    if rules.mode != "off" and not layer:
         found.append(
             f"agents can read and change whatever you can: no sandbox works here ({sandbox.missing()})"
         )
+    # of the layers only bubblewrap knows the network
+    if layer != "bubblewrap" and (named := [role for role in roles if role in rules.offline]):
+        why = f"with {layer} it cannot be closed" if layer else "without a sandbox nothing closes it"
+        found.append(f"[sandbox] offline: {', '.join(named)} can reach the network all the same, {why}")
     return found

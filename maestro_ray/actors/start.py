@@ -48,7 +48,7 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     if mode == "require":
         await asyncio.to_thread(sandbox.layer, mode)
     # beside everything else: a team need not wait for a look at every file
-    warned = connections.spawn(asyncio.to_thread(warnings, request.repo, mode))
+    warned = connections.spawn(asyncio.to_thread(warnings, request, connections.config))
     with connections.using(request.key):
         record = await _allocate(connections, request)
         phases.ended("allocate")

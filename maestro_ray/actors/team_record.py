@@ -84,6 +84,7 @@ class TeamRecord:
             stop_grace=config.stop_grace,
             project=self.key,
             sandbox=config.sandbox,
+            limits=config.limits,
             state=(str(home.root), str(home.run)),
         )
         members = tuple((each.name, each.role, each.session) for each in self.members)

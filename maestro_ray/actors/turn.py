@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.environment import allowed
+from maestro_ray.agent.limits import reached
 from maestro_ray.agent.process import AgentProcess
 from maestro_ray.model.agent import (
     AgentEvent,
@@ -106,7 +107,10 @@ class Turn:
         ended = await self._process.wait()
         await self._take(self._talk.exited(ended.code, self._process.stderr_tail()))
         self._flush(force=True)
-        return Ended(self._terminal or Failed("the agent ended without an outcome"), self._limited)
+        event = self._terminal or Failed("the agent ended without an outcome")
+        if ended.limit:
+            event = _limited_by(reached(ended.limit, self._part.team.limits), event)
+        return Ended(event, self._limited)
 
     async def steer(self, identifier: str, text: str) -> None:
         """Put a directive into the running turn, when this agent takes any, and not before its prompt."""
@@ -160,3 +164,10 @@ class Turn:
             self._say("".join(self._text))
             self._text.clear()
             self._said_at = now
+
+
+def _limited_by(sentence: str, event: Finished | Failed) -> Finished | Failed:
+    """The outcome of a turn that met a limit says so first: the rest of it is only what followed."""
+    if isinstance(event, Failed):
+        return replace(event, reason=f"{sentence}; {event.reason}")
+    return replace(event, text=f"{sentence}\n{event.text}")

@@ -25,6 +25,7 @@ KEYS = (
     ".gnupg",
     ".kube",
     ".local/share/keyrings",
+    ".maestro",  # also when this home of maestro is another one
     ".netrc",
     ".password-store",
     ".pypirc",

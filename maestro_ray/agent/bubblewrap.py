@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +12,23 @@ from maestro_ray.agent.box import PRIVATE, SOCKETS, Box
 # everything new that can be had; the user namespace is made when it is needed
 _NAMESPACES = ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 
+# also without a PATH, or with a strange one, it is what the system's package put there
+_USUAL = ("/usr/bin", "/bin", "/usr/local/bin")
+
+
+def program() -> str:
+    """Where it is, `""` when it is nowhere.
+
+    Looked for by this process and named in full to the shim: the PATH of a team is that of a person's shell, and what
+    is found there need not be what was tried.
+    """
+    places = [place for place in os.environ.get("PATH", "").split(":") if place.startswith("/")]
+    return shutil.which("bwrap", path=":".join([*places, *_USUAL])) or ""
+
 
 def arguments(box: Box) -> tuple[str, ...]:
     """The words before the agent's own."""
-    words = ["bwrap", "--die-with-parent", *_NAMESPACES, "--cap-drop", "ALL"]
+    words = [program() or "bwrap", "--die-with-parent", *_NAMESPACES, "--cap-drop", "ALL"]
     if not box.network:
         words.append("--unshare-net")
     words += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]

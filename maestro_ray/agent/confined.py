@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from maestro_ray.config import LimitsTable
+
 
 @dataclass(frozen=True)
 class Confined:
     """`argv` as it is started. With `guard` its first program is not the agent but what makes the box around it.
 
-    `rules` are Landlock's. `env` is added to the agent's environment. `name` is how errors call the program.
+    `rules` are Landlock's. `limits` is what its tree may use at most. `env` is added to the agent's environment.
+    `name` is how errors call the program.
     """
 
     argv: tuple[str, ...]
@@ -18,6 +21,7 @@ class Confined:
     rules: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
+    limits: LimitsTable = field(default_factory=LimitsTable)
 
     @property
     def program(self) -> str:

@@ -7,8 +7,10 @@ child watcher. When this process dies, however suddenly, the shim ends the agent
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
+import marshal
 import math
 import os
 import signal
@@ -19,10 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from maestro_ray.agent import cgroup, limits
 from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.pipes import Clipping, Inlet, Outlet, Tail
 from maestro_ray.agent.sweep import MARK, ProcessId, end, sweep
 from maestro_ray.errors import AgentFailed
+from maestro_ray.ids import suffix
 
 __all__ = ["AgentProcess", "Exit", "ProcessId", "run"]
 
@@ -35,13 +39,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Exit:
-    """How the agent itself ended: one of the two is None.
+    """How the agent itself ended: one of the two is None. `limit` is the key of the limit that it met, if it did.
 
     When its shim was killed before it could tell, the agent was killed with it: signal 9.
     """
 
     code: int | None
     signal: int | None
+    limit: str = ""
 
 
 class AgentProcess:
@@ -80,7 +85,7 @@ class AgentProcess:
         if not mark or mark.endswith(":"):
             raise ValueError(f"{mark!r} is the mark of many trees, not of one")
         confined = argv if isinstance(argv, Confined) else Confined(tuple(argv))
-        launch = _description(confined, cwd, {**env, **confined.env, MARK: mark}, grace)
+        launch = _description(confined, cwd, {**env, **confined.env, MARK: mark}, grace, mark)
         ours, theirs = _pipes(merge_stderr)
         process = cls(ours, mark, grace)
         try:
@@ -275,15 +280,12 @@ def _pipes(merge_stderr: bool) -> tuple[_Ends, _Ends]:
 
 def _spawn(theirs: _Ends, launch: bytes, mark: str) -> None:
     """Blocks until the first process of the shim is gone, some 20 ms, and closes the shim's ends on our side."""
-    # Kept by the kernel alone: an argument list and a file would show the agent's secrets to others.
-    description = -1
+    program = description = -1
     try:
-        description = os.memfd_create("launch")
-        os.write(description, launch)
-        os.lseek(description, 0, os.SEEK_SET)
-        passed = (theirs.control, theirs.report, description)
+        program, description = _kept(_compiled(SHIM)), _kept(launch)
+        passed = (program, theirs.control, theirs.report, description)
         subprocess.run(
-            [sys.executable, "-I", "-S", str(SHIM), *map(str, passed)],
+            [sys.executable, "-I", "-S", "-c", _ENTER, str(SHIM), *map(str, passed)],
             stdin=theirs.stdin,
             stdout=theirs.stdout,
             stderr=theirs.stderr,
@@ -295,9 +297,32 @@ def _spawn(theirs: _Ends, launch: bytes, mark: str) -> None:
     except OSError as error:
         raise AgentFailed(f"its shim cannot be started: {error}") from error
     finally:
-        for fd in (description, theirs.stdin, theirs.stdout, theirs.stderr, theirs.control, theirs.report):
+        ends = (theirs.stdin, theirs.stdout, theirs.stderr, theirs.control, theirs.report)
+        for fd in (program, description, *ends):
             if fd >= 0:
                 os.close(fd)
+
+
+# what the interpreter is told: the shim's code is the file behind the first number
+_ENTER = "import marshal, sys; exec(marshal.load(open(int(sys.argv[2]), 'rb')))"
+
+
+@functools.cache
+def _compiled(source: Path) -> bytes:
+    """To compile it at each start would take as much processor as all the rest of the start."""
+    return marshal.dumps(compile(source.read_bytes(), str(source), "exec"))
+
+
+def _kept(content: bytes) -> int:
+    """A descriptor of it. Kept by the kernel alone: an argument list and a file would show the agent's secrets."""
+    fd = os.memfd_create("launch")
+    try:
+        os.write(fd, content)
+        os.lseek(fd, 0, os.SEEK_SET)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
 
 
 def _for_the_interpreter() -> dict[str, str]:
@@ -305,14 +330,22 @@ def _for_the_interpreter() -> dict[str, str]:
     return {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 
 
-def _description(confined: Confined, cwd: Path, env: Mapping[str, str], grace: float) -> bytes:
+def _description(
+    confined: Confined, cwd: Path, env: Mapping[str, str], grace: float, mark: str = ""
+) -> bytes:
     """The fields of the shim's LAUNCH; see there."""
-    argv, rules = confined.argv, confined.rules
-    if not argv:
+    if not confined.argv:
         raise AgentFailed("there is no program to start")
     if not (math.isfinite(grace) and grace >= 0):
         raise AgentFailed(f"a grace of {grace} seconds is not possible")
-    fields = [str(grace), str(cwd), str(int(confined.guard)), str(len(rules)), *rules, str(len(argv)), *argv]
+    wanted = confined.limits
+    place, available = cgroup.place(limits.controllers(wanted))
+    name = cgroup.name_for(mark, suffix(6)) if mark and place else ""
+    available = available if name else frozenset()
+    each = [" ".join(map(str, rule)) for rule in limits.of_each_process(wanted, available)]
+    fields = [str(grace), str(cwd), str(int(confined.guard)), f"{place}/{name}" if name else ""]
+    for many in (limits.settings(wanted, available), each, confined.rules, confined.argv):
+        fields += [str(len(many)), *many]
     fields += (f"{name}={value}" for name, value in env.items())
     if any("\0" in field for field in fields):
         raise AgentFailed("an argument or environment variable of it contains a NUL character")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -61,7 +60,12 @@ def missing() -> str:
 
 def confine(argv: Sequence[str], box: Box, mode: str) -> Confined:
     """The program in its box, as `AgentProcess.start` takes it. Raises `NoSandbox`."""
-    match layer(mode):
+    return boxed(argv, box, layer(mode))
+
+
+def boxed(argv: Sequence[str], box: Box, name: str) -> Confined:
+    """The program in the box that this layer makes, or in none."""
+    match name:
         case "bubblewrap":
             words = (*bubblewrap.arguments(box), *argv)
             return Confined(words, guard=True, env={"TMPDIR": "/tmp"}, name=argv[0])  # noqa: S108 - its own
@@ -85,7 +89,7 @@ def command(argv: Sequence[str], box: Box, name: str) -> list[str]:
 
 
 def _try_bubblewrap() -> Layer:
-    if not shutil.which("bwrap"):
+    if not bubblewrap.program():
         return Layer("bubblewrap", works=False, why="it is not installed (apt-get install bubblewrap)")
     return _try("bubblewrap")
 

@@ -1,35 +1,39 @@
 """Stands between a worker and its agent, and dies only when the agent's whole process tree is gone.
 
 Run as `python -I -S shim.py CONTROL REPORT LAUNCH`; the three are inherited descriptors, 0 to 2 are the agent's.
-Nobody imports this file and it imports nothing of ours: it starts once per agent, so its milliseconds count.
+It imports nothing of ours and is compiled by the worker: it starts once per agent, so its milliseconds count.
 
 LAUNCH is a file of fields that each end in NUL, which no argument, path or variable can contain: grace in
-seconds, directory, 1 when the program is only the guard of a box with the agent inside, number of Landlock's rules,
-the rules (see `landlock.py`), number of arguments, the arguments, then NAME=VALUE for the whole environment.
+seconds, directory, 1 when the program is only the guard of a box with the agent inside, the directory of a cgroup to
+be made or nothing; four lists, each with its length before it: what to set in that cgroup (`FILE VALUE`), limits of
+each process (`RESOURCE SOFT HARD`), Landlock's rules (see `landlock.py`), the arguments; then NAME=VALUE for the
+whole environment.
 
 CONTROL is read: `T` or the end of it stops everything, `I` interrupts the agent. Only the worker holds the other
 end, so its death, however sudden, is the end of CONTROL. SIGTERM to the shim means the same as `T`.
 
 REPORT is written, one JSON object a line, one line a write: `started` or `failed`, then `exited` when the agent
-itself ended, then `gone` when no descendant is left. A REPORT that nobody reads changes nothing.
+itself ended, with the `limit` it met if it met one, then `gone` when no descendant is left. A REPORT that nobody
+reads changes nothing.
 """
 
 # contextlib would add 4 ms to the start.
-# ruff: noqa: SIM105, S606
+# ruff: noqa: SIM105, SLF001
 
 from __future__ import annotations
 
 import _ctypes
-import os
 import select
 import sys
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     import signal
 else:
     import _signal as signal  # `signal` builds its enums at import: 8 ms
+    import posix as os  # all we need of it, without the 2 ms for what it adds
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -38,6 +42,8 @@ PR_SET_NO_NEW_PRIVS = 38
 ORPHAN_GRACE = 0.5  # seconds from SIGTERM to SIGKILL when the worker died: all must be gone within two
 LEFTOVER_GRACE = 0.5  # the same for what the agent left behind
 FOREVER = float("inf")
+RLIMIT_CPU, RLIMIT_FSIZE = 0, 1
+CLONE3, INTO_CGROUP = 435, 1 << 33
 
 # of landlock(7), the same on every architecture
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
@@ -55,33 +61,101 @@ class Launch:
     """What LAUNCH says."""
 
     def __init__(self, fields: list[bytes]) -> None:
-        grace, self.directory, guard, count, *rest = fields
+        grace, self.directory, guard, self.group, *rest = fields
         self.grace, self.guard = float(grace), guard == b"1"
-        self.rules, rest = rest[: int(count)], rest[int(count) :]
-        count, *rest = rest
-        self.argv, env = rest[: int(count)], rest[int(count) :]
-        self.env = dict(entry.split(b"=", 1) for entry in env)
+        lists = []
+        for _ in range(4):
+            count = int(rest[0]) + 1
+            lists.append(rest[1:count])
+            rest = rest[count:]
+        self.settings, self.limits, self.rules, self.argv = lists
+        self.env = dict(entry.split(b"=", 1) for entry in rest)
+
+    def limit(self, resource: int) -> int:
+        """The soft limit of a resource of each process, 0 when it has none."""
+        words = [limit.split() for limit in self.limits]
+        return next((int(soft) for number, soft, _ in words if int(number) == resource), 0)
+
+
+class Group:
+    """The cgroup of this run. Where none can be made nothing of this does anything: our descendants are all we know."""
+
+    def __init__(self, path: bytes, settings: list[bytes]) -> None:
+        self.path = path
+        try:
+            os.mkdir(path)
+        except OSError:
+            self.path = b""
+        for setting in settings:
+            self.write(*setting.split())
+
+    def write(self, name: bytes, value: bytes) -> None:
+        if self.path:
+            try:
+                with open(self.path + b"/" + name, "wb", 0) as file:
+                    file.write(value)
+            except OSError:
+                pass  # this machine has it not: `maestro sandbox` tells what is kept here
+
+    def fork(self) -> int:
+        """As `os.fork`, with the child in this cgroup from its first moment: to move it there can take 20 ms."""
+        pid = self.fork_inside() if self.path else -1
+        if pid < 0:
+            pid = os.fork()
+            if pid == 0:
+                self.write(b"cgroup.procs", b"0")
+        return pid
+
+    def fork_inside(self) -> int:
+        """The same by clone3(2); -1 where there is none. Only a process with one thread may do this."""
+        try:
+            place = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return -1
+        arguments = [INTO_CGROUP, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, place]
+        packed = b"".join(each.to_bytes(8, sys.byteorder) for each in arguments)
+        pid = call("syscall", CLONE3, packed, len(packed))
+        os.close(place)
+        return pid
+
+    def count(self, name: bytes, event: bytes) -> int:
+        """How often an event happened in this cgroup."""
+        if not self.path:
+            return 0
+        try:
+            with open(self.path + b"/" + name, "rb", 0) as file:
+                lines = [line.split() for line in file.read().splitlines()]
+        except OSError:
+            return 0
+        return next((int(words[1]) for words in lines if words[0] == event), 0)
+
+    def remove(self) -> None:
+        try:
+            os.rmdir(self.path)
+        except OSError:
+            pass  # there was none, or the agent made cgroups of its own in it
 
 
 def main() -> None:
     # Ray SIGKILLs the direct children of a worker before anything else: the first process leaves at once.
     if os.fork():
         os._exit(0)
-    control, report, launch = (int(word) for word in sys.argv[1:4])
+    control, report, launch = (int(word) for word in sys.argv[-3:])
     for fd in (control, report, launch):
         os.set_inheritable(fd, False)
     wake = settle()
     try:
         described = read(launch)
         prctl(PR_SET_CHILD_SUBREAPER, 1)
-        agent = start(described)
+        group = Group(described.group, described.settings)
+        agent = start(described, group)
     except OSError as error:
         say(report, b'{"failed":"%s"}' % str(error.strerror).encode())
         return
     let_go_of_stdio()
     fields = (agent, start_time(agent), os.getpid(), start_time(os.getpid()))
     say(report, b'{"started":{"pid":%d,"start":%d,"shim":%d,"shim_start":%d}}' % fields)
-    Watch(agent, described, control, report, wake).run()
+    Watch(agent, described, group, control, report, wake).run()
 
 
 def settle() -> int:
@@ -164,11 +238,11 @@ def read(fd: int) -> Launch:
         return Launch(file.read().split(b"\0")[:-1])
 
 
-def start(launch: Launch) -> int:
+def start(launch: Launch, group: Group) -> int:
     """The pid of the agent once its program has been executed. Raises `OSError` when it cannot be."""
     shim = os.getpid()
     reason, excuse = os.pipe()
-    pid = os.fork()
+    pid = group.fork()
     if pid == 0:
         try:
             become(shim, launch)
@@ -181,6 +255,7 @@ def start(launch: Launch) -> int:
     os.close(reason)
     if failure:
         os.waitpid(pid, 0)
+        group.remove()
         raise OSError(1, failure.decode())
     return pid
 
@@ -193,6 +268,7 @@ def become(shim: int, launch: Launch) -> None:
         os._exit(127)  # the shim died before the line above: no signal will come
     signal.set_wakeup_fd(-1)
     reset_signals()
+    limit(launch.limits)
     try:
         os.chdir(launch.directory)
     except OSError as error:
@@ -203,6 +279,13 @@ def become(shim: int, launch: Launch) -> None:
         execute(launch.argv, launch.env)
     except OSError as error:
         raise OSError(error.errno, f"cannot be executed: {error.strerror}") from error
+
+
+def limit(limits: list[bytes]) -> None:
+    for number, *values in (each.split() for each in limits):
+        pair = b"".join(int(value).to_bytes(8, sys.byteorder) for value in values)
+        if call("setrlimit", int(number), pair):
+            raise OSError(1, "cannot be put under its limits: the kernel refuses")
 
 
 def execute(argv: list[bytes], env: dict[bytes, bytes]) -> None:
@@ -239,8 +322,11 @@ def say(report: int, line: bytes) -> None:
 class Watch:
     """The agent's tree from its start to its last process."""
 
-    def __init__(self, agent: int, launch: Launch, control: int, report: int, wake: int) -> None:
+    def __init__(
+        self, agent: int, launch: Launch, group: Group, control: int, report: int, wake: int
+    ) -> None:
         self.agent, self.grace, self.guard = agent, launch.grace, launch.guard
+        self.launch, self.group = launch, group
         self.control, self.report, self.wake = control, report, wake
         self.ending = False
         self.exited = False
@@ -258,26 +344,46 @@ class Watch:
             if time.monotonic() >= self.deadline:
                 self.kill_all()
             self.wait()
+        self.group.remove()
         say(self.report, b'{"gone":{"swept":%d}}' % len(self.swept))
 
     def reap(self) -> bool:
         """Collect the dead; False when there is no descendant left, for every orphan becomes our child."""
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return False
             if pid == 0:
                 return True
             if pid == self.agent:
                 self.exited = True
-                self.say_exited(status)
+                self.say_exited(status, used.ru_utime + used.ru_stime)
 
-    def say_exited(self, status: int) -> None:
+    def say_exited(self, status: int, seconds: float) -> None:
         if os.WIFSIGNALED(status):
-            say(self.report, b'{"exited":{"code":null,"signal":%d}}' % os.WTERMSIG(status))
+            how = b'"code":null,"signal":%d' % os.WTERMSIG(status)
         else:
-            say(self.report, b'{"exited":{"code":%d,"signal":null}}' % os.WEXITSTATUS(status))
+            how = b'"code":%d,"signal":null' % os.WEXITSTATUS(status)
+        if limit := self.limit_met(status, seconds):
+            how += b',"limit":"%s"' % limit
+        say(self.report, b'{"exited":{%s}}' % how)
+
+    def limit_met(self, status: int, seconds: float) -> bytes:
+        """Which limit ended the agent, as far as the kernel tells: of one that failed in between nobody knows why."""
+        code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+        # shells, and the guard of a box, tell of a signal like this
+        number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else code - 128
+        if not status or self.ending:
+            return b""
+        if number == signal.SIGXFSZ and self.launch.limit(RLIMIT_FSIZE):
+            return b"file_size"
+        cpu = self.launch.limit(RLIMIT_CPU)
+        if cpu and (number == signal.SIGXCPU or (number == signal.SIGKILL and seconds >= cpu)):
+            return b"cpu"
+        if self.group.count(b"memory.events", b"oom_kill"):
+            return b"memory"
+        return b"processes" if self.group.count(b"pids.events", b"max") else b""
 
     def end(self, grace: float) -> None:
         """SIGTERM to the whole tree, once; SIGKILL follows after the shortest grace that was asked for."""
@@ -291,6 +397,7 @@ class Watch:
 
         A chain of processes that fork and leave is always a child of ours, and only a quick hand catches it.
         """
+        self.group.write(b"cgroup.kill", b"1")
         for pid in newest_first():
             fields = stat(pid)
             if fields and int(fields[1]) == os.getpid():

@@ -1,8 +1,9 @@
 """Finds and ends processes by the mark in their environment: the last resort when a shim was killed.
 
-Every tree we start carries `MAESTRO_MARK=<instance>:<team>:<run>`. A process is touched only when its pid, its
-start time and its mark all match at the moment of the signal. A program that is executed with an emptied
-environment has no mark; the shim, which knows its tree by descent, is what ends those.
+Every tree we start carries `MAESTRO_MARK=<instance>:<team>:<run>`, and is in a cgroup of that name where one can be
+made. A process is touched only when its pid, its start time and its mark all match at the moment of the signal. A
+program that is executed with an emptied environment has no mark where there is no cgroup; the shim, which knows its
+tree by descent, is what ends those.
 
 Everything here blocks for milliseconds up to the limits given: call it from a thread when there is an event loop.
 """
@@ -14,6 +15,8 @@ import signal
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+
+from maestro_ray.agent import cgroup
 
 MARK = "MAESTRO_MARK"
 
@@ -85,6 +88,7 @@ def sweep(mark: str, *, grace: float = 0.0, within: float = 5.0) -> Swept:
     if grace > 0:
         ended.update(found := find(mark))
         end(found, mark, grace=min(grace, within), within=within)
+    cgroup.end(mark)
     # One empty look proves little: a process shows no environment while it is being executed, and one that
     # forks and leaves again and again is easily passed by.
     empty = 0
@@ -93,6 +97,7 @@ def sweep(mark: str, *, grace: float = 0.0, within: float = 5.0) -> Swept:
         ended.update(found)
         empty = 0 if found else empty + 1
         time.sleep(_PAUSE)
+    cgroup.end(mark)  # what is empty by now is removed
     left = tuple(find(mark)) if empty < _LOOKS else ()
     return Swept(len(ended.difference(left)), left)
 
@@ -116,9 +121,11 @@ def _pids() -> set[int]:
 
 
 def _carries(pid: int, mark: str) -> bool:
-    entries = _read(f"/proc/{pid}/environ", os.geteuid()).split(b"\0")
-    wanted = os.fsencode(f"{MARK}={mark}")
-    return any(entry.startswith(wanted) for entry in entries) if mark.endswith(":") else wanted in entries
+    environment = _read(f"/proc/{pid}/environ", os.geteuid())
+    entries, wanted = environment.split(b"\0"), os.fsencode(f"{MARK}={mark}")
+    named = any(entry.startswith(wanted) for entry in entries) if mark.endswith(":") else wanted in entries
+    # an environment can be emptied, a cgroup cannot be left
+    return named or cgroup.holds(pid, mark)
 
 
 def _signal(process: ProcessId, mark: str, number: signal.Signals) -> bool:

@@ -21,7 +21,7 @@ from maestro_ray.connection.line import LineServer, Notify, call
 from maestro_ray.daemon.processes import become_subreaper, reap
 from maestro_ray.daemon.supervisor import Supervisor
 from maestro_ray.daemon.watched import Progress
-from maestro_ray.errors import DaemonRunning, DaemonStopping, MaestroError
+from maestro_ray.errors import DaemonRunning, DaemonStopping, DaemonUnavailable, MaestroError
 from maestro_ray.home import Home
 from maestro_ray.log_file import LogFile
 from maestro_ray.redaction import redact
@@ -40,6 +40,8 @@ class Daemon:
         self._over = asyncio.Event()
         self._ending = asyncio.Event()
         self._starts: set[asyncio.Task[None]] = set()
+        # ending only to be followed by another: who watches a team may wait for that
+        self._keeps_teams = False
         # whether there may be teams: they live in Ray only
         self._ray_wanted = False
 
@@ -66,7 +68,7 @@ class Daemon:
         except MaestroError as error:
             # what was just starting is killed by the stop, and would be told as a failure of its own
             if self._ending.is_set():
-                raise DaemonStopping("it is being stopped") from error
+                raise self._stopping() from error
             raise
 
     async def _answer(self, method: str, params: dict[str, Any], notify: Notify) -> Any:
@@ -77,8 +79,9 @@ class Daemon:
             case "daemon.status":
                 return self._status()
             case "daemon.stop":
+                self._keeps_teams = bool(params.get("keep_teams"))
                 self._ending.set()
-                await self._supervisor.stop(progress, keep_teams=bool(params.get("keep_teams")))
+                await self._supervisor.stop(progress, keep_teams=self._keeps_teams)
                 # the answer goes out first
                 asyncio.get_running_loop().call_later(0.05, self._over.set)
                 return {"pid": os.getpid()}
@@ -113,8 +116,15 @@ class Daemon:
         finally:
             stop.cancel()
         if not start.done():
-            raise DaemonStopping("it is being stopped")
+            raise self._stopping()
         start.result()
+
+    def _stopping(self) -> DaemonUnavailable:
+        return (
+            DaemonUnavailable("it is being replaced")
+            if self._keeps_teams
+            else DaemonStopping("it is being stopped")
+        )
 
     def _start_over(self, start: asyncio.Task[None]) -> None:
         self._starts.discard(start)

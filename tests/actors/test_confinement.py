@@ -10,7 +10,7 @@ from workspace.sample import Sample
 from maestro_ray.actors.confinement import bench_of, box_of, confined
 from maestro_ray.agent import sandbox
 from maestro_ray.agent.confined import Confined
-from maestro_ray.config import SandboxTable
+from maestro_ray.config import LimitsTable, SandboxTable
 from maestro_ray.home import Home
 from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.worktree import Worktrees
@@ -57,7 +57,12 @@ def test_off_leaves_the_command_as_it_is(home: Home, sample: Sample, tmp_path: P
     bench = bench_of(worktrees, worktrees.add("dev-1", sample.sha("main")), tmp_path / "scratch")
     spec = a_spec(home, sample.path)
     assert confined(spec, "dev", "execute", bench, ["sh"], ENV) == Confined(("sh",))
+    limits = LimitsTable(cpu=60)
+    bounded = a_spec(home, sample.path, limits=limits)
+    assert confined(bounded, "dev", "execute", bench, ["sh"], ENV) == Confined(("sh",), limits=limits)
     if not sandbox.layer("auto"):
         absent(sandbox.missing())
-    spec = a_spec(home, sample.path, sandbox=SandboxTable("require"))
-    assert confined(spec, "dev", "execute", bench, ["sh"], ENV) != Confined(("sh",))
+    spec = a_spec(home, sample.path, sandbox=SandboxTable("require"), limits=limits)
+    boxed = confined(spec, "dev", "execute", bench, ["sh"], ENV)
+    assert boxed != Confined(("sh",), limits=limits)
+    assert boxed.limits == limits

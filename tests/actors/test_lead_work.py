@@ -11,6 +11,7 @@ from workspace.sample import Sample, committer, fingerprint
 from maestro_ray.actors.lead_work import LeadWork
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.agent.sweep import find
+from maestro_ray.config import LimitsTable
 from maestro_ray.home import Home
 from maestro_ray.testing import eventually
 
@@ -191,6 +192,18 @@ async def test_a_red_release_leaves_the_base_and_shows_why(work: LeadWork, sampl
     assert "broken here" in outcome.body["reason"]
     assert sample.sha("main") == base
     assert fingerprint(sample) == before
+
+
+async def test_a_release_whose_test_met_a_limit_says_which(
+    work: LeadWork, sample: Sample, home: Home
+) -> None:
+    """Red without the line about `ended.limit` in `LeadWork._test`."""
+    tip = await merged(work, sample)
+    bounded = LeadWork(a_lead(home, sample.path, limits=LimitsTable(file_size=4096)))
+    outcome = await done(
+        bounded, "release", tip, plan={"test": "dd if=/dev/zero of=x bs=1k count=9; exit $?"}
+    )
+    assert "(exit code 153: it reached its limit of 4 KiB for a file" in outcome.body["reason"]
 
 
 async def test_a_green_release_was_tested_as_it_will_be(work: LeadWork, sample: Sample) -> None:

@@ -11,6 +11,8 @@ import pytest
 from workspace.sample import Sample
 
 from maestro_ray.actors.request import Asked, TeamRequest, check, check_name, warnings
+from maestro_ray.agent import cgroup, sandbox
+from maestro_ray.config import Config, LimitsTable, SandboxTable
 from maestro_ray.errors import (
     BadProvider,
     BareRepository,
@@ -42,6 +44,9 @@ def asked(sample: Sample) -> Asked:
     )
 
 
+UNBOXED = Config(sandbox=SandboxTable("off"))
+
+
 def configure(home: Home, text: str) -> None:
     (home.root / "config.toml").write_text(text)
 
@@ -49,7 +54,7 @@ def configure(home: Home, text: str) -> None:
 def test_a_good_one_says_who_will_be_there(asked: Asked, home: Home, sample: Sample) -> None:
     request: TeamRequest = check(asked, home)
     assert [worker["name"] for worker in request.workers] == ["dev-1", "dev-2", "review-1"]
-    assert (request.base, request.bot, warnings(request.repo, "off")) == ("main", "maestro", [])
+    assert (request.base, request.bot, warnings(request, UNBOXED)) == ("main", "maestro", [])
     assert request.draft is not None
     assert request.draft.title == "A plan"
     assert request.key.startswith("local:")
@@ -140,8 +145,37 @@ def test_a_detached_head_needs_a_base(asked: Asked, home: Home, sample: Sample) 
 def test_a_dirty_tree_only_warns(asked: Asked, home: Home, sample: Sample) -> None:
     sample.write("a.txt", "edited\n")
     sample.write("untracked", "x")
-    (warning,) = warnings(check(asked, home).repo, "off")
+    (warning,) = warnings(check(asked, home), UNBOXED)
     assert warning.startswith("2 uncommitted files")
+
+
+@pytest.mark.parametrize(
+    ("layer", "says"),
+    [("bubblewrap", []), ("landlock", ["with landlock it cannot be closed"]), ("", ["without a sandbox"])],
+)
+def test_a_role_that_keeps_its_network_is_named(
+    layer: str, says: list[str], asked: Asked, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red without the look at `offline` in `_of_the_sandbox`."""
+    monkeypatch.setattr(
+        sandbox, "tried", lambda name: sandbox.Layer(name, works=name == layer, why="it is missing")
+    )
+    config = Config(sandbox=SandboxTable(offline=("dev", "test")))
+    told = [each for each in warnings(check(asked, home), config) if "offline" in each]
+    assert len(told) == len(says)
+    for line, word in zip(told, says, strict=True):
+        assert word in line
+        assert "dev can reach the network" in line  # there is no `test` in this team
+
+
+def test_a_limit_that_nothing_keeps_is_named(
+    asked: Asked, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red without the line about `not_kept` in `warnings`."""
+    monkeypatch.setattr(cgroup, "place", lambda _wanted: ("", frozenset()))
+    config = Config(sandbox=SandboxTable("off"), limits=LimitsTable(memory=1 << 30, cpu=5))
+    (told,) = warnings(check(asked, home), config)
+    assert told.startswith("[agents.limits] memory: no cgroup with the memory controller")
 
 
 def test_a_subdirectory_is_its_repository(asked: Asked, home: Home, sample: Sample) -> None:

@@ -13,6 +13,7 @@ from providers.jobs import job_in
 from maestro_ray.actors.turn import Turn
 from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.sweep import find
+from maestro_ray.config import LimitsTable
 from maestro_ray.errors import AgentFailed
 from maestro_ray.home import Home
 from maestro_ray.model.agent import Failed, Finished
@@ -59,6 +60,26 @@ async def test_an_agent_that_dies_without_a_word_has_failed(home: Home, tmp_path
     end = await stage.turn.finish()
     assert isinstance(end.event, Failed)
     await stage.turn.stop()
+
+
+@pytest.mark.parametrize("purpose", ["execute", "test"])
+async def test_a_limit_that_was_met_is_the_first_thing_said(purpose: str, home: Home, tmp_path: Path) -> None:
+    """Red without the line about `ended.limit` in `Turn.finish`."""
+    given = LimitsTable(file_size=4096)
+
+    async def limited(_job: Job, argv: Sequence[str], _env: Mapping[str, str]) -> Confined:
+        return Confined(tuple(argv), limits=given)
+
+    job = job_in(tmp_path, purpose=purpose)
+    script = "dd if=/dev/zero of=large bs=1k count=9 status=none; exit $?"
+    part = a_worker(home, tmp_path, command(script), limits=given)
+    turn = Turn(part, job, lambda _text: None, lambda _id: None, limited)
+    await turn.begin()
+    event = (await turn.finish()).event
+    await turn.stop()
+    said = event.reason if isinstance(event, Failed) else event.text
+    assert said.startswith("it reached its limit of 4 KiB for a file ([agents.limits] file_size)")
+    assert isinstance(event, Finished if purpose == "test" else Failed)
 
 
 async def test_a_program_that_cannot_start_is_the_agents_fault(home: Home, tmp_path: Path) -> None:

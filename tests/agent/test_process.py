@@ -116,10 +116,13 @@ async def test_no_room_for_its_description_is_a_failure_of_that_start(
 
 
 async def test_a_shim_that_cannot_run_is_told_with_its_words(
-    mark: str, monkeypatch: pytest.MonkeyPatch
+    mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_module, "SHIM", Path("/no/such/shim.py"))
-    with pytest.raises(AgentFailed, match=r"its shim ended before it started .*No such file"):
+    monkeypatch.setattr(process_module, "SHIM", tmp_path / "shim.py")
+    with pytest.raises(AgentFailed, match=r"its shim cannot be started: .*No such file"):
+        await AgentProcess.start(["/bin/true"], cwd=Path("/"), env=ENV, mark=mark)
+    (tmp_path / "shim.py").write_text("raise SystemExit('it is broken')")
+    with pytest.raises(AgentFailed, match=r"its shim ended before it started it is broken"):
         await AgentProcess.start(["/bin/true"], cwd=Path("/"), env=ENV, mark=mark)
 
 

@@ -39,6 +39,6 @@ def measure(rounds: int) -> Table:
     return table
 
 
-def _megabytes(pid: int) -> float:
+def _megabytes(pid: int, what: str = "Rss") -> float:
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("Rss:"))) / 1024
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{what}:"))) / 1024

@@ -19,6 +19,7 @@ NAMES = (
     "channel",
     "recovery",
     "idle",
+    "reap",
     "connections",
     *(f"studio.{name}" for name in OF_STUDIO),
 )

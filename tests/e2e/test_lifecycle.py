@@ -230,7 +230,7 @@ def test_a_daemon_that_is_killed_while_ray_boots_leaves_no_second_node(machine):
 
 @pytest.mark.ray
 def test_a_restart_replaces_every_process_and_loses_no_team(shared):
-    """Red with `keep_teams` not passed on by `daemon.stop`."""
+    """Who watches goes on too. Red with `keep_teams` not passed on by `daemon.stop`."""
     repo = shared.repository("repo-restart")
     gate, script = shared.directory / "restart-gate", shared.directory / "restart.toml"
     script.write_text(
@@ -241,13 +241,14 @@ def test_a_restart_replaces_every_process_and_loses_no_team(shared):
         f"dev=scripted:{script}", "--provider", "review=command:echo VERDICT: APPROVED", cwd=repo,
     )["team"]["name"]  # fmt: skip
     shared.until(shared.agents)
-    before = {pid for pid, _ in shared.processes()}
+    watching = shared.begin("team", "watch", name)
+    before = {pid for pid, _ in shared.processes()} - {watching.pid}
     shared.json("daemon", "restart")
     assert not before & {pid for pid, _ in shared.processes()}
     gate.touch()
-    watched = shared.run("team", "watch", name)
+    said, _ = watching.communicate(timeout=120)
 
-    assert watched.returncode == 0, watched.stdout + watched.stderr
+    assert watching.returncode == 0, said
     assert shared.git(repo, "show", "main:a.txt") == "a"
     subjects = shared.git(repo, "log", "--format=%s", "main").splitlines()
     assert sorted(subjects) == ["Begin: Write a", "Merge: Write a", "Release: Write a", "Write a", "begin"]

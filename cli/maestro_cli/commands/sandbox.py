@@ -19,35 +19,47 @@ def register(app: typer.Typer) -> None:
 
 @group.callback()
 def show(context: typer.Context) -> None:
-    """Try every layer and every promise of the sandbox on this machine, and say what holds."""
+    """Try every layer, every promise of the sandbox and every limit on this machine, and say what holds."""
     if context.invoked_subcommand:
         return
-    from maestro_ray.agent import sandbox, trial
+    import asyncio
+
+    from maestro_ray.agent import limits_trial, sandbox, trial
     from maestro_ray.config import Config
 
     home = Home.find()
-    mode = Config.load(home).sandbox.mode
+    config = Config.load(home)
+    mode = config.sandbox.mode
     layers = [sandbox.tried(name) for name in sandbox.LAYERS]
     chosen = sandbox.layer("auto" if mode == "require" else mode)
     findings = trial.examine(chosen, home.root if home.root.is_dir() else None)
     rows = [[each.name, "works" if each.works else f"missing: {each.why}"] for each in layers]
-    rows += [["mode", mode], ["in use", chosen or "nothing"]]
-    kept = [
-        [out.paint("yes", "green") if each.kept else out.paint("no", "red"), each.promise]
-        for each in findings
+    reaping = asyncio.run(limits_trial.reaping(chosen))
+    limits = asyncio.run(limits_trial.examine(config.limits, chosen))
+    rows += [["mode", mode], ["in use", chosen or "nothing"], ["ends by", ", ".join(reaping)]]
+    kept = [[_yes_or_no(each.kept), each.promise] for each in findings]
+    bounded = [
+        [_yes_or_no(each.kept), f"limited: {each.promise}" if each.key != "core" else each.promise, each.why]
+        for each in limits
     ]
     out.emit(
         "sandbox",
         "show",
         "ok" if chosen or mode == "off" else "missing",
-        "\n\n".join([out.columns(rows), out.columns(kept)]),
+        "\n\n".join([out.columns(rows), out.columns(kept), out.columns(bounded)]),
         mode=mode,
         layer=chosen,
         layers=[{"name": each.name, "works": each.works, "why": each.why} for each in layers],
         promises={each.key: each.kept for each in findings},
+        reaping=reaping,
+        limits={each.key: {"kept": each.kept, "why": each.why} for each in limits},
     )
     if mode == "require" and not chosen:
         raise typer.Exit(1)
+
+
+def _yes_or_no(kept: bool) -> str:
+    return out.paint("yes", "green") if kept else out.paint("no", "red")
 
 
 @group.command(
@@ -65,7 +77,7 @@ def run(
     from pathlib import Path
 
     from maestro_ray.actors.confinement import box_of
-    from maestro_ray.agent import sandbox
+    from maestro_ray.agent import limits, sandbox
     from maestro_ray.agent.box import Bench
     from maestro_ray.agent.environment import allowed
     from maestro_ray.config import Config
@@ -84,7 +96,12 @@ def run(
         box = box_of(config.sandbox, state, role, purpose, bench, context.args, env)
         argv = sandbox.command(context.args, box, sandbox.layer(config.sandbox.mode))
         try:
-            done = subprocess.run(argv, env={**env, "TMPDIR": scratch}, check=False)
+            done = subprocess.run(
+                argv,
+                env={**env, "TMPDIR": scratch},
+                preexec_fn=lambda: limits.apply(config.limits),
+                check=False,
+            )
         except OSError as error:
             raise UsageError(f"{context.args[0]} cannot be run: {error.strerror}", "") from error
     raise typer.Exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)

@@ -234,7 +234,7 @@ def environment(home: Home, repo: Path) -> dict[str, str]:
 def _would_start(checked: TeamRequest) -> None:
     from maestro_ray.actors.request import warnings
 
-    for warning in warnings(checked.repo, checked.config.sandbox.mode):
+    for warning in warnings(checked, checked.config):
         out.warn(warning)
     names = [each["name"] for each in checked.workers]
     text = (
