@@ -42,7 +42,7 @@ _Rule = tuple[tuple[str, ...], re.Pattern[str]]
 
 
 def _shape(*begins: str, rest: str) -> _Rule:
-    return begins, re.compile(rf"(?<![\w+/-])(?:{'|'.join(begins)}){rest}")
+    return begins, re.compile(rf"(?<![\w+/-])(?:{'|'.join(map(re.escape, begins))}){rest}")
 
 
 _SHAPES: tuple[_Rule, ...] = (
@@ -58,6 +58,12 @@ _SHAPES: tuple[_Rule, ...] = (
     _shape("xapp-", rest=r"\d-[\w-]{10,}"),
     _shape("hf_", "npm_", "gsk_", "pypi-", rest=r"[A-Za-z0-9]{30}[\w-]*+"),
     _shape("sk_live_", "sk_test_", "rk_live_", "rk_test_", rest="[A-Za-z0-9]{16,}"),
+    _shape("SG.", rest=r"[\w-]{16,}\.[\w-]{16,}"),  # SendGrid
+    _shape("dop_v1_", "doo_v1_", "dor_v1_", rest="[A-Za-z0-9]{32,}"),  # DigitalOcean
+    (
+        ("hooks.slack.com/",),
+        re.compile(r"(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[\w/-]{10,}"),
+    ),
     _shape("eyJ", rest=r"[\w-]{5,}\.[\w-]{4,}\.[\w-]*+"),  # a JWT
 )
 
@@ -70,15 +76,31 @@ _IN_URL = re.compile(r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]{1,20}://)([^\s
 
 # nothing that is hidden already, and nothing that only stands for a secret: `Bearer {token}`, `$TOKEN`, `<your key>`
 _REAL = r"(?![*{$<%)\]},;:\s])"
-_NAME = (
-    r"(?:token|secret|password|passwd|passphrase|credentials?|(?:api|access|private|secret|signing)[_-]?key)"
+# names of nothing but secrets; those of an environment are in capitals
+_SURE = (
+    r"(?:secret|password|passwd|passphrase|credentials?|(?:api|access|private|secret|signing)[_-]?key"
+    r"|(?:access|refresh|auth|api|bearer|session)[_-]?token|(?-i:[A-Z0-9]_(?:TOKEN|PASS|PWD|PAT)))"
 )
+# words of grammar, too: `unexpected token: "else"`
+_WORD = r"(?:token|_pass|_pwd|(?-i:(?<!\bMAESTRO)_KEY))"
+_NAME = rf"(?:{_SURE}|{_WORD})"
 _IS = r"[ \t]{0,4}(?::|=(?!=))[ \t]{0,4}"
 _HEADER = rf"(?:\b(?:proxy-)?authorization|\bx-api-key)\\?[\"']?{_IS}\\?[\"']?"
 
-_QUERY = r"(?:link|sig|api_?key|[a-z_]{0,20}(?:token|secret|password|signature))"
-# as `_NAME`, `_HEADER` and `_QUERY` have them, in small letters
-_NAMES = ("token", "secret", "passw", "passphrase", "credential", "key")
+_QUERY = r"(?:sig|api_?key|[a-z_]{0,20}(?:token|secret|password|signature))"
+# has letters and figures, or is long
+_RANDOM = r"(?=[^\s\"'\\]{0,200}?\d)(?=[^\s\"'\\]{0,200}?[A-Za-z])(?=[^\s\"'\\]{8})|(?=[^\s\"'\\]{16})"
+_QUOTED = (
+    r"(?:(?<=[^\\]\")(?:[^\"\\\n]|\\.){1,500}+|(?<=[^\\]')(?:[^'\\\n]|\\.){1,500}+|(?<=\\[\"'])[^\"'\\\n]{1,500}+)"
+)
+_OPTION = rf"(?<![\w-])--?(?:[a-z0-9]{{1,20}}-){{0,3}}(?:pass|{_NAME})"
+# `--token TOKEN` is how an option is explained
+_NO_EXAMPLE = r"(?!(?-i:[A-Z_-]+)(?![\w-]))"
+_PAIR = r"[ \t=]{0,4}[\"']?(?!\d+:\d)[^\s:\"'/]{1,100}:"
+_TO_VALUE = rf"\\?[\"']?{_IS}\\?[\"']"
+# as the patterns have them, in small letters
+_NAMES = ("token", "secret", "passw", "passphrase", "credential", "key", "_pass", "_pwd", "_pat")
+_OPTIONS = ("-token", "-secret", "-pass", "-credential", "key")
 
 
 def _place(pattern: str, *words: str) -> _Rule:
@@ -88,7 +110,6 @@ def _place(pattern: str, *words: str) -> _Rule:
 _PLACES: tuple[_Rule, ...] = (
     _place(
         rf"([?&]{_QUERY}=){_REAL}[^\s&#\"'<>\\]+",
-        "link=",
         "sig=",
         "key=",
         "token=",
@@ -107,9 +128,27 @@ _PLACES: tuple[_Rule, ...] = (
     _place(rf"(\bbearer[ \t]{{1,4}})(?=[\w.~+/=-]{{0,40}}?\d){_REAL}[\w.~+/=-]{{8,}}", "bearer"),
     # channel authorisation: `auth` and then `<key>:<signature>`
     _place(r"(\bauth\W{1,6}[\w-]{1,64}:)[0-9a-f]{64}(?!\w)", "auth"),
-    _place(rf"({_NAME}\\?[\"']?{_IS}(?<!\\)\"){_REAL}(?:[^\"\\\n]|\\.){{1,500}}+", *_NAMES),
-    _place(rf"({_NAME}\\?[\"']?{_IS}(?<!\\)'){_REAL}(?:[^'\\\n]|\\.){{1,500}}+", *_NAMES),
-    _place(rf"({_NAME}(?:\\[\"'])?{_IS}\\[\"']){_REAL}[^\"'\\\n]{{1,500}}+", *_NAMES),
+    _place(
+        r"(\b(?:set-)?cookie\\?[\"']?:[ \t]{0,4}\\?[\"']?)(?=[\w.-]{1,80}=(?![*{$<%\s]))[^\r\n\"'\\]{1,4000}",
+        "cookie",
+    ),
+    # maestro's own link to sign in
+    _place(rf"([?&]link=){_REAL}(?:{_RANDOM})[^\s&#\"'<>\\]+", "link="),
+    _place(rf"(\bcurl\b[^\n]{{0,200}}?[ \t](?:-u|--(?:proxy-)?user){_PAIR}){_REAL}[^\s\"']+", "curl"),
+    _place(
+        rf"((?<![\w-])(?:-u|--(?:proxy-)?user){_PAIR}){_REAL}(?=\S{{0,200}}?\d)(?=\S{{0,200}}?[A-Za-z])[^\s\"']{{6,}}",
+        "-u",
+    ),
+    _place(rf"({_OPTION}(?:=|[ \t]{{1,4}})[\"']){_REAL}[^\"'\n]{{1,500}}+", *_OPTIONS),
+    _place(rf"({_OPTION}=){_REAL}{_NO_EXAMPLE}[^\s\"'\\]+", *_OPTIONS),
+    _place(
+        rf"({_OPTION}[ \t]{{1,4}}){_REAL}{_NO_EXAMPLE}(?=\S{{0,200}}?(?:\d|(?-i:[a-z][A-Z])))[^\s\"'\\]+",
+        *_OPTIONS,
+    ),
+    _place(
+        rf"((?:{_SURE}|{_WORD}(?={_TO_VALUE}(?:{_RANDOM}))){_TO_VALUE}){_REAL}{_QUOTED}",
+        *_NAMES,
+    ),
     # without quotation marks it has letters and figures and is no call: `token = secrets.token_hex(32)` is code
     _place(
         rf"({_NAME}{_IS}){_REAL}(?![A-Za-z_]\w{{0,80}}\.)(?=\S{{0,200}}?\d)(?=\S{{0,200}}?[A-Za-z])"

@@ -47,6 +47,8 @@ SHAPES = {
     "Slack": "xoxb-123456789012-abcdef",
     "Hugging Face": "hf_" + "aB3d" * 9,
     "Stripe": "sk_live_" + "aB3d" * 6,
+    "SendGrid": "SG." + "aB3d" * 5 + "." + "aB3d" * 10,
+    "DigitalOcean": "dop_v1_" + "0a1b" * 16,
     "a private key": PEM,
 }  # fmt: skip
 
@@ -67,14 +69,32 @@ def test_what_has_the_form_of_a_secret_is_hidden_wherever_it_stands(shape: str, 
         ("x-api-key: 0123456789ab", "x-api-key: ***"),
         ("curl -H 'Bearer abcdef123456'", "curl -H 'Bearer ***'"),
         (f"http://127.0.0.1:1#{INVITE}", "http://127.0.0.1:1#***"),
-        ("http://127.0.0.1:1/sign-in?link=abc&next=/", "http://127.0.0.1:1/sign-in?link=***&next=/"),
+        ("http://127.0.0.1:1/sign-in?link=abcdef12&next=/", "http://127.0.0.1:1/sign-in?link=***&next=/"),
         ("https://me:s3cret@example.com/a.git", "https://***@example.com/a.git"),
         ("https://t0ken@example.com/a.git", "https://***@example.com/a.git"),
         ("postgresql://ada:pw@db:5432/studio", "postgresql://***@db:5432/studio"),
         ("https://a.example,https://me:pw@b.example", "https://a.example,https://***@b.example"),
         ("url_https://me:p@ss@b.example/x@y", "url_https://***@b.example/x@y"),
         ('{"refresh_token": "abc"}', '{"refresh_token": "***"}'),
-        (r"{\"token\": \"abc\"}", r"{\"token\": \"***\"}"),
+        (r"{\"token\": \"abcdef12\"}", r"{\"token\": \"***\"}"),
+        ('"token": "aLongWordOfLetters"', '"token": "***"'),
+        (r"{\"secret\": \"abc\"}", r"{\"secret\": \"***\"}"),
+        ("Cookie: session=abc123def456; theme=dark", "Cookie: ***"),
+        ("set-cookie: sid=abc; Path=/\nnext", "set-cookie: ***\nnext"),
+        ('{"Cookie": "session=abc"}', '{"Cookie": "***"}'),
+        ("DB_PASS=hunter2abc", "DB_PASS=***"),
+        ("MYSQL_PWD='hunter'", "MYSQL_PWD='***'"),
+        ("GITLAB_PAT=abc123def", "GITLAB_PAT=***"),
+        ("SIGNING_KEY=abc123def", "SIGNING_KEY=***"),
+        ("SESSION_KEY: 'abc123def'", "SESSION_KEY: '***'"),
+        ('GH_TOKEN="abc"', 'GH_TOKEN="***"'),
+        ("psql --password hunter2xx -d x", "psql --password *** -d x"),
+        ("x --db-pass='correct horse' y", "x --db-pass='***' y"),
+        ("gh --token aBcDe", "gh --token ***"),
+        ("x --api-key=abcdef y", "x --api-key=*** y"),
+        ("curl -s -u me:secret https://x", "curl -s -u me:*** https://x"),
+        ("wget --user me:hunter2 https://x", "wget --user me:*** https://x"),
+        ("https://hooks.slack.com/services/T0/B0/abcdefXYZ", "https://hooks.slack.com/***"),
         ('"password": "correct horse \\" battery"', '"password": "***"'),
         ("password='x y'", "password='***'"),
         ("api_key = 12345abc", "api_key = ***"),
@@ -84,6 +104,7 @@ def test_what_has_the_form_of_a_secret_is_hidden_wherever_it_stands(shape: str, 
     ],
 )
 def test_what_its_name_or_its_place_gives_away_is_hidden(text: str, told: str) -> None:
+    """What `token` names must look random as well: the word is one of grammar, too, and `"else"` is no secret."""
     assert redact(text) == told
     assert redact(told) == told
 
@@ -106,6 +127,15 @@ def test_what_its_name_or_its_place_gives_away_is_hidden(text: str, told: str) -
         "def f(token: str, password: str | None = None) -> None:",
         'headers={"Authorization": f"Bearer {token}", "x-api-key": key}',
         "assert token == expected",
+        'SyntaxError: unexpected token: "else"',
+        "+    token = 'NUMBER'",
+        '+    next_token = "STRING_LITERAL"',
+        "https://example.com/?link=next",
+        "MAESTRO_KEY=task-12",
+        "give it --token TOKEN or --password=PASSWORD, and --token to see it",
+        "docker run -u 1000:1000 --user app:staff",
+        "the cookie: it is stale; Cookie: sid={sid}",
+        "first_pass = 'done'",
         "max_tokens=100000 input_token=123456",
         "password: ${DB_PASSWORD}  # or <your password>",
         'getpass("password: ").strip()',
@@ -261,7 +291,7 @@ def test_what_never_ends_is_not_waited_for() -> None:
 @pytest.mark.parametrize("piece", ["token", 'token="', "a.", "-----BEGIN RSA PRIVATE KEY-----", "sk-", "sk-1", "eyJ",
                                    "A", "http://", "bearer ", "password: '", "authorization:", "?token=", " ", "x@",
                                    "-----BEGIN PRIVATE KEY-----\n" + "A" * 19 + "\n", "api_key \t", "auth:a", '\\"',
-                                   "secret=a1", "://a:", "A" * 43 + "."])  # fmt: skip
+                                   "secret=a1", "://a:", "curl ", "curl -u a:", "--token ", "--a-", "cookie: a=", "DB_PASS=", "A_KEY: '", "A" * 43 + "."])  # fmt: skip
 def test_no_text_takes_long(piece: str) -> None:
     """Ten times as long must not take a hundred times as long."""
     short, long = piece * (20_000 // len(piece)), piece * (200_000 // len(piece))
