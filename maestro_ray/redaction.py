@@ -91,7 +91,8 @@ _QUERY = r"(?:sig|api_?key|[a-z_]{0,20}(?:token|secret|password|signature))"
 # has letters and figures, or is long
 _RANDOM = r"(?=[^\s\"'\\]{0,200}?\d)(?=[^\s\"'\\]{0,200}?[A-Za-z])(?=[^\s\"'\\]{8})|(?=[^\s\"'\\]{16})"
 _QUOTED = (
-    r"(?:(?<=[^\\]\")(?:[^\"\\\n]|\\.){1,500}+|(?<=[^\\]')(?:[^'\\\n]|\\.){1,500}+|(?<=\\[\"'])[^\"'\\\n]{1,500}+)"
+    r"(?:(?<=[^\\]\")(?:[^\"\\\n]|\\.){1,500}+|(?<=[^\\]')(?:[^'\\\n]|\\.){1,500}+"
+    r"|(?<=\\[\"'])[^\"'\\\n]{1,500}+)"
 )
 _OPTION = rf"(?<![\w-])--?(?:[a-z0-9]{{1,20}}-){{0,3}}(?:pass|{_NAME})"
 # `--token TOKEN` is how an option is explained
@@ -157,14 +158,28 @@ _PLACES: tuple[_Rule, ...] = (
     ),
 )
 
-# how a secret may begin whose rest has not been said yet
+# what is said in front of a secret
+_LEAD = (
+    rf"(?:bearer|basic|authorization|x-api-key|{_NAME}|-pass|-u|-user)"
+    r"(?:\\?[\"']|[ \t:=]|bearer|basic){0,12}"
+)
+# how a secret may begin whose rest has not been said yet: within a line, and a key
 _UNFINISHED = re.compile(
-    rf"(?:{_KEY_BEGINS}{_BODY}(?:{_LAST_LINE})?[\w+/=:,. -]{{0,100}}"
-    r"|-----BEGIN[A-Z0-9 ]{0,60}-{0,5}"
-    rf"|(?:bearer|basic|authorization|x-api-key|{_NAME})(?:\\?[\"']|[ \t:=]|bearer|basic){{0,12}}\S{{0,500}}+"
-    r"|(?<!\S)\S*+)\Z",
+    rf"(?:{_LEAD}"
+    r"(?:(?<=[\"'])[^\"'\n]{0,500}+|\S{0,500}+)"
+    r"|(?:cookie\\?[\"']?:[^\n]{0,4000}|\bcurl[ \t][^\n]{0,300}|\bauth\W{1,6}\S{0,130})"
+    r"|(?:://|[?&]\w)\S{0,600}+"
+    r"|(?<![\w+/=~-])(?:[+/=~-]{0,9}\w|-(?=-{0,4}\Z))(?:[\w+/=~:?&#-]|\.(?!\.))*+"
+    r"|-----[A-Z][A-Z0-9 ]{0,60}-{0,5})\Z",
     re.IGNORECASE,
 )
+_UNFINISHED_KEY = re.compile(
+    rf"{_KEY_BEGINS}{_BODY}(?:{_LAST_LINE})?(?:-{{1,5}}[A-Z0-9 ]{{0,60}}-{{0,5}}|[\w+/=:,. \\-]{{0,100}})\Z"
+)
+_WHOLE_KEY = re.compile(_PRIVATE_KEY)
+_LED = re.compile(rf"{_LEAD}\Z", re.IGNORECASE)
+# what goes on with what is held, and tells nothing new about it
+_GOES_ON = re.compile(r"(?:[\w+/=~:?&#-]|\.(?!\.))+")
 _NAMED = re.compile(rf"{_NAME}\Z", re.IGNORECASE)
 
 
@@ -240,7 +255,10 @@ class Redactor:
 
     def feed(self, text: str) -> str:
         """What can be shown by now. Whole lines come at once, unless a private key goes on in the next."""
+        goes_on = self._held and not self._held.endswith(".") and _GOES_ON.fullmatch(text)
         self._held += text
+        if goes_on and len(self._held) < HELD:
+            return ""
         at = self._safe()
         ready, self._held = self._held[:at], self._held[at:]
         return redact(ready, self._secrets)
@@ -251,13 +269,43 @@ class Redactor:
         return redact(ready, self._secrets)
 
     def _safe(self) -> int:
-        held, start = self._held, max(0, len(self._held) - HELD)
-        if "PRIVATE KEY" not in held:
-            start = max(start, held.rfind("\n") + 1)
-        found = _UNFINISHED.search(held, start)
-        at = min(found.start() if found else len(held), len(held) - self._secrets.begun(held))
+        """Where in what is held something begins that may become a secret, with its word and what leads to it."""
+        held, key = self._held, self._held.rfind("-----BEGIN ")
+        if key >= 0 and _UNFINISHED_KEY.match(held, key):
+            held = self._held = held[:key] + _shortened(held[key:])
+            at = _led(held, key)
+        else:
+            found = _UNFINISHED.search(held, max(held.rfind("\n") + 1, len(held) - HELD))
+            at = _led(held, found.start()) if found else len(held)
+            at = min(at, len(held) - self._secrets.begun(held))
+        for whole in reversed(list(_WHOLE_KEY.finditer(held)) if key >= 0 else []):
+            at = min(at, _led(held, whole.start())) if at < whole.end() else at
         # whoever says as much without an end is not waited for
         return at if len(held) - at < HELD else len(held)
+
+
+def _led(text: str, at: int) -> int:
+    """Where the word begins that goes on there, or the name that leads to it, or to that: `x=token: `."""
+    at = _word(text, at)
+    for _ in range(20):
+        if not (led := _LED.search(text, max(0, at - 60), at)):
+            break
+        at = _word(text, led.start())
+    return at
+
+
+def _word(text: str, at: int) -> int:
+    first = max(0, at - 600)
+    return next((n for n in range(at, first, -1) if text[n - 1].isspace()), first)
+
+
+def _shortened(key: str) -> str:
+    """A private key that goes on, without what is of no use for telling where it ends."""
+    if len(key) < HELD:
+        return key
+    tail = key[-HELD // 4 :]
+    cut = re.search(r"\n|\\[nr]", tail) or re.search(_GAP, tail)
+    return f"-----BEGIN PRIVATE KEY-----{tail[cut.start() if cut else 0 :]}"
 
 
 def says_secret(name: str) -> bool:
@@ -315,5 +363,10 @@ def _forms(value: str) -> Iterable[str]:
 
 
 def _overlap(text: str, value: str) -> int:
-    longest = min(len(text), len(value) - 1)
-    return next((n for n in range(longest, 0, -1) if text.endswith(value[:n])), 0)
+    """How many characters at the end of the text are the beginning of the value, and not all of it."""
+    at = text.find(value[0], max(0, len(text) - len(value) + 1))
+    while at >= 0:
+        if value.startswith(text[at:]):
+            return len(text) - at
+        at = text.find(value[0], at + 1)
+    return 0

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maestro_ray.redaction import (
+    HELD,
     HIDDEN,
     Redactor,
     Secrets,
@@ -286,6 +287,74 @@ def test_what_never_ends_is_not_waited_for() -> None:
     redactor = Redactor()
     told = "".join(redactor.feed("x" * 1000) for _ in range(100)) + redactor.close()
     assert told == "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"-----BEGIN RSA PRIVATE KEY-----\n{('Ab1' * 21 + 'x' + chr(10)) * 600}-----END RSA PRIVATE KEY-----\n",
+        f"-----BEGIN PRIVATE KEY-----{('Ab1' * 21 + 'x' + chr(92) + 'n') * 600}-----END PRIVATE KEY-----\n",
+        f"-----BEGIN PRIVATE KEY----- {'Ab1' * 10_000} -----END PRIVATE KEY-----\n",
+    ],
+)
+@pytest.mark.parametrize("size", [7, 512, 10_000, 100_000])
+def test_a_private_key_is_hidden_however_long_it_is(text: str, size: int) -> None:
+    """Without `_shortened` its rest is shown, or all of it is kept in memory."""
+    redactor = Redactor()
+    told = ""
+    for at in range(0, len(text), size):
+        told += redactor.feed(text[at : at + size])
+        assert len(redactor._held) < HELD + size
+    assert told + redactor.close() == "***\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["." * 50, "tests/x.py ....", ".F...", "Continue? [y/n]", "Continue? (y) > ", "50 % |##"]
+)
+def test_what_can_begin_no_secret_is_shown_at_once(text: str) -> None:
+    assert Redactor().feed(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("DB_PASS=hunter2abc x", "DB_PASS=*** x"),
+        ("psql --password hunter2xx x", "psql --password *** x"),
+        ("x --db-pass='correct horse' y", "x --db-pass='***' y"),
+        ('the password: "correct horse battery" y', 'the password: "***" y'),
+        ("curl -s -u me:secret https://x", "curl -s -u me:*** https://x"),
+        ("wget --user me:hunter2 https://x", "wget --user me:*** https://x"),
+        ("Cookie: a=b c; d=e f", "Cookie: ***"),
+        ("auth key:" + "0a" * 32, "auth key:***"),
+        ("https://me:p]s3cret@example.com/a.git", "https://***@example.com/a.git"),
+        ("GET /x?sig=a]b]c", "GET /x?sig=***"),
+        (f"token: {INVITE}Bearer ", "token: *** "),
+        (f"token: {INVITE}token: {PEM}", "token: *** ***"),
+        ("SHA256:" + INVITE, "SHA256:" + INVITE),
+        (f"({PEM})", "(***)"),
+        (f"the ]{INVITE}", "the ]***"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_what_comes_in_pieces_is_told_as_if_it_came_at_once(text: str, told: str, size: int) -> None:
+    redactor = Redactor()
+    pieces = [redactor.feed(text[at : at + size]) for at in range(0, len(text), size)]
+    assert "".join(pieces) + redactor.close() == told
+
+
+@pytest.mark.parametrize("piece", ["x", ".", "a.", "x y ", "a]", "token ", "A" * 43 + " ", "PRIVATE KEY ", "curl ",
+                                   "-----BEGIN PRIVATE KEY-----\n", "&a=]"])  # fmt: skip
+def test_no_text_takes_long_character_by_character(piece: str) -> None:
+    """Without `_GOES_ON` each character of a word looks at the whole of it again: 16 times here."""
+    text = piece * (20_000 // len(piece))
+
+    def seconds(text: str) -> float:
+        redactor, began = Redactor(Secrets(["xknown" * 500])), time.perf_counter()
+        for each in text:
+            redactor.feed(each)
+        return time.perf_counter() - began
+
+    assert seconds(text) < 16 * min(seconds(text[:5000]) for _ in range(2)) + 1
 
 
 @pytest.mark.parametrize("piece", ["token", 'token="', "a.", "-----BEGIN RSA PRIVATE KEY-----", "sk-", "sk-1", "eyJ",
