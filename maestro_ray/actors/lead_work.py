@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from maestro_ray import room
 from maestro_ray.actors.confinement import bench_of, confined
 from maestro_ray.actors.messages import BeLead
 from maestro_ray.actors.outcome import Outcome
@@ -21,7 +24,7 @@ from maestro_ray.errors import MaestroError, RefMoved
 from maestro_ray.model.run import Purpose
 from maestro_ray.workspace.epic import bootstrap_epic
 from maestro_ray.workspace.leftover import forget_plan
-from maestro_ray.workspace.merge import AlreadyMerged, MergeConflict, advance
+from maestro_ray.workspace.merge import AlreadyMerged, MergeConflict, Merged, advance
 from maestro_ray.workspace.message import CommitMessage, Identity
 from maestro_ray.workspace.release import Prepared, Published, prepare_release, publish_release
 from maestro_ray.workspace.repo import Repo
@@ -90,9 +93,10 @@ class LeadWork:
         if isinstance(result, MergeConflict):
             return Outcome.failed(result.reason)
         how = "was merged already" if isinstance(result, AlreadyMerged) else "merged"
-        return Outcome.completed(
-            f"{assignment['commit'][:10]} {how} into {plan['epic_branch']}", merge=result.commit
-        )
+        told = f"{assignment['commit'][:10]} {how} into {plan['epic_branch']}"
+        if isinstance(result, Merged) and result.instead:
+            told += f", in place of {result.instead[:10]}, a merge that was cut and never reported"
+        return Outcome.completed(told, merge=result.commit)
 
     async def _release(self, assignment: Assignment) -> Outcome:
         if not assignment["merged"]:
@@ -137,8 +141,11 @@ class LeadWork:
                 f"{team.instance}:{team.id}:{assignment['id']}",
                 limit_bytes=LONGEST_OUTPUT,
             )
+            full = any(map(room.missing_at, (prepared.path, scratch)))
         if ended.code == 0:
             return ""
+        if full:  # what was found there says nothing of the release
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(prepared.path))
         how = f"exit code {ended.code}" if ended.code is not None else f"signal {ended.signal}"
         if ended.limit:
             how = f"{how}: {reached(ended.limit, team.limits)}"

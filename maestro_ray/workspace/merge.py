@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maestro_ray.errors import GitFailed, RefMoved
 from maestro_ray.model.tip import Tip, judge
@@ -36,9 +36,10 @@ _STRICT = (
 
 @dataclass(frozen=True)
 class Merged:
-    """A merge commit was made."""
+    """A merge commit was made. `instead` is one that nobody had reported and that was taken back for it, or empty."""
 
     commit: str
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def advance(
     never heard of: this very one, or that of a commit in `cut`, which is taken back. Raises `RefMoved` for all else,
     `NotFound` without the branch, `BranchInUse` when a checkout holds it.
     """
-    repo, ref = worktrees.repo, branch_ref(branch)
+    repo, ref, instead = worktrees.repo, branch_ref(branch), ""
     tip = repo.tip(branch)
     if tip != expected:
         match _settle(worktrees, name, expected, tip, sha, cut, message):
@@ -114,6 +115,7 @@ def advance(
                 return AlreadyMerged(tip)
             case Tip.CUT:
                 repo.update_ref(ref, expected, tip)
+                instead = tip
             case _:
                 raise RefMoved(ref, expected, tip)
     result = merge(worktrees, name, expected, sha, message)
@@ -123,6 +125,7 @@ def advance(
         except RefMoved:
             # a lead that was given up may still be at it: what it made at the last moment is settled, too
             return advance(worktrees, name, branch, expected, sha, message, cut)
+        return replace(result, instead=instead)
     return result
 
 

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from workspace.sample import Sample, committer, fingerprint
 
+from maestro_ray import room
 from maestro_ray.actors.lead_work import LeadWork
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.agent.sweep import find
@@ -105,6 +106,8 @@ async def test_a_merge_that_was_aborted_unheard_is_neither_in_the_way_nor_in_the
     outcome = await merge(work, other, epic, cut=[aborted])
     tip = outcome.body["result"]["merge"]
     assert parents(sample, tip) == [epic, other]
+    assert "in place of" in outcome.summary
+    assert "never reported" in outcome.summary
     # one more, unheard again, and no merge after it: the release is of what Studio knows
     unheard = sample.side("task/unheard", epic, **{"unheard.txt": "x\n"})
     await merge(work, unheard, tip)
@@ -192,6 +195,18 @@ async def test_a_red_release_leaves_the_base_and_shows_why(work: LeadWork, sampl
     assert "broken here" in outcome.body["reason"]
     assert sample.sha("main") == base
     assert fingerprint(sample) == before
+
+
+async def test_a_test_that_is_red_on_a_full_disk_says_nothing_of_the_release(
+    work: LeadWork, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever gets this error pauses and tries again. Red without the look at the disk in `LeadWork._test`."""
+    tip = await merged(work, sample)
+    monkeypatch.setattr(room, "missing_at", lambda place: f"the disk of {place} is full")
+    with pytest.raises(OSError, match="No space left") as caught:
+        await done(work, "release", tip, plan={"test": "false"})
+    assert room.missing(caught.value)
+    assert (await done(work, "release", tip, plan={"test": "true"})).action == "complete"
 
 
 async def test_a_release_whose_test_met_a_limit_says_which(

@@ -41,13 +41,20 @@ def leave(home, tmp_path):
     def run(number, *words):
         env = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'cli'}", "MAESTRO_HOME": str(home.root)}
         argv = [sys.executable, "-m", "maestro_cli.main", "connect", "--no-tui", *words]
-        with subprocess.Popen(argv, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as process:
-            told = ""
-            while "joined the team" not in told:
-                told += process.stdout.readline()
-            process.send_signal(number)
-            told += process.stdout.read()
-            return process.wait(30), told
+        # who runs the tests may have told all its children to pass over a hang-up
+        heard = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)}
+        with subprocess.Popen(
+            argv, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True, **heard
+        ) as process:
+            try:
+                told = ""
+                while "joined the team" not in told:
+                    told += process.stdout.readline()
+                process.send_signal(number)
+                told += process.stdout.read()
+                return process.wait(30), told
+            finally:
+                process.kill()  # one that takes no signal would be waited for without end
 
     return run
 
