@@ -255,7 +255,7 @@ class Redactor:
 
     def feed(self, text: str) -> str:
         """What can be shown by now. Whole lines come at once, unless a private key goes on in the next."""
-        goes_on = self._held and not self._held.endswith(".") and _GOES_ON.fullmatch(text)
+        goes_on = self._held and ".." not in self._held[-1:] + text[:1] and _GOES_ON.fullmatch(text)
         self._held += text
         if goes_on and len(self._held) < HELD:
             return ""
