@@ -10,6 +10,7 @@ settings.register_profile("maestro", deadline=None)
 settings.load_profile("maestro")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     """Whole flows start Ray, which wants the machine for itself: with several workers they all run in one."""
     for item in items:
