@@ -69,7 +69,7 @@ here = Path(directory)
 if way != "cgroup":
     cgroup.place = lambda *_: ("", frozenset())
 argv = [sys.executable, "-I", "-S", "-c", {TANGLE!r}, *os.environ["TEST_WORDS"].split()]
-box = Box(here, writable=(here,), readable=(Path(sys.prefix), Path(sys.base_prefix)))
+box = Box(here, writable=(here,), readable=(Path({sys.prefix!r}), Path({sys.base_prefix!r})))
 argv = sandbox.boxed(argv, box, "bubblewrap" if way == "bubblewrap" else "")
 
 async def hold():
