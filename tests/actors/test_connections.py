@@ -101,7 +101,9 @@ async def test_mail_that_is_lost_doubled_and_late_changes_nothing(
         assert len(started) == len(set(started))
         assert [m["number"] for m in messages] == list(range(1, len(messages) + 1))
         ended = [m["body"]["run"] for m in messages if m["kind"] == "run.ended"]
-        assert sorted(ended) == sorted(started)
+        assert len(ended) == len(set(ended))
+        # the end of the last run ends the team, and may be told to nobody any more
+        assert {*started[:-1]} <= {*ended} <= {*started}
 
 
 async def test_worker_and_connections_both_die_and_the_run_is_taken_up(
