@@ -54,7 +54,7 @@ VICTIMS = {
     "gcs": "`Watched._watch` starts Ray again",
     "daemon": "`Watched.adopt` takes over what a daemon that died has left",
     "studio": "`Watched._watch` starts Studio again",
-    "cli": "`team.start` goes on without its caller (`actors/start.py`)",
+    "cli": "nothing: no protection is needed, for a team does not belong to who watches it",
 }
 
 
@@ -248,7 +248,7 @@ def _lost(machine: Machine, scene: Scene, pid: int) -> bool:
 def test_twenty_daemons_die_while_a_team_is_started(shared, tmp_path):
     """There is one team in the end, or none and a sentence that says so; never two.
 
-    Red with `team.start` begun anew by each daemon (`Connections` keeps one start for each id that the caller gave).
+    Red with the daemon's lock shared (`LOCK_SH` in `only_one`).
     """
     repo = shared.repository("twenty")
     starting = shared.begin(
@@ -272,7 +272,7 @@ def test_twenty_daemons_die_while_a_team_is_started(shared, tmp_path):
 def test_a_stranger_that_looks_the_same_is_never_touched(shared, tmp_path):
     """The same words, the same directory and a mark of another home: pid, start time and mark must all be ours.
 
-    Red with `_matches` in `agent/sweep.py` comparing the first word of the mark only.
+    Red with `_carries` in `agent/sweep.py` content with any mark.
     """
     import subprocess
 
