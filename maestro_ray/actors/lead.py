@@ -11,7 +11,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from maestro_ray import room
 from maestro_ray.actors.lead_work import LeadWork
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
@@ -23,15 +22,13 @@ from maestro_ray.actors.messages import (
     Joined,
     Left,
     Lost,
-    Post,
-    Report,
     Roster,
     Withdraw,
     WorkerEvent,
 )
 from maestro_ray.actors.outcome import Outcome, about
 from maestro_ray.actors.recent import Recent
-from maestro_ray.actors.slot import CONNECTIONS
+from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.threads import ended
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
@@ -53,6 +50,7 @@ class Lead:
         self._courier = courier
         self._clock = clock
         self._work = LeadWork(part)
+        self._reporter = Reporter(part.team.bot, part.team, courier, clock)
         self._slots = dict(part.team.slots)
         self._sessions = {session: name for name, _, session in part.members}
         self._busy: dict[str, str] = {}
@@ -119,7 +117,7 @@ class Lead:
         for effect in effects:
             match effect:
                 case machine.TeamUp():
-                    self._post("team.up", workers=sorted(self._team.members))
+                    self._reporter.post("team.up", workers=sorted(self._team.members))
                 case machine.Place() | machine.StopWorkers():
                     pass  # Connections owns the slots: it places a lost worker again and stops the team
 
@@ -129,7 +127,7 @@ class Lead:
         self._slots[member.name] = slot
         self._sessions[member.session] = member.name
         self._apply(machine.Joined(member))
-        self._post("worker.joined", worker=member.name, role=member.role)
+        self._reporter.post("worker.joined", worker=member.name, role=member.role)
 
     def _leave(self, name: str) -> None:
         member = self._team.members.get(name)
@@ -139,7 +137,7 @@ class Lead:
         self._busy.pop(name, None)
         self._sessions.pop(member.session, None)
         self._courier.forget(self._slots.pop(name))
-        self._post("worker.left", worker=name)
+        self._reporter.post("worker.left", worker=name)
 
     def _worker_event(self, event: WorkerEvent) -> None:
         if event.began:
@@ -194,7 +192,7 @@ class Lead:
             assignment = await self._queue.get()
             if not self._is_withdrawn(assignment):
                 self.run, self._held = assignment["id"], assignment
-                self._post("run.started", **about(assignment))
+                self._reporter.post("run.started", **about(assignment))
                 await self._work_on(assignment)
                 self.run, self._held, self._doing = "", None, None
 
@@ -207,35 +205,17 @@ class Lead:
             await ended(self._doing)
             raise
         if self._doing.cancelled():
-            self._post("run.withdrawn", **about(assignment), summary="withdrawn")
+            self._reporter.post("run.withdrawn", **about(assignment), summary="withdrawn")
             return
         outcome = self._doing.result().without(Secrets.of(self._part.team.env))
-        await self._report(assignment, outcome.action, outcome.body)
-        self._post("run.ended", **about(assignment), action=outcome.action, summary=outcome.summary)
+        await self._reporter.report(assignment, outcome.action, outcome.body)
+        self._reporter.post("run.ended", **about(assignment), action=outcome.action, summary=outcome.summary)
 
     async def _do(self, assignment: Mapping[str, Any]) -> Outcome:
-        while True:
-            try:
-                return await self._work.do(assignment)
-            except Exception as error:  # noqa: BLE001 - whatever it is ends the run, and is told
-                if not (reason := room.missing(error)):
-                    return _failed(assignment, error)
-                await self._pause(assignment, room.PAUSE, reason)
-
-    async def _pause(self, assignment: Mapping[str, Any], seconds: float, reason: str) -> None:
-        resume_at = self._clock.wall() + seconds
-        self._post("run.paused", run=assignment["id"], resume_at=resume_at, reason=reason)
-        await self._report(assignment, "pause", {"resume_at": resume_at})
-        await asyncio.sleep(seconds)
-        await self._report(assignment, "resume", {})
-
-    async def _report(self, assignment: Mapping[str, Any], action: str, body: Mapping[str, Any]) -> None:
-        """Returns when the report is in the outbox: from then on it cannot be lost."""
-        report = Report(assignment["id"], assignment["epoch"], action, body, self._part.team.project)
-        await self._courier.insist(CONNECTIONS, report)
-
-    def _post(self, kind: str, **body: Any) -> None:
-        self._courier.assure(self._slots["channel"], Post(self._part.team.bot, kind, body))
+        try:
+            return await self._reporter.with_room(assignment, lambda: self._work.do(assignment))
+        except Exception as error:  # noqa: BLE001 - whatever it is ends the run, and is told
+            return _failed(assignment, error)
 
 
 def _failed(assignment: Mapping[str, Any], error: Exception) -> Outcome:

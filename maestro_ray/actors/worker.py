@@ -20,15 +20,13 @@ from maestro_ray.actors.messages import (
     Delivered,
     Directive,
     DirectivesCleared,
-    Post,
-    Report,
     Text,
     Withdraw,
     WorkerEvent,
 )
 from maestro_ray.actors.outcome import Outcome, about
 from maestro_ray.actors.proposals import Proposals, Refused
-from maestro_ray.actors.slot import CONNECTIONS
+from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.threads import ended
 from maestro_ray.actors.turn import Turn
 from maestro_ray.actors.workbench import Workbench
@@ -50,7 +48,7 @@ class Worker:
         self.run = ""
         self._part = part
         self._courier = courier
-        self._clock = clock
+        self._reporter = Reporter(part.name, part.team, courier, clock)
         self._bench = Workbench(part)
         # what its agents are told and nobody else: it leaves this object in no text
         self._secrets = Secrets.of(part.team.env)
@@ -106,15 +104,16 @@ class Worker:
     async def _work(self, assignment: Mapping[str, Any], before: Sequence[asyncio.Task[None]]) -> None:
         await _ended(before)
         self._tell_lead(assignment, began=True)
-        self._post("run.started", **about(assignment))
+        self._reporter.post("run.started", **about(assignment))
         outcome = (await self._outcome(assignment)).without(self._secrets)
-        await self._report(assignment, outcome.action, outcome.body)
+        await self._bench.finish(assignment)
+        await self._reporter.report(assignment, outcome.action, outcome.body)
         self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
 
     def _end(self, assignment: Mapping[str, Any], kind: str, *, summary: str, **body: Any) -> None:
         if self._held is assignment:
             self.run, self._held = "", None
-        self._post(kind, **about(assignment), summary=summary, **body)
+        self._reporter.post(kind, **about(assignment), summary=summary, **body)
         self._tell_lead(assignment, began=False, summary=summary)
 
     async def _outcome(self, assignment: Mapping[str, Any]) -> Outcome:
@@ -132,16 +131,18 @@ class Worker:
             reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
             return Outcome.failed(reason, retryable=False)
         proposals = Proposals()
-        await self._with_room(assignment, lambda: self._bench.prepare(assignment))
+        await self._reporter.with_room(assignment, lambda: self._bench.prepare(assignment))
         if self._bench.session(assignment):
-            self._post("run.resumed", run=assignment["id"])
+            self._reporter.post("run.resumed", run=assignment["id"])
         while True:
-            outcome = await self._with_room(assignment, lambda: self._one_turn(assignment, proposals))
+            outcome = await self._reporter.with_room(
+                assignment, lambda: self._one_turn(assignment, proposals)
+            )
             if outcome.resume_after is None:
-                break
-            await self._pause(assignment, outcome.resume_after, redact(outcome.summary, self._secrets))
-        await self._bench.finish(assignment)
-        return outcome
+                return outcome
+            await self._reporter.pause(
+                assignment, outcome.resume_after, redact(outcome.summary, self._secrets)
+            )
 
     async def _one_turn(self, assignment: Mapping[str, Any], proposals: Proposals) -> Outcome:
         if reason := self._bench.no_room():  # a turn costs money
@@ -165,21 +166,11 @@ class Worker:
                 turn, self._turn = self._turn, None
                 await turn.stop()
                 self._say(voice.close())
-        outcome = await self._with_room(assignment, lambda: self._bench.outcome(assignment, end))
+        outcome = await self._reporter.with_room(assignment, lambda: self._bench.outcome(assignment, end))
         # what was found on a full disk says nothing of the work; what was committed there is whole
         doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE
         reason = self._bench.no_room() if doubtful else ""
         return Outcome.limited(room.PAUSE, reason) if reason else outcome
-
-    async def _with_room(self, assignment: Mapping[str, Any], work: Callable[[], Awaitable[T]]) -> T:
-        """Again and again while the disk takes nothing, each time after a pause."""
-        while True:
-            try:
-                return await work()
-            except (MaestroError, OSError) as error:
-                if not (reason := room.missing(error)):
-                    raise
-                await self._pause(assignment, room.PAUSE, reason)
 
     @contextlib.asynccontextmanager
     async def _proposing(
@@ -195,9 +186,11 @@ class Worker:
             for each in proposals.feed(text) if assignment["purpose"] == Purpose.EXECUTE else ():
                 if isinstance(each, Refused):
                     line, reason = redact(each.line, self._secrets), redact(each.reason, self._secrets)
-                    self._post("subtask.refused", run=assignment["id"], subtask=line, reason=reason)
+                    self._reporter.post("subtask.refused", run=assignment["id"], subtask=line, reason=reason)
                 else:
-                    work = self._report(assignment, "subtask", redact_all(each.values, self._secrets))
+                    work = self._reporter.report(
+                        assignment, "subtask", redact_all(each.values, self._secrets)
+                    )
                     telling.append(asyncio.get_running_loop().create_task(work))
 
         proposals.begin()
@@ -208,13 +201,6 @@ class Worker:
             raise
         finally:
             await asyncio.gather(*telling, return_exceptions=True)
-
-    async def _pause(self, assignment: Mapping[str, Any], seconds: float, reason: str) -> None:
-        resume_at = self._clock.wall() + seconds
-        self._post("run.paused", run=assignment["id"], resume_at=resume_at, reason=reason)
-        await self._report(assignment, "pause", {"resume_at": resume_at})
-        await asyncio.sleep(seconds)
-        await self._report(assignment, "resume", {})
 
     def _withdraw(self, run: str, epoch: int) -> Awaitable[None] | None:
         """The run is somebody else's matter now: Studio is told nothing, the team is."""
@@ -263,19 +249,11 @@ class Worker:
 
     # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _report(self, assignment: Mapping[str, Any], action: str, body: Mapping[str, Any]) -> None:
-        """Returns when the report is in the outbox: from then on it cannot be lost."""
-        report = Report(assignment["id"], assignment["epoch"], action, body, self._part.team.project)
-        await self._courier.insist(CONNECTIONS, report)
-
-    def _post(self, kind: str, **body: Any) -> None:
-        self._tell_channel(Post(self._part.name, kind, body))
-
     def _say(self, text: str) -> None:
         if text:
             self._courier.tell(self._part.team.slots["channel"], Text(self._part.name, self.run, text))
 
-    def _tell_channel(self, message: Post | Delivered) -> None:
+    def _tell_channel(self, message: Delivered) -> None:
         self._courier.assure(self._part.team.slots["channel"], message)
 
     def _tell_lead(self, assignment: Mapping[str, Any], *, began: bool, summary: str = "") -> None:

@@ -128,10 +128,14 @@ async def test_a_failing_agent_is_a_failure_with_its_words(
     assert "exited with code 3: cannot" in (await reported(office, "fail")).body["reason"]
 
 
-async def test_a_program_that_is_not_there_is_a_failure(hire: Hire, office: Office, sample: Sample) -> None:
+async def test_a_program_that_is_not_there_is_a_failure_and_leaves_nothing(
+    hire: Hire, office: Office, home: Home, sample: Sample
+) -> None:
+    """Red with `finish` only where a turn came to its end."""
     worker = hire(ProviderSpec("command", "no-such-program-here"))
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     assert "no-such-program-here" in (await reported(office, "fail")).body["reason"]
+    assert list((home.root / "scratch" / "bot-1").iterdir()) == []
 
 
 async def test_what_is_no_task_is_not_begun(hire: Hire, office: Office, sample: Sample) -> None:
