@@ -32,12 +32,15 @@ def missing(error: Exception) -> str:
 
 
 def why(error: Exception, path: Path) -> str:
-    """In words why a database file cannot be used. Of a read-only disk SQLite says that it cannot open the file."""
-    cannot_open = getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+    """In words why a database file cannot be used. Of a read-only disk SQLite says that it cannot open the file, and
+    where the index of a log cannot grow that reading or writing failed.
+    """
+    vague = getattr(error, "sqlite_errorcode", 0) & 0xFF in (
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
     )
-    return (missing_at(path.parent) if cannot_open else "") or str(error).strip()
+    return (missing_at(path.parent) if vague else "") or str(error).strip()
 
 
 def missing_at(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,3 +53,14 @@ def test_a_full_disk_is_told_without_a_name_that_python_does_not_know() -> None:
         file.write(b"x")
     assert found.value.errno == errno.ENOSPC
     assert room.missing(found.value) == "a disk takes nothing: No space left on device"
+
+
+@pytest.mark.parametrize(
+    "code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_SHMSIZE]
+)
+def test_what_sqlite_says_vaguely_is_looked_up(disk: SmallDisk, code: int) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    assert room.why(error, disk.path / "a.db") == "disk I/O error"
+    disk.fill()
+    assert room.why(error, disk.path / "a.db") == f"the disk of {disk.path} is full"

@@ -60,12 +60,12 @@ async def test_what_is_wrong_is_told_of_each(home: Home, tmp_path: Path) -> None
 
 
 def posted(source: Path) -> set[str]:
-    """Kinds of messages in calls like `_post("kind", …)`, `_end(run, "kind", …)` and `Post(who, "kind", …)`."""
+    """Kinds of messages in calls like `post("kind", …)`, `_end(run, "kind", …)` and `Post(who, "kind", …)`."""
     found: set[str] = set()
     for call in ast.walk(ast.parse(source.read_text())):
         if isinstance(call, ast.Call):
             name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-            at = {"_post": 0, "_end": 1, "Post": 1}.get(name)
+            at = {"post": 0, "_end": 1, "Post": 1}.get(name)
             if at is not None and len(call.args) > at and isinstance(kind := call.args[at], ast.Constant):
                 found.add(str(kind.value))
     return found
@@ -74,5 +74,7 @@ def posted(source: Path) -> set[str]:
 def test_what_members_say_is_known() -> None:
     """A kind that is missing in the table would be shown as a fault of the journal it is in."""
     folder = Path(next(iter(maestro_ray.actors.__path__)))
-    kinds = set().union(*(posted(folder / name) for name in ("worker.py", "lead.py", "reports.py")))
+    kinds = set().union(
+        *(posted(folder / name) for name in ("worker.py", "lead.py", "reporter.py", "reports.py"))
+    )
     assert kinds == SAID - {"said"}

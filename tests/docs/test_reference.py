@@ -325,7 +325,7 @@ def test_every_event_of_a_team_is_described() -> None:
     told = {name for cells in rows(section(REFERENCE / "protocol.md", "Events of a team"))
             for name in re.findall(r"`([a-z._]+)`", cells[0])}  # fmt: skip
     posted = re.compile(
-        r"""(?:happenings\.add\(|self\._post\(|self\._append\(|self\._once\([^"]*,)\s*"([a-z._]+)\""""
+        r"""(?:happenings\.add\(|self\.(?:_|_reporter\.)?post\(|self\._append\(|self\._once\([^"]*,)\s*"([a-z._]+)\""""
     )
     known = {name for path in (SOURCES / "actors").glob("*.py") for name in posted.findall(path.read_text())}
 
