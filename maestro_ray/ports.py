@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from maestro_ray.model.agent import AgentEvent
+from maestro_ray.model.steering import How
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,31 @@ class Conversation(Protocol):
         """The program to start for this turn."""
         ...
 
+    @property
+    def steering(self) -> How:
+        """How a directive reaches this agent while it works; it names a session where that takes another turn."""
+        ...
+
     def feed(self, data: bytes) -> Sequence[AgentEvent]:
-        """Take a piece of standard output, split anywhere; never raises on any bytes."""
+        """Take a piece of standard output, split anywhere; never raises on any bytes.
+
+        A terminal event may come from here while the program lives: its input is then closed, and it ends.
+        """
         ...
 
     def exited(self, code: int | None, stderr: str) -> Sequence[AgentEvent]:
-        """The program is gone (`None`: by a signal). The last event is always terminal, and only one ever is."""
+        """The program is gone (`None`: by a signal). Its last event is terminal, unless `feed` has given one."""
         ...
 
     def steer(self, directive: str, text: str) -> bytes | None:
-        """Bytes that put a directive into the running turn, or None when this agent takes none."""
+        """Bytes that put a directive into the running turn, or None when this agent takes none.
+
+        That it has taken it, it says itself: `DirectiveTaken`.
+        """
+        ...
+
+    def answer(self, request: str, refusal: str) -> bytes:
+        """Bytes that answer a `PermissionAsked`: leave is given with an empty refusal, else it is the reason."""
         ...
 
 

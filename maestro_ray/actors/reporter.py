@@ -15,6 +15,8 @@ from maestro_ray.errors import MaestroError
 
 T = TypeVar("T")
 
+NOTHING: Mapping[str, Any] = {}
+
 
 class Reporter:
     """Of the member `name` of a team."""
@@ -34,11 +36,13 @@ class Reporter:
         report = Report(assignment["id"], assignment["epoch"], action, body, self._team.project)
         await self._courier.insist(CONNECTIONS, report)
 
-    async def pause(self, assignment: Mapping[str, Any], seconds: float, reason: str) -> None:
-        """Let everybody know, and wait."""
+    async def pause(
+        self, assignment: Mapping[str, Any], seconds: float, reason: str, spent: Mapping[str, Any] = NOTHING
+    ) -> None:
+        """Let everybody know, and wait. `spent` is what the report says of usage."""
         resume_at = self._clock.wall() + seconds
         self.post("run.paused", run=assignment["id"], resume_at=resume_at, reason=reason)
-        await self.report(assignment, "pause", {"resume_at": resume_at})
+        await self.report(assignment, "pause", {"resume_at": resume_at, **spent})
         await asyncio.sleep(seconds)
         await self.report(assignment, "resume", {})
 

@@ -17,12 +17,16 @@ from maestro_ray.model.agent import (
     DirectiveTaken,
     Failed,
     Finished,
+    PermissionAsked,
     RateLimited,
     Reply,
+    Retrying,
     Said,
     SessionNamed,
     ToolCalled,
+    UsageCounted,
 )
+from maestro_ray.model.steering import How
 from maestro_ray.ports import Job
 from maestro_ray.providers.registry import build
 from maestro_ray.small_file import put_small
@@ -30,6 +34,8 @@ from maestro_ray.small_file import put_small
 # text is sent on when this much has come or this long has passed since the last time
 TEXT_BYTES = 4096
 TEXT_SECONDS = 0.1
+# how long a program may live on after it has said how its turn ended
+LINGER = 5.0
 
 # puts the program of a job, with its environment, into its box
 Confine = Callable[[Job, Sequence[str], Mapping[str, str]], Awaitable[Confined]]
@@ -37,33 +43,40 @@ Confine = Callable[[Job, Sequence[str], Mapping[str, str]], Awaitable[Confined]]
 
 @dataclass(frozen=True)
 class Ended:
-    """The turn's terminal event, and the rate limit it met, if any."""
+    """The turn's terminal event, and the rate limit it met, if any.
+
+    `again` says how another turn of the same session would reach the agent, for what the operator said meanwhile.
+    """
 
     event: Finished | Failed
     limited: RateLimited | None = None
+    again: How | None = None
+
+
+@dataclass(frozen=True)
+class Ears:
+    """Who is told what of a turn.
+
+    `say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once; `named` the
+    run and the agent's own session, with which it can be resumed; `delivered` a directive that the agent has taken;
+    `spent` what was used. `permit` decides about what the agent asks leave for: an empty text, or why not.
+    """
+
+    say: Callable[[str], None]
+    delivered: Callable[[str], None] = lambda _directive: None
+    heard: Callable[[str], None] = lambda _text: None
+    named: Callable[[str, str], None] = lambda _run, _session: None
+    spent: Callable[[UsageCounted], None] = lambda _usage: None
+    permit: Callable[[PermissionAsked], Awaitable[str]] | None = None
 
 
 class Turn:
     """Begin, then finish; `steer` at any time in between; `stop` always, which leaves no process."""
 
-    def __init__(
-        self,
-        part: BeWorker,
-        job: Job,
-        say: Callable[[str], None],
-        delivered: Callable[[str], None],
-        confine: Confine,
-        heard: Callable[[str], None] = lambda _text: None,
-        named: Callable[[str, str], None] = lambda _run, _session: None,
-    ) -> None:
-        """`say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once;
-        `named` the run and the agent's own session, with which it can be resumed."""
+    def __init__(self, part: BeWorker, job: Job, ears: Ears, confine: Confine) -> None:
         self._part = part
         self._job = job
-        self._say = say
-        self._heard = heard
-        self._named = named
-        self._delivered = delivered
+        self._ears = ears
         self._confine = confine
         self._provider = build(part.provider)
         self._talk = self._provider.open(job)
@@ -74,6 +87,11 @@ class Turn:
         self._said_at = 0.0
         self._limited: RateLimited | None = None
         self._terminal: Finished | Failed | None = None
+        # the agent's own session, as far as it has named one
+        self._session = job.resume
+        # whether there is a directive that this agent takes in no running turn, and whether it was cut for that
+        self._waiting = self._cut = False
+        self._asked: set[asyncio.Task[None]] = set()
 
     async def begin(self) -> None:
         """Start the program with its prompt. Raises `AgentFailed`."""
@@ -97,35 +115,68 @@ class Turn:
         while self._early:
             await self._process.write(self._early.pop(0))
         self._begun = True
+        await self._cut_short()
 
     async def finish(self) -> Ended:
         """Follow the agent to its end."""
         assert self._process is not None
-        while piece := await self._next(self._process):
+        while self._terminal is None and (piece := await self._next(self._process)):
             await self._take(self._talk.feed(piece))
             self._flush(force=False)
+        await self._leave(self._process)
         ended = await self._process.wait()
         await self._take(self._talk.exited(ended.code, self._process.stderr_tail()))
         self._flush(force=True)
         event = self._terminal or Failed("the agent ended without an outcome")
         if ended.limit:
             event = _limited_by(reached(ended.limit, self._part.team.limits), event)
-        return Ended(event, self._limited)
+        return Ended(event, self._limited, self._again(event))
 
     async def steer(self, identifier: str, text: str) -> None:
-        """Put a directive into the running turn, when this agent takes any, and not before its prompt."""
+        """Put a directive into the running turn, and not before its prompt.
+
+        An agent that takes none there hears it in another turn: after this one, or at once, in place of its rest.
+        """
         data = self._talk.steer(identifier, text)
         if data is None:
-            return
-        if self._process is not None and self._begun:
+            self._waiting = True
+            await self._cut_short()
+        elif self._process is not None and self._begun:
             await self._process.write(data)
         else:
             self._early.append(data)
 
     async def stop(self) -> None:
         """End the agent and everything it started. Harmless when repeated."""
+        for asked in self._asked:
+            asked.cancel()
         if self._process is not None:
             await asyncio.shield(self._process.stop())
+
+    async def _cut_short(self) -> None:
+        """End this turn for the sake of another that hears the operator, where the agent can go on then."""
+        due = self._waiting and self._begun and self._terminal is None and bool(self._session)
+        if due and not self._cut and self._talk.steering is How.RESTART:
+            self._cut = True
+            await self.stop()
+
+    def _again(self, event: Finished | Failed) -> How | None:
+        """Without a session of the agent's own another turn would be the same work once more."""
+        if self._cut:
+            return How.RESTART
+        return How.NEXT_TURN if self._session and isinstance(event, Finished) else None
+
+    async def _leave(self, process: AgentProcess) -> None:
+        """It has said how its turn ended: what it may still write is of no turn, and it has no reason to stay."""
+        if self._terminal is None:
+            return
+        await process.close_stdin()
+        try:
+            async with asyncio.timeout(LINGER):
+                while await process.read():
+                    pass
+        except TimeoutError:
+            await process.stop()
 
     async def _next(self, process: AgentProcess) -> bytes:
         """The next piece of output; what was said before it does not wait for it."""
@@ -142,26 +193,46 @@ class Turn:
             match event:
                 case Said(text):
                     self._text.append(text)
-                    self._heard(text)
+                    self._ears.heard(text)
                 case ToolCalled(tool, detail):
                     self._text.append(f"[{tool}] {detail}\n")
+                case Retrying(attempt, wait, reason):
+                    self._text.append(f"[retry {attempt}{f' in {wait:.0f} s' if wait else ''}] {reason}\n")
+                case UsageCounted():
+                    self._ears.spent(event)
+                case PermissionAsked():
+                    self._ask(event)
                 case Reply(data) if self._process is not None:
                     await self._process.write(data)
                 case DirectiveTaken(identifier):
-                    self._delivered(identifier)
+                    self._ears.delivered(identifier)
                 case RateLimited():
                     self._limited = event
                 case SessionNamed(session):
-                    self._named(self._job.run, session)
+                    self._session = session
+                    self._ears.named(self._job.run, session)
+                    await self._cut_short()
                 case Finished() | Failed():
                     self._terminal = self._terminal or event
+
+    def _ask(self, question: PermissionAsked) -> None:
+        """The answer may take a person's time; the agent's other words go on meanwhile."""
+        asked = asyncio.get_running_loop().create_task(self._permit(question))
+        self._asked.add(asked)
+        asked.add_done_callback(self._asked.discard)
+
+    async def _permit(self, question: PermissionAsked) -> None:
+        permit = self._ears.permit
+        refusal = await permit(question) if permit else "nobody here gives leave"
+        if self._process is not None:
+            await self._process.write(self._talk.answer(question.request, refusal))
 
     def _flush(self, *, force: bool) -> None:
         now = time.monotonic()
         if self._text and (
             force or now - self._said_at >= TEXT_SECONDS or sum(map(len, self._text)) >= TEXT_BYTES
         ):
-            self._say("".join(self._text))
+            self._ears.say("".join(self._text))
             self._text.clear()
             self._said_at = now
 

@@ -27,11 +27,13 @@ from maestro_ray.actors.messages import (
 from maestro_ray.actors.outcome import Outcome, about
 from maestro_ray.actors.proposals import Proposals, Refused
 from maestro_ray.actors.reporter import Reporter
+from maestro_ray.actors.spending import Spending
 from maestro_ray.actors.threads import ended
-from maestro_ray.actors.turn import Turn
+from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
+from maestro_ray.model.agent import PermissionAsked
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
 from maestro_ray.redaction import Redactor, Secrets, redact, redact_all
@@ -54,6 +56,7 @@ class Worker:
         self._secrets = Secrets.of(part.team.env)
         self._directives: dict[str, str] = {}
         self._receipts: dict[str, How] = {}
+        self._spending = Spending()
         self._working: set[asyncio.Task[None]] = set()
         self._turn: Turn | None = None
         self._taken: tuple[str, int] | None = None
@@ -107,7 +110,7 @@ class Worker:
         self._reporter.post("run.started", **about(assignment))
         outcome = (await self._outcome(assignment)).without(self._secrets)
         await self._bench.finish(assignment)
-        await self._reporter.report(assignment, outcome.action, outcome.body)
+        await self._reporter.report(assignment, outcome.action, {**outcome.body, **self._spending.take()})
         self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
 
     def _end(self, assignment: Mapping[str, Any], kind: str, *, summary: str, **body: Any) -> None:
@@ -140,11 +143,14 @@ class Worker:
             )
             if outcome.resume_after is None:
                 return outcome
-            await self._reporter.pause(
-                assignment, outcome.resume_after, redact(outcome.summary, self._secrets)
-            )
+            reason = redact(outcome.summary, self._secrets)
+            await self._reporter.pause(assignment, outcome.resume_after, reason, self._spending.take())
 
-    async def _one_turn(self, assignment: Mapping[str, Any], proposals: Proposals) -> Outcome:
+    async def _one_turn(
+        self, assignment: Mapping[str, Any], proposals: Proposals, how: How = How.NEXT_TURN
+    ) -> Outcome:
+        """`how` is how the directives of its prompt reach the agent. What the operator says while an agent works that
+        takes nothing then is heard in another turn of it, and only the last has an outcome."""
         if reason := self._bench.no_room():  # a turn costs money
             return Outcome.limited(room.PAUSE, reason)
         directives = dict(self._directives)
@@ -155,17 +161,21 @@ class Worker:
             self._say(voice.feed(text))
 
         async with self._proposing(assignment, proposals) as heard:
-            told = (say, self._delivered_in_turn, self._bench.confine, heard, self._bench.name_session)
-            self._turn = Turn(self._part, job, *told)
+            ears = Ears(
+                say, self._delivered_in_turn, heard, self._bench.name_session, self._spending.add, _granted
+            )
+            self._turn = Turn(self._part, job, ears, self._bench.confine)
             try:
                 await self._turn.begin()
                 for identifier in directives:
-                    self._delivered(identifier, How.NEXT_TURN)
+                    self._delivered(identifier, how)
                 end = await self._turn.finish()
             finally:
                 turn, self._turn = self._turn, None
                 await turn.stop()
                 self._say(voice.close())
+        if end.again and self._unheard():
+            return await self._one_turn(assignment, proposals, end.again)
         outcome = await self._reporter.with_room(assignment, lambda: self._bench.outcome(assignment, end))
         # what was found on a full disk says nothing of the work; what was committed there is whole
         doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE
@@ -234,6 +244,9 @@ class Worker:
         if self._turn is not None:
             await self._turn.steer(identifier, text)
 
+    def _unheard(self) -> bool:
+        return any(identifier not in self._receipts for identifier in self._directives)
+
     def _clear_all_but(self, kept: Sequence[str]) -> None:
         for identifier in set(self._directives).difference(kept):
             del self._directives[identifier]
@@ -259,6 +272,11 @@ class Worker:
     def _tell_lead(self, assignment: Mapping[str, Any], *, began: bool, summary: str = "") -> None:
         event = WorkerEvent(self._part.name, assignment["id"], began, summary)
         self._courier.tell(self._part.team.slots["lead"], event)
+
+
+async def _granted(_question: PermissionAsked) -> str:
+    """Nobody watches: what an agent may do is what its box lets it."""
+    return ""
 
 
 async def _ended(working: Sequence[asyncio.Task[None]]) -> None:

@@ -103,9 +103,11 @@ def _order(purpose: str, base: str, commit: str) -> str:
 def _resuming(resumed: bool) -> list[str]:
     if not resumed:
         return []
-    return [
-        "You were cut off while you worked on this. The files are as you left them: look, then go on from there."
-    ]
+    words = (
+        "You have worked on this already, up to now. The files are as you left them: look, mind what the operator "
+        "says, then go on from there."
+    )
+    return [words]
 
 
 def _revising(purpose: str, revision: int) -> list[str]:

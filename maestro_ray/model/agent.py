@@ -54,6 +54,25 @@ class RateLimited:
 
 
 @dataclass(frozen=True)
+class Retrying:
+    """The agent asks its model again after it was refused; `wait` seconds from now. What looks like silence is this."""
+
+    attempt: int
+    wait: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class PermissionAsked:
+    """The agent waits for leave to use a tool. `request` names the question to its provider, `detail` is exactly what
+    would be done: the command, the file, or the tool's input as JSON."""
+
+    request: str
+    tool: str
+    detail: str
+
+
+@dataclass(frozen=True)
 class DirectiveTaken:
     """A steering directive is now in the agent's input."""
 
@@ -77,10 +96,14 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The terminal event of a turn that did not work; `retryable` is False when trying again cannot help."""
+    """The terminal event of a turn that did not work; `retryable` is False when trying again cannot help.
+
+    `signed_out` says that the agent's account was refused: nobody else with the same credentials gets further.
+    """
 
     reason: str
     retryable: bool = True
+    signed_out: bool = False
 
 
 AgentEvent = (
@@ -90,6 +113,8 @@ AgentEvent = (
     | UsageCounted
     | SessionNamed
     | RateLimited
+    | Retrying
+    | PermissionAsked
     | DirectiveTaken
     | Reply
     | Finished

@@ -11,6 +11,7 @@ from pathlib import PurePath
 
 from maestro_ray.errors import BadProvider, ProviderMissing
 from maestro_ray.model.agent import AgentEvent, Failed, Finished, Said
+from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch, ProviderSpec
 from maestro_ray.providers.output import HEAD, TAIL, Bounded, Lines, Piece, without_verdict
 from maestro_ray.providers.template import Template, environment, prompt_file
@@ -92,6 +93,10 @@ class CommandRun:
     def launch(self) -> Launch:
         return self._launch
 
+    @property
+    def steering(self) -> How:
+        return How.NEXT_TURN
+
     def feed(self, data: bytes) -> list[AgentEvent]:
         return self._say(self._lines.feed(data))
 
@@ -103,6 +108,9 @@ class CommandRun:
 
     def steer(self, _directive: str, _text: str) -> bytes | None:
         return None
+
+    def answer(self, _request: str, _refusal: str) -> bytes:
+        return b""
 
     def _say(self, pieces: Sequence[Piece]) -> list[AgentEvent]:
         texts = [text + "\n" if ends else text for text, ends in pieces]

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from maestro_ray.errors import ConfigError
+from maestro_ray.model.steering import How
 from maestro_ray.ports import Job
 from maestro_ray.toml import Table, read_toml
 
@@ -45,14 +46,33 @@ class Turn:
         )
 
 
-def parse_script(text: str, path: str) -> tuple[Turn, ...]:
-    """The turns in file order; the first that matches a job is played. Raises `ConfigError` with line and column."""
+@dataclass(frozen=True)
+class Script:
+    """The turns in file order; the first that matches a job is played.
+
+    `steering` is how its agent hears a directive.
+    """
+
+    turns: tuple[Turn, ...]
+    steering: How = How.IN_TURN
+
+
+def parse_script(text: str, path: str) -> Script:
+    """Raises `ConfigError` with line and column."""
     top = read_toml(text, path, ConfigError)
-    top.only("turns")
+    top.only("turns", "steering")
     turns = tuple(_turn(table) for table in top.tables("turns"))
     if not turns:
         raise top.mistake("the script has no [[turns]]")
-    return turns
+    return Script(turns, _steering(top))
+
+
+def _steering(top: Table) -> How:
+    word = top.text("steering", How.IN_TURN.value)
+    try:
+        return How(word)
+    except ValueError:
+        raise top.mistake(f"steering is one of: {', '.join(How)}", "steering") from None
 
 
 def _turn(table: Table) -> Turn:
@@ -146,6 +166,9 @@ _READERS: dict[str, Callable[[Table, str], Any]] = {
     "wait": _seconds,
     "until": _words,
     "fail": _words,
+    "sign_out": _words,
+    "retry": _words,
+    "ask": _words,
     "rate_limit": _seconds,
     "usage": _usage,
     "verdict": _verdict,

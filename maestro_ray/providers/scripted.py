@@ -16,13 +16,16 @@ from maestro_ray.model.agent import (
     DirectiveTaken,
     Failed,
     Finished,
+    PermissionAsked,
     RateLimited,
+    Retrying,
     Said,
     SessionNamed,
     ToolCalled,
     ToolReturned,
     UsageCounted,
 )
+from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch, ProviderSpec
 from maestro_ray.providers.output import Bounded, Lines, clean, without_verdict
 from maestro_ray.providers.script import Step, parse_script
@@ -48,7 +51,7 @@ class Scripted:
             text = Path(spec.arg).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise BadProvider(f"scripted:{spec.arg}", f"the script cannot be read: {error}") from None
-        self._turns = parse_script(text, spec.arg)
+        self._script = parse_script(text, spec.arg)
 
     def check(self, path: str, role: str) -> None:
         """Nothing can be missing: it runs under this very Python."""
@@ -58,9 +61,9 @@ class Scripted:
 
     def open(self, job: Job) -> ScriptedTurn:
         """The first turn that matches; when none does, the turn fails and says so."""
-        for index, turn in enumerate(self._turns):
+        for index, turn in enumerate(self._script.turns):
             if turn.matches(job):
-                return ScriptedTurn(job, turn.steps, index)
+                return ScriptedTurn(job, turn.steps, index, self._script.steering)
         reason = (
             f"no turn of {self._spec.arg} is for task {job.key!r}, purpose {job.purpose!r}, "
             f"revision {job.revision}, attempt {job.attempt}"
@@ -75,7 +78,8 @@ class ScriptedTurn:
     again with that to resume, it goes on with the step after the rate limit, or with the one in which it was cut.
     """
 
-    def __init__(self, job: Job, steps: tuple[Step, ...], index: int) -> None:
+    def __init__(self, job: Job, steps: tuple[Step, ...], index: int, steering: How = How.IN_TURN) -> None:
+        self._steering = steering
         self._lines = Lines(LONGEST_LINE)
         self._whole = Bounded()
         self._end: Finished | Failed | None = None
@@ -99,6 +103,10 @@ class ScriptedTurn:
     def launch(self) -> Launch:
         return self._launch
 
+    @property
+    def steering(self) -> How:
+        return self._steering
+
     def feed(self, data: bytes) -> list[AgentEvent]:
         return [event for text, _ in self._lines.feed(data) for event in self._read(text)]
 
@@ -110,8 +118,13 @@ class ScriptedTurn:
         last = clean(stderr).strip().rpartition("\n")[2]
         return [*events, self._end or Failed(f"the scripted agent {how}{last and ': '}{last}")]
 
-    def steer(self, directive: str, text: str) -> bytes:
+    def steer(self, directive: str, text: str) -> bytes | None:
+        if self._steering is not How.IN_TURN:
+            return None
         return _line({"directive": directive, "text": text})
+
+    def answer(self, request: str, refusal: str) -> bytes:
+        return _line({"answer": request, "refusal": refusal})
 
     def _read(self, line: str) -> list[AgentEvent]:
         try:
@@ -126,31 +139,51 @@ class ScriptedTurn:
                 return self._said(clean(text))
             case {"output": str(text)}:
                 return self._said(without_verdict(clean(text)))
-            case {"tool": str(tool), "detail": str(detail)}:
-                return [ToolCalled(tool, clean(detail))]
-            case {"returned": str(tool), "ok": bool(ok), "detail": str(detail)}:
-                return [ToolReturned(tool, ok, clean(detail))]
-            case {"usage": {"input": int(spent), "output": int(made), "cost": cost}}:
-                return [UsageCounted(spent, made, _finite(cost))]
-            case {"rate_limit": seconds}:
-                return [RateLimited(_finite(seconds), "the script says so")]
-            case {"session": str(session)}:
-                return [SessionNamed(session)]
-            case {"taken": str(directive)}:
-                return [DirectiveTaken(directive)]
-            case {"finished": int(code)}:
-                self._end = Finished(exit_code=code)
-            case {"failed": str(reason), "retryable": bool(retryable)}:
-                self._end = Failed(clean(reason), retryable)
+            case {"finished": _} | {"failed": _}:
+                self._end = _ending(message)
+                return []
             case _:
-                raise ValueError(message)
-        return []
+                return [_told(message)]
 
     def _said(self, text: str) -> list[AgentEvent]:
         lines = [line + "\n" for line in text.splitlines() or [""]]
         for line in lines:
             self._whole.add(line)
         return [Said("".join(lines))]
+
+
+def _told(message: object) -> AgentEvent:
+    match message:
+        case {"asks": str(request), "tool": str(tool), "detail": str(detail)}:
+            return PermissionAsked(request, tool, clean(detail))
+        case {"tool": str(tool), "detail": str(detail)}:
+            return ToolCalled(tool, clean(detail))
+        case {"returned": str(tool), "ok": bool(ok), "detail": str(detail)}:
+            return ToolReturned(tool, ok, clean(detail))
+        case {"usage": {"input": int(spent), "output": int(made), "cost": cost}}:
+            return UsageCounted(spent, made, _finite(cost))
+        case {"rate_limit": seconds}:
+            return RateLimited(_finite(seconds), "the script says so")
+        case {"retry": int(attempt), "wait": wait, "reason": str(reason)}:
+            return Retrying(attempt, _finite(wait), clean(reason))
+        case {"session": str(session)}:
+            return SessionNamed(session)
+        case {"taken": str(directive)}:
+            return DirectiveTaken(directive)
+        case _:
+            raise ValueError(message)
+
+
+def _ending(message: object) -> Finished | Failed:
+    match message:
+        case {"finished": int(code)}:
+            return Finished(exit_code=code)
+        case {"failed": str(reason), "signed_out": True}:
+            return Failed(clean(reason), retryable=False, signed_out=True)
+        case {"failed": str(reason), "retryable": bool(retryable)}:
+            return Failed(clean(reason), retryable)
+        case _:
+            raise ValueError(message)
 
 
 def _finite(value: Any) -> float:

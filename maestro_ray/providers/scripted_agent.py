@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
 import threading
 import time
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 POLL = 0.02
 
 _output = threading.Lock()
+# what is said of a question that was asked; one is open at a time
+_refusals: queue.SimpleQueue[str] = queue.SimpleQueue()
 
 
 class OverError(Exception):
@@ -100,6 +103,21 @@ class Player:
         emit(rate_limit=seconds)
         raise OverError(failed=f"rate limited for {seconds:g} s", retryable=True)
 
+    def sign_out(self, reason: str) -> None:
+        raise OverError(failed=reason, signed_out=True)
+
+    def retry(self, reason: str) -> None:
+        emit(retry=1, wait=0.0, reason=reason)
+
+    def ask(self, command: str) -> None:
+        """Runs the command if somebody gives leave, and goes on without it if not."""
+        emit(asks=str(self.index), tool="run", detail=command)
+        if refusal := _refusals.get():
+            emit(returned="run", ok=False, detail=refusal)
+            emit(output=f"refused: {refusal}")
+        else:
+            self.run(command, may_fail=True)
+
     def edit(self, path: str, **change: str) -> None:
         emit(tool="edit", detail=path)
         place = self.inside(path)
@@ -164,7 +182,11 @@ def listen(rest: bytes) -> None:
     while (line := read_line(rest)) is not None:
         found, rest = line
         try:
-            directive, text = (json.loads(found)[key] for key in ("directive", "text"))
+            heard = json.loads(found)
+            if "answer" in heard:
+                _refusals.put(str(heard["refusal"]))
+                continue
+            directive, text = heard["directive"], heard["text"]
         except (ValueError, KeyError, TypeError):
             continue
         emit(taken=directive)

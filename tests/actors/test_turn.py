@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from providers.jobs import job_in
 
-from maestro_ray.actors.turn import Turn
+from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.sweep import find
 from maestro_ray.config import LimitsTable
 from maestro_ray.errors import AgentFailed
 from maestro_ray.home import Home
-from maestro_ray.model.agent import Failed, Finished
+from maestro_ray.model.agent import Failed, Finished, PermissionAsked
 from maestro_ray.ports import Job, ProviderSpec
 from maestro_ray.testing import eventually
 
@@ -29,13 +29,21 @@ async def free(_job: Job, argv: Sequence[str], _env: Mapping[str, str]) -> Confi
 
 
 class Stage:
-    def __init__(self, home: Home, directory: Path, provider: ProviderSpec, **changes: Any) -> None:
+    def __init__(
+        self,
+        home: Home,
+        directory: Path,
+        provider: ProviderSpec,
+        permit: Callable[[PermissionAsked], Awaitable[str]] | None = None,
+        **changes: Any,
+    ) -> None:
         self.said: list[str] = []
         self.taken: list[str] = []
         self.job = job_in(directory, **changes)
         env = {**ENV, "SECRET": "s3cret", "NAMED": "yes", "RAY_AUTH_TOKEN": "key of the cluster"}
         part = a_worker(home, directory, provider, env=env)
-        self.turn = Turn(part, self.job, self.said.append, self.taken.append, free)
+        ears = Ears(self.said.append, self.taken.append, permit=permit)
+        self.turn = Turn(part, self.job, ears, free)
 
 
 async def test_words_do_not_wait_for_the_next_ones(
@@ -73,7 +81,7 @@ async def test_a_limit_that_was_met_is_the_first_thing_said(purpose: str, home: 
     job = job_in(tmp_path, purpose=purpose)
     script = "dd if=/dev/zero of=large bs=1k count=9 status=none; exit $?"
     part = a_worker(home, tmp_path, command(script), limits=given)
-    turn = Turn(part, job, lambda _text: None, lambda _id: None, limited)
+    turn = Turn(part, job, Ears(lambda _text: None), limited)
     await turn.begin()
     event = (await turn.finish()).event
     await turn.stop()
@@ -156,3 +164,76 @@ async def test_a_link_an_earlier_turn_has_planted_is_not_written_through(home: H
     await stage.turn.stop()
     assert theirs.read_text() == "theirs"
     assert not path.is_symlink()
+
+
+@pytest.mark.parametrize("refusal", ["", "not here", None])
+async def test_who_asks_leave_waits_for_the_answer_and_goes_on_with_it(
+    home: Home, tmp_path: Path, refusal: str | None
+) -> None:
+    """With None there is nobody to ask, which is no leave."""
+    script = tmp_path / "s.toml"
+    script.write_text('[[turns]]\nsteps = [{ ask = "touch done" }, { say = "on" }]\n')
+    asked: list[PermissionAsked] = []
+    answered = asyncio.Event()
+
+    async def permit(question: PermissionAsked) -> str:
+        asked.append(question)
+        await answered.wait()
+        return refusal or ""
+
+    spec = ProviderSpec("scripted", str(script))
+    stage = Stage(home, tmp_path, spec, permit if refusal is not None else None)
+    await stage.turn.begin()
+    finishing = asyncio.create_task(stage.turn.finish())
+    if refusal is not None:
+        await eventually(lambda: asked == [PermissionAsked("0", "run", "touch done")])
+    assert not (stage.job.worktree / "done").exists()
+    answered.set()
+    assert isinstance((await finishing).event, Finished)
+    assert (stage.job.worktree / "done").exists() == (refusal == "")
+    assert ("refused: " in "".join(stage.said)) == (refusal != "")
+    assert "".join(stage.said).endswith("on\n")
+    await stage.turn.stop()
+
+
+async def test_a_question_nobody_answers_ends_with_the_turn(home: Home, tmp_path: Path) -> None:
+    script = tmp_path / "s.toml"
+    script.write_text('[[turns]]\nsteps = [{ ask = "true" }]\n')
+    asked = asyncio.Event()
+
+    async def permit(_question: PermissionAsked) -> str:
+        asked.set()
+        await asyncio.Event().wait()
+        return ""
+
+    stage = Stage(home, tmp_path, ProviderSpec("scripted", str(script)), permit)
+    await stage.turn.begin()
+    finishing = asyncio.create_task(stage.turn.finish())
+    await asked.wait()
+    await stage.turn.stop()
+    assert isinstance((await finishing).event, Failed)
+    assert find(f"{home.instance}:") == []
+
+
+async def test_an_agent_that_stays_after_its_last_word_is_ended(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red without `_leave`: its standard output never ends."""
+    monkeypatch.setattr("maestro_ray.actors.turn.LINGER", 0.1)
+    stage = Stage(home, tmp_path, command("echo first; sleep 60"))
+    talk = stage.turn._talk
+    monkeypatch.setattr(talk, "feed", lambda _data: [Finished("done")])
+    await stage.turn.begin()
+    assert (await stage.turn.finish()).event == Finished("done")
+    await stage.turn.stop()
+    assert find(f"{home.instance}:") == []
+
+
+async def test_a_refused_request_of_the_agent_is_shown(home: Home, tmp_path: Path) -> None:
+    script = tmp_path / "s.toml"
+    script.write_text('[[turns]]\nsteps = [{ retry = "overloaded" }]\n')
+    stage = Stage(home, tmp_path, ProviderSpec("scripted", str(script)))
+    await stage.turn.begin()
+    await stage.turn.finish()
+    await stage.turn.stop()
+    assert "".join(stage.said) == "[retry 1] overloaded\n"

@@ -63,10 +63,10 @@ async def hire(home: Home, sample: Sample, office: Office) -> AsyncIterator[Hire
     assert not [path for path in home.worktrees.glob("*/*") if path.is_dir()], "a worktree was left"
 
 
-def script(tmp_path: Path, *steps: str) -> ProviderSpec:
+def script(tmp_path: Path, *steps: str, steering: str = "in-turn") -> ProviderSpec:
     """The scripted provider with these steps for every turn."""
     path = tmp_path / "script.toml"
-    path.write_text(f"[[turns]]\nsteps = [{', '.join(steps)}]\n")
+    path.write_text(f"steering = {steering!r}\n[[turns]]\nsteps = [{', '.join(steps)}]\n")
     return ProviderSpec("scripted", str(path))
 
 
@@ -205,6 +205,29 @@ async def test_a_rate_limit_is_a_pause_and_no_failure(
     assert [report.action for report in office.of(Report)] == ["pause", "resume", "complete"]
     assert office.of(Report)[0].body == {"resume_at": FakeClock().wall() + 0.01}
     assert kinds(office) == ["run.started", "run.paused", "run.ended"]
+
+
+async def test_what_an_agent_uses_is_in_the_next_report_and_in_no_other(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
+    used = "{ usage = { input = 5, output = 2, cost = 0.5 } }"
+    spec = script(tmp_path, used, used, "{ rate_limit = 0.01 }", used, '{ edit = "new.txt", text = "x" }')
+    worker = hire(spec)
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await reported(office)
+    pause, resume, complete = (report.body.get("usage") for report in office.of(Report))
+    assert pause == {"input_tokens": 10, "output_tokens": 4, "cost_usd": 1.0}
+    assert resume is None
+    assert complete == {"input_tokens": 5, "output_tokens": 2, "cost_usd": 0.5}
+
+
+async def test_what_an_agent_asks_leave_for_is_granted_where_nobody_watches(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
+    worker = hire(script(tmp_path, """{ ask = "echo x > new.txt" }"""))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    commit = (await reported(office)).body["result"]["commit"]
+    assert sample.git("show", f"{commit}:new.txt") == "x"
 
 
 # ── taking back ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -403,6 +426,45 @@ async def test_a_directive_into_the_running_turn_is_receipted_as_such(
     (worker._bench._path() / "go").touch()
     await reported(office)
     assert len(office.of(Delivered)) == 1
+
+
+@pytest.mark.parametrize("steering", ["next-turn", "restart-with-resume"])
+async def test_who_takes_no_directive_while_it_works_hears_it_in_another_turn(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path, steering: str
+) -> None:
+    """Red without `_unheard` in the worker; the second also without `_cut_short` in `Turn.steer`: nobody says go."""
+    spec = script(
+        tmp_path, '{ say = "ready" }', '{ until = "go" }',
+        """{ run = 'cp "$MAESTRO_PROMPT_FILE" new.txt' }""", steering=steering,
+    )  # fmt: skip
+    worker = hire(spec)
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await office.until(lambda: any("ready" in text.text for text in office.of(Text)))
+    await worker.handle("channel", Directive("d1", "mind the API"))
+    if steering == "next-turn":
+        assert office.of(Delivered) == []
+    else:
+        await office.until(lambda: office.of(Delivered))
+    (worker._bench._path() / "go").touch()
+    body = (await reported(office)).body
+    assert office.of(Delivered) == [Delivered("dev-1", "d1", steering)]
+    assert "mind the API" in sample.git("show", f"{body['result']['commit']}:new.txt")
+    await office.until(lambda: "run.ended" in kinds(office))
+    assert kinds(office) == ["run.started", "run.ended"]
+
+
+async def test_a_directive_that_is_cleared_meanwhile_costs_no_other_turn(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
+    worker = hire(script(tmp_path, '{ say = "ready" }', '{ until = "go" }', steering="next-turn"))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await office.until(lambda: any("ready" in text.text for text in office.of(Text)))
+    await worker.handle("channel", Directive("d1", "mind the API"))
+    worker.handle("channel", DirectivesCleared(()))
+    (worker._bench._path() / "go").touch()
+    await reported(office)
+    assert office.of(Delivered) == []
+    assert sum(text.text.count("ready") for text in office.of(Text)) == 1
 
 
 async def test_a_directive_while_the_agent_is_being_started_is_not_lost(

@@ -32,7 +32,7 @@ def test_the_project_has_one_commit_and_its_tests_fail(tmp_path):
 def test_the_plan_the_script_and_the_providers_fit_together(tmp_path):
     project = prepare(tmp_path / "a {b} 'c'")
     plan = parse_plan(project.plan_file.read_text(), "plan.toml")
-    turns = parse_script((tmp_path / "a {b} 'c'" / "script.toml").read_text(), "script.toml")
+    turns = parse_script((tmp_path / "a {b} 'c'" / "script.toml").read_text(), "script.toml").turns
     specs = resolve(project.providers, Config(), project.repo)
 
     assert len(plan.tasks) >= 4

@@ -48,7 +48,7 @@ steps = []
 
 
 def test_every_step() -> None:
-    first, second = parse_script(SCRIPT, "s.toml")
+    first, second = parse_script(SCRIPT, "s.toml").turns
     assert first.steps == (
         Step("say", "Reading.", {}),
         Step("edit", "src/a.py", {"text": ""}),
@@ -80,7 +80,7 @@ def test_every_step() -> None:
     ],
 )
 def test_a_turn_matches_when_every_selector_does(selectors: str, matches: bool) -> None:
-    (turn,) = parse_script(f"[[turns]]\n{selectors}\n", "s")
+    (turn,) = parse_script(f"[[turns]]\n{selectors}\n", "s").turns
     assert turn.matches(a_job(revision=1, attempt=2)) is matches
 
 
@@ -116,6 +116,10 @@ STEP = '[[turns]]\n[[turns.steps]]\nsay = "x"\n[[turns.steps]]\n'
         (STEP + "wait = -1", "s:5:1: 'wait' must be a finite number, not negative"),
         (STEP + "usage = { input = -1 }", "s:5:11: 'input' must be a finite number, not negative"),
         (STEP + "usage = { inputs = 1 }", "s:5:11: unknown key 'inputs' (did you mean input?)"),
+        (
+            "steering = 'never'\n" + STEP + 'say = "x"',
+            "s:1:1: steering is one of: in-turn, next-turn, restart-with-resume",
+        ),
         (STEP + 'verdict = "maybe"', 's:5:1: a verdict is "APPROVED" or "REJECTED — reason"'),
         (STEP + 'verdict = "REJECTED — a\\nb"', "s:5:1: a verdict is"),
     ],

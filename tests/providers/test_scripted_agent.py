@@ -13,7 +13,9 @@ from maestro_ray.model.agent import (
     DirectiveTaken,
     Failed,
     Finished,
+    PermissionAsked,
     RateLimited,
+    Retrying,
     Said,
     SessionNamed,
     ToolCalled,
@@ -270,3 +272,22 @@ def test_without_a_turn_it_says_what_it_needs(tmp_path: Path) -> None:
         1,
         b"the first line of standard input must be the turn to play\n",
     )
+
+
+def test_an_account_that_is_refused_is_told_apart(tmp_path: Path) -> None:
+    retry, end = played(tmp_path, 'retry = "overloaded"', 'sign_out = "401: no such key"').events[-2:]
+    assert retry == Retrying(1, 0.0, "overloaded")
+    assert end == Failed("401: no such key", retryable=False, signed_out=True)
+
+
+def test_refused_it_goes_on_without(tmp_path: Path) -> None:
+    job = job_in(tmp_path)
+    conversation = opened(tmp_path, job, 'ask = "touch done"', 'say = "on"')
+    with start(job, conversation) as process:
+        assert process.stdin
+        read_until(process, conversation, PermissionAsked("0", "run", "touch done"))
+        process.stdin.write(conversation.answer("0", "not here"))
+        process.stdin.flush()
+        read_until(process, conversation, Said("on\n"))
+        assert process.wait(60) == 0
+    assert not (job.worktree / "done").exists()
