@@ -47,10 +47,12 @@ class SessionNamed:
 
 @dataclass(frozen=True)
 class RateLimited:
-    """The account is at its limit; `retry_after` seconds from now. A pause, never a failure."""
+    """The account is at its limit; `retry_after` seconds from now, or until `resets_at` (Unix seconds) when that is
+    known. A pause, never a failure."""
 
     retry_after: float
     reason: str = ""
+    resets_at: float = 0.0
 
 
 @dataclass(frozen=True)

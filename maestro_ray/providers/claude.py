@@ -1,0 +1,305 @@
+"""Claude Code: its headless stream of JSON lines with the control protocol; a directive reaches the running turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from maestro_ray.errors import BadProvider, ProviderMissing
+from maestro_ray.model.agent import (
+    AgentEvent,
+    DirectiveTaken,
+    Failed,
+    Finished,
+    PermissionAsked,
+    RateLimited,
+    Reply,
+    Retrying,
+    Said,
+    SessionNamed,
+    ToolCalled,
+    ToolReturned,
+    UsageCounted,
+)
+from maestro_ray.model.steering import How
+from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.providers.json_lines import JsonLines
+from maestro_ray.providers.output import Bounded, clean
+
+PROGRAM = "claude"
+VARIABLES = (
+    "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_MODEL", "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_MAX_RETRIES", "IS_SANDBOX",
+)  # fmt: skip
+
+_TALK = (
+    "-p", "--verbose", "--input-format", "stream-json", "--output-format", "stream-json", "--replay-user-messages",
+    "--permission-prompt-tool", "stdio",
+)  # fmt: skip
+# what makes no sense where nobody sits in front of it, or takes it away from its worktree
+_NOT_HERE = (
+    "AskUserQuestion", "EnterPlanMode", "ExitPlanMode", "EnterWorktree", "ExitWorktree", "CronCreate", "CronDelete",
+    "CronList", "ScheduleWakeup",
+)  # fmt: skip
+_EDITORS = ("Edit", "Write", "NotebookEdit")
+_SIGNED_OUT = (401, 403)
+# seconds, when it does not say how long
+_REST = 60.0
+_LONGEST_DETAIL = 300
+
+
+class Claude:
+    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        if any(word.startswith("-") for word in shlex.split(spec.arg)):
+            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
+        self._spec = spec
+
+    def check(self, path: str, role: str) -> None:
+        if shutil.which(PROGRAM, os.F_OK | os.X_OK, path) is None:
+            raise ProviderMissing(role, PROGRAM)
+
+    def environment(self) -> Sequence[str]:
+        return (*VARIABLES, *self._spec.env)
+
+    def open(self, job: Job) -> ClaudeTurn:
+        return ClaudeTurn(job, self._spec.arg, self._spec.argv)
+
+
+class ClaudeTurn:
+    """One turn. It is over with a `result` behind which nothing waits that was written into it."""
+
+    def __init__(self, job: Job, model: str = "", more: Sequence[str] = ()) -> None:
+        self._lines = JsonLines()
+        self._launch = Launch(
+            (PROGRAM, *_TALK, *_mode(job.purpose), *(("--model", model) if model else ()),
+             *(("--resume", job.resume) if job.resume else ()), *more),
+            env={"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"},
+            stdin=_user(job.prompt),
+            keep_stdin=True,
+        )  # fmt: skip
+        self._session = ""
+        # directives that were written and are not known to be done
+        self._open: set[str] = set()
+        self._asked: dict[str, Any] = {}
+        self._tools: dict[str, str] = {}
+        self._limit: RateLimited | None = None
+        self._cost = 0.0
+        self._counted = _Counted()
+        self._end: Finished | Failed | None = None
+
+    @property
+    def launch(self) -> Launch:
+        return self._launch
+
+    @property
+    def steering(self) -> How:
+        return How.IN_TURN
+
+    def feed(self, data: bytes) -> list[AgentEvent]:
+        return [event for value in self._lines.feed(data) for event in self._read(value)]
+
+    def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
+        events = [event for value in self._lines.close() for event in self._read(value)]
+        how = "was ended by a signal" if code is None else f"ended with code {code}"
+        last = clean(stderr).strip().rpartition("\n")[2]
+        return [*events, self._end or _failure(f"{PROGRAM} {how} and gave no result{last and ': '}{last}")]
+
+    def steer(self, directive: str, text: str) -> bytes:
+        self._open.add(directive)
+        return _user(text, directive)
+
+    def answer(self, request: str, refusal: str) -> bytes:
+        given = self._asked.pop(request, {})
+        answer = (
+            {"behavior": "deny", "message": refusal}
+            if refusal
+            else {"behavior": "allow", "updatedInput": given}
+        )
+        return _answer(request, answer)
+
+    def _read(self, value: Mapping[str, Any] | str) -> list[AgentEvent]:
+        if isinstance(value, str):
+            return [Said(clean(value) + "\n")]
+        try:
+            return self._events(value)
+        except (TypeError, LookupError, ValueError, AttributeError):
+            # a shape that is not known here says nothing; what matters has a known one
+            return []
+
+    def _events(self, line: Mapping[str, Any]) -> list[AgentEvent]:
+        match line:
+            case {"type": "assistant"}:
+                return self._said(line)
+            case {"type": "user", "message": {"content": list(content)}}:
+                return [event for block in content for event in self._returned(block)]
+            case {"type": "result"}:
+                return self._result(line)
+            case {"type": "control_request", "request_id": str(request), "request": dict(asked)}:
+                return [self._request(request, asked)]
+            case {"type": "command_lifecycle", "command_uuid": str(directive), "state": state}:
+                return self._steered(directive, state)
+            case {"type": "system"}:
+                return self._system(line)
+            case {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": at}}:
+                self._limit = RateLimited(_REST, "the account is at its limit", float(at))
+        return []
+
+    def _system(self, line: Mapping[str, Any]) -> list[AgentEvent]:
+        match line:
+            case {"subtype": "init", "session_id": str(session)} if session != self._session:
+                self._session = session
+                return [SessionNamed(session)]
+            case {"subtype": "api_retry", "attempt": int(attempt), "retry_delay_ms": delay}:
+                reason = " ".join(str(line[key]) for key in ("error_status", "error") if line.get(key))
+                if line.get("error_status") == 429:
+                    self._limit = RateLimited(max(_REST, delay / 1000), reason)
+                return [Retrying(attempt, delay / 1000, clean(reason))]
+        return []
+
+    def _said(self, line: Mapping[str, Any]) -> list[AgentEvent]:
+        message = line["message"]
+        events: list[AgentEvent] = self._counted.request(message)
+        # what an agent of the agent says is said to that one
+        ours = not line.get("parent_tool_use_id")
+        for block in message["content"]:
+            match block:
+                case {"type": "text", "text": str(text)} if ours and text:
+                    events.append(Said(clean(text).rstrip("\n") + "\n"))
+                case {"type": "tool_use", "id": str(number), "name": str(tool), "input": given}:
+                    self._tools[number] = tool
+                    events.append(ToolCalled(tool, _one_line(_detail(given))))
+        return events
+
+    def _returned(self, block: object) -> list[AgentEvent]:
+        match block:
+            case {"type": "tool_result", "tool_use_id": str(number), **rest}:
+                tool = self._tools.pop(number, "")
+                return [
+                    ToolReturned(
+                        tool, rest.get("is_error") is not True, _one_line(_text(rest.get("content")))
+                    )
+                ]
+        return []
+
+    def _request(self, request: str, asked: Mapping[str, Any]) -> AgentEvent:
+        match asked:
+            case {"subtype": "can_use_tool", "tool_name": str(tool), "input": given}:
+                self._asked[request] = given
+                return PermissionAsked(request, tool, clean(_detail(given)))
+        return Reply(_error(request, "maestro does not do that"))
+
+    def _steered(self, directive: str, state: object) -> list[AgentEvent]:
+        if directive not in self._open:
+            return []
+        if state == "queued":
+            return [DirectiveTaken(directive)]
+        if state != "started":
+            self._open.discard(directive)
+        return [self._end] if self._end and not self._open else []
+
+    def _result(self, line: Mapping[str, Any]) -> list[AgentEvent]:
+        cost = float(line.get("total_cost_usd") or 0.0)
+        spent = self._counted.rest(line.get("usage") or {}, max(0.0, cost - self._cost))
+        self._cost = cost
+        self._end = self._ending(line)
+        events: list[AgentEvent] = [spent] if spent != UsageCounted() else []
+        if isinstance(self._end, Failed) and line.get("api_error_status") == 429:
+            events.append(self._limit or RateLimited(_REST, self._end.reason))
+        # what was written into this turn and not read in it begins another, in the same program
+        waits = self._open and isinstance(self._end, Finished)
+        return events if waits else [*events, self._end]
+
+    def _ending(self, line: Mapping[str, Any]) -> Finished | Failed:
+        text = clean(str(line.get("result") or ""))
+        if line.get("is_error") is not True and line.get("subtype") == "success":
+            whole = Bounded()
+            for each in text.splitlines(keepends=True):
+                whole.add(each)
+            return Finished(whole.text())
+        reason = text or "; ".join(map(str, line.get("errors") or ())) or str(line.get("subtype"))
+        signed_out = line.get("api_error_status") in _SIGNED_OUT or "/login" in text
+        return _failure(reason, signed_out)
+
+
+class _Counted:
+    """What of a result's usage has been said before it, with each request to the model."""
+
+    def __init__(self) -> None:
+        self._request = ""
+        self._input = 0
+
+    def request(self, message: Mapping[str, Any]) -> list[AgentEvent]:
+        """The tokens that went into one more request; what came out is only known at the end."""
+        number, spent = str(message.get("id")), _input(message.get("usage") or {})
+        if number == self._request or not spent:
+            return []
+        self._request, self._input = number, self._input + spent
+        return [UsageCounted(input_tokens=spent)]
+
+    def rest(self, usage: Mapping[str, Any], cost: float) -> UsageCounted:
+        said, self._input = self._input, 0
+        return UsageCounted(max(0, _input(usage) - said), int(usage.get("output_tokens") or 0), cost)
+
+
+def _input(usage: Mapping[str, Any]) -> int:
+    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    return sum(int(usage.get(name) or 0) for name in names)
+
+
+def _mode(purpose: str) -> tuple[str, ...]:
+    """Who judges or tests may look and run, and is not given the tools that change files."""
+    refused = _NOT_HERE if purpose == "execute" else (*_NOT_HERE, *_EDITORS)
+    mode = "acceptEdits" if purpose == "execute" else "default"
+    return ("--permission-mode", mode, "--disallowedTools", ",".join(refused))
+
+
+def _failure(reason: str, signed_out: bool = False) -> Failed:
+    return Failed(_one_line(reason) or "no reason was given", retryable=not signed_out, signed_out=signed_out)
+
+
+def _detail(given: object) -> str:
+    """Exactly what would be done: the command, or the tool's whole input."""
+    match given:
+        case {"command": str(command)}:
+            return command
+        case {"file_path": str(path)}:
+            return path
+        case _:
+            return json.dumps(given, ensure_ascii=False)
+
+
+def _text(content: object) -> str:
+    if isinstance(content, list):
+        return " ".join(str(each.get("text", "")) for each in content if isinstance(each, dict))
+    return str(content or "")
+
+
+def _one_line(text: str) -> str:
+    words = " ".join(clean(text[: 4 * _LONGEST_DETAIL]).split())
+    return words if len(words) <= _LONGEST_DETAIL else words[: _LONGEST_DETAIL - 2] + " …"
+
+
+def _user(text: str, directive: str = "") -> bytes:
+    content = [{"type": "text", "text": text}]
+    line: dict[str, Any] = {"type": "user", "message": {"role": "user", "content": content}}
+    return _line({**line, "uuid": directive} if directive else line)
+
+
+def _answer(request: str, answer: Mapping[str, Any]) -> bytes:
+    body = {"subtype": "success", "request_id": request, "response": answer}
+    return _line({"type": "control_response", "response": body})
+
+
+def _error(request: str, reason: str) -> bytes:
+    body = {"subtype": "error", "request_id": request, "error": reason}
+    return _line({"type": "control_response", "response": body})
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value).encode() + b"\n"
