@@ -61,7 +61,8 @@ class Launch:
 
     `env` is added to the allow-listed environment of the worker. With `merge_stderr` both streams arrive as one.
     `files` are written by the worker, readable by their owner only, before the program starts: absolute paths
-    inside the job's scratch directory.
+    inside the job's scratch directory. `links` are made there too: each leads to something of the person's own, a path
+    that may begin with `~/`, where there is such a thing; the agent may change only those that `writes` names.
     """
 
     argv: tuple[str, ...]
@@ -70,6 +71,8 @@ class Launch:
     keep_stdin: bool = False
     merge_stderr: bool = False
     files: Mapping[Path, bytes] = field(default_factory=dict)
+    links: Mapping[Path, str] = field(default_factory=dict)
+    writes: tuple[str, ...] = ()
 
 
 class Conversation(Protocol):

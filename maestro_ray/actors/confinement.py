@@ -19,13 +19,20 @@ OURS = (Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[2])
 
 
 def confined(
-    team: TeamSpec, role: str, purpose: str, bench: Bench, argv: Sequence[str], env: Mapping[str, str]
+    team: TeamSpec,
+    role: str,
+    purpose: str,
+    bench: Bench,
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    writable: Sequence[Path] = (),
 ) -> Confined:
-    """The program in the box of this run, under the team's limits. Looks at the file system: call it in a thread.
-    Raises `NoSandbox`."""
+    """The program in the box of this run, under the team's limits; `writable` is what its agent needs besides.
+    Looks at the file system: call it in a thread. Raises `NoSandbox`."""
     if team.sandbox.mode == "off":
         return Confined(tuple(argv), limits=team.limits)
     box = box_of(team.sandbox, team.state, role, purpose, bench, argv, env)
+    box = replace(box, writable=(*box.writable, *writable))
     return replace(sandbox.confine(argv, box, team.sandbox.mode), limits=team.limits)
 
 

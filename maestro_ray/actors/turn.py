@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.agent.confined import Confined
@@ -37,8 +38,8 @@ TEXT_SECONDS = 0.1
 # how long a program may live on after it has said how its turn ended
 LINGER = 5.0
 
-# puts the program of a job, with its environment, into its box
-Confine = Callable[[Job, Sequence[str], Mapping[str, str]], Awaitable[Confined]]
+# puts the program of a job, with its environment, into its box, where it may change these further places
+Confine = Callable[[Job, Sequence[str], Mapping[str, str], Sequence[Path]], Awaitable[Confined]]
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,12 @@ class Turn:
         team = self._part.team
         env = allowed(team.env, [*self._provider.environment(), *self._part.provider.env])
         env |= launch.env
+        person = Path(env.get("HOME") or "/")
+        for path, target in launch.links.items():
+            _link(path, _of(person, target))
+        writable = [_of(person, each) for each in launch.writes]
         self._process = await AgentProcess.start(
-            await self._confine(self._job, launch.argv, env),
+            await self._confine(self._job, launch.argv, env, writable),
             cwd=self._job.worktree,
             env=env,
             mark=f"{team.instance}:{team.id}:{self._job.run}",
@@ -206,8 +211,9 @@ class Turn:
                     await self._process.write(data)
                 case DirectiveTaken(identifier):
                     self._ears.delivered(identifier)
-                case RateLimited():
-                    self._limited = event
+                case RateLimited(seconds, reason, resets_at):
+                    wait = max(seconds if not resets_at else resets_at - time.time(), 0.0)
+                    self._limited = RateLimited(wait, reason)
                 case SessionNamed(session):
                     self._session = session
                     self._ears.named(self._job.run, session)
@@ -235,6 +241,21 @@ class Turn:
             self._ears.say("".join(self._text))
             self._text.clear()
             self._said_at = now
+
+
+def _of(person: Path, path: str) -> Path:
+    return person / path.removeprefix("~/")
+
+
+def _link(path: Path, target: Path) -> None:
+    """Nothing that an earlier turn has laid there is followed, nor taken for ours."""
+    if path.parent.is_symlink():
+        path.parent.unlink()
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if path.is_symlink():
+        path.unlink()
+    if target.exists() and not path.exists():
+        path.symlink_to(target)
 
 
 def _limited_by(sentence: str, event: Finished | Failed) -> Finished | Failed:

@@ -121,9 +121,11 @@ class Workbench:
         with contextlib.suppress(OSError):  # without it the run begins anew
             put_small(self._session_file(run), text.encode())
 
-    async def confine(self, job: Job, argv: Sequence[str], env: Mapping[str, str]) -> Confined:
+    async def confine(
+        self, job: Job, argv: Sequence[str], env: Mapping[str, str], writable: Sequence[Path]
+    ) -> Confined:
         """The turn's program in its box. Raises `NoSandbox`."""
-        return await in_thread(self._confine, job, argv, env)
+        return await in_thread(self._confine, job, argv, env, writable)
 
     async def outcome(self, assignment: Assignment, ended: Ended) -> Outcome:
         """What the turn amounts to for this purpose."""
@@ -176,9 +178,11 @@ class Workbench:
     def _session_file(self, run: str) -> Path:
         return self._scratch / run / "agent.json"
 
-    def _confine(self, job: Job, argv: Sequence[str], env: Mapping[str, str]) -> Confined:
+    def _confine(
+        self, job: Job, argv: Sequence[str], env: Mapping[str, str], writable: Sequence[Path]
+    ) -> Confined:
         bench = bench_of(self._open(), job.worktree, job.scratch)
-        return confined(self._part.team, self._part.role, job.purpose, bench, argv, env)
+        return confined(self._part.team, self._part.role, job.purpose, bench, argv, env, writable)
 
     def _commit(self, assignment: Assignment, event: Finished) -> Outcome:
         if left := unresolved(self._path(), self._conflicts):

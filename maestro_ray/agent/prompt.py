@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from maestro_ray.model import steering
+from maestro_ray.model.plain_text import one_line, visible
 from maestro_ray.redaction import redact
-
-STEERING = "[OPERATOR STEERING]"
-STEERING_END = "[END OF OPERATOR STEERING]"
 
 COMMENT_LENGTH = 8_000
 EVIDENCE_LENGTH = 24_000
@@ -59,15 +58,15 @@ def build_prompt(
     there only with directives.
     """
     sections = [
-        f"You are the {_one_line(role)} of a team that works on the plan: {_one_line(plan_title)}",
-        _section("Task", [f"Title: {_one_line(task_title)}", *_plain(description)]),
+        f"You are the {one_line(role)} of a team that works on the plan: {one_line(plan_title)}",
+        _section("Task", [f"Title: {one_line(task_title)}", *_plain(description)]),
         _section("Where", _where(purpose, branch, base, commit)),
         _section("Test command", _command(test)),
         _section(
             _comments_heading(purpose, revision), _join(_quoted(each, COMMENT_LENGTH) for each in comments)
         ),
         _section("Test evidence", _quoted(evidence, EVIDENCE_LENGTH)),
-        _steering(directives),
+        steering.block(directives),
         _section(
             "What to do", [*_resuming(resumed), *_revising(purpose, revision), _order(purpose, base, commit)]
         ),
@@ -82,7 +81,7 @@ def _section(heading: str, lines: Sequence[str]) -> str:
 def _where(purpose: str, branch: str, base: str, commit: str) -> list[str]:
     at = "The commit to judge" if purpose in ("review", "test") else "The worktree starts at commit"
     named = (("Branch", branch), ("Base commit", base), (at, commit))
-    return [f"{name}: {_one_line(value)}" for name, value in named if value]
+    return [f"{name}: {one_line(value)}" for name, value in named if value]
 
 
 def _command(test: str) -> list[str]:
@@ -97,7 +96,7 @@ def _comments_heading(purpose: str, revision: int) -> str:
 
 
 def _order(purpose: str, base: str, commit: str) -> str:
-    return _ORDERS.get(purpose, _OTHER).format(base=_one_line(base), commit=_one_line(commit))
+    return _ORDERS.get(purpose, _OTHER).format(base=one_line(base), commit=one_line(commit))
 
 
 def _resuming(resumed: bool) -> list[str]:
@@ -114,17 +113,6 @@ def _revising(purpose: str, revision: int) -> list[str]:
     if purpose != "execute" or not revision:
         return []
     return ["Your earlier work on this branch was rejected. Answer every point above; keep what was right."]
-
-
-def _steering(directives: Sequence[str]) -> str:
-    """One line each: a directive is one sentence, and the block ends where we say."""
-    if not directives:
-        return ""
-    lines = [f"{number}. {_one_line(text)}" for number, text in enumerate(directives, 1)]
-    words = (
-        "The operator of this team says the following; it goes before everything else here, until cleared."
-    )
-    return "\n".join([STEERING, words, *lines, STEERING_END])
 
 
 def _plain(text: str) -> list[str]:
@@ -154,13 +142,4 @@ def _join(blocks: Iterator[list[str]]) -> list[str]:
 
 
 def _lines(text: str) -> list[str]:
-    return [_visible(line).rstrip() for line in text.strip().splitlines()]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(_visible(text).split())
-
-
-def _visible(text: str) -> str:
-    """Control characters become spaces: what is not seen must not be read."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", " ", text)
+    return [visible(line).rstrip() for line in text.strip().splitlines()]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from maestro_ray.errors import IllegalEvent
+from maestro_ray.model.plain_text import one_line
 from maestro_ray.model.table import arrow
+
+BEGIN = "[OPERATOR STEERING]"
+END = "[END OF OPERATOR STEERING]"
 
 
 class DirectiveState(StrEnum):
@@ -164,3 +168,15 @@ def _moved(
     if identifier not in directives:
         return directives
     return {**directives, identifier: apply(directives[identifier], event, at)}
+
+
+def block(texts: Sequence[str]) -> str:
+    """The directives as an agent reads them; empty without any. One line each: a directive is one sentence, and the
+    block ends where we say."""
+    if not texts:
+        return ""
+    lines = [f"{number}. {one_line(text)}" for number, text in enumerate(texts, 1)]
+    words = (
+        "The operator of this team says the following; it goes before everything else here, until cleared."
+    )
+    return "\n".join([BEGIN, words, *lines, END])

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from maestro_ray.errors import BadProvider, ProviderMissing
+from maestro_ray.model import steering
 from maestro_ray.model.agent import (
     AgentEvent,
     DirectiveTaken,
@@ -33,7 +34,7 @@ from maestro_ray.providers.output import Bounded, clean
 PROGRAM = "claude"
 VARIABLES = (
     "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "ANTHROPIC_MODEL", "CLAUDE_CODE_OAUTH_TOKEN",
-    "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_MAX_RETRIES", "IS_SANDBOX",
+    "CLAUDE_CODE_MAX_RETRIES", "IS_SANDBOX",
 )  # fmt: skip
 
 _TALK = (
@@ -45,6 +46,9 @@ _NOT_HERE = (
     "AskUserQuestion", "EnterPlanMode", "ExitPlanMode", "EnterWorktree", "ExitWorktree", "CronCreate", "CronDelete",
     "CronList", "ScheduleWakeup",
 )  # fmt: skip
+# what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
+_LOGIN = ".credentials.json"
+_SETTINGS = (_LOGIN, "settings.json", "CLAUDE.md", "agents", "commands", "skills", "plugins")
 _EDITORS = ("Edit", "Write", "NotebookEdit")
 _SIGNED_OUT = (401, 403)
 # seconds, when it does not say how long
@@ -75,11 +79,18 @@ class ClaudeTurn:
     """One turn. It is over with a `result` behind which nothing waits that was written into it."""
 
     def __init__(self, job: Job, model: str = "", more: Sequence[str] = ()) -> None:
+        # an agent that could change the person's own settings would leave hooks in them
+        place = job.scratch / "claude"
         self._lines = JsonLines()
         self._launch = Launch(
             (PROGRAM, *_TALK, *_mode(job.purpose), *(("--model", model) if model else ()),
              *(("--resume", job.resume) if job.resume else ()), *more),
-            env={"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"},
+            env={
+                "CLAUDE_CONFIG_DIR": str(place), "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+                "DISABLE_AUTOUPDATER": "1",
+            },
+            links={place / name: f"~/.claude/{name}" for name in _SETTINGS},
+            writes=(f"~/.claude/{_LOGIN}",),
             stdin=_user(job.prompt),
             keep_stdin=True,
         )  # fmt: skip
@@ -112,7 +123,7 @@ class ClaudeTurn:
 
     def steer(self, directive: str, text: str) -> bytes:
         self._open.add(directive)
-        return _user(text, directive)
+        return _user(steering.block([text]), directive)
 
     def answer(self, request: str, refusal: str) -> bytes:
         given = self._asked.pop(request, {})

@@ -23,7 +23,7 @@ from maestro_ray.testing import eventually
 from .parts import ENV, a_worker, command
 
 
-async def free(_job: Job, argv: Sequence[str], _env: Mapping[str, str]) -> Confined:
+async def free(_job: Job, argv: Sequence[str], _env: Mapping[str, str], _more: Sequence[Path]) -> Confined:
     """No box: what these agents do is looked at from outside."""
     return Confined(tuple(argv))
 
@@ -75,7 +75,7 @@ async def test_a_limit_that_was_met_is_the_first_thing_said(purpose: str, home: 
     """Red without the line about `ended.limit` in `Turn.finish`."""
     given = LimitsTable(file_size=4096)
 
-    async def limited(_job: Job, argv: Sequence[str], _env: Mapping[str, str]) -> Confined:
+    async def limited(_job: Job, argv: Sequence[str], _env: object, _more: object) -> Confined:
         return Confined(tuple(argv), limits=given)
 
     job = job_in(tmp_path, purpose=purpose)

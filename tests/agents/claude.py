@@ -14,7 +14,14 @@ ENV = {
     "CLAUDE_CODE_MAX_RETRIES": "2",
 }
 STREAM = ("-p", "--output-format", "stream-json", "--verbose", "--permission-mode", "acceptEdits")
-SESSION = (*STREAM, "--replay-user-messages", "--input-format", "stream-json", "--permission-prompt-tool", "stdio")
+SESSION = (
+    *STREAM,
+    "--replay-user-messages",
+    "--input-format",
+    "stream-json",
+    "--permission-prompt-tool",
+    "stdio",
+)
 
 CLAUDE = Recipe(
     name="claude",

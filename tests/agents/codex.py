@@ -30,6 +30,14 @@ def provider(url: str) -> list[str]:
 CODEX = Recipe(
     name="codex",
     programs=("codex", "node"),
-    work=lambda url, place: ["exec", "--json", "-s", "workspace-write", "-C", str(place.folder), *provider(url)],
+    work=lambda url, place: [
+        "exec",
+        "--json",
+        "-s",
+        "workspace-write",
+        "-C",
+        str(place.folder),
+        *provider(url),
+    ],
     env=lambda url: {"MODEL_KEY": "sk-test"},
 )

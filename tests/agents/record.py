@@ -13,6 +13,8 @@ from typing import Any
 # as pytest does, which imports them as `models` and `agents`
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from models.server import playing
+
 from agents.cases import CASES, Case
 from agents.neutral import Neutral, as_lines
 from agents.recipe import Recipe
@@ -20,7 +22,6 @@ from agents.recipes import RECIPES
 from agents.sessions import SESSIONS
 from agents.turn import take_turn
 from agents.workplace import Workplace
-from models.server import playing
 
 STREAMS = Path(__file__).parents[1] / "providers" / "streams"
 
@@ -29,7 +30,9 @@ async def record(name: str) -> None:
     """`CASE.jsonl` is standard output, `session.jsonl` has both directions, `ends.json` says how each case ended."""
     folder = STREAMS / name
     folder.mkdir(parents=True, exist_ok=True)
-    ends = {title: await _turn(RECIPES[name], case, folder / f"{title}.jsonl") for title, case in CASES.items()}
+    ends = {
+        title: await _turn(RECIPES[name], case, folder / f"{title}.jsonl") for title, case in CASES.items()
+    }
     (folder / "ends.json").write_text(json.dumps(ends, indent=1, ensure_ascii=False) + "\n")
     if session := SESSIONS.get(name):
         await _session(session, folder / "session.jsonl")
@@ -58,7 +61,9 @@ async def _session(session: ModuleType, path: Path) -> None:
 
 
 def _neutral(top: Path) -> Neutral:
-    return Neutral({top / "repo": "/worktree", top / "home": "/home/agent", top / "tmp": "/tmp", top: "/test"})
+    return Neutral(
+        {top / "repo": "/worktree", top / "home": "/home/agent", top / "tmp": "/tmp", top: "/test"}
+    )
 
 
 async def main(names: list[str]) -> None:

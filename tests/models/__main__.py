@@ -22,7 +22,9 @@ async def main(folder: Path) -> None:
         while True:
             await asyncio.sleep(0.2)
             for number, asked in enumerate(server.asked[kept:], kept + 1):
-                (folder / f"{number}.json").write_text(json.dumps({"path": asked.path, **asked.body}, indent=1))
+                (folder / f"{number}.json").write_text(
+                    json.dumps({"path": asked.path, **asked.body}, indent=1)
+                )
             kept = len(server.asked)
             (folder / "broken.txt").write_text("\n".join(server.broken))
             (folder / "other.txt").write_text("\n".join(server.other))

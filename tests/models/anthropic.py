@@ -10,7 +10,12 @@ from .answer import Answer, Call, Refusal, Text, Usage
 from .question import Question, Turn
 from .sse import event
 
-_KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error", 529: "overloaded_error"}
+_KINDS = {
+    401: "authentication_error",
+    403: "permission_error",
+    429: "rate_limit_error",
+    529: "overloaded_error",
+}
 
 
 def question(body: dict[str, Any]) -> Question:
@@ -55,7 +60,11 @@ def stream(answer: Answer, model: str, number: int) -> Iterator[bytes]:
     message = _message(model, number, answer.usage)
     yield _event("message_start", message=message | {"usage": message["usage"] | {"output_tokens": 1}})
     for index, part in enumerate(answer.parts):
-        empty = {"type": "text", "text": ""} if isinstance(part, Text) else _block(part, number, index) | {"input": {}}
+        empty = (
+            {"type": "text", "text": ""}
+            if isinstance(part, Text)
+            else _block(part, number, index) | {"input": {}}
+        )
         yield _event("content_block_start", index=index, content_block=empty)
         for delta in _deltas(part):
             yield _event("content_block_delta", index=index, delta=delta)
@@ -87,7 +96,12 @@ def _message(model: str, number: int, usage: Usage) -> dict[str, Any]:
 def _block(part: Text | Call, number: int, index: int) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": str(part)}
-    return {"type": "tool_use", "id": f"toolu_{number}_{index}", "name": part.tool, "input": dict(part.arguments)}
+    return {
+        "type": "tool_use",
+        "id": f"toolu_{number}_{index}",
+        "name": part.tool,
+        "input": dict(part.arguments),
+    }
 
 
 def _deltas(part: Text | Call) -> Iterator[dict[str, Any]]:

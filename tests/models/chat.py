@@ -19,8 +19,12 @@ def question(body: dict[str, Any]) -> Question:
     return Question(
         model=body["model"],
         turns=tuple(_turn(each) for each in messages if each["role"] in _WHO),
-        system="\n".join(_text(each["content"]) for each in messages if each["role"] in ("system", "developer")),
-        tools={tool["function"]["name"]: tool["function"].get("parameters") for tool in body.get("tools") or ()},
+        system="\n".join(
+            _text(each["content"]) for each in messages if each["role"] in ("system", "developer")
+        ),
+        tools={
+            tool["function"]["name"]: tool["function"].get("parameters") for tool in body.get("tools") or ()
+        },
         stream=bool(body.get("stream")),
     )
 

@@ -27,7 +27,11 @@ def question(body: dict[str, Any], model: str = "", stream: bool = False) -> Que
 def _turns(content: dict[str, Any]) -> Iterator[Turn]:
     parts = content["parts"]
     if content.get("role") == "model":
-        yield Turn("model", _text(parts), tuple(each["functionCall"]["name"] for each in parts if "functionCall" in each))
+        yield Turn(
+            "model",
+            _text(parts),
+            tuple(each["functionCall"]["name"] for each in parts if "functionCall" in each),
+        )
         return
     for part in parts:
         if "functionResponse" in part:
@@ -59,12 +63,18 @@ def refusal(refused: Refusal) -> dict[str, Any]:
     if refused.retry_after is not None:
         kind = "type.googleapis.com/google.rpc.RetryInfo"
         details = [{"@type": kind, "retryDelay": f"{refused.retry_after}s"}]
-    return {"error": {"code": refused.status, "message": refused.message, "status": status, "details": details}}
+    return {
+        "error": {"code": refused.status, "message": refused.message, "status": status, "details": details}
+    }
 
 
 def _reply(parts: list[dict[str, Any]], model: str, number: int) -> dict[str, Any]:
     content = {"role": "model", "parts": parts}
-    return {"candidates": [{"index": 0, "content": content}], "modelVersion": model, "responseId": f"response_{number}"}
+    return {
+        "candidates": [{"index": 0, "content": content}],
+        "modelVersion": model,
+        "responseId": f"response_{number}",
+    }
 
 
 def _end(answer: Answer, model: str, number: int) -> dict[str, Any]:

@@ -94,7 +94,9 @@ class ModelServer:
             Route("/{rest:path}", self._else, methods=["GET", "POST", "PUT", "HEAD"]),
         ]
 
-    def _guarded(self, reply: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _guarded(
+        self, reply: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
             try:
                 return await reply(request)

@@ -94,7 +94,9 @@ def _arguments(step: Write | Edit | Read | Run, schema: Mapping[str, Any], folde
 def _rest(schema: Mapping[str, Any]) -> dict[str, Any]:
     """What a program insists on besides: most want to be told what it is for."""
     known = schema.get("properties", {})
-    texts = [name for name in schema.get("required", ()) if known.get(name, {}).get("type") in ("string", "STRING")]
+    texts = [
+        name for name in schema.get("required", ()) if known.get(name, {}).get("type") in ("string", "STRING")
+    ]
     return dict.fromkeys(texts, "as asked")
 
 
@@ -108,7 +110,12 @@ def _patch(step: Write | Edit) -> str:
         lines = [f"*** Add File: {step.path}", *(f"+{line}" for line in step.text.splitlines())]
     else:
         old, new = step.old.splitlines(), step.new.splitlines()
-        lines = [f"*** Update File: {step.path}", "@@", *(f"-{line}" for line in old), *(f"+{line}" for line in new)]
+        lines = [
+            f"*** Update File: {step.path}",
+            "@@",
+            *(f"-{line}" for line in old),
+            *(f"+{line}" for line in new),
+        ]
     return "\n".join(["*** Begin Patch", *lines, "*** End Patch", ""])
 
 

@@ -20,7 +20,7 @@ CONFIG = Config(
         "fmt": ProviderTable(argv=("ruff", "format"), env=("RUFF_CACHE_DIR",), verdict="exit-code"),
         "command": ProviderTable(argv=("mine",)),
         "robot": ProviderTable(kind="robot"),
-        "odd": ProviderTable(kind="claude"),
+        "odd": ProviderTable(kind="codex"),
         "leak": ProviderTable(argv=("x",), env=("KEY=value",)),
     }
 )
@@ -91,13 +91,13 @@ def test_a_script_is_found_from_the_directory_and_read(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
     assert refusal("dev=comand:x") == (
         "--provider dev=comand:x: unknown provider 'comand' (did you mean command?); "
-        "there are: command, fmt, leak, odd, robot, scripted"
+        "there are: claude, command, fmt, leak, odd, robot, scripted"
     )
-    assert refusal("dev=claude", Config()) == (
-        "--provider dev=claude: 'claude' is not available yet; there are: command, scripted"
+    assert refusal("dev=codex", Config()) == (
+        "--provider dev=codex: 'codex' is not available yet; there are: claude, command, scripted"
     )
     assert refusal("dev=odd") == (
-        "--provider dev=odd: [providers.odd]: 'claude' is not available yet; there are: command, scripted"
+        "--provider dev=odd: [providers.odd]: 'codex' is not available yet; there are: claude, command, scripted"
     )
     assert refusal("dev=robot").startswith(
         "--provider dev=robot: [providers.robot]: unknown provider 'robot'; there"
@@ -142,7 +142,7 @@ def test_another_package_brings_a_kind_that_is_loaded_only_when_it_is_built() ->
         BadProvider, match="--provider broken: some_robots:Broken cannot be loaded: OSError: no arm"
     ):
         build(specs["lint"])
-    assert "broken, command" in refusal("dev=nobody", Config())
+    assert "broken, claude, command" in refusal("dev=nobody", Config())
 
 
 @pytest.mark.usefixtures("others")

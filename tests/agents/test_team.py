@@ -1,0 +1,73 @@
+"""A whole team of real agents with the scripted model: written, sent back once, steered in the turn, merged."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from actors.stage import begin, end, nothing_left
+from models.script import After, Part, Say
+from models.server import playing
+from models.tools import Run, Write
+from workspace.sample import Sample
+
+from maestro_ray.config import Config, SandboxTable
+from maestro_ray.home import Home
+from maestro_ray.testing import LocalMaestro
+
+from .programs import HERE
+from .recipes import RECIPES
+from .workplace import Workplace
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "home", tmp_path / "home" / "run")
+    home.prepare()
+    return home
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Sample:
+    return Sample.make(tmp_path / "sample")
+
+
+@pytest.fixture(params=["off", "auto"])
+async def maestro(request: pytest.FixtureRequest, home: Home) -> AsyncIterator[LocalMaestro]:
+    """Outside of a box, and in the one that this machine has."""
+    # a checkout below /tmp would not be seen in it
+    rules = SandboxTable(request.param, read=(str(HERE),))
+    config = Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=rules)
+    async with LocalMaestro(home, config=config) as maestro:
+        yield maestro
+
+
+@pytest.mark.parametrize(("dev", "review"), [("claude", "claude")])
+async def test_a_plan_is_sent_back_once_steered_and_merged(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path, dev: str, review: str
+) -> None:
+    place = Workplace(tmp_path / "place")
+    # of the parts whose words were said last the first one is played
+    parts = (
+        Part((Write("one.txt", "better\n"), Say("Mended it.")), words="was rejected"),
+        Part((Write("one.txt", "first\n"), After("go", Run("true")), Say("Wrote it.")), words="Make the change"),
+        Part((Say("Good.\nVERDICT: APPROVED"),), words="it must say better"),
+        Part((Say("Too short.\nVERDICT: REJECTED — it must say better"),), words="Judge whether"),
+    )
+    async with playing(*parts) as model:
+        env = {**RECIPES[dev].environment(model.url, place), **RECIPES[review].environment(model.url, place)}
+        answer = await begin(maestro, sample, providers={"dev": dev, "review": review}, env=env)
+        team = answer["team"]["name"]
+        await model.waited("go")
+        await maestro.call("steer", team=team, text="Keep the public API.")
+        receipt = await maestro.until("receipt", worker="dev-1")
+        model.open("go")
+        result = await end(maestro)
+        assert result["status"] == "completed"
+        assert sample.git("show", "main:one.txt") == "better"
+    assert receipt["body"]["how"] == "in-turn"
+    assert [each["verdict"] for each in result["verdicts"]] == ["REJECTED", "APPROVED"]
+    assert any("[OPERATOR STEERING]" in asked.question.said for asked in model.asked[:4])
+    nothing_left(home, sample)
+    assert place.left() == []
