@@ -22,6 +22,10 @@ LARGEST_LIMIT = (1 << 62) - 1
 LEVELS = ("debug", "info", "warning", "error")
 
 
+# of providers; `providers.registry` has their adapters
+KINDS = ("claude", "codex", "command", "scripted")
+
+
 @dataclass(frozen=True)
 class ProviderTable:
     """A `[providers.NAME]` table."""
@@ -332,9 +336,9 @@ def _provider(tables: Table, name: str) -> ProviderTable:
     if verdict not in ("line", "exit-code"):
         raise table.mistake('verdict is "line" or "exit-code"', "verdict")
     kind = table.text("kind", "command")
-    if kind not in ("command", "scripted") and not _of_a_package(kind):
+    if kind not in KINDS and not _of_a_package(kind):
         raise table.mistake(
-            f"there is no kind of provider {kind!r}: command, scripted or one of a package", "kind"
+            f"there is no kind of provider {kind!r}: {', '.join(KINDS)} or one of a package", "kind"
         )
     return ProviderTable(kind, tuple(table.texts("argv")), tuple(table.texts("env")), verdict)
 

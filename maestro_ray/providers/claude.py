@@ -28,8 +28,8 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch, ProviderSpec
-from maestro_ray.providers.json_lines import JsonLines
-from maestro_ray.providers.output import Bounded, clean
+from maestro_ray.providers.json_lines import JsonLines, line
+from maestro_ray.providers.output import bounded, brief, clean
 
 PROGRAM = "claude"
 VARIABLES = (
@@ -53,7 +53,6 @@ _EDITORS = ("Edit", "Write", "NotebookEdit")
 _SIGNED_OUT = (401, 403)
 # seconds, when it does not say how long
 _REST = 60.0
-_LONGEST_DETAIL = 300
 
 
 class Claude:
@@ -143,48 +142,48 @@ class ClaudeTurn:
             # a shape that is not known here says nothing; what matters has a known one
             return []
 
-    def _events(self, line: Mapping[str, Any]) -> list[AgentEvent]:
-        match line:
+    def _events(self, event: Mapping[str, Any]) -> list[AgentEvent]:
+        match event:
             case {"type": "assistant"}:
-                return self._said(line)
+                return self._said(event)
             case {"type": "user", "message": {"content": list(content)}}:
                 return [event for block in content for event in self._returned(block)]
             case {"type": "result"}:
-                return self._result(line)
+                return self._result(event)
             case {"type": "control_request", "request_id": str(request), "request": dict(asked)}:
                 return [self._request(request, asked)]
             case {"type": "command_lifecycle", "command_uuid": str(directive), "state": state}:
                 return self._steered(directive, state)
             case {"type": "system"}:
-                return self._system(line)
+                return self._system(event)
             case {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": at}}:
                 self._limit = RateLimited(_REST, "the account is at its limit", float(at))
         return []
 
-    def _system(self, line: Mapping[str, Any]) -> list[AgentEvent]:
-        match line:
+    def _system(self, event: Mapping[str, Any]) -> list[AgentEvent]:
+        match event:
             case {"subtype": "init", "session_id": str(session)} if session != self._session:
                 self._session = session
                 return [SessionNamed(session)]
             case {"subtype": "api_retry", "attempt": int(attempt), "retry_delay_ms": delay}:
-                reason = " ".join(str(line[key]) for key in ("error_status", "error") if line.get(key))
-                if line.get("error_status") == 429:
+                reason = " ".join(str(event[key]) for key in ("error_status", "error") if event.get(key))
+                if event.get("error_status") == 429:
                     self._limit = RateLimited(max(_REST, delay / 1000), reason)
                 return [Retrying(attempt, delay / 1000, clean(reason))]
         return []
 
-    def _said(self, line: Mapping[str, Any]) -> list[AgentEvent]:
-        message = line["message"]
+    def _said(self, event: Mapping[str, Any]) -> list[AgentEvent]:
+        message = event["message"]
         events: list[AgentEvent] = self._counted.request(message)
         # what an agent of the agent says is said to that one
-        ours = not line.get("parent_tool_use_id")
+        ours = not event.get("parent_tool_use_id")
         for block in message["content"]:
             match block:
                 case {"type": "text", "text": str(text)} if ours and text:
                     events.append(Said(clean(text).rstrip("\n") + "\n"))
                 case {"type": "tool_use", "id": str(number), "name": str(tool), "input": given}:
                     self._tools[number] = tool
-                    events.append(ToolCalled(tool, _one_line(_detail(given))))
+                    events.append(ToolCalled(tool, brief(_detail(given))))
         return events
 
     def _returned(self, block: object) -> list[AgentEvent]:
@@ -192,9 +191,7 @@ class ClaudeTurn:
             case {"type": "tool_result", "tool_use_id": str(number), **rest}:
                 tool = self._tools.pop(number, "")
                 return [
-                    ToolReturned(
-                        tool, rest.get("is_error") is not True, _one_line(_text(rest.get("content")))
-                    )
+                    ToolReturned(tool, rest.get("is_error") is not True, brief(_text(rest.get("content"))))
                 ]
         return []
 
@@ -214,27 +211,24 @@ class ClaudeTurn:
             self._open.discard(directive)
         return [self._end] if self._end and not self._open else []
 
-    def _result(self, line: Mapping[str, Any]) -> list[AgentEvent]:
-        cost = float(line.get("total_cost_usd") or 0.0)
-        spent = self._counted.rest(line.get("usage") or {}, max(0.0, cost - self._cost))
+    def _result(self, event: Mapping[str, Any]) -> list[AgentEvent]:
+        cost = float(event.get("total_cost_usd") or 0.0)
+        spent = self._counted.rest(event.get("usage") or {}, max(0.0, cost - self._cost))
         self._cost = cost
-        self._end = self._ending(line)
+        self._end = self._ending(event)
         events: list[AgentEvent] = [spent] if spent != UsageCounted() else []
-        if isinstance(self._end, Failed) and line.get("api_error_status") == 429:
+        if isinstance(self._end, Failed) and event.get("api_error_status") == 429:
             events.append(self._limit or RateLimited(_REST, self._end.reason))
         # what was written into this turn and not read in it begins another, in the same program
         waits = self._open and isinstance(self._end, Finished)
         return events if waits else [*events, self._end]
 
-    def _ending(self, line: Mapping[str, Any]) -> Finished | Failed:
-        text = clean(str(line.get("result") or ""))
-        if line.get("is_error") is not True and line.get("subtype") == "success":
-            whole = Bounded()
-            for each in text.splitlines(keepends=True):
-                whole.add(each)
-            return Finished(whole.text())
-        reason = text or "; ".join(map(str, line.get("errors") or ())) or str(line.get("subtype"))
-        signed_out = line.get("api_error_status") in _SIGNED_OUT or "/login" in text
+    def _ending(self, event: Mapping[str, Any]) -> Finished | Failed:
+        text = clean(str(event.get("result") or ""))
+        if event.get("is_error") is not True and event.get("subtype") == "success":
+            return Finished(bounded(text))
+        reason = text or "; ".join(map(str, event.get("errors") or ())) or str(event.get("subtype"))
+        signed_out = event.get("api_error_status") in _SIGNED_OUT or "/login" in text
         return _failure(reason, signed_out)
 
 
@@ -271,7 +265,7 @@ def _mode(purpose: str) -> tuple[str, ...]:
 
 
 def _failure(reason: str, signed_out: bool = False) -> Failed:
-    return Failed(_one_line(reason) or "no reason was given", retryable=not signed_out, signed_out=signed_out)
+    return Failed(brief(reason) or "no reason was given", retryable=not signed_out, signed_out=signed_out)
 
 
 def _detail(given: object) -> str:
@@ -291,26 +285,17 @@ def _text(content: object) -> str:
     return str(content or "")
 
 
-def _one_line(text: str) -> str:
-    words = " ".join(clean(text[: 4 * _LONGEST_DETAIL]).split())
-    return words if len(words) <= _LONGEST_DETAIL else words[: _LONGEST_DETAIL - 2] + " …"
-
-
 def _user(text: str, directive: str = "") -> bytes:
     content = [{"type": "text", "text": text}]
-    line: dict[str, Any] = {"type": "user", "message": {"role": "user", "content": content}}
-    return _line({**line, "uuid": directive} if directive else line)
+    said: dict[str, Any] = {"type": "user", "message": {"role": "user", "content": content}}
+    return line({**said, "uuid": directive} if directive else said)
 
 
 def _answer(request: str, answer: Mapping[str, Any]) -> bytes:
     body = {"subtype": "success", "request_id": request, "response": answer}
-    return _line({"type": "control_response", "response": body})
+    return line({"type": "control_response", "response": body})
 
 
 def _error(request: str, reason: str) -> bytes:
     body = {"subtype": "error", "request_id": request, "error": reason}
-    return _line({"type": "control_response", "response": body})
-
-
-def _line(value: object) -> bytes:
-    return json.dumps(value).encode() + b"\n"
+    return line({"type": "control_response", "response": body})

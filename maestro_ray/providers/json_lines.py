@@ -51,6 +51,11 @@ class JsonLines:
         return [_read(text)] if text else []
 
 
+def line(value: object) -> bytes:
+    """The other way."""
+    return json.dumps(value).encode() + b"\n"
+
+
 def _read(text: str) -> dict[str, Any] | str:
     try:
         value = json.loads(text)

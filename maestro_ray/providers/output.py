@@ -11,6 +11,7 @@ from typing import NamedTuple
 PIECE = 4_096
 HEAD = 16 * 1_024
 TAIL = 48 * 1_024
+BRIEF = 300
 
 # Only a line feed ends a line: what other separators begin would be a line to us and none to who wrote it. What moves
 # the cursor or the reading direction goes.
@@ -37,6 +38,21 @@ class Piece(NamedTuple):
 def clean(text: str) -> str:
     """Without terminal sequences, control characters and halves of surrogate pairs."""
     return _Terminal().feed(text).replace("\r", "").encode(errors="replace").decode()
+
+
+def brief(text: str) -> str:
+    """One line of it for people, no longer than they read."""
+    words = " ".join(clean(text[: 4 * BRIEF]).split())
+    return words if len(words) <= BRIEF else words[: BRIEF - 2] + " …"
+
+
+def bounded(text: str) -> str:
+    """Clean, with its middle left out when it is too long."""
+    whole = Bounded()
+    for each in clean(text).splitlines(keepends=True):
+        for at in range(0, len(each), PIECE):
+            whole.add(each[at : at + PIECE])
+    return whole.text()
 
 
 def without_verdict(text: str) -> str:

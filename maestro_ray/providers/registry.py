@@ -11,6 +11,7 @@ from maestro_ray.config import Config, ProviderTable
 from maestro_ray.errors import BadProvider
 from maestro_ray.ports import Provider, ProviderSpec
 from maestro_ray.providers.claude import Claude
+from maestro_ray.providers.codex import Codex
 from maestro_ray.providers.command import Command
 from maestro_ray.providers.scripted import Scripted, located
 from maestro_ray.toml import did_you_mean
@@ -19,10 +20,11 @@ GROUP = "maestro.providers"
 
 _BUILT_IN: dict[str, Callable[[ProviderSpec], Provider]] = {
     "claude": Claude,
+    "codex": Codex,
     "command": Command,
     "scripted": Scripted,
 }
-_LATER = ("auto", "codex", "acp", "gemini", "opencode", "qwen", "pi", "aider", "manual")
+_LATER = ("auto", "acp", "gemini", "opencode", "qwen", "pi", "aider", "manual")
 
 
 def parse_choice(text: str) -> tuple[str, str, str]:

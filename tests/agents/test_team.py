@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from maestro_ray.config import Config, SandboxTable
 from maestro_ray.home import Home
 from maestro_ray.testing import LocalMaestro
 
+from .codex import provider
 from .programs import HERE
 from .recipes import RECIPES
 from .workplace import Workplace
@@ -43,7 +45,14 @@ async def maestro(request: pytest.FixtureRequest, home: Home) -> AsyncIterator[L
         yield maestro
 
 
-@pytest.mark.parametrize(("dev", "review"), [("claude", "claude")])
+def settings(url: str) -> str:
+    """The configuration that points Codex at the scripted model; the others are told by their environment."""
+    return (
+        f'[providers.codex-here]\nkind = "codex"\nenv = ["MODEL_KEY"]\nargv = {json.dumps(provider(url))}\n'
+    )
+
+
+@pytest.mark.parametrize(("dev", "review"), [("claude", "codex-here"), ("codex-here", "claude")])
 async def test_a_plan_is_sent_back_once_steered_and_merged(
     maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path, dev: str, review: str
 ) -> None:
@@ -51,12 +60,18 @@ async def test_a_plan_is_sent_back_once_steered_and_merged(
     # of the parts whose words were said last the first one is played
     parts = (
         Part((Write("one.txt", "better\n"), Say("Mended it.")), words="was rejected"),
-        Part((Write("one.txt", "first\n"), After("go", Run("true")), Say("Wrote it.")), words="Make the change"),
+        Part(
+            (Write("one.txt", "first\n"), After("go", Run("true")), Say("Wrote it.")), words="Make the change"
+        ),
         Part((Say("Good.\nVERDICT: APPROVED"),), words="it must say better"),
         Part((Say("Too short.\nVERDICT: REJECTED — it must say better"),), words="Judge whether"),
     )
     async with playing(*parts) as model:
-        env = {**RECIPES[dev].environment(model.url, place), **RECIPES[review].environment(model.url, place)}
+        (home.root / "config.toml").write_text(settings(model.url))
+        env = {
+            **RECIPES["claude"].environment(model.url, place),
+            **RECIPES["codex"].environment(model.url, place),
+        }
         answer = await begin(maestro, sample, providers={"dev": dev, "review": review}, env=env)
         team = answer["team"]["name"]
         await model.waited("go")

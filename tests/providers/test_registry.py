@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro_ray.config import Config, ProviderTable
+from maestro_ray.config import KINDS, Config, ProviderTable
 from maestro_ray.errors import BadProvider, ConfigError
 from maestro_ray.ports import ProviderSpec
+from maestro_ray.providers import registry
 from maestro_ray.providers.command import Command
 from maestro_ray.providers.registry import build, parse_choice, resolve
 from maestro_ray.providers.scripted import Scripted
@@ -20,7 +21,7 @@ CONFIG = Config(
         "fmt": ProviderTable(argv=("ruff", "format"), env=("RUFF_CACHE_DIR",), verdict="exit-code"),
         "command": ProviderTable(argv=("mine",)),
         "robot": ProviderTable(kind="robot"),
-        "odd": ProviderTable(kind="codex"),
+        "odd": ProviderTable(kind="gemini"),
         "leak": ProviderTable(argv=("x",), env=("KEY=value",)),
     }
 )
@@ -91,13 +92,13 @@ def test_a_script_is_found_from_the_directory_and_read(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
     assert refusal("dev=comand:x") == (
         "--provider dev=comand:x: unknown provider 'comand' (did you mean command?); "
-        "there are: claude, command, fmt, leak, odd, robot, scripted"
+        "there are: claude, codex, command, fmt, leak, odd, robot, scripted"
     )
-    assert refusal("dev=codex", Config()) == (
-        "--provider dev=codex: 'codex' is not available yet; there are: claude, command, scripted"
+    assert refusal("dev=gemini", Config()) == (
+        "--provider dev=gemini: 'gemini' is not available yet; there are: claude, codex, command, scripted"
     )
     assert refusal("dev=odd") == (
-        "--provider dev=odd: [providers.odd]: 'codex' is not available yet; there are: claude, command, scripted"
+        "--provider dev=odd: [providers.odd]: 'gemini' is not available yet; there are: claude, codex, command, scripted"
     )
     assert refusal("dev=robot").startswith(
         "--provider dev=robot: [providers.robot]: unknown provider 'robot'; there"
@@ -142,7 +143,7 @@ def test_another_package_brings_a_kind_that_is_loaded_only_when_it_is_built() ->
         BadProvider, match="--provider broken: some_robots:Broken cannot be loaded: OSError: no arm"
     ):
         build(specs["lint"])
-    assert "broken, claude, command" in refusal("dev=nobody", Config())
+    assert "broken, claude, codex, command" in refusal("dev=nobody", Config())
 
 
 @pytest.mark.usefixtures("others")
@@ -163,3 +164,7 @@ def test_any_choice_is_read_or_refused(text: str) -> None:
     except BadProvider:
         return
     assert parse_choice(f"{role}={name}:{arg}") == (role, name, arg)
+
+
+def test_a_table_may_be_of_every_kind_there_is() -> None:
+    assert tuple(registry._BUILT_IN) == KINDS

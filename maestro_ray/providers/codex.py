@@ -1,0 +1,252 @@
+"""Codex: its app server, JSON-RPC in lines; a directive reaches the running turn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from maestro_ray.errors import BadProvider, ProviderMissing
+from maestro_ray.model import steering
+from maestro_ray.model.agent import (
+    AgentEvent,
+    DirectiveTaken,
+    Failed,
+    Finished,
+    PermissionAsked,
+    RateLimited,
+    Reply,
+    Retrying,
+    Said,
+    SessionNamed,
+    ToolCalled,
+    ToolReturned,
+    UsageCounted,
+)
+from maestro_ray.model.steering import How
+from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.providers.json_lines import JsonLines, line
+from maestro_ray.providers.output import bounded, brief, clean
+
+PROGRAM = "codex"
+VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY", "OPENAI_BASE_URL")
+
+# what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
+_LOGIN = "auth.json"
+_SETTINGS = (_LOGIN, "config.toml", "AGENTS.md", "prompts", "skills", "rules")
+_INITIALIZE, _THREAD, _TURN, _STEER = 1, 2, 3, 4
+_SIGNED_OUT = (401, 403)
+# seconds, when it does not say how long
+_REST = 60.0
+
+
+class Codex:
+    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        if spec.arg.startswith("-") or '"' in spec.arg:
+            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
+        self._spec = spec
+
+    def check(self, path: str, role: str) -> None:
+        if shutil.which(PROGRAM, os.F_OK | os.X_OK, path) is None:
+            raise ProviderMissing(role, PROGRAM)
+
+    def environment(self) -> Sequence[str]:
+        return (*VARIABLES, *self._spec.env)
+
+    def open(self, job: Job) -> CodexTurn:
+        return CodexTurn(job, self._spec.arg, self._spec.argv)
+
+
+class CodexTurn:
+    """One turn of one thread. Requests of ours have fixed numbers: three to begin, and one for each directive."""
+
+    def __init__(self, job: Job, model: str = "", more: Sequence[str] = ()) -> None:
+        self._lines = JsonLines()
+        self._job = job
+        self._thread = self._turn = ""
+        # directives by the number of their request, and those that came before there was a turn
+        self._steered: dict[int, str] = {}
+        self._early: list[tuple[str, str]] = []
+        self._items: dict[str, Mapping[str, Any]] = {}
+        self._words: list[str] = []
+        self._end: Finished | Failed | None = None
+        place = job.scratch / "codex"
+        self._launch = Launch(
+            (PROGRAM, "app-server", *(("-c", f'model="{model}"') if model else ()), *more),
+            env={"CODEX_HOME": str(place)},
+            stdin=self._greeting(),
+            keep_stdin=True,
+            links={place / name: f"~/.codex/{name}" for name in _SETTINGS},
+            writes=(f"~/.codex/{_LOGIN}",),
+        )
+
+    @property
+    def launch(self) -> Launch:
+        return self._launch
+
+    @property
+    def steering(self) -> How:
+        return How.IN_TURN
+
+    def feed(self, data: bytes) -> list[AgentEvent]:
+        return [event for value in self._lines.feed(data) for event in self._read(value)]
+
+    def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
+        events = [event for value in self._lines.close() for event in self._read(value)]
+        how = "was ended by a signal" if code is None else f"ended with code {code}"
+        last = clean(stderr).strip().rpartition("\n")[2]
+        end = self._end or Failed(brief(f"{PROGRAM} {how} in the middle of its turn{last and ': '}{last}"))
+        return [*events, end]
+
+    def steer(self, directive: str, text: str) -> bytes:
+        if self._turn:
+            return self._steer(directive, text)
+        self._early.append((directive, text))
+        return b""
+
+    def answer(self, request: str, refusal: str) -> bytes:
+        return line({"id": int(request), "result": {"decision": "decline" if refusal else "accept"}})
+
+    def _greeting(self) -> bytes:
+        client = {"name": "maestro", "title": None, "version": "1"}
+        # who makes no change has no reason to write; what leaves the worktree is asked for
+        writes = self._job.purpose == "execute"
+        rules = {
+            "cwd": str(self._job.worktree),
+            "approvalPolicy": "on-request",
+            "sandbox": "workspace-write" if writes else "read-only",
+        }
+        resume = {"threadId": self._job.resume} if self._job.resume else {}
+        begin = _call(_THREAD, "thread/resume" if resume else "thread/start", **resume, **rules)
+        return _call(_INITIALIZE, "initialize", clientInfo=client) + line({"method": "initialized"}) + begin
+
+    def _steer(self, directive: str, text: str) -> bytes:
+        number = _STEER + len(self._steered)
+        self._steered[number] = directive
+        said = _text(steering.block([text]))
+        return _call(number, "turn/steer", threadId=self._thread, expectedTurnId=self._turn, input=said)
+
+    def _read(self, value: Mapping[str, Any] | str) -> list[AgentEvent]:
+        if isinstance(value, str):
+            return [Said(clean(value) + "\n")]
+        try:
+            return self._events(value)
+        except (TypeError, LookupError, ValueError, AttributeError):
+            # a shape that is not known here says nothing; what matters has a known one
+            return []
+
+    def _events(self, said: Mapping[str, Any]) -> list[AgentEvent]:
+        match said:
+            case {"id": request, "method": str(method), "params": dict(params)}:
+                return [self._request(int(request), method, params)]
+            case {"id": int(number), "result": dict(result)}:
+                return self._answered(number, result)
+            case {"id": int(number), "error": {"message": str(reason)}}:
+                return self._refused(number, reason)
+            case {"method": str(method), "params": dict(params)}:
+                return self._notified(method, params)
+        return []
+
+    def _answered(self, number: int, result: Mapping[str, Any]) -> list[AgentEvent]:
+        if number == _THREAD:
+            self._thread = str(result["thread"]["id"])
+            begin = _call(_TURN, "turn/start", threadId=self._thread, input=_text(self._job.prompt))
+            return [SessionNamed(self._thread), Reply(begin)]
+        if number == _TURN:
+            self._turn = str(result["turn"]["id"])
+            early, self._early = self._early, []
+            return [Reply(self._steer(*each)) for each in early]
+        return [DirectiveTaken(self._steered[number])] if number in self._steered else []
+
+    def _refused(self, number: int, reason: str) -> list[AgentEvent]:
+        """A directive that comes too late is no failure: it is heard in another turn."""
+        return [self._over(Failed(brief(reason)))] if number <= _TURN else []
+
+    def _request(self, request: int, method: str, params: Mapping[str, Any]) -> AgentEvent:
+        match method:
+            case "item/commandExecution/requestApproval":
+                return PermissionAsked(str(request), "shell", clean(str(params["command"])))
+            case "item/fileChange/requestApproval":
+                item = self._items.get(str(params["itemId"]), {})
+                return PermissionAsked(str(request), "edit", clean(_paths(item)))
+        error = {"code": -32601, "message": "maestro does not do that"}
+        return Reply(line({"id": request, "error": error}))
+
+    def _notified(self, method: str, params: Mapping[str, Any]) -> list[AgentEvent]:
+        match method:
+            case "item/started":
+                return self._began(params["item"])
+            case "item/completed":
+                return self._ended(params["item"])
+            case "thread/tokenUsage/updated":
+                last = params["tokenUsage"]["last"]
+                return [UsageCounted(int(last["inputTokens"]), int(last["outputTokens"]))]
+            case "error" if params.get("willRetry"):
+                error = params["error"]
+                return [Retrying(1, reason=brief(str(error.get("additionalDetails") or error["message"])))]
+            case "turn/completed" if params["turn"]["id"] == self._turn:
+                return self._completed(params["turn"])
+        return []
+
+    def _began(self, item: Mapping[str, Any]) -> list[AgentEvent]:
+        match item:
+            case {"type": "commandExecution", "command": str(command)}:
+                return [ToolCalled("shell", brief(command))]
+            case {"type": "fileChange", "id": str(number)}:
+                self._items[number] = item
+                return [ToolCalled("edit", brief(_paths(item)))]
+            case {"type": "mcpToolCall", "server": str(server), "tool": str(tool)}:
+                return [ToolCalled(f"{server}.{tool}")]
+        return []
+
+    def _ended(self, item: Mapping[str, Any]) -> list[AgentEvent]:
+        match item:
+            case {"type": "agentMessage", "text": str(text)}:
+                self._words.append(text)
+                return [Said(clean(text).rstrip("\n") + "\n")]
+            case {"type": "commandExecution", "status": status}:
+                return [
+                    ToolReturned(
+                        "shell", status == "completed", brief(str(item.get("aggregatedOutput") or ""))
+                    )
+                ]
+            case {"type": "fileChange", "id": str(number), "status": status}:
+                self._items.pop(number, None)
+                return [ToolReturned("edit", status == "completed")]
+        return []
+
+    def _completed(self, turn: Mapping[str, Any]) -> list[AgentEvent]:
+        if turn["status"] == "completed":
+            return [self._over(Finished(bounded(self._words[-1] if self._words else "")))]
+        error = turn.get("error") or {"message": f"the turn was {turn['status']}"}
+        reason, status = brief(str(error["message"])), _status(error)
+        if status in _SIGNED_OUT:
+            return [self._over(Failed(reason, retryable=False, signed_out=True))]
+        limited = status == 429 or "usageLimitExceeded" in str(error.get("codexErrorInfo"))
+        return [*([RateLimited(_REST, reason)] if limited else []), self._over(Failed(reason))]
+
+    def _over(self, end: Finished | Failed) -> Finished | Failed:
+        self._end = self._end or end
+        return self._end
+
+
+def _status(error: Mapping[str, Any]) -> int:
+    """The HTTP status behind an error; 0 when it does not say."""
+    info = error.get("codexErrorInfo")
+    found = [each.get("httpStatusCode") for each in info.values()] if isinstance(info, dict) else []
+    return int(next((each for each in found if each), 0))
+
+
+def _paths(item: Mapping[str, Any]) -> str:
+    return " ".join(str(change["path"]) for change in item.get("changes", ()))
+
+
+def _text(words: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": words}]
+
+
+def _call(number: int, method: str, **params: Any) -> bytes:
+    return line({"id": number, "method": method, "params": params})
