@@ -122,6 +122,11 @@ class Provider(Protocol):
         """Names of environment variables this agent needs beside the allow-list, for example its own key."""
         ...
 
+    @property
+    def account(self) -> str:
+        """Whose limits it shares: all workers of one account rest together. Empty for one without."""
+        ...
+
     def open(self, job: Job) -> Conversation:
         """Begin one turn."""
         ...

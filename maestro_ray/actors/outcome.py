@@ -27,8 +27,13 @@ class Outcome:
         return cls("fail", {"reason": reason, "retryable": retryable, "hold": hold}, reason)
 
     @classmethod
-    def limited(cls, seconds: float, reason: str) -> Self:
-        return cls("pause", {}, reason, seconds)
+    def signed_out(cls, reason: str) -> Self:
+        return cls("fail", {"reason": reason, "retryable": False, "signed_out": True}, reason)
+
+    @classmethod
+    def limited(cls, seconds: float, reason: str, *, alone: bool = False) -> Self:
+        """`alone`: it waits for nothing that others with the same credentials wait for."""
+        return cls("pause", {"alone": True} if alone else {}, reason, seconds)
 
     def without(self, secrets: Secrets) -> Self:
         """The same without what is secret in its texts: others read them, and agents do."""

@@ -15,7 +15,7 @@ from maestro_ray.errors import MaestroError
 
 T = TypeVar("T")
 
-NOTHING: Mapping[str, Any] = {}
+ALONE: Mapping[str, Any] = {"alone": True}
 
 
 class Reporter:
@@ -37,12 +37,12 @@ class Reporter:
         await self._courier.insist(CONNECTIONS, report)
 
     async def pause(
-        self, assignment: Mapping[str, Any], seconds: float, reason: str, spent: Mapping[str, Any] = NOTHING
+        self, assignment: Mapping[str, Any], seconds: float, reason: str, more: Mapping[str, Any] = ALONE
     ) -> None:
-        """Let everybody know, and wait. `spent` is what the report says of usage."""
+        """Let everybody know, and wait. `more` is what else the report says."""
         resume_at = self._clock.wall() + seconds
         self.post("run.paused", run=assignment["id"], resume_at=resume_at, reason=reason)
-        await self.report(assignment, "pause", {"resume_at": resume_at, **spent})
+        await self.report(assignment, "pause", {"resume_at": resume_at, **more})
         await asyncio.sleep(seconds)
         await self.report(assignment, "resume", {})
 

@@ -45,9 +45,14 @@ class TeamRequest:
 
     @property
     def workers(self) -> list[dict[str, Any]]:
-        """`{name, role, skills}` of each worker to be; names are `<role>-<n>`."""
+        """`{name, role, skills, pool}` of each worker to be; names are `<role>-<n>`."""
         return [
-            {"name": f"{role}-{number}", "role": role, "skills": dict(self.skills.get(role, {}))}
+            {
+                "name": f"{role}-{number}",
+                "role": role,
+                "skills": dict(self.skills.get(role, {})),
+                "pool": build(self.providers[role]).account,
+            }
             for role, count in self.roles.items()
             for number in range(1, count + 1)
         ]

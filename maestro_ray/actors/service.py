@@ -37,6 +37,7 @@ from maestro_ray.errors import (
 )
 from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
+from maestro_ray.providers.registry import build
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
 
@@ -141,7 +142,7 @@ class Service:
         self, team: LiveTeam, name: str, role: str, skills: dict[str, int], provider: ProviderSpec
     ) -> None:
         connections = self._connections
-        body = {"name": name, "role": role, "skills": skills}
+        body = {"name": name, "role": role, "skills": skills, "pool": build(provider).account}
         rest = connections.connection(team.record.key).rest
         session = await rest.post(f"teams/{team.record.id}/workers", body)
         connections.fill_pool(1)

@@ -132,6 +132,8 @@ class Workbench:
         if isinstance(ended.event, Failed):
             if ended.limited:
                 return Outcome.limited(ended.limited.retry_after, ended.limited.reason or ended.event.reason)
+            if ended.event.signed_out:
+                return Outcome.signed_out(ended.event.reason)
             return Outcome.failed(ended.event.reason, retryable=ended.event.retryable)
         # before anything is cut off it: of half a secret nobody knows that it is one
         event = replace(ended.event, text=redact(ended.event.text, self._secrets))

@@ -144,7 +144,8 @@ class Worker:
             if outcome.resume_after is None:
                 return outcome
             reason = redact(outcome.summary, self._secrets)
-            await self._reporter.pause(assignment, outcome.resume_after, reason, self._spending.take())
+            more = {**outcome.body, **self._spending.take()}
+            await self._reporter.pause(assignment, outcome.resume_after, reason, more)
 
     async def _one_turn(
         self, assignment: Mapping[str, Any], proposals: Proposals, how: How = How.NEXT_TURN
@@ -152,7 +153,7 @@ class Worker:
         """`how` is how the directives of its prompt reach the agent. What the operator says while an agent works that
         takes nothing then is heard in another turn of it, and only the last has an outcome."""
         if reason := self._bench.no_room():  # a turn costs money
-            return Outcome.limited(room.PAUSE, reason)
+            return Outcome.limited(room.PAUSE, reason, alone=True)
         directives = dict(self._directives)
         job = self._bench.job(assignment, list(directives.values()))
         voice = Redactor(self._secrets)
@@ -180,7 +181,7 @@ class Worker:
         # what was found on a full disk says nothing of the work; what was committed there is whole
         doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE
         reason = self._bench.no_room() if doubtful else ""
-        return Outcome.limited(room.PAUSE, reason) if reason else outcome
+        return Outcome.limited(room.PAUSE, reason, alone=True) if reason else outcome
 
     @contextlib.asynccontextmanager
     async def _proposing(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from maestro_ray.model import plan as plans
 from maestro_ray.model.dependency import Node
-from maestro_ray.model.dispatch import IN_FLIGHT_CAP, SERIAL, Moment, Seat, Waiting, fits
+from maestro_ray.model.dispatch import IN_FLIGHT_CAP, SERIAL, SIGNED_OUT, Moment, Seat, Waiting, fits
 from maestro_ray.model.task import TERMINAL, Status, Task, waits_for_accept
 
 
@@ -79,7 +79,9 @@ def _of_run(now: Situation, run: Waiting) -> Iterable[Blocker]:
     fitting = [seat for seat in now.seats if fits(run, seat)]
     if not fitting:
         yield _nobody(now, run)
-    elif (until := min(seat.rests_until for seat in fitting)) > now.moment.now:
+    elif (until := min(seat.rests_until for seat in fitting)) >= SIGNED_OUT:
+        yield Blocker("signed_out", "the account of every session that fits was refused: sign in", run.run)
+    elif until > now.moment.now:
         yield Blocker("rate_limit", f"every session that fits rests until {_clock(until)}", run.run)
     yield from _of_queue(now, run, fitting)
 

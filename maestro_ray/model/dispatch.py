@@ -13,6 +13,8 @@ PATIENCE = 600.0
 # A team has at most this many runs that were handed to it and not claimed yet.
 IN_FLIGHT_CAP = 32
 # A run that nobody claims for this long, in seconds, is offered to another session,
+# until when the sessions of a refused account rest: it does not come back by itself; in Unix seconds
+SIGNED_OUT = 1e11
 CLAIM_SECONDS = 60.0
 # and after this many offers a person is asked instead: something is wrong that no further offer will mend.
 OFFERS_CAP = 5

@@ -155,6 +155,14 @@ class RunFailed:
 
 
 @dataclass(frozen=True)
+class SignedOut:
+    """The agent's account was refused: that no agent can mend, nor another try."""
+
+    account: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class RunInterrupted:
     """The run lost its session and was queued again. That costs an attempt, unless the session left in order."""
 
@@ -209,8 +217,8 @@ class _GaveUp:
 
 Event = (
     Edited | Assigned | Accepted | HolderEnded | Dispatched | ReviewReopened | Started | WorkDone | Tested | Untested
-    | Judged | Merged | Conflicted | RunFailed | RunInterrupted | Unclaimed | Blocked | Paused | Resumed | Aborted
-    | CompletedByClient | Released
+    | Judged | Merged | Conflicted | RunFailed | SignedOut | RunInterrupted | Unclaimed | Blocked | Paused | Resumed
+    | Aborted | CompletedByClient | Released
 )  # fmt: skip
 
 
@@ -276,6 +284,8 @@ ARROWS: dict[tuple[Status, type], Status] = {
     (Status.AWAITING_REVIEW, Conflicted): Status.AWAITING_REVIEW,
     (Status.IN_PROGRESS, RunFailed): Status.DISPATCHED,
     (Status.AWAITING_REVIEW, RunFailed): Status.AWAITING_REVIEW,
+    (Status.IN_PROGRESS, SignedOut): Status.IN_PROGRESS,
+    (Status.AWAITING_REVIEW, SignedOut): Status.AWAITING_REVIEW,
     (Status.DISPATCHED, RunInterrupted): Status.DISPATCHED,
     (Status.IN_PROGRESS, RunInterrupted): Status.DISPATCHED,
     (Status.AWAITING_REVIEW, RunInterrupted): Status.AWAITING_REVIEW,
@@ -315,6 +325,9 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
         case Conflicted(commit, reason):
             _about(task.approved, commit, event)
             return _revise(replace(task, review_sent_at=None), reason, policy, [AnnounceConflict(reason)])
+        case SignedOut(account, reason):
+            question = f"the account of {account} was refused ({reason}): sign in, then go on"
+            return _give_up(task, "signed_out", question)
         case Blocked(dependency):
             return task, [
                 AskDecision(

@@ -70,6 +70,10 @@ class Claude:
     def environment(self) -> Sequence[str]:
         return (*VARIABLES, *self._spec.env)
 
+    @property
+    def account(self) -> str:
+        return PROGRAM
+
     def open(self, job: Job) -> ClaudeTurn:
         return ClaudeTurn(job, self._spec.arg, self._spec.argv)
 

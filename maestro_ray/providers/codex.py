@@ -56,6 +56,10 @@ class Codex:
     def environment(self) -> Sequence[str]:
         return (*VARIABLES, *self._spec.env)
 
+    @property
+    def account(self) -> str:
+        return PROGRAM
+
     def open(self, job: Job) -> CodexTurn:
         return CodexTurn(job, self._spec.arg, self._spec.argv)
 

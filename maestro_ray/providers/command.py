@@ -55,6 +55,10 @@ class Command:
     def environment(self) -> Sequence[str]:
         return self._spec.env
 
+    @property
+    def account(self) -> str:
+        return ""
+
     def open(self, job: Job) -> CommandRun:
         """Raises `BadProvider` when there is nothing to run for this purpose."""
         return CommandRun(job, self._argv(job), self._spec.verdict == "exit-code")

@@ -59,6 +59,10 @@ class Scripted:
     def environment(self) -> Sequence[str]:
         return self._spec.env
 
+    @property
+    def account(self) -> str:
+        return ""
+
     def open(self, job: Job) -> ScriptedTurn:
         """The first turn that matches; when none does, the turn fails and says so."""
         for index, turn in enumerate(self._script.turns):

@@ -114,11 +114,15 @@ class Fail(Report):
     reason: str
     retryable: bool = True
     hold: bool = False
+    signed_out: bool = False
 
 
 class Pause(Report):
+    """`alone`: what it waits for is nothing of its credentials, and nobody who shares them has to rest."""
+
     resume_at: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     pool: Pool = ""
+    alone: bool = False
 
 
 class Epoch(Body):

@@ -1,9 +1,10 @@
-"""Breakers: while the rate limit of a credential pool holds, no session that uses it is given work."""
+"""Breakers: while the rate limit of a credential pool holds, or its account is refused, no session of it has work."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
+from maestro_ray.model.dispatch import SIGNED_OUT
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Transaction
 
@@ -13,7 +14,7 @@ def trip(tx: Transaction, user_id: str, pool: str, until: float) -> None:
 
     A pool is its owner's name for their credentials: that of somebody else is another, whatever it is called.
     """
-    where = sa.and_(t.breakers.c.user_id == user_id, t.breakers.c.pool == pool)
+    where = _of(user_id, pool)
     known = tx.first(sa.select(t.breakers).where(where))
     if known is None:
         tx.insert(t.breakers, user_id=user_id, pool=pool, until=until)
@@ -24,3 +25,18 @@ def trip(tx: Transaction, user_id: str, pool: str, until: float) -> None:
 def over(tx: Transaction) -> sa.ColumnElement[bool]:
     """Those whose time has come."""
     return t.breakers.c.until <= tx.now
+
+
+def is_out(tx: Transaction, user_id: str, pool: str) -> bool:
+    """Whether the account of this pool was refused."""
+    known = tx.first(sa.select(t.breakers).where(_of(user_id, pool)))
+    return known is not None and bool(known["until"] >= SIGNED_OUT)
+
+
+def mend(tx: Transaction, user_id: str, pool: str) -> None:
+    """A person says that it works again."""
+    tx.execute(t.breakers.delete().where(_of(user_id, pool)))
+
+
+def _of(user_id: str, pool: str) -> sa.ColumnElement[bool]:
+    return sa.and_(t.breakers.c.user_id == user_id, t.breakers.c.pool == pool)

@@ -23,7 +23,7 @@ from maestro_ray.model.task import (
     PostComment,
     StartRun,
 )
-from maestro_ray.studio import runs
+from maestro_ray.studio import breakers, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
@@ -223,8 +223,22 @@ def _answer_task(tx: Transaction, card: Row, word: str) -> None:
     else:
         if word == UNTESTED:
             tx.update(t.plans, card["plan_id"], untested=True)
+        if card["kind"] == "signed_out":
+            _mend_account(tx, card["task_id"])
         also = _without_cancelled(tx, card["task_id"]) if card["kind"] == "dependency" else {}
         task_event(tx, card["task_id"], task_machine.Resumed(), **also)
+
+
+def _mend_account(tx: Transaction, task_id: str) -> None:
+    """That of the session whose run failed last."""
+    query = (
+        sa.select(t.sessions.c.user_id, t.sessions.c.pool)
+        .join(t.runs, t.runs.c.session_id == t.sessions.c.id)
+        .where(t.runs.c.task_id == task_id, t.runs.c.state == "failed")
+        .order_by(t.runs.c.id.desc())
+    )
+    if row := tx.first(query):
+        breakers.mend(tx, row["user_id"], row["pool"])
 
 
 def _without_cancelled(tx: Transaction, task_id: str) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from maestro_ray.errors import Conflict
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import run as machine
 from maestro_ray.model import task as task_machine
-from maestro_ray.model.dispatch import OFFERS_CAP
+from maestro_ray.model.dispatch import OFFERS_CAP, SIGNED_OUT
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.verdict import read_verdict
 from maestro_ray.studio import analysis, breakers, loop, runs, usage
@@ -133,17 +133,37 @@ def fail(
         _plan_run_failed(tx, row, purpose, reason, final=hold or not retryable)
 
 
+def signed_out(tx: Transaction, run_id: str, epoch: int, reason: str, *, spent: Spent = NOTHING) -> None:
+    """The account of the run's agent was refused. Nobody who shares it is given work until a person says that it works
+    again; the first one asks for that, and what the others were doing waits."""
+    row = tx.get(t.runs, run_id)
+    session = tx.get(t.sessions, row["session_id"]) if row["session_id"] else None
+    if session is None or not session["pool"] or row["task_id"] is None:
+        fail(tx, run_id, epoch, reason, retryable=False, spent=spent)
+        return
+    known = breakers.is_out(tx, session["user_id"], session["pool"])
+    breakers.trip(tx, session["user_id"], session["pool"], SIGNED_OUT)
+    if known:
+        interrupt(tx, run_id, epoch, costs=False)
+        return
+    runs.step(tx, row, machine.Failed(epoch), reason=reason[:LONGEST_REASON], **usage.spend(tx, row, spent))
+    loop.task_event(tx, row["task_id"], task_machine.SignedOut(session["pool"], reason[:LONGEST_REASON]))
+
+
 def pause(
     tx: Transaction,
     run_id: str,
     epoch: int,
     resume_at: float | None,
     pool: str = "",
+    *,
+    alone: bool = False,
     spent: Spent = NOTHING,
 ) -> None:
     """The holder waits until `resume_at`, or until it says so itself. A time that has passed is no pause.
 
-    With a `pool`, the run's or else its session's own, every session of the same user and pool rests until then.
+    With a `pool`, the run's or else its session's own, every session of the same user and pool rests until then,
+    unless it waits `alone`.
     """
     row = tx.get(t.runs, run_id)
     if resume_at is not None and resume_at > tx.now + LONGEST_PAUSE:
@@ -158,7 +178,7 @@ def pause(
         runs.step(tx, {**row, "state": after.state}, machine.Resumed(epoch))
         return
     session = tx.get(t.sessions, row["session_id"])
-    if pool or session["pool"]:
+    if not alone and (pool or session["pool"]):
         breakers.trip(tx, session["user_id"], pool or session["pool"], resume_at)
 
 

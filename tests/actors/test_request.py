@@ -187,7 +187,9 @@ def test_roles_of_the_configuration(asked: Asked, home: Home) -> None:
     configure(home, '[roles.docs]\nprovider = "command:true"\nskills = ["python:4", "prose"]\n')
     plan = {"title": "P", "tasks": [{"title": "t", "role": "docs", "skill": "python", "proficiency": 4}]}
     request = check(replace(asked, roles={"docs": 1, "review": 1}, plan=plan), home)
-    assert request.workers[0] == {"name": "docs-1", "role": "docs", "skills": {"python": 4, "prose": 3}}
+    assert request.workers[0] == {
+        "name": "docs-1", "role": "docs", "skills": {"python": 4, "prose": 3}, "pool": "",
+    }  # fmt: skip
     plan["tasks"][0]["proficiency"] = 5
     with pytest.raises(UsageError, match="level 5"):
         check(replace(asked, roles={"docs": 1, "review": 1}, plan=plan), home)

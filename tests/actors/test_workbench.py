@@ -193,7 +193,7 @@ async def test_a_run_that_was_cut_is_taken_up_by_another_worker(home: Home, samp
     assert (two._path() / "a.txt").read_text() == "half done"
     job = two.job(run, [])
     assert job.resume == "session-7"
-    assert "You were cut off while you worked on this." in job.prompt
+    assert "You have worked on this already" in job.prompt
     assert (await two.outcome(run, DONE)).action == "complete"
     await two.finish(run)
     assert two.session(run) == ""

@@ -36,6 +36,7 @@ from maestro_ray.model.task import (
     ReviewReopened,
     RunFailed,
     RunInterrupted,
+    SignedOut,
     Started,
     StartRun,
     Status,
@@ -80,10 +81,10 @@ EXPECTED: dict[str, dict[type, str]] = {
     },
     "in_progress": {
         WorkDone: "awaiting_review", RunFailed: "dispatched", RunInterrupted: "dispatched",
-        Paused: "waiting_for_resume", **_whose("in_progress"),
+        SignedOut: "waiting_for_resume", Paused: "waiting_for_resume", **_whose("in_progress"),
     },
     "awaiting_review": {
-        Unclaimed: "waiting_for_resume",
+        Unclaimed: "waiting_for_resume", SignedOut: "waiting_for_resume",
         **dict.fromkeys((Started, WorkDone, machine.Tested, Untested, Judged, Conflicted, RunFailed, RunInterrupted),
                         "awaiting_review"),
         Merged: "merged", Paused: "waiting_for_resume", **_whose("awaiting_review"),
@@ -100,6 +101,7 @@ EVENTS: list[Event] = [
     Edited(), Assigned("u"), Accepted("s"), HolderEnded("s"), Unclaimed(Purpose.EXECUTE, 5),
     Dispatched(), ReviewReopened(), Started(), WorkDone("b"), machine.Tested("a"), Untested("a"), approved("a"),
     rejected("a"), Merged("a", "m"), Conflicted("a", "MERGE CONFLICT in x"), RunFailed(Purpose.EXECUTE, "x"),
+    SignedOut("claude", "401"),
     RunInterrupted(Purpose.EXECUTE), Blocked("other"), Paused(), Resumed(), Aborted(), CompletedByClient(),
     Released(),
 ]  # fmt: skip

@@ -273,6 +273,51 @@ async def test_one_limit_holds_for_every_session_with_the_same_credentials(
     }
 
 
+async def test_a_refused_account_is_asked_for_once_and_stops_all_who_share_it(
+    rest: Rest, studio: Studio, clock: FakeClock
+) -> None:
+    """Red (a second card) without `is_out` in `reports.signed_out`, and (nobody goes on) without `_mend_account`."""
+    pools = {"dev-1": "claude", "dev-2": "claude"}
+    team = await PretendTeam.join(rest, project := await rest.project(), WORKERS[:2], pools=pools)
+    plan = await rest.plan(project, TWO)
+    await team.bootstrap()
+    first, second = [await team.claim(run) for run in await team.held()]
+    await team.fail(first, "Invalid API key", signed_out=True, retryable=False)
+    await team.fail(second, "Invalid API key", signed_out=True, retryable=False)
+    (card,) = await rest.cards()
+    assert card["kind"] == "signed_out"
+    assert card["question"].endswith(
+        "the account of claude was refused (Invalid API key): sign in, then go on"
+    )
+    await Time(rest, studio, clock, team).passes(800)
+    assert await team.held() == []
+    other = next(task for task in (await rest.tasks(plan["id"])).values() if task["id"] != card["task_id"])
+    assert (other["attempts"], other["status"]) == (0, "dispatched")
+    assert [each["kind"] for each in await rest.get(f"tasks/{other['id']}/blockers")] == ["signed_out"]
+    await rest.answer("retry")
+    assert len(await team.held()) == 2
+
+
+async def test_without_a_shared_account_a_refused_one_is_a_run_that_failed_for_good(rest: Rest) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    await rest.plan(project)
+    await team.bootstrap()
+    await team.fail(await team.take("execute"), "401", signed_out=True, retryable=False)
+    assert [card["kind"] for card in await rest.cards()] == ["attempts"]
+
+
+async def test_who_waits_alone_stops_nobody(rest: Rest, clock: FakeClock) -> None:
+    """A full disk is no matter of the account. Red without `alone` in `reports.pause`."""
+    pools = {"dev-1": "claude", "dev-2": "claude"}
+    team = await PretendTeam.join(rest, project := await rest.project(), WORKERS[:2], pools=pools)
+    await rest.plan(project, TWO)
+    await team.bootstrap()
+    first, second = [await team.claim(run) for run in await team.held()]
+    await team.pause(first, clock.wall() + 100, alone=True)
+    await team.fail(second, "the network")
+    assert len(await team.held()) == 2
+
+
 async def test_other_credentials_go_on(rest: Rest, clock: FakeClock) -> None:
     pools = {"dev-1": "claude", "dev-2": "codex"}
     team = await PretendTeam.join(rest, project := await rest.project(), WORKERS[:2], pools=pools)

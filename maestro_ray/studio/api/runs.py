@@ -25,13 +25,18 @@ async def fail(call: Call) -> None:
     """Report that a run failed."""
     body: bodies.Fail = call.body
     how: dict[str, Any] = {"retryable": body.retryable, "hold": body.hold, "spent": body.spent}
-    await call.change(reports.fail, call.path("id"), body.epoch, body.reason, **how)
+    identifier, epoch = call.path("id"), body.epoch
+    if body.signed_out:
+        await call.change(reports.signed_out, identifier, epoch, body.reason, spent=body.spent)
+    else:
+        await call.change(reports.fail, identifier, epoch, body.reason, **how)
 
 
 async def pause(call: Call) -> None:
     """Report that a run waits."""
     body: bodies.Pause = call.body
-    await call.change(reports.pause, call.path("id"), body.epoch, body.resume_at, body.pool, body.spent)
+    how: dict[str, Any] = {"alone": body.alone, "spent": body.spent}
+    await call.change(reports.pause, call.path("id"), body.epoch, body.resume_at, body.pool, **how)
 
 
 async def resume(call: Call) -> None:
