@@ -22,6 +22,7 @@ def summary(evidence: dict[str, object]) -> str:
     """One line for a person."""
     found = evidence.get("counts")
     numbers = ", ".join(f"{n} {word}" for word, n in found.items()) if isinstance(found, dict) else ""
-    return f"`{evidence.get('command', '')}` exited with {evidence.get('exit_code')}" + (
-        f": {numbers}" if numbers else ""
-    )
+    code = evidence.get("exit_code")
+    # an agent that runs them says in its own words how they ended
+    ended = "was run by an agent" if code is None else f"exited with {code}"
+    return f"`{evidence.get('command', '')}` {ended}" + (f": {numbers}" if numbers else "")

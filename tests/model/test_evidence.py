@@ -52,3 +52,4 @@ def test_a_line_for_a_person() -> None:
     found = {"command": "pytest -q", "exit_code": 1, "counts": {"failed": 3, "passed": 12}}
     assert summary(found) == "`pytest -q` exited with 1: 3 failed, 12 passed"
     assert summary({"command": "make", "exit_code": 0, "counts": {}}) == "`make` exited with 0"
+    assert summary({"command": "make", "exit_code": None, "counts": {}}) == "`make` was run by an agent"

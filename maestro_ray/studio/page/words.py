@@ -76,4 +76,6 @@ def found(test: Mapping[str, Any] | None) -> str:
         return ""
     counts = test.get("counts")
     numbers = [f"{number} {word}" for word, number in counts.items()] if isinstance(counts, dict) else []
-    return " · ".join([str(test.get("command", "")), f"exit code {test.get('exit_code')}", *numbers])
+    code = test.get("exit_code")
+    ended = "run by an agent" if code is None else f"exit code {code}"
+    return " · ".join([str(test.get("command", "")), ended, *numbers])

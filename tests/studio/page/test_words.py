@@ -66,5 +66,5 @@ def test_a_message_is_one_line_whatever_it_holds(kind: str, body: object, said: 
 def test_evidence_is_one_line() -> None:
     test = {"command": "make test", "exit_code": 1, "counts": {"failed": 1, "passed": 3}}
     assert words.found(test) == "make test · exit code 1 · 1 failed · 3 passed"
-    assert words.found({"counts": "x"}) == " · exit code None"
+    assert words.found({"counts": "x"}) == " · run by an agent"
     assert words.found(None) == ""
