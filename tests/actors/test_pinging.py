@@ -273,13 +273,16 @@ def test_an_answer_of_the_future_is_none() -> None:
 SLOTS = "abcd"
 TICK, TICKS = 0.1, 200
 HAPPENS = st.lists(
-    st.tuples(st.integers(1, TICKS), st.sampled_from(SLOTS), st.sampled_from(["stop", "go", "kill"])), max_size=8
+    st.tuples(st.integers(1, TICKS), st.sampled_from(SLOTS), st.sampled_from(["stop", "go", "kill"])),
+    max_size=8,
 )
 
 
 @settings(max_examples=60, deadline=None)
 @given(happens=HAPPENS, seed=st.integers(0, 2**16))
-def test_who_lives_is_known_to_and_who_does_not_is_not(happens: list[tuple[int, str, str]], seed: int) -> None:
+def test_who_lives_is_known_to_and_who_does_not_is_not(
+    happens: list[tuple[int, str, str]], seed: int
+) -> None:
     """Members that come late by up to a fifth of a ping, stand still, go on and die.
 
     Red with `TRUSTED` of 4; with signs told without their age; and, for the new lives, without the `unlink` of `_begin`.
@@ -317,7 +320,9 @@ async def _live(run: Path, happens: list[tuple[int, str, str]], chance: random.R
                 assert slot in book.lives
         for slot, (_, beat) in book.lives.items():
             if slot in still:
-                assert beat <= still[slot], f"{slot} stands still since {still[slot]}, and was shown at {beat}"
+                assert beat <= still[slot], (
+                    f"{slot} stands still since {still[slot]}, and was shown at {beat}"
+                )
             elif shown[slot] == now or due[slot] > now:
                 assert now - beat < LEASE, f"{slot} is taken for lost"
         clock.advance(TICK)

@@ -147,7 +147,9 @@ time.sleep(60)
 def test_a_teller_that_is_killed_is_one_no_more_and_one_that_stands_still_is(node: Path) -> None:
     mine = make(node)
     mine.show(1)
-    with subprocess.Popen([sys.executable, "-c", HOLDS, str(node)], stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(node)], stdout=subprocess.PIPE, text=True
+    ) as other:
         try:
             assert other.stdout
             assert other.stdout.readline() == "True\n"
@@ -176,7 +178,7 @@ def test_no_program_that_is_started_keeps_the_lock(node: Path) -> None:
 
 def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "pulses").touch()
-    with pytest.raises(OSError):  # noqa: PT011 - which one is the system's
+    with pytest.raises(OSError):
         make(tmp_path / "pulses" / "node").show(1)
     with pytest.raises(FileNotFoundError):  # on a node that has no such home nothing is made
         make(tmp_path / "no" / "pulses" / "node").show(1)
@@ -188,4 +190,4 @@ def test_a_team_whose_name_is_too_long_is_nobodys(node: Path) -> None:
     longer = Pulses(node, "slot-1", 7, "t" * 100)
     longer.show(1)
     assert [each.team for each in longer.news(1)] == ["t" * 64]
-    assert module._SIZE == (node / "slot-1").stat().st_size
+    assert (node / "slot-1").stat().st_size == module._SIZE
