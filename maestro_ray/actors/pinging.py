@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 # A slot that has heard nothing of Connections for this many worker leases ends its part: detached never means leaked.
 ORPHANED_AFTER = 10
-# A pulse that was counted is worth this many pings. It is one old when the next is due, or two if it was just missed;
-# whoever notices at the third has not been heard of for three.
-TRUSTED = 2.5
+# A pulse that was counted is worth this many pings. When the next is due it is one old, and two if whoever tells looked
+# just before: then the member looks again after half a ping, in a better moment or to find that nobody tells.
+TRUSTED, FRESH = 2.25, 1.5
 # With a lease of fewer pings than this there is no time to notice that nobody tells.
 SHARED_FROM = 4.0
 
@@ -34,7 +34,7 @@ class Trust:
 
     def __init__(self, ping: float, lease: float) -> None:
         self.shares = lease >= SHARED_FROM * ping
-        self._limit = TRUSTED * ping
+        self._ping = ping
         self._asked = -inf
         self._said: tuple[str, int] | None = None
 
@@ -42,7 +42,11 @@ class Trust:
         """`doing` is the run in hand and its epoch, `answer` what was said of this member's pulses, if it has one."""
         if not self.shares or answer is None or doing != self._said or answer.refused > self._asked:
             return True
-        return not 0 <= now - answer.counted <= self._limit
+        return not 0 <= now - answer.counted <= TRUSTED * self._ping
+
+    def pause(self, now: float, answer: Answer) -> float:
+        """How long a member that is silent may wait until it looks again."""
+        return self._ping if now - answer.counted <= FRESH * self._ping else self._ping / 2
 
     def pinged(self, sent: float, doing: tuple[str, int]) -> None:
         """Connections has heard it from the member itself."""
@@ -50,7 +54,8 @@ class Trust:
 
 
 class Pinging:
-    """One slot in one part; `tell` sends a message to Connections and waits for the reply."""
+    """One slot in one part; `tell` sends a message to Connections and waits for the reply. The next sign of life is due
+    after `pause` seconds."""
 
     def __init__(
         self,
@@ -69,14 +74,17 @@ class Pinging:
         shared = team.pulses and self._trust.shares
         self._pulses = Pulses(Path(team.pulses) / node, slot, pid, team.id) if shared else None
         self._unwritten = False
+        self.pause = team.ping
 
     async def once(self, run: str, epoch: int) -> bool:
         """Show that this slot lives, and works on this run; whether it is still part of its team, or may be."""
         now, doing = self._clock.monotonic(), (run, epoch)
         answer, news = self._show(now)
         if answer is None or self._trust.must_ping(now, doing, answer):
+            self.pause = self._team.ping
             belongs, _ = await asyncio.gather(self._ping(now, doing), self._tell_for_all(now, news))
             return belongs
+        self.pause = self._trust.pause(now, answer)
         await self._tell_for_all(now, news)
         self._heard = max(self._heard, answer.counted)
         self._lateness.since(self._clock.monotonic())

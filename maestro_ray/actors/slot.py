@@ -127,7 +127,7 @@ class Slot:
                     log.warning("%s is no part of %s any more", self.name, part.team.name)
                     self._leaving = asyncio.get_running_loop().create_task(self._quit())
                     return
-                await asyncio.sleep(part.team.ping)
+                await asyncio.sleep(pinging.pause)
         finally:
             pinging.end()
 
