@@ -109,7 +109,7 @@ async def test_one_tells_for_all_in_one_message(node: Node) -> None:
 
 
 async def test_its_first_word_is_its_own_and_comes_at_once(node: Node) -> None:
-    """Red with who was never told of trusted (`answer.counted == -inf`), and with `doing` not told as said."""
+    """Red with two switches: who was never told of is trusted (`answer.counted`), and doing nothing was said before."""
     node.join("a", "b")
     await node.beat("a")
     assert await node.beat("b") == ["b"]
@@ -188,7 +188,7 @@ async def test_who_belongs_nowhere_any_more_learns_it_at_the_next_ping(node: Nod
 
 
 async def test_another_process_under_the_same_name_is_another(node: Node, book: Book) -> None:
-    """Its predecessor's last sign, told late, is not its own. Red with who was never told of trusted."""
+    """Its predecessor's last sign, told late, is not its own. Red with those two."""
     node.join("a", "b")
     await node.beat("a", "b")
     node.die("b")
