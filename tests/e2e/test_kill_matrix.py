@@ -250,7 +250,7 @@ def test_a_worker_that_stood_still_for_twice_its_lease_is_fenced(shared, tmp_pat
 def test_while_the_one_that_tells_for_all_stands_still_or_dies_nobody_else_is_lost(shared, tmp_path):
     """One member tells Connections that all of its node live. Frozen for three leases it is lost itself, and no other.
 
-    Red with `TRUSTED` of `actors/pinging.py` above the lease, for then nobody notices that nobody tells.
+    Red with `TRUSTED` of `actors/pinging.py` far above the lease, for then nobody notices that nobody tells.
     """
     scene = Scene.begin(shared, "teller", tmp_path, devs=3)
     shared.until(lambda: _teller(shared))
@@ -269,7 +269,7 @@ def test_while_the_one_that_tells_for_all_stands_still_or_dies_nobody_else_is_lo
     teller = shared.until(lambda: _teller(shared))
     names = {each["pid"]: each["name"] for each in scene.workers()}
     os.kill(teller, signal.SIGKILL)
-    assert shared.until(lambda: _teller(shared), within=5) != teller
+    shared.until(lambda: _teller(shared) not in (0, teller), within=10)
     time.sleep(8)
     assert scene.lost(before) <= {names[teller]}
     shared.until(lambda: all(each["state"] == "up" for each in scene.workers()))
