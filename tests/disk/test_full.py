@@ -205,7 +205,7 @@ class Said:
 
 
 def test_who_shows_that_it_lives_goes_on_and_who_cannot_begin_says_so(disk: SmallDisk) -> None:
-    """The place of a pulse is kept: no room is needed for the next. Red with the file made anew by each."""
+    """The place of a pulse is kept: no room is needed for the next. Red with each put beside the last and renamed (`put_small`)."""
     mine, late = (Pulses(disk.path / "node", name, 1, "team") for name in ("slot-1", "slot-2"))
     mine.show(1)
     disk.fill()
