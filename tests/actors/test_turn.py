@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +238,42 @@ async def test_a_refused_request_of_the_agent_is_shown(home: Home, tmp_path: Pat
     await stage.turn.finish()
     await stage.turn.stop()
     assert "".join(stage.said) == "[retry 1] overloaded\n"
+
+
+async def test_links_lead_to_what_the_person_has_and_to_nothing_an_agent_laid(
+    home: Home, tmp_path: Path
+) -> None:
+    """Red (the link is made in another place) without the first lines of `_link`."""
+    person, elsewhere = tmp_path / "person", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (person / ".agent").mkdir(parents=True)
+    (person / ".agent" / "login").write_text("mine")
+    stage = Stage(home, tmp_path, command("cat ../scratch/agent/login; ls ../scratch/agent"))
+    scratch = stage.job.scratch
+    (scratch / "agent").symlink_to(elsewhere)
+    launch = stage.turn._talk.launch
+    links = {scratch / "agent" / name: f"~/.agent/{name}" for name in ("login", "absent")}
+    stage.turn._talk._launch = replace(launch, links=links, env={**launch.env, "HOME": str(person)})
+    await stage.turn.begin()
+    await stage.turn.finish()
+    await stage.turn.stop()
+    assert "".join(stage.said) == "minelogin\n"
+    assert list(elsewhere.iterdir()) == []
+
+
+async def test_only_what_the_agent_must_write_is_writable_in_its_box(home: Home, tmp_path: Path) -> None:
+    asked: list[Sequence[Path]] = []
+
+    async def note(_job: Job, argv: Sequence[str], _env: object, writable: Sequence[Path]) -> Confined:
+        asked.append(writable)
+        return Confined(tuple(argv))
+
+    job = job_in(tmp_path)
+    turn = Turn(a_worker(home, tmp_path, command("true")), job, Ears(lambda _text: None), note)
+    launch = turn._talk.launch
+    person = {**launch.env, "HOME": "/home/person"}
+    turn._talk._launch = replace(launch, writes=("~/.agent/login", "/var/agent"), env=person)
+    await turn.begin()
+    await turn.finish()
+    await turn.stop()
+    assert asked == [[Path("/home/person/.agent/login"), Path("/var/agent")]]
