@@ -21,7 +21,6 @@ OWN = [path for path in SOURCES if "demo/" not in path.relative_to(ROOT).as_posi
 
 # covered where the whole they belong to is tested
 TESTED_ELSEWHERE = {
-    "maestro_ray/actors/boot.py": "tests/ray/test_runtime.py",
     "maestro_ray/actors/connections_process.py": "tests/ray/test_runtime.py",
     "maestro_ray/actors/runtime.py": "tests/ray/test_runtime.py",
     "maestro_ray/actors/messages.py": "tests/actors/test_slot.py",

@@ -15,8 +15,11 @@ import time
 from collections.abc import Callable
 
 from maestro_ray import last_words
+from maestro_ray.actors.ledger import Ledger
+from maestro_ray.actors.team_record import TeamRecord
+from maestro_ray.clock import SystemClock
 from maestro_ray.config import Config
-from maestro_ray.errors import MaestroError, RayMissing, StartFailed
+from maestro_ray.errors import JournalBroken, MaestroError, RayMissing, StartFailed
 from maestro_ray.home import Home
 from maestro_ray.ids import suffix
 from maestro_ray.redaction import redact
@@ -61,8 +64,7 @@ def boot(home: Home, tell: Callable[[dict[str, object]], None]) -> None:
     attached = time.monotonic()
     from maestro_ray.actors.runtime import make_actors
 
-    names = [f"slot-{suffix(8)}" for _ in range(Config.load(home).pool)]
-    connections, slots = make_actors(home, names)
+    connections, slots = make_actors(home, first_slots(home))
     pid = ray.get(connections.ready.remote(), timeout=120)
     ready = time.monotonic()
     tell(
@@ -79,6 +81,19 @@ def boot(home: Home, tell: Callable[[dict[str, object]], None]) -> None:
     )
     # a raylet ends the processes it is starting for a driver that leaves, and would begin with them anew
     ray.wait([slot.receive.remote("boot", []) for slot in slots], num_returns=len(slots), timeout=60)
+
+
+def first_slots(home: Home) -> list[str]:
+    """The slots of teams that go on, as Connections will want them; without any the pool."""
+    try:
+        ledger = Ledger(home.connections_journal, SystemClock())
+    except JournalBroken:  # Connections says so
+        kept = []
+    else:
+        records = [TeamRecord.from_json(body) for body in ledger.teams.values()]
+        kept = [slot for record in records for slot in record.slots.values()]
+        ledger.close()
+    return kept or [f"slot-{suffix(8)}" for _ in range(Config.load(home).pool)]
 
 
 def start_head(home: Home) -> str:

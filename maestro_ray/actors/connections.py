@@ -161,6 +161,8 @@ class Connections:
             self.slots.make(place.name)
         for work in (self.reports.outbox.run(), self.leases.keep_sessions(), self.leases.watch_beats()):
             self.spawn(work)
+        if self.teams:  # they have the processors first
+            self.spawn(self._refill_pool(RETURNING))
         for team in list(self.teams.values()):
             if team.record.id in ending:
                 self.end_team(team, ending[team.record.id])
@@ -190,10 +192,10 @@ class Connections:
 
     def refill_pool(self) -> None:
         """Fill the pool in a moment: whoever was just answered has the processors first."""
-        self.spawn(self._refill_pool())
+        self.spawn(self._refill_pool(REFILL))
 
-    async def _refill_pool(self) -> None:
-        await asyncio.sleep(REFILL)
+    async def _refill_pool(self, wait: float) -> None:
+        await asyncio.sleep(wait)
         self.fill_pool()
 
     def fill_pool(self, wanted: int | None = None) -> None:

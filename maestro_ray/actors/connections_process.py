@@ -50,8 +50,9 @@ class ConnectionsProcess:
         )
         self._connections.start()
         for name in self._begun:
-            self._connections.pool.add(name)
-            self._slots.make(name)
+            if self._connections.pool.get(name) is None:
+                self._connections.pool.add(name)
+                self._slots.make(name)
         self._line = LineServer(self._home.connections_socket, Service(self._connections).handle)
         await self._line.start()
 
