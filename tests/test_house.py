@@ -97,6 +97,7 @@ def test_starting_the_program_loads_nothing_heavy():
         "uvicorn",
         "keyring",
         "tomlkit",
+        "yaml",
     }
     assert loaded & heavy == set()
 
