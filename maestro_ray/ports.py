@@ -106,3 +106,26 @@ class Provider(Protocol):
     def open(self, job: Job) -> Conversation:
         """Begin one turn."""
         ...
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended that was run to its end. Without a `code` a signal ended it.
+
+    Of long output the beginning and the end are there. `late`: its time was over, and its whole tree was stopped.
+    """
+
+    code: int | None
+    stdout: str = ""
+    stderr: str = ""
+    late: bool = False
+
+
+class RunProgram(Protocol):
+    """Runs a program to its end, in a tree of its own that nothing outlives."""
+
+    async def __call__(
+        self, argv: Sequence[str], *, stdin: bytes, cwd: Path, env: Mapping[str, str], timeout: float
+    ) -> Ended:
+        """`env` is its whole environment, `timeout` is in seconds. Raises `AgentFailed` when it cannot be executed."""
+        ...

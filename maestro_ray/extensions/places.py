@@ -46,7 +46,16 @@ class Surroundings:
 
 def top_of(cwd: Path) -> Path | None:
     """The top of the checkout around a directory, None when there is none."""
-    return next((each for each in (cwd, *cwd.parents) if (each / ".git").exists()), None)
+    return next((each for each in (cwd, *cwd.parents) if _is_checkout(each / ".git")), None)
+
+
+def _is_checkout(git: Path) -> bool:
+    """As git sees it: not an empty directory, and nobody else's, who could have put it above ours."""
+    try:
+        mine = git.stat().st_uid == os.geteuid()
+        return mine and (git.is_file() or (git / "HEAD").exists())
+    except OSError:
+        return False
 
 
 def upward(cwd: Path, top: Path | None) -> list[Path]:

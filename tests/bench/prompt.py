@@ -23,6 +23,7 @@ def measure(rounds: int) -> Table:
     with tempfile.TemporaryDirectory(prefix="b-", dir="/tmp") as directory:
         repo = Path(directory)
         (repo / ".git").mkdir()
+        (repo / ".git/HEAD").touch()
         for number in range(SKILLS):
             folder = repo / ".claude/skills" / f"skill-{number}"
             folder.mkdir(parents=True)

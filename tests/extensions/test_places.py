@@ -44,6 +44,16 @@ def test_without_a_repository_the_home_is_the_end(tmp_path: Path, monkeypatch: p
     assert upward(Path("/srv/x"), None) == [Path("/srv/x")]
 
 
+def test_what_only_looks_like_a_repository_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty `.git`, as programs leave it in temporary directories, and one that another user put above ours."""
+    (tmp_path / ".git").mkdir()
+    assert top_of(tmp_path / "a") != tmp_path
+    (tmp_path / ".git/HEAD").write_text("")
+    assert top_of(tmp_path / "a") == tmp_path
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert top_of(tmp_path / "a") is None
+
+
 def test_ones_own_place_is_no_repositorys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the home directory itself `.maestro/skills` is the operator's own, found once."""
     monkeypatch.setenv("HOME", str(tmp_path))

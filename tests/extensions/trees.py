@@ -23,6 +23,7 @@ def repository(tmp_path: Path, files: dict[str, str | bytes] | None = None) -> P
     """A directory that passes for the top of a checkout."""
     repo = tmp_path / "repo"
     (repo / ".git").mkdir(parents=True, exist_ok=True)
+    (repo / ".git/HEAD").touch()
     return write(repo, files or {})
 
 

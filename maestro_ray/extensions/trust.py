@@ -1,0 +1,102 @@
+"""Which hooks of others the operator has looked at and allowed: a hash of each in the state directory.
+
+The hash is over all that decides what is run: whose it is, the event, the matcher, the command, and what stands in
+those files of the repository or plugin that the command names. What such a file loads in turn is not looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from maestro_ray.extensions.found import Found
+from maestro_ray.extensions.hooks import Hook
+from maestro_ray.extensions.record import change_record, read_record
+
+FILE = "trusted-hooks.json"
+
+
+def fingerprint(found: Found[Hook]) -> str:
+    """64 hex digits of this very hook; another as soon as anything that is hashed has changed."""
+    hook, origin = found.value, found.origin
+    assert hook is not None
+    said = [origin.level, origin.plugin or str(origin.within), hook.event, hook.matcher, *hook.argv]
+    files = [[str(path), _hash_of(path)] for path in _named_files(hook)]
+    return hashlib.sha256(json.dumps([said, files]).encode()).hexdigest()
+
+
+def _named_files(hook: Hook) -> Iterator[Path]:
+    """Files below the hook's root among the words of its command, each once."""
+    seen = set()
+    root = hook.root.resolve()
+    for word in _words(hook):
+        for text in (word, word.rpartition("=")[2]):
+            path = root / text.replace("${CLAUDE_PLUGIN_ROOT}", str(root)).replace(
+                "$CLAUDE_PLUGIN_ROOT", str(root)
+            )
+            if text and path not in seen and _is_file(path) and path.resolve().is_relative_to(root):
+                seen.add(path)
+                yield path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a word that can be no name
+        return False
+
+
+def _words(hook: Hook) -> list[str]:
+    if hook.argv[:2] != ("sh", "-c"):
+        return list(hook.argv)
+    lexer = shlex.shlex(hook.argv[2], posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    try:
+        return list(lexer)
+    except ValueError:  # quotes that never end; sh will say so
+        return hook.argv[2].split()
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def trusted(home: Path) -> frozenset[str]:
+    """The hashes of what the operator has allowed."""
+    return frozenset(read_record(home / FILE))
+
+
+def allowed(found: Found[Hook], known: Collection[str]) -> bool:
+    """Whether it may run: it is the operator's own, or this very hook was allowed."""
+    return found.value is not None and (not found.origin.theirs or fingerprint(found) in known)
+
+
+def trust(home: Path, hooks: Collection[Found[Hook]]) -> None:
+    """Allow these as they are now. Raises `NotWritable`."""
+    fresh = {
+        fingerprint(each): {
+            "from": str(each.origin),
+            "place": str(each.origin.within),
+            "event": each.value.event,
+            "command": each.value.words,
+            "at": int(time.time()),
+        }
+        for each in hooks
+        if each.value is not None
+    }
+    change_record(home / FILE, lambda entries: entries.update(fresh))
+
+
+def withdraw(home: Path, prints: Collection[str]) -> None:
+    """Allow these no more; harmless for those that were not allowed."""
+
+    def remove(entries: dict[str, dict[str, object]]) -> None:
+        for each in prints:
+            entries.pop(each, None)
+
+    change_record(home / FILE, remove)
