@@ -129,3 +129,11 @@ class RunProgram(Protocol):
     ) -> Ended:
         """`env` is its whole environment, `timeout` is in seconds. Raises `AgentFailed` when it cannot be executed."""
         ...
+
+
+class RunsGit(Protocol):
+    """git at work in one directory, without prompts, hooks or the caller's environment."""
+
+    def run(self, *args: str, stdin: str | None = None, env: Mapping[str, str] | None = None) -> str:
+        """Standard output, bytes that are not UTF-8 as surrogates. Raises `GitFailed` and `GitMissing`."""
+        ...

@@ -25,7 +25,8 @@ def fingerprint(found: Found[Hook]) -> str:
     hook, origin = found.value, found.origin
     assert hook is not None
     said = [origin.level, origin.plugin or str(origin.within), hook.event, hook.matcher, *hook.argv]
-    files = [[str(path), _hash_of(path)] for path in _named_files(hook)]
+    # a plugin's directory has another name after each update
+    files = [[str(path.relative_to(hook.root.resolve())), _hash_of(path)] for path in _named_files(hook)]
     return hashlib.sha256(json.dumps([said, files]).encode()).hexdigest()
 
 
