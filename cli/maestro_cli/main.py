@@ -12,13 +12,18 @@ from typer._click.exceptions import UsageError as ClickUsageError
 
 from maestro_cli import invocation, streams
 from maestro_cli.commands import (
+    agents,
     auth,
     connect,
     daemon,
     decide,
     demo,
     disconnect,
+    hooks,
+    mcp,
+    plugins,
     sandbox,
+    skills,
     status,
     steer,
     studio,
@@ -49,10 +54,19 @@ for module in (
     daemon,
     studio,
     sandbox,
+    skills,
+    agents,
+    mcp,
+    hooks,
+    plugins,
     demo,
     version,
 ):
     module.register(app)
+
+
+# other words for a command, which its help does not repeat
+ALIASES = {"plugin": "plugins", "marketplace": "plugins"}
 
 
 def _print_version(asked: bool) -> None:
@@ -76,7 +90,7 @@ def run(arguments: list[str]) -> int:
     invocation.current = invocation.form_of_errors(arguments, os.environ)
     try:
         invocation.current, rest = invocation.split(arguments, os.environ)
-        answer = app(rest, prog_name="maestro", standalone_mode=False)
+        answer = app(_without_alias(rest), prog_name="maestro", standalone_mode=False)
     except MaestroError as error:
         if invocation.current.debug:
             raise
@@ -97,6 +111,10 @@ def run(arguments: list[str]) -> int:
             raise
         return _failed(InternalError(f"{type(error).__name__}: {error}"))
     return answer if isinstance(answer, int) else 0
+
+
+def _without_alias(arguments: list[str]) -> list[str]:
+    return [ALIASES.get(word, word) if at == 0 else word for at, word in enumerate(arguments)]
 
 
 def _failed(error: MaestroError) -> int:

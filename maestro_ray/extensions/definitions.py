@@ -135,6 +135,15 @@ def definitions_in(place: Place) -> list[Found[Definition]]:
     return read_each(files, place.origin, lambda text, stem, path: _found(text, stem, path, place.origin))
 
 
+def definition_at(path: Path, origin: Origin) -> Found[Definition]:
+    """The definition in one file, wherever that is."""
+    if path.suffix not in READERS:
+        return Found(path.stem, origin, path, problem="a definition is a .md or a .toml file")
+    return read_each([(path.stem, path)], origin, lambda text, stem, file: _found(text, stem, file, origin))[
+        0
+    ]
+
+
 def _found(text: str, stem: str, path: Path, origin: Origin) -> Found[Definition]:
     definition, notes = READERS[path.suffix](text, stem, path, theirs=origin.theirs)
     return Found(definition.name, origin, path, definition, notes=notes)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maestro_ray.errors import AgentFailed
+from maestro_ray.extensions.events import AFTERWARDS
 from maestro_ray.extensions.found import Found
-from maestro_ray.extensions.hooks import AFTERWARDS, Hook
+from maestro_ray.extensions.hooks import Hook
 from maestro_ray.extensions.trust import allowed
 from maestro_ray.ports import RunProgram
 from maestro_ray.redaction import redact

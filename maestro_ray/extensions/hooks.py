@@ -10,26 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray.errors import BadFrame, ConfigError, MaestroError
+from maestro_ray.extensions.events import EVENTS
 from maestro_ray.extensions.found import Found, Origin
 from maestro_ray.extensions.places import Surroundings, content, top_of
 from maestro_ray.protocol import strictjson
 from maestro_ray.toml import Table, as_table, did_you_mean, read_toml
-
-# event -> the key of what it says that a matcher is about; an empty one takes no matcher
-EVENTS = {
-    "SessionStart": "source",
-    "SessionEnd": "",
-    "RunStart": "purpose",
-    "RunEnd": "purpose",
-    "PreMerge": "",
-    "Verdict": "",
-    "Steering": "",
-    "Notification": "kind",
-    "PreToolUse": "tool_name",
-    "PostToolUse": "tool_name",
-}
-# what has happened already cannot be denied any more
-AFTERWARDS = frozenset({"SessionEnd", "RunEnd", "Notification", "PostToolUse"})
 
 TIMEOUT = 30.0
 LONGEST_TIMEOUT = 600.0
@@ -114,14 +99,15 @@ def _entries(hooks: Table, event: str) -> Iterator[Any]:
         yield lambda _: _refuse(reason)
         return
     for table in tables:
-        yield lambda root, table=table: _read(table, event, root)
+        yield lambda root, table=table: read_hook(table, event, root)
 
 
 def _refuse(sentence: str) -> Hook:
     raise ValueError(sentence)
 
 
-def _read(table: Table, event: str, root: Path) -> Hook:
+def read_hook(table: Table, event: str, root: Path) -> Hook:
+    """One `[[hooks.EVENT]]` table. Raises `ConfigError`, and `ValueError` for a matcher."""
     table.only("command", "timeout", "matcher")
     return Hook(event, _argv(table), root, _timeout(table), _matcher(event, table.text("matcher")))
 

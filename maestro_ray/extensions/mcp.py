@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -177,17 +177,38 @@ def _mcp_tables(text: str, name: str) -> dict[str, Any]:
 # ── use ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def expand(server: McpServer, environ: Mapping[str, str], *, only: Iterable[str] | None = None) -> McpServer:
+def variables(server: McpServer) -> list[str]:
+    """Names of the variables without a default that its texts need, each once."""
+    texts = (
+        server.command,
+        *server.args,
+        *server.env.values(),
+        server.cwd,
+        server.url,
+        *server.headers.values(),
+    )
+    found = [match for text in texts for match in _VARIABLE.finditer(text)]
+    return list(dict.fromkeys(match[1] for match in found if match[2] is None))
+
+
+def allowed_to(origin: Origin, agent_env: Iterable[str]) -> Callable[[str], bool]:
+    """Whether somebody's server may name a variable: the operator's own any, others `PLAIN` and `agent_env`."""
+    named = PLAIN.union(agent_env)
+    return lambda name: not origin.theirs or name in named
+
+
+def expand(
+    server: McpServer, environ: Mapping[str, str], may: Callable[[str], bool] = lambda _: True
+) -> McpServer:
     """The server with the values of its `${VAR}` and `${VAR:-default}`: to be used at once and never kept or shown.
 
-    `only` are the variables that may be named, for what somebody else has written; None is all of them. Raises
-    `UsageError` for one that is neither set nor has a default, and for one that may not be named.
+    `may` says which variables it may name. Raises `UsageError` for one that it may not, and for one that is neither
+    set nor has a default.
     """
-    allowed = None if only is None else PLAIN.union(only)
 
     def value(found: re.Match[str]) -> str:
         name, default = found[1], found[2]
-        if allowed is not None and name not in allowed:
+        if not may(name):
             raise UsageError(
                 f"the MCP server {server.name!r} may not name the variable {name}: it is not the operator's own",
                 f'if it may, list it in the config.toml of the state directory: [agents] env = ["{name}"]',
@@ -218,7 +239,7 @@ def expand_found(found: Found[McpServer], environ: Mapping[str, str], agent_env:
     """`expand` with the rights of whoever wrote it: what is not the operator's own sees `PLAIN` and `agent_env`."""
     assert found.value is not None
     inside = {"CLAUDE_PLUGIN_ROOT": str(found.origin.within)} if found.origin.plugin else {}
-    return expand(found.value, {**environ, **inside}, only=agent_env if found.origin.theirs else None)
+    return expand(found.value, {**environ, **inside}, allowed_to(found.origin, agent_env))
 
 
 def shown(server: McpServer) -> dict[str, Any]:

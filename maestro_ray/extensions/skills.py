@@ -103,6 +103,12 @@ def skills_in(place: Place) -> list[Found[Skill]]:
     return read_each(files, place.origin, lambda text, slug, path: _found(text, slug, path, place.origin))
 
 
+def skill_at(folder: Path, origin: Origin) -> Found[Skill]:
+    """The skill in one directory, wherever that is."""
+    files = [(folder.name, _file_of(folder))]
+    return read_each(files, origin, lambda text, slug, path: _found(text, slug, path, origin))[0]
+
+
 def _found(text: str, slug: str, path: Path, origin: Origin) -> Found[Skill]:
     skill, notes = read_skill(text, slug, path)
     return Found(skill.name, origin, path, skill, notes=notes)

@@ -26,12 +26,12 @@ def fingerprint(found: Found[Hook]) -> str:
     assert hook is not None
     said = [origin.level, origin.plugin or str(origin.within), hook.event, hook.matcher, *hook.argv]
     # a plugin's directory has another name after each update
-    files = [[str(path.relative_to(hook.root.resolve())), _hash_of(path)] for path in _named_files(hook)]
+    files = [[str(path.relative_to(hook.root.resolve())), _hash_of(path)] for path in named_files(hook)]
     return hashlib.sha256(json.dumps([said, files]).encode()).hexdigest()
 
 
-def _named_files(hook: Hook) -> Iterator[Path]:
-    """Files below the hook's root among the words of its command, each once."""
+def named_files(hook: Hook) -> Iterator[Path]:
+    """Files below the hook's root among the words of its command, each once: what its hash is over, too."""
     seen = set()
     root = hook.root.resolve()
     for word in _words(hook):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from maestro_ray.extensions.hooks import EVENTS, Hook, find_hooks
+from maestro_ray.extensions.events import EVENTS
+from maestro_ray.extensions.hooks import Hook, find_hooks
 
 from .trees import around, repository, write
 
