@@ -31,9 +31,14 @@ async def test_input_goes_in_and_both_streams_come_out() -> None:
     assert "HOME" not in ended.stdout
 
 
-async def test_one_that_never_reads_is_not_waited_for() -> None:
-    """Its input is more than a pipe holds: without the task of its own the write would wait for ever."""
-    assert (await errand("pass", b"x" * 1_000_000)).code == 0
+@pytest.mark.timeout(30)
+async def test_one_that_writes_before_it_reads_is_heard() -> None:
+    """Both sides have more to say than a pipe holds: without a task of its own the write would wait for ever."""
+    ended = await errand(
+        "import sys; sys.stdout.write('x' * 1_000_000); sys.exit(len(sys.stdin.read()) % 7)", b"y" * 1_000_001
+    )
+    assert ended.code == 1_000_001 % 7
+    assert (await errand("pass", b"y" * 1_000_000)).code == 0
 
 
 async def test_ten_megabytes_are_cut() -> None:
