@@ -101,7 +101,8 @@ def test_starting_the_program_loads_nothing_heavy():
         "keyring",
         "tomlkit",
         "yaml",
-        "maestro_ray.extensions.plugins",
+        "maestro_ray.extensions",
+        "maestro_cli.commands.plugins",
     }
     assert loaded & heavy == set()
 

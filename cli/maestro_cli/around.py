@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from maestro_cli import invocation
 from maestro_ray.errors import UsageError
+from maestro_ray.extensions.installed import surroundings
+from maestro_ray.extensions.places import Surroundings, top_of
 from maestro_ray.home import Home
-
-if TYPE_CHECKING:
-    from maestro_ray.extensions.places import Surroundings
-    from maestro_ray.ports import RunsGit
-
+from maestro_ray.ports import RunsGit
 
 User = Annotated[
     bool, typer.Option("--user", help="Your own, for every repository, instead of this repository's.")
@@ -25,8 +23,6 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 def here() -> Surroundings:
     """From the directory of this invocation, installed plugins among them."""
-    from maestro_ray.extensions.installed import surroundings
-
     return surroundings(invocation.current.cwd.resolve(), Home.find().root)
 
 
@@ -37,16 +33,12 @@ def place(kind: str, user: bool) -> Path:
 
 def own_places(kind: str) -> list[Path]:
     """The directories that maestro adds to, and may remove from."""
-    from maestro_ray.extensions.places import top_of
-
     found = top_of(invocation.current.cwd.resolve())
     return [*([found / ".maestro" / kind] if found else []), Home.find().root / kind]
 
 
 def top() -> Path:
     """The top of this repository. Raises `UsageError` outside of one."""
-    from maestro_ray.extensions.places import top_of
-
     found = top_of(invocation.current.cwd.resolve())
     if found is None:
         raise UsageError(

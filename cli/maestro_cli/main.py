@@ -12,24 +12,20 @@ from typer._click.exceptions import UsageError as ClickUsageError
 
 from maestro_cli import invocation, streams
 from maestro_cli.commands import (
-    agents,
     auth,
     connect,
     daemon,
     decide,
     demo,
     disconnect,
-    hooks,
-    mcp,
-    plugins,
     sandbox,
-    skills,
     status,
     steer,
     studio,
     team,
     version,
 )
+from maestro_cli.later import add_later
 from maestro_cli.render import out
 from maestro_ray.errors import InternalError, MaestroError, OutputFailed, UsageError
 
@@ -54,15 +50,22 @@ for module in (
     daemon,
     studio,
     sandbox,
-    skills,
-    agents,
-    mcp,
-    hooks,
-    plugins,
     demo,
     version,
 ):
     module.register(app)
+
+for name, about in (
+    ("skills", "Instructions that agents read when their work is of that kind."),
+    ("agents", "Definitions of kinds of agents: prompt, provider, model, tools."),
+    ("mcp", "The MCP servers that agents are given."),
+    ("hooks", "Commands that are run when something happens."),
+    (
+        "plugins",
+        "Skills, agents, MCP servers and hooks of others. `plugin` and `marketplace` are the same command.",
+    ),
+):
+    add_later(app, name, about)
 
 
 # other words for a command, which its help does not repeat

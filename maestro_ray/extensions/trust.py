@@ -10,7 +10,7 @@ import hashlib
 import json
 import shlex
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from maestro_ray.extensions.found import Found
@@ -77,17 +77,17 @@ def allowed(found: Found[Hook], known: Collection[str]) -> bool:
     return found.value is not None and (not found.origin.theirs or fingerprint(found) in known)
 
 
-def trust(home: Path, hooks: Collection[Found[Hook]]) -> None:
-    """Allow these as they are now. Raises `NotWritable`."""
+def trust(home: Path, hooks: Mapping[str, Found[Hook]]) -> None:
+    """Allow these, each under the hash it had when the operator looked at it. Raises `NotWritable`."""
     fresh = {
-        fingerprint(each): {
+        known: {
             "from": str(each.origin),
             "place": str(each.origin.within),
             "event": each.value.event,
             "command": each.value.words,
             "at": int(time.time()),
         }
-        for each in hooks
+        for known, each in hooks.items()
         if each.value is not None
     }
     change_record(home / FILE, lambda entries: entries.update(fresh))

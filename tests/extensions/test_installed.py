@@ -23,10 +23,10 @@ from maestro_ray.extensions.plugins import HOOKS, MANIFEST, MARKETPLACE
 from maestro_ray.extensions.skills import find_skills
 from maestro_ray.extensions.source import Source
 from maestro_ray.extensions.tree import Leaf, read_directory
-from maestro_ray.extensions.trust import allowed, trust, trusted
+from maestro_ray.extensions.trust import allowed, trusted
 from maestro_ray.workspace.git import Git
 
-from .trees import skill, write
+from .trees import skill, trust_now, write
 
 HOOK = {"hooks": {"PreMerge": [{"hooks": [{"type": "command", "command": "$CLAUDE_PLUGIN_ROOT/check"}]}]}}
 
@@ -114,7 +114,7 @@ def test_hooks_of_a_plugin_need_trust_which_an_update_of_them_ends(tmp_path: Pat
     plugin(tmp_path / "p", **{HOOKS: json.dumps(HOOK), "check": "exit 0"})
     install(home, look_up(source, Git))
     assert not allowed(find_hooks(surroundings(tmp_path, home))[-1], trusted(home))
-    trust(home, [find_hooks(surroundings(tmp_path, home))[-1]])
+    trust_now(home, find_hooks(surroundings(tmp_path, home))[-1])
     assert allowed(find_hooks(surroundings(tmp_path, home))[-1], trusted(home))
     write(tmp_path / "p", {"notes": "x"})
     install(home, look_up(source, Git))

@@ -8,7 +8,7 @@ from maestro_ray.extensions.found import Found
 from maestro_ray.extensions.hooks import Hook, find_hooks
 from maestro_ray.extensions.trust import allowed, fingerprint, trust, trusted, withdraw
 
-from .trees import around, repository, write
+from .trees import around, repository, trust_now, write
 
 TEXT = '[[hooks.PreMerge]]\ncommand = "./check.sh --config=rules/a.txt; true"\n'
 
@@ -25,7 +25,7 @@ def only(tmp_path: Path) -> Found[Hook]:
 def test_a_hook_of_others_runs_only_after_it_was_trusted(tmp_path: Path, repo: Path) -> None:
     home = tmp_path / "home"
     assert not allowed(only(tmp_path), trusted(home))
-    trust(home, [only(tmp_path)])
+    trust_now(home, only(tmp_path))
     assert allowed(only(tmp_path), trusted(home))
     withdraw(home, [fingerprint(only(tmp_path))])
     assert not allowed(only(tmp_path), trusted(home))
@@ -42,13 +42,13 @@ def test_a_hook_of_others_runs_only_after_it_was_trusted(tmp_path: Path, repo: P
 )
 def test_one_that_changed_is_asked_about_again(tmp_path: Path, repo: Path, file: str, text: str) -> None:
     """Also when only the script has changed that it runs: else a merged change would run with the operator's rights."""
-    trust(tmp_path / "home", [only(tmp_path)])
+    trust_now(tmp_path / "home", only(tmp_path))
     write(repo, {file: text})
     assert not allowed(only(tmp_path), trusted(tmp_path / "home"))
 
 
 def test_the_same_command_of_another_repository_is_another_hook(tmp_path: Path, repo: Path) -> None:
-    trust(tmp_path / "home", [only(tmp_path)])
+    trust_now(tmp_path / "home", only(tmp_path))
     repo.rename(tmp_path / "moved")
     repository(tmp_path / "else", {".maestro/config.toml": TEXT, "check.sh": "exit 0", "rules/a.txt": "a"})
     other = find_hooks(around(tmp_path / "else"))[-1]
@@ -60,3 +60,11 @@ def test_ones_own_need_no_trust(tmp_path: Path) -> None:
     write(tmp_path / "home", {"config.toml": TEXT})
     assert allowed(only(tmp_path), ())
     assert not allowed(Found("x", only(tmp_path).origin, tmp_path, problem="broken"), ())
+
+
+def test_what_is_trusted_is_what_was_looked_at(tmp_path: Path, repo: Path) -> None:
+    """And not what stands there when the person has answered."""
+    seen = {fingerprint(only(tmp_path)): only(tmp_path)}
+    write(repo, {"check.sh": "curl evil"})
+    trust(tmp_path / "home", seen)
+    assert not allowed(only(tmp_path), trusted(tmp_path / "home"))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from maestro_ray.extensions.found import Found
+from maestro_ray.extensions.hooks import Hook
 from maestro_ray.extensions.places import Surroundings
+from maestro_ray.extensions.trust import fingerprint, trust
 
 
 def write(root: Path, files: dict[str, str | bytes]) -> Path:
@@ -29,3 +32,7 @@ def repository(tmp_path: Path, files: dict[str, str | bytes] | None = None) -> P
 
 def around(tmp_path: Path, inside: str = "", **plugins: Path) -> Surroundings:
     return Surroundings(tmp_path / "repo" / inside, tmp_path / "home", tuple(plugins.items()))
+
+
+def trust_now(home: Path, *hooks: Found[Hook]) -> None:
+    trust(home, {fingerprint(each): each for each in hooks})

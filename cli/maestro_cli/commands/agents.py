@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from maestro_cli import around, invocation
 from maestro_cli.render import found as render
 from maestro_cli.render import out
+from maestro_ray.extensions.additions import add_definition, take_out
+from maestro_ray.extensions.definitions import Definition, definition_at, find_definitions
+from maestro_ray.extensions.found import Origin, named
 
-if TYPE_CHECKING:
-    from maestro_ray.extensions.definitions import Definition
-
-
-group = typer.Typer(
-    no_args_is_help=True, help="Definitions of kinds of agents: prompt, provider, model, tools."
-)
+group = typer.Typer(rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
 NONE = "there is no agent definition: they are files .maestro/agents/NAME.md or NAME.toml"
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(group, name="agents")
-
-
 @group.command("list", epilog="Example: maestro agents list --json")
 def show_all() -> None:
     """List every definition, where it comes from and what shadows it."""
-    from maestro_ray.extensions.definitions import find_definitions
-
     found = find_definitions(around.here())
     text = render.table(found, lambda each: each.description) or NONE
     out.emit("agent", "list", "ok", text, agents=[render.told(each, _details) for each in found])
@@ -41,9 +32,6 @@ def show_all() -> None:
 @group.command(epilog="Example: maestro agents show reviewer")
 def show(name: Name) -> None:
     """Show one definition with its prompt, and others of its name."""
-    from maestro_ray.extensions.definitions import find_definitions
-    from maestro_ray.extensions.found import named
-
     found = named(find_definitions(around.here()), "agent definition", name)
     text = render.card(found, _rows)
     if found[0].value and found[0].value.prompt:
@@ -57,8 +45,6 @@ def add(
     file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)], user: around.User = False
 ) -> None:
     """Copy a definition into this repository's .maestro/agents, or into your own."""
-    from maestro_ray.extensions.additions import add_definition
-
     path = add_definition(around.place("agents", user), invocation.current.cwd / file)
     out.emit("agent", "add", "ok", f"added {path}", path=str(path))
 
@@ -66,10 +52,6 @@ def add(
 @group.command(epilog="Example: maestro agents remove reviewer --yes")
 def remove(name: Name, yes: around.Yes = False) -> None:
     """Remove a definition from .maestro/agents of this repository, or from your own."""
-    from maestro_ray.extensions.additions import take_out
-    from maestro_ray.extensions.definitions import find_definitions
-    from maestro_ray.extensions.found import named
-
     found = named(find_definitions(around.here()), "agent definition", name)
     around.ask(f"Remove the agent definition {name}?", yes)
     path = take_out(found, around.own_places("agents"), "agent definition")
@@ -83,9 +65,6 @@ def validate(
     ] = None,
 ) -> None:
     """Check definitions; exit code 1 when one is broken."""
-    from maestro_ray.extensions.definitions import definition_at, find_definitions
-    from maestro_ray.extensions.found import Origin
-
     given = [definition_at((invocation.current.cwd / each).resolve(), Origin("user")) for each in files or []]
     found = given or find_definitions(around.here())
     status, text = render.verdict(found, "agent definitions")

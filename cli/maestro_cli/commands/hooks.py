@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -12,16 +12,15 @@ from maestro_cli import around, invocation
 from maestro_cli.render import found as render
 from maestro_cli.render import out
 from maestro_ray.errors import NotFound, UsageError
+from maestro_ray.extensions import trust
 from maestro_ray.extensions.events import EVENTS
+from maestro_ray.extensions.found import Found
+from maestro_ray.extensions.hook_run import run_hooks
+from maestro_ray.extensions.hooks import Hook, find_hooks, read_hook
 from maestro_ray.home import Home
 from maestro_ray.toml import did_you_mean
 
-if TYPE_CHECKING:
-    from maestro_ray.extensions.found import Found
-    from maestro_ray.extensions.hooks import Hook
-
-
-group = typer.Typer(no_args_is_help=True, help="Commands that are run when something happens.")
+group = typer.Typer(rich_markup_mode=None)
 
 Id = Annotated[
     str, typer.Argument(metavar="ID", show_default=False, help="The beginning of one, as `list` shows it.")
@@ -31,16 +30,9 @@ NONE = "there is no hook: they stand in config.toml as [[hooks.EVENT]]"
 _STATES = {"trusted": "green", "own": "green", "untrusted": "yellow", "broken": "red"}
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(group, name="hooks")
-
-
 @group.command("list", epilog="Example: maestro hooks list")
 def show_all() -> None:
     """List every hook in the order they are run, where it comes from and whether it may run."""
-    from maestro_ray.extensions import trust
-    from maestro_ray.extensions.hooks import find_hooks
-
     found, known = find_hooks(around.here()), trust.trusted(Home.find().root)
     rows = [
         [
@@ -61,8 +53,6 @@ def show_all() -> None:
 @group.command(epilog="Example: maestro hooks show 3fa9c1d2")
 def show(identifier: Id) -> None:
     """Show one hook whole, with the files whose content its trust is about."""
-    from maestro_ray.extensions import trust
-
     found, known = _named(identifier), trust.trusted(Home.find().root)
     hook = found.value
     assert hook is not None
@@ -86,22 +76,26 @@ def install(
     yes: around.Yes = False,
 ) -> None:
     """Trust hooks of this repository and of plugins, as they are now; a change of one is asked about again."""
-    from maestro_ray.extensions import trust
-    from maestro_ray.extensions.hooks import find_hooks
-
     root = Home.find().root
     known = trust.trusted(root)
-    wanted = [_named(each) for each in identifiers or []] or [
+    chosen = [_named(each) for each in identifiers or []] or [
         each for each in find_hooks(around.here()) if _state(each, known) == "untrusted"
     ]
-    wanted = [each for each in wanted if each.origin.theirs]
-    for each in wanted:
+    # what is trusted is what was looked at, also when a file changes while the person thinks
+    wanted = {trust.fingerprint(each): each for each in chosen if each.origin.theirs}
+    for each in wanted.values():
         out.say(f"{_id(each)}  {each.name}  {out.printable(str(each.origin))}: {_about(each)}")
     if wanted:
         around.ask("These run with your rights, outside of any sandbox. Trust them?", yes)
         trust.trust(root, wanted)
-    text = f"trusted {len(wanted)} hooks" if wanted else "there is no hook to trust"
-    out.emit("hook", "install", "ok", text, hooks=[_told(each, trust.trusted(root)) for each in wanted])
+    text = (
+        f"trusted {len(wanted)} hook{'s' if len(wanted) > 1 else ''}"
+        if wanted
+        else "there is no hook to trust"
+    )
+    out.emit(
+        "hook", "install", "ok", text, hooks=[_told(each, trust.trusted(root)) for each in wanted.values()]
+    )
 
 
 @group.command(epilog="Example: maestro hooks add PreMerge -- make check")
@@ -113,8 +107,6 @@ def add(
     user: around.User = False,
 ) -> None:
     """Write a hook at the end of this repository's .maestro/config.toml, or of your own, and trust it."""
-    from maestro_ray.extensions import trust
-    from maestro_ray.extensions.hooks import find_hooks
     from maestro_ray.toml_edit import append_table
 
     _refuse_event(event)
@@ -127,7 +119,7 @@ def add(
     append_table(path, "hooks", event, values)
     added = [each for each in find_hooks(around.here()) if each.path == path and each.name == event][-1]
     if added.origin.theirs:
-        trust.trust(root, [added])
+        trust.trust(root, {trust.fingerprint(added): added})
     out.emit(
         "hook",
         "add",
@@ -140,7 +132,6 @@ def add(
 
 def _refuse_broken(event: str, values: dict[str, Any]) -> None:
     from maestro_ray.errors import ConfigError
-    from maestro_ray.extensions.hooks import read_hook
     from maestro_ray.toml import as_table
 
     try:
@@ -155,7 +146,6 @@ def _refuse_broken(event: str, values: dict[str, Any]) -> None:
 def remove(identifier: Id) -> None:
     """Trust a hook of others no more. What stands in your own config.toml is taken out there."""
     from maestro_ray.errors import Conflict
-    from maestro_ray.extensions import trust
 
     found, root = _named(identifier), Home.find().root
     if not found.origin.theirs:
@@ -176,9 +166,6 @@ def run(
 
     from maestro_ray.agent.environment import allowed
     from maestro_ray.agent.errand import run_errand
-    from maestro_ray.extensions import trust
-    from maestro_ray.extensions.hook_run import run_hooks
-    from maestro_ray.extensions.hooks import find_hooks
 
     _refuse_event(event)
     here = around.here()
@@ -222,9 +209,6 @@ def _line(words: str, status: str, reason: str, stdout: str) -> str:
 @group.command(epilog="Example: maestro hooks validate")
 def validate() -> None:
     """Check every hook's entry, and none by running it; exit code 1 when one is broken."""
-    from maestro_ray.extensions import trust
-    from maestro_ray.extensions.hooks import find_hooks
-
     found, known = find_hooks(around.here()), trust.trusted(Home.find().root)
     status, text = render.verdict(found, "hooks")
     out.emit("hook", "validate", status, text, hooks=[_told(each, known) for each in found])
@@ -238,9 +222,6 @@ def _refuse_event(event: str) -> None:
 
 
 def _named(identifier: str) -> Found[Hook]:
-    from maestro_ray.extensions import trust
-    from maestro_ray.extensions.hooks import find_hooks
-
     sound = [each for each in find_hooks(around.here()) if each.value is not None]
     found = {
         trust.fingerprint(each): each for each in sound if trust.fingerprint(each).startswith(identifier)
@@ -253,14 +234,10 @@ def _named(identifier: str) -> Found[Hook]:
 
 
 def _id(found: Found[Hook]) -> str:
-    from maestro_ray.extensions import trust
-
     return trust.fingerprint(found)[:8] if found.value else "-"
 
 
 def _state(found: Found[Hook], known: frozenset[str]) -> str:
-    from maestro_ray.extensions import trust
-
     if found.value is None:
         return "broken"
     if not found.origin.theirs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,29 +11,20 @@ from maestro_cli import around
 from maestro_cli.render import found as render
 from maestro_cli.render import out
 from maestro_ray.errors import Conflict, UsageError
+from maestro_ray.extensions.found import Found, named
+from maestro_ray.extensions.mcp import McpServer, allowed_to, find_servers, read_server, shown, variables
 from maestro_ray.home import Home
 
-if TYPE_CHECKING:
-    from maestro_ray.extensions.found import Found
-    from maestro_ray.extensions.mcp import McpServer
-
-
-group = typer.Typer(no_args_is_help=True, help="The MCP servers that agents are given.")
+group = typer.Typer(rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
 NONE = "there is no MCP server: they stand in .mcp.json and in [mcp.NAME] of .maestro/config.toml"
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(group, name="mcp")
-
-
 @group.command("list", epilog="Example: maestro mcp list")
 def show_all() -> None:
     """List every server, where it comes from and what shadows it. No value of a variable or header is shown."""
-    from maestro_ray.extensions.mcp import find_servers, shown
-
     found = find_servers(around.here())
     text = render.table(found, _about) or NONE
     out.emit("mcp", "list", "ok", text, servers=[render.told(each, shown) for each in found])
@@ -42,9 +33,6 @@ def show_all() -> None:
 @group.command(epilog="Example: maestro mcp show github")
 def show(name: Name) -> None:
     """Show one server, the variables it needs and whether they are set, and others of its name."""
-    from maestro_ray.extensions.found import named
-    from maestro_ray.extensions.mcp import find_servers, shown
-
     found = named(find_servers(around.here()), "MCP server", name)
     needs = _needs(found[0])
     text = render.card(
@@ -74,7 +62,6 @@ def add(
     user: around.User = False,
 ) -> None:
     """Write a server into .maestro/config.toml of this repository, or into your own config.toml."""
-    from maestro_ray.extensions.mcp import find_servers, read_server, shown
     from maestro_ray.toml_edit import set_table
 
     words = command or []
@@ -120,8 +107,6 @@ def _pairs(words: list[str] | None, option: str, user: bool) -> dict[str, str]:
 @group.command(epilog="Example: maestro mcp remove files --yes")
 def remove(name: Name, yes: around.Yes = False) -> None:
     """Remove a server from .maestro/config.toml of this repository, or from your own config.toml."""
-    from maestro_ray.extensions.found import named
-    from maestro_ray.extensions.mcp import find_servers
     from maestro_ray.toml_edit import remove_table
 
     found = named(find_servers(around.here()), "MCP server", name)
@@ -138,8 +123,6 @@ def remove(name: Name, yes: around.Yes = False) -> None:
 @group.command(epilog="Example: maestro mcp validate")
 def validate() -> None:
     """Check every server's entry, and none by starting it; exit code 1 when one is broken."""
-    from maestro_ray.extensions.mcp import find_servers, shown
-
     found = find_servers(around.here())
     status, text = render.verdict(found, "MCP servers")
     out.emit("mcp", "validate", status, text, servers=[render.told(each, shown) for each in found])
@@ -148,8 +131,6 @@ def validate() -> None:
 
 
 def _needs(found: Found[McpServer]) -> dict[str, str]:
-    from maestro_ray.extensions.mcp import allowed_to, variables
-
     if found.value is None:
         return {}
     from maestro_ray.config import Config
@@ -162,15 +143,11 @@ def _needs(found: Found[McpServer]) -> dict[str, str]:
 
 
 def _about(server: McpServer) -> str:
-    from maestro_ray.extensions.mcp import shown
-
     told = shown(server)
     return f"{server.transport}: {told.get('url') or ' '.join([told['command'], *told['args']])}"
 
 
 def _rows(server: McpServer) -> list[tuple[str, str]]:
-    from maestro_ray.extensions.mcp import shown
-
     rows = []
     for key, value in shown(server).items():
         if isinstance(value, dict):

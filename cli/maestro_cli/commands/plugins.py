@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from maestro_cli import around, invocation
 from maestro_cli.render import out
 from maestro_ray.errors import UsageError
+from maestro_ray.extensions import installed as store
+from maestro_ray.extensions.installed import Candidate, Difference, Installed, Pin
+from maestro_ray.extensions.mcp import McpServer, shown
+from maestro_ray.extensions.plugins import Parts, parts
+from maestro_ray.extensions.source import Source, read_source
+from maestro_ray.extensions.tree import read_directory, under
 from maestro_ray.home import Home
 
-if TYPE_CHECKING:
-    from maestro_ray.extensions.installed import Candidate, Difference, Installed, Pin
-    from maestro_ray.extensions.mcp import McpServer
-    from maestro_ray.extensions.plugins import Parts
-
-
-group = typer.Typer(
-    no_args_is_help=True,
-    help="Skills, agents, MCP servers and hooks of others. `plugin` and `marketplace` are the same command.",
-)
+group = typer.Typer(rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
 NONE = "no plugin is installed: see `maestro plugins add --help`"
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(group, name="plugins")
-
-
 @group.command("list", epilog="Example: maestro plugins list")
 def show_all() -> None:
     """List the plugins that are installed, where they come from and the commit they are pinned to."""
-    from maestro_ray.extensions import installed as store
-
     found = store.installed(Home.find().root)
     rows = [[each.name, each.pin.version or "-", _commit(each.pin), _origin(each.pin)] for each in found]
     text = out.columns(rows, ["NAME", "VERSION", "COMMIT", "FROM"]) if rows else NONE
@@ -46,9 +37,6 @@ def show_all() -> None:
 @group.command(epilog="Example: maestro plugins show tools")
 def show(name: Name) -> None:
     """Show one plugin: its pin, its files and what it adds."""
-    from maestro_ray.extensions import installed as store
-    from maestro_ray.extensions.plugins import parts
-
     found = store.the_installed(Home.find().root, name)
     adds = parts(found.path, name)
     rows = [["name", name], ["version", found.pin.version or "-"], ["from", _origin(found.pin)]]
@@ -65,9 +53,6 @@ def add(
     yes: around.Yes = False,
 ) -> None:
     """Fetch a plugin, show what it adds, and install it when you say so. Nothing of it is run."""
-    from maestro_ray.extensions import installed as store
-    from maestro_ray.extensions.source import read_source
-
     candidate = store.look_up(read_source(source, invocation.current.cwd), around.git, plugin)
     adds = _look(candidate)
     around.ask(f"Install the plugin {candidate.plugin.name}?", yes)
@@ -81,10 +66,6 @@ def add(
 @group.command(epilog="Example: maestro plugins update tools")
 def update(name: Name, yes: around.Yes = False) -> None:
     """Fetch a plugin anew from where it came, show the difference, and take it over when you say so."""
-    from maestro_ray.extensions import installed as store
-    from maestro_ray.extensions.source import Source
-    from maestro_ray.extensions.tree import read_directory
-
     root = Home.find().root
     before = store.the_installed(root, name)
     candidate = store.look_up(Source(before.pin.place, before.pin.ref), around.git, before.pin.chosen)
@@ -126,8 +107,6 @@ def update(name: Name, yes: around.Yes = False) -> None:
 @group.command(epilog="Example: maestro plugins remove tools --yes")
 def remove(name: Name, yes: around.Yes = False) -> None:
     """Remove a plugin and its files."""
-    from maestro_ray.extensions import installed as store
-
     root = Home.find().root
     store.the_installed(root, name)
     around.ask(f"Remove the plugin {name}?", yes)
@@ -151,8 +130,6 @@ def validate(
 
 
 def _of_directory(directory: Path) -> list[str]:
-    from maestro_ray.extensions import installed as store
-    from maestro_ray.extensions.installed import Candidate, Pin
     from maestro_ray.extensions.plugins import (
         MARKETPLACE,
         Offer,
@@ -161,7 +138,6 @@ def _of_directory(directory: Path) -> list[str]:
         read_marketplace,
         read_plugin,
     )
-    from maestro_ray.extensions.tree import read_directory, under
 
     try:
         tree = read_directory(directory)
@@ -183,9 +159,6 @@ def _of_directory(directory: Path) -> list[str]:
 
 
 def _of_installed() -> list[str]:
-    from maestro_ray.extensions import installed as store
-    from maestro_ray.extensions.plugins import parts
-
     problems = []
     for each in store.installed(Home.find().root):
         if each.changed():
@@ -199,9 +172,6 @@ def _of_installed() -> list[str]:
 
 def _look(candidate: Candidate) -> dict[str, Any]:
     """Say what it would add; as an object."""
-    from maestro_ray.extensions import installed as store
-    from maestro_ray.extensions.plugins import parts
-
     with store.unpacked(candidate) as place:
         adds = parts(place, candidate.plugin.name)
         rows = [[candidate.plugin.name, candidate.plugin.description or "-"]]
@@ -223,15 +193,11 @@ def _rows(adds: Parts) -> list[list[str]]:
 
 
 def _server(server: McpServer) -> str:
-    from maestro_ray.extensions.mcp import shown
-
     told = shown(server)
     return str(told.get("url") or " ".join([told["command"], *told["args"]]))
 
 
 def _adds(adds: Parts) -> dict[str, Any]:
-    from maestro_ray.extensions.mcp import shown
-
     return {
         "skills": [each.name for each in adds.skills if each.value],
         "agents": [each.name for each in adds.agents if each.value],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,31 +11,22 @@ from maestro_cli import around, invocation
 from maestro_cli.render import found as render
 from maestro_cli.render import out
 from maestro_ray.errors import NotFound, UsageError
+from maestro_ray.extensions.additions import add_skill, skills_of, take_out
+from maestro_ray.extensions.found import Found, Origin, named
+from maestro_ray.extensions.skills import Skill, find_skills, skill_at
+from maestro_ray.extensions.source import fetch, read_source
 from maestro_ray.toml import did_you_mean
 
-if TYPE_CHECKING:
-    from maestro_ray.extensions.found import Found
-    from maestro_ray.extensions.skills import Skill
-
-
-group = typer.Typer(
-    no_args_is_help=True, help="Instructions that agents read when their work is of that kind."
-)
+group = typer.Typer(rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 
 NONE = "there is no skill: make a directory with a SKILL.md in .maestro/skills, or see `maestro skills add --help`"
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(group, name="skills")
-
-
 @group.command("list", epilog="Example: maestro skills list")
 def show_all() -> None:
     """List every skill, where it comes from and what shadows it."""
-    from maestro_ray.extensions.skills import find_skills
-
     found = find_skills(around.here())
     text = render.table(found, lambda skill: skill.description) or NONE
     out.emit("skill", "list", "ok", text, skills=[render.told(each, _details) for each in found])
@@ -44,9 +35,6 @@ def show_all() -> None:
 @group.command(epilog="Example: maestro skills show pdf")
 def show(name: Name) -> None:
     """Show one skill: what it is for, where it is, and others of its name."""
-    from maestro_ray.extensions.found import named
-    from maestro_ray.extensions.skills import find_skills
-
     found = named(find_skills(around.here()), "skill", name)
     text = render.card(found, _rows)
     shadowed = [render.told(each, _details) for each in found[1:]]
@@ -64,9 +52,6 @@ def add(
     user: around.User = False,
 ) -> None:
     """Copy a skill into this repository's .maestro/skills, or into your own. Nothing of it is run."""
-    from maestro_ray.extensions.additions import add_skill, skills_of
-    from maestro_ray.extensions.source import fetch, read_source
-
     place = around.place("skills", user)
     try:
         fetched = fetch(read_source(source, invocation.current.cwd), around.git)
@@ -91,10 +76,6 @@ def add(
 @group.command(epilog="Example: maestro skills remove pdf --yes")
 def remove(name: Name, yes: around.Yes = False) -> None:
     """Remove a skill from .maestro/skills of this repository, or from your own."""
-    from maestro_ray.extensions.additions import take_out
-    from maestro_ray.extensions.found import named
-    from maestro_ray.extensions.skills import find_skills
-
     found = named(find_skills(around.here()), "skill", name)
     around.ask(f"Remove the skill {name}?", yes)
     path = take_out(found, around.own_places("skills"), "skill")
@@ -108,8 +89,6 @@ def validate(
     ] = None,
 ) -> None:
     """Check skills against the Agent Skills standard; exit code 1 when one is broken."""
-    from maestro_ray.extensions.skills import find_skills
-
     found = (
         [_one(invocation.current.cwd / each) for each in directories]
         if directories
@@ -122,10 +101,7 @@ def validate(
 
 
 def _one(directory: Path) -> Found[Skill]:
-    from maestro_ray.extensions import skills as skills_of_places
-    from maestro_ray.extensions.found import Origin
-
-    return skills_of_places.skill_at(directory.resolve(), Origin("user"))
+    return skill_at(directory.resolve(), Origin("user"))
 
 
 def _details(skill: Skill) -> dict[str, Any]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from maestro_cli.render import out
-
-if TYPE_CHECKING:
-    from maestro_ray.extensions.found import Found, T
-
+from maestro_ray.extensions.found import Found, T
 
 _COLOURS = {"used": "green", "shadowed": "dim", "broken": "red"}
 WIDTH = 100

@@ -32,7 +32,7 @@ def test_hooks_of_a_repository_run_once_they_are_trusted(hooks):
     code, out, err = hooks.run("hooks", "install", identifier)
     assert (code, err.splitlines()[1]) == (2, "hint: say it with --yes")
     assert out == f"{identifier}  PreToolUse  repository: ./check (Bash)\n"
-    assert hooks.text("hooks", "install", identifier, "--yes").endswith("trusted 1 hooks\n")
+    assert hooks.text("hooks", "install", identifier, "--yes").endswith("trusted 1 hook\n")
     assert hooks.text("hooks", "install") == "there is no hook to trust\n"
     told = hooks.json("hooks", "run", "PreToolUse", code=1, stdin=said)
     assert (told["status"], told["reason"]) == ("denied", "not so")
