@@ -67,7 +67,7 @@ def validate(
     """Check definitions; exit code 1 when one is broken."""
     given = [definition_at((invocation.current.cwd / each).resolve(), Origin("user")) for each in files or []]
     found = given or find_definitions(around.here())
-    status, text = render.verdict(found, "agent definitions")
+    status, text = render.verdict(found, "agent definition")
     out.emit("agent", "validate", status, text, agents=[render.told(each, _details) for each in found])
     if status != "ok":
         raise typer.Exit(1)

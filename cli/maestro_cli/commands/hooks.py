@@ -210,7 +210,7 @@ def _line(words: str, status: str, reason: str, stdout: str) -> str:
 def validate() -> None:
     """Check every hook's entry, and none by running it; exit code 1 when one is broken."""
     found, known = find_hooks(around.here()), trust.trusted(Home.find().root)
-    status, text = render.verdict(found, "hooks")
+    status, text = render.verdict(found, "hook")
     out.emit("hook", "validate", status, text, hooks=[_told(each, known) for each in found])
     if status != "ok":
         raise typer.Exit(1)

@@ -124,7 +124,7 @@ def remove(name: Name, yes: around.Yes = False) -> None:
 def validate() -> None:
     """Check every server's entry, and none by starting it; exit code 1 when one is broken."""
     found = find_servers(around.here())
-    status, text = render.verdict(found, "MCP servers")
+    status, text = render.verdict(found, "MCP server")
     out.emit("mcp", "validate", status, text, servers=[render.told(each, shown) for each in found])
     if status != "ok":
         raise typer.Exit(1)

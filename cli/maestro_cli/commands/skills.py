@@ -94,7 +94,7 @@ def validate(
         if directories
         else find_skills(around.here())
     )
-    status, text = render.verdict(found, "skills")
+    status, text = render.verdict(found, "skill")
     out.emit("skill", "validate", status, text, skills=[render.told(each, _details) for each in found])
     if status != "ok":
         raise typer.Exit(1)

@@ -76,5 +76,6 @@ def verdict(found: Sequence[Found[Any]], what: str) -> tuple[str, str]:
         for note in each.notes
     ]
     broken = sum(1 for each in found if each.problem)
-    lines.append(f"{len(found)} {what}, {broken} broken" if broken else f"{len(found)} {what}, all sound")
+    many = f"{len(found)} {what}{'' if len(found) == 1 else 's'}"
+    lines.append(f"{many}, {broken} broken" if broken else f"{many}, sound")
     return "broken" if broken else "ok", "\n".join(lines)

@@ -27,9 +27,7 @@ def test_all_are_listed_and_checked(ground):
         f"{bad}: bad.toml:1:1: unknown key 'promt' (did you mean prompt?)\n2 agent definitions, 1 broken\n",
         "",
     )
-    assert (
-        ground.text("agents", "validate", ".claude/agents/reviewer.md") == "1 agent definitions, all sound\n"
-    )
+    assert ground.text("agents", "validate", ".claude/agents/reviewer.md") == "1 agent definition, sound\n"
     assert ground.json("agents", "validate", "x.txt", code=1)["agents"][0]["problem"] == (
         "a definition is a .md or a .toml file"
     )

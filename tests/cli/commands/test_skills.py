@@ -25,7 +25,7 @@ def test_nothing_is_there(ground):
     assert ground.text("skills", "list") == (
         "there is no skill: make a directory with a SKILL.md in .maestro/skills, or see `maestro skills add --help`\n"
     )
-    assert ground.text("skills", "validate") == "0 skills, all sound\n"
+    assert ground.text("skills", "validate") == "0 skills, sound\n"
 
 
 def test_all_are_listed_with_what_shadows_what(skills):
@@ -79,7 +79,7 @@ def test_what_is_broken_is_exit_1(skills):
         f"{skills.repo}/.claude/skills/pdf/SKILL.md: note: the standard does not know 'model'\n"
         "3 skills, 1 broken\n"
     )
-    assert skills.text("skills", "validate", str(skills.home / "skills/pdf")) == "1 skills, all sound\n"
+    assert skills.text("skills", "validate", str(skills.home / "skills/pdf")) == "1 skill, sound\n"
     assert skills.json("skills", "validate", ".claude/skills/bad", code=1)["status"] == "broken"
     assert (
         skills.json("skills", "validate", "nowhere", code=1)["skills"][0]["problem"] == "there is no SKILL.md"
