@@ -130,7 +130,7 @@ def definitions_in(place: Place) -> list[Found[Definition]]:
     files = [
         (each.stem, each)
         for each in entries(place)
-        if each.suffix in READERS and (each.is_file() or each.is_symlink())
+        if each.suffix in READERS and (each.is_symlink() or each.is_file())
     ]
     return read_each(files, place.origin, lambda text, stem, path: _found(text, stem, path, place.origin))
 

@@ -63,7 +63,9 @@ async def run_hooks(
     cwd: Path,
     env: Mapping[str, str],
 ) -> Ruling:
-    """Run what is meant by this event in `cwd`; each gets `said` as one JSON object on its standard input.
+    """Run what is meant by this event in `cwd`, a repository's hooks at its top.
+
+    Each gets `said` as one JSON object on its standard input.
 
     `known` are the hashes of `trust.trusted`; a hook of others that is not among them is not run and said to be
     untrusted. `env` is all the environment they get, but for three names of their own. Raises nothing for what a
@@ -94,10 +96,12 @@ async def _run(
         return Outcome(hook, "untrusted", "nobody has trusted it: see it with `maestro hooks list`")
     own = {"MAESTRO_HOOK_EVENT": hook.event, "CLAUDE_PROJECT_DIR": str(cwd)}
     plugin = {"CLAUDE_PLUGIN_ROOT": str(hook.root)} if found.origin.plugin else {}
+    # what was trusted is the file that a relative path leads to from there
+    at = hook.root if found.origin.level == "repository" else cwd
     stdin = json.dumps(told).encode() + b"\n"
     began = time.monotonic()
     try:
-        ended = await run(hook.argv, stdin=stdin, cwd=cwd, env={**env, **own, **plugin}, timeout=hook.timeout)
+        ended = await run(hook.argv, stdin=stdin, cwd=at, env={**env, **own, **plugin}, timeout=hook.timeout)
     except AgentFailed as error:
         return Outcome(hook, "failed", str(error))
     status, reason = _judged(hook, ended.code, ended.late, ended.stderr)

@@ -12,7 +12,7 @@ from typing import Any
 from maestro_ray.errors import BadFrame, ConfigError, MaestroError
 from maestro_ray.extensions.events import EVENTS
 from maestro_ray.extensions.found import Found, Origin
-from maestro_ray.extensions.places import Surroundings, content, top_of
+from maestro_ray.extensions.places import Surroundings, content, is_there, top_of
 from maestro_ray.protocol import strictjson
 from maestro_ray.toml import Table, as_table, did_you_mean, read_toml
 
@@ -25,7 +25,7 @@ class Hook:
     """One command for one event. `argv` is what is executed, a text by `sh`; `timeout` is in seconds.
 
     `matcher` is a regular expression that must be all of what the event is about; empty or `*` is everything. `root`
-    is where relative paths of the command lead: the top of the repository, the plugin, or the state directory.
+    is the top of the repository, the directory of the plugin, or the state directory.
     """
 
     event: str
@@ -71,7 +71,7 @@ def hooks_of_plugin(root: Path, origin: Origin) -> list[Found[Hook]]:
 
 def _of_file(path: Path, origin: Origin, parse: Any, entries: Any, root: Path) -> list[Found[Hook]]:
     """Each entry, sound or broken; a file that cannot be read is one broken entry."""
-    if not path.exists() and not path.is_symlink():
+    if not is_there(path):
         return []
     try:
         hooks = parse(content(path, origin.within)).table("hooks")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from maestro_ray.errors import BadFrame, ConfigError, UsageError
 from maestro_ray.extensions.found import Found, Origin, shadow
-from maestro_ray.extensions.places import Surroundings, content, top_of, upward
+from maestro_ray.extensions.places import Surroundings, content, is_there, top_of, upward
 from maestro_ray.protocol import strictjson
 from maestro_ray.redaction import HIDDEN, redact
 from maestro_ray.toml import did_you_mean, read_toml
@@ -135,7 +135,7 @@ def _of_config(path: Path, origin: Origin) -> list[Found[McpServer]]:
 
 
 def _of_file(path: Path, origin: Origin, read: Any) -> list[Found[McpServer]]:
-    if not path.exists() and not path.is_symlink():
+    if not is_there(path):
         return []
     try:
         entries = read(content(path, origin.within))

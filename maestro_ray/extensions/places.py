@@ -83,6 +83,15 @@ def content(path: Path, within: Path | None) -> str:
         raise ValueError(f"it cannot be read: {error.strerror or error}") from None
 
 
+def is_there(path: Path) -> bool:
+    """Whether something is, a link to nowhere too; what may not be looked at is not."""
+    try:
+        path.lstat()
+    except OSError:
+        return False
+    return True
+
+
 def entries(place: Place) -> list[Path]:
     """What lies in a place, by name; nothing when it cannot be listed. Hidden files are nobody's extension."""
     try:

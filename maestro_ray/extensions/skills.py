@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from maestro_ray.extensions.found import Found, Origin, shadow
+from maestro_ray.extensions.found import Found, Origin, chosen, shadow, used
 from maestro_ray.extensions.frontmatter import Front, Value, read_front
-from maestro_ray.extensions.places import Place, Surroundings, entries, read_each
+from maestro_ray.extensions.places import Place, Surroundings, entries, is_there, read_each
 
 INSIDE = (".maestro/skills", ".claude/skills", ".agents/skills")
 FILES = ("SKILL.md", "skill.md")
@@ -98,7 +98,7 @@ def find_skills(where: Surroundings) -> list[Found[Skill]]:
 
 def skills_in(place: Place) -> list[Found[Skill]]:
     """Those of one place. A directory without a SKILL.md is named as broken, a file beside them is not."""
-    folders = [each for each in entries(place) if each.is_dir() or each.is_symlink()]
+    folders = [each for each in entries(place) if each.is_symlink() or each.is_dir()]
     files = [(each.name, _file_of(each)) for each in folders]
     return read_each(files, place.origin, lambda text, slug, path: _found(text, slug, path, place.origin))
 
@@ -115,7 +115,7 @@ def _found(text: str, slug: str, path: Path, origin: Origin) -> Found[Skill]:
 
 
 def _file_of(folder: Path) -> Path:
-    return next((folder / name for name in FILES if (folder / name).exists()), folder / FILES[0])
+    return next((folder / name for name in FILES if is_there(folder / name)), folder / FILES[0])
 
 
 def prompt_section(skills: Sequence[Skill]) -> str:
@@ -129,5 +129,17 @@ def prompt_section(skills: Sequence[Skill]) -> str:
     return "\n".join([HEADING, _WORDS, *lines])
 
 
+def section_of_chosen(where: Surroundings, names: Sequence[str]) -> str:
+    """For `--with-skill a,b`: the section about these. Raises `NotFound`, and `UsageError` for one that is broken."""
+    return prompt_section(chosen(find_skills(where), "skill", names))
+
+
+def section_of_all(where: Surroundings) -> str:
+    """The section about every skill that counts."""
+    return prompt_section(used(find_skills(where)))
+
+
 def _one_line(text: str) -> str:
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", text).split())
+    return " ".join(
+        re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", " ", text).split()
+    )

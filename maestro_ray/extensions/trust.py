@@ -26,20 +26,26 @@ def fingerprint(found: Found[Hook]) -> str:
     assert hook is not None
     said = [origin.level, origin.plugin or str(origin.within), hook.event, hook.matcher, *hook.argv]
     # a plugin's directory has another name after each update
-    files = [[str(path.relative_to(hook.root.resolve())), _hash_of(path)] for path in named_files(hook)]
+    root = hook.root.resolve()
+    files = [[str(path.relative_to(root)), _hash_of(path)] for path in named_files(found)]
     return hashlib.sha256(json.dumps([said, files]).encode()).hexdigest()
 
 
-def named_files(hook: Hook) -> Iterator[Path]:
-    """Files below the hook's root among the words of its command, each once: what its hash is over, too."""
-    seen = set()
-    root = hook.root.resolve()
+def named_files(found: Found[Hook]) -> Iterator[Path]:
+    """Files of the repository or plugin among the words of a hook's command, each once: its hash is over them, too.
+
+    A repository's hook runs at its top, so that relative paths lead there; a plugin's runs in the repository, and
+    names its own files by `${CLAUDE_PLUGIN_ROOT}`.
+    """
+    hook = found.value
+    assert hook is not None
+    seen, root = set(), hook.root.resolve()
     for word in _words(hook):
         for text in (word, word.rpartition("=")[2]):
-            path = root / text.replace("${CLAUDE_PLUGIN_ROOT}", str(root)).replace(
-                "$CLAUDE_PLUGIN_ROOT", str(root)
-            )
-            if text and path not in seen and _is_file(path) and path.resolve().is_relative_to(root):
+            full = text.replace("${CLAUDE_PLUGIN_ROOT}", str(root)).replace("$CLAUDE_PLUGIN_ROOT", str(root))
+            path = root / full
+            ours = full.startswith("/") or not found.origin.plugin
+            if text and ours and path not in seen and _is_file(path) and path.resolve().is_relative_to(root):
                 seen.add(path)
                 yield path
 
@@ -63,8 +69,11 @@ def _words(hook: Hook) -> list[str]:
 
 
 def _hash_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return f"cannot be read: {error.errno}"
 
 
 def trusted(home: Path) -> frozenset[str]:

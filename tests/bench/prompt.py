@@ -8,9 +8,8 @@ from pathlib import Path
 
 from bench.table import Table
 
-from maestro_ray.extensions.found import used
 from maestro_ray.extensions.places import Surroundings
-from maestro_ray.extensions.skills import find_skills, prompt_section
+from maestro_ray.extensions.skills import section_of_all
 
 SKILLS = 50
 _TEXT = (
@@ -32,10 +31,10 @@ def measure(rounds: int) -> Table:
                 _TEXT.format(number, words, "One thing after the other.\n" * 200)
             )
         where = Surroundings(repo, repo / "home")
-        assert prompt_section(used(find_skills(where))).count("\n- skill-") == SKILLS  # and yaml is imported
+        assert section_of_all(where).count("\n- skill-") == SKILLS  # and yaml is imported
         for _ in range(rounds or 50):
             table.add("read the files", _timed(lambda: [each.read_text() for each in repo.rglob("SKILL.md")]))
-            table.add("50 skills", _timed(lambda: prompt_section(used(find_skills(where)))))
+            table.add("50 skills", _timed(lambda: section_of_all(where)))
     table.more("50 skills", "read the files", "≤ 20")
     return table
 

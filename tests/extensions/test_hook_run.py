@@ -12,8 +12,11 @@ from maestro_ray.agent.errand import run_errand
 from maestro_ray.errors import AgentFailed
 from maestro_ray.extensions.found import Found, Origin
 from maestro_ray.extensions.hook_run import LONGEST_REASON, Ruling, run_hooks
-from maestro_ray.extensions.hooks import Hook
+from maestro_ray.extensions.hooks import Hook, find_hooks
+from maestro_ray.extensions.trust import trusted
 from maestro_ray.ports import Ended
+
+from .trees import around, repository, trust_now, write
 
 OWN = Origin("user")
 
@@ -100,6 +103,26 @@ async def test_a_hook_of_others_that_nobody_trusted_is_not_run(tmp_path: Path) -
     ruling = await rule(programs, hook("a", origin=Origin("repository", tmp_path)))
     assert programs.given == []
     assert ruling.reports == ["a: nobody has trusted it: see it with `maestro hooks list`"]
+
+
+async def test_a_relative_path_leads_to_the_file_that_was_trusted(tmp_path: Path) -> None:
+    """Wherever the event is: without it another file of that name would run, which nobody has looked at."""
+    repo = repository(tmp_path, {".maestro/config.toml": '[[hooks.PreMerge]]\ncommand = ["./check"]\n'})
+    for name, code in (("check", 0), ("sub/check", 2)):
+        write(repo, {name: f"#!/bin/sh\nexit {code}\n"})
+        (repo / name).chmod(0o755)
+    found = find_hooks(around(tmp_path, "sub"))
+    trust_now(tmp_path / "home", *found)
+    ruling = await run_hooks(
+        found,
+        "PreMerge",
+        {},
+        run=run_errand,
+        known=trusted(tmp_path / "home"),
+        cwd=repo / "sub",
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert [each.status for each in ruling.outcomes] == ["passed"]
 
 
 async def test_a_broken_entry_is_passed_over() -> None:

@@ -6,8 +6,16 @@ import pytest
 from absent import absent
 
 from maestro_ray.agent.prompt import STEERING
-from maestro_ray.extensions.found import chosen, used
-from maestro_ray.extensions.skills import Skill, find_skills, prompt_section, read_skill
+from maestro_ray.errors import NotFound, UsageError
+from maestro_ray.extensions.found import used
+from maestro_ray.extensions.skills import (
+    Skill,
+    find_skills,
+    prompt_section,
+    read_skill,
+    section_of_all,
+    section_of_chosen,
+)
 
 from .trees import around, repository, skill, write
 
@@ -178,12 +186,20 @@ def test_the_operators_own_may_be_a_link(tmp_path: Path) -> None:
 
 
 def test_a_prompt_says_what_a_skill_is_for_and_not_what_it_says(tmp_path: Path) -> None:
-    repository(tmp_path, {".maestro/skills/pdf/SKILL.md": skill("pdf", "Fills forms.")})
-    skills = chosen(find_skills(around(tmp_path)), "skill", ["pdf"])
-    said = prompt_section(skills)
-    assert said.splitlines()[-1] == f"- pdf: Fills forms. ({tmp_path}/repo/.maestro/skills/pdf/SKILL.md)"
-    assert "How to do it" not in said
-    assert prompt_section([]) == ""
+    files: dict[str, str | bytes] = {
+        f".maestro/skills/{name}/SKILL.md": skill(name, f"Is {name}.") for name in "abc"
+    }
+    repo = repository(tmp_path, {**files, ".maestro/skills/bad/SKILL.md": ""})
+    lines = [f"- {name}: Is {name}. ({repo}/.maestro/skills/{name}/SKILL.md)" for name in "abc"]
+    where = around(tmp_path)
+    assert section_of_chosen(where, ["c", "a"]).splitlines()[2:] == [lines[2], lines[0]]
+    assert section_of_all(where).splitlines()[2:] == lines
+    assert "How to do it" not in section_of_all(where)
+    assert section_of_chosen(where, []) == ""
+    with pytest.raises(NotFound):
+        section_of_chosen(where, ["d"])
+    with pytest.raises(UsageError, match="the skill 'bad' is broken"):
+        section_of_chosen(where, ["bad"])
 
 
 def test_no_description_passes_for_a_section_of_its_own() -> None:

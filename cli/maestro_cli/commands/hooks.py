@@ -63,7 +63,7 @@ def show(identifier: Id) -> None:
         ("state", _state(found, known)),
     ]
     rows += [("command", hook.words), ("matcher", hook.matcher), ("timeout", f"{hook.timeout:g} s")]
-    rows += [("file", str(found.path)), *(("runs", str(path)) for path in trust.named_files(hook))]
+    rows += [("file", str(found.path)), *(("runs", str(path)) for path in trust.named_files(found))]
     text = out.columns([[key, out.printable(value)] for key, value in rows if value])
     out.emit("hook", "show", "ok", text, hook=_told(found, known))
 
