@@ -16,6 +16,7 @@ from maestro_ray.redaction import HIDDEN, redact
 from maestro_ray.toml import did_you_mean, read_toml
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_LOCAL_KEYS = ("args", "env", "cwd")
 KEYS = ("type", "command", "args", "env", "cwd", "url", "headers")
 
 # what says nothing secret about whoever starts a server; anything else must be allowed to a repository by name
@@ -47,9 +48,17 @@ def read_server(name: str, values: object) -> tuple[McpServer, tuple[str, ...]]:
     if not isinstance(values, dict):
         raise ValueError("it must be a table of keys and values")
     unknown = [f"unknown key {key!r}{did_you_mean(key, list(KEYS))}" for key in values if key not in KEYS]
+    transport = _transport(values, unknown)
+    apart = _LOCAL_KEYS if transport != "stdio" else ("headers",)
+    odd = [
+        f"{key!r} does not go with a {'url' if transport != 'stdio' else 'command'}"
+        for key in apart
+        if key in values
+    ]
+    values = {key: value for key, value in values.items() if key not in apart}
     server = McpServer(
         name,
-        _transport(values, unknown),
+        transport,
         _text(values, "command"),
         _texts(values, "args"),
         _table(values, "env"),
@@ -57,7 +66,7 @@ def read_server(name: str, values: object) -> tuple[McpServer, tuple[str, ...]]:
         _text(values, "url"),
         _table(values, "headers"),
     )
-    return server, tuple(unknown)
+    return server, (*unknown, *odd)
 
 
 def _transport(values: Mapping[str, Any], unknown: list[str]) -> Literal["stdio", "http", "sse"]:

@@ -77,9 +77,16 @@ def _local(text: str, cwd: Path) -> Source | None:
     name, at, ref = text.rpartition("@")
     for place, given in ((text, ""), (name if at else "", ref)):
         path = cwd / os.path.expanduser(place) if place else None  # noqa: PTH111 - it leaves an unknown ~NAME as it is
-        if path is not None and path.is_dir():
+        if path is not None and _is_directory(path):
             return Source(str(path.resolve()), _ref(given))
     return None
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _ref(ref: str) -> str:

@@ -50,6 +50,17 @@ def test_every_form_of_an_entry_is_one_value(values: object, server: McpServer) 
     assert read_server("x", values) == (server, ())
 
 
+def test_what_does_not_go_together_is_noted_and_left_out() -> None:
+    server, notes = read_server("x", {"url": "https://x", "args": ["-y"], "cwd": 1})
+    assert (server, notes) == (
+        McpServer("x", "http", url="https://x"),
+        ("'args' does not go with a url", "'cwd' does not go with a url"),
+    )
+    assert read_server("x", {"command": "y", "headers": {"A": "b"}})[1] == (
+        "'headers' does not go with a command",
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "values", "sentence"),
     [

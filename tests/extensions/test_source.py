@@ -42,6 +42,7 @@ def test_a_directory_comes_before_github(tmp_path: Path) -> None:
     [
         ("", "is no source"),
         ("--upload-pack=touch x", "is no source"),
+        ("x" * 400, "is no source"),
         ("ext::sh -c touch% x", "is no source"),
         ("http://x.example/a", "is no source"),
         ("git://x.example/a", "is no source"),
