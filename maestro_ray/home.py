@@ -59,6 +59,10 @@ class Home:
         return self.run / "ray"
 
     @property
+    def pulses(self) -> Path:
+        return self.run / "pulses"
+
+    @property
     def journal(self) -> Path:
         return self.root / "journal"
 

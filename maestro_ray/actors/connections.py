@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -36,8 +37,10 @@ from maestro_ray.actors.messages import (
     Missed,
     Part,
     Ping,
+    Pings,
     Quit,
     Report,
+    Shown,
     WhoAmI,
 )
 from maestro_ray.actors.mirror import Mirror
@@ -101,7 +104,9 @@ class Connections:
         self.projects: Recent[str, str] = Recent(PROJECTS_REMEMBERED)
         self.ended: dict[str, LiveTeam] = {}
         self.assignments = Assignments(self)
-        self.switchboard = Switchboard(config, identify, self.assignments, self, slots, courier, self.spawn)
+        self.switchboard = Switchboard(
+            config, identify, self.assignments, self, slots, courier, self.spawn, str(home.pulses)
+        )
         self._mailbox = Mailbox(self._handle)
         self._ledger = ledger
         self._background = Background(lambda error: log.error("in the background: %r", error, exc_info=error))
@@ -142,6 +147,8 @@ class Connections:
 
     def start(self) -> None:
         """Take up what the journal says was going on, and keep the pool filled."""
+        # what earlier lives left; who lives pings itself anyway, for nothing is known of it here
+        shutil.rmtree(self.home.pulses, ignore_errors=True)
         self.home.machine_id()  # made by one, before requests that come at once all want it
         ending = dict(self._ledger.ending)
         for body in list(self._ledger.teams.values()):
@@ -223,6 +230,8 @@ class Connections:
         match message:
             case Ping():
                 return self._ping(message)
+            case Pings(node, shown):
+                return tuple(self._renew(node, each) for each in shown)
             case Report():
                 return self.reports.put(message)
             case Delivery():
@@ -259,6 +268,17 @@ class Connections:
             team.works(place.part.session, ping.run, ping.epoch)
         if team and team.beat(place.member):
             self._member_is_up(team, place)
+        return True
+
+    def _renew(self, node: str, shown: Shown) -> bool:
+        """Another tells that somebody lives. That raises nobody who is not known to, for it may come late; and it is
+        worth what it was when the sign was given."""
+        place = self.pool.get(shown.slot)
+        if place is None or (place.pid, place.node, place.team) != (shown.pid, node, shown.team):
+            return False
+        if place.beat is None or not (place.team in self.teams or self.switchboard.is_holder(place)):
+            return False
+        place.beat = max(place.beat, self.clock.monotonic() - shown.age)
         return True
 
     def _member_is_up(self, team: LiveTeam, place: Place) -> None:

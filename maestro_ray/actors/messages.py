@@ -25,7 +25,8 @@ class TeamSpec:
     """What every member of a team must know about it. Paths are absolute strings; `env` is the agents' environment;
     `project` is the project's key and `state` the directories that maestro keeps to itself.
 
-    `instance` marks the processes of this state directory; `slots` maps `lead`, `channel` and worker names to slots.
+    `instance` marks the processes of this state directory; `slots` maps `lead`, `channel` and worker names to slots;
+    in `pulses` the members of a node share their pings (`actors.pulses`), and with none each pings itself.
     """
 
     id: str
@@ -46,6 +47,7 @@ class TeamSpec:
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     state: Sequence[str] = ()
+    pulses: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Leash:
     name: str
     ping: float = 1.0
     lease: float = 4.0
+    pulses: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,28 @@ class Ping:
     team: str
     run: str = ""
     epoch: int = 0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A sign of life a member has given, `age` seconds ago, by this process and for this team."""
+
+    slot: str
+    pid: int
+    team: str
+    age: float
+
+
+@dataclass(frozen=True)
+class Pings:
+    """One member of a node tells for all of them that they live.
+
+    The reply is, for each, whether it counts: it does for who is known to live by a `Ping` of its own, and nobody else.
+    Who does not count must ping itself.
+    """
+
+    node: str
+    shown: Sequence[Shown]
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
 
 from maestro_ray.actors.mail import Courier, Letter, Mailbox, Send
-from maestro_ray.actors.messages import BeChannel, BeHolder, BeLead, BeWorker, Part, Ping, Quit, WhoAmI
-from maestro_ray.clock import Clock, Lateness
+from maestro_ray.actors.messages import BeChannel, BeHolder, BeLead, BeWorker, Part, Quit, WhoAmI
+from maestro_ray.actors.pinging import Pinging
+from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent
 
 log = logging.getLogger(__name__)
 
 CONNECTIONS = "connections"
-# A slot that has heard nothing of Connections for this many worker leases ends its part: detached never means leaked.
-ORPHANED_AFTER = 10
 # A blank slot says hello again this often (seconds): Connections may have begun a new life and know nothing of it.
 HELLO_EVERY = 5.0
 
@@ -117,31 +117,19 @@ class Slot:
             await leaving.close()
 
     async def _ping(self, part: Part) -> None:
-        """Show that this slot lives until it is blank, or until Connections says that it should be, or says nothing.
-
-        Silence is the time in which an answer could have been heard: a slot that was stopped has been silent itself.
-        """
-        team, heard = part.team, self._clock.monotonic()
-        lateness = Lateness(team.lease + team.ping, heard)
-        while self._part is part:
-            run, epoch = getattr(self._occupant, "handover", ("", 0))
-            ping = Ping(self.name, self._pid, self._node, team.id, run, epoch)
-            try:
-                # not `wait_for`: it can lose the cancel that ends this
-                async with asyncio.timeout(team.lease):
-                    belongs = await self._courier.tell(CONNECTIONS, ping)
-                heard = self._clock.monotonic()
-                lateness.since(heard)
-            except Exception as error:  # noqa: BLE001 - whatever keeps Connections from answering counts as silence
-                log.info("Connections did not answer a ping: %r", error)
-                now = self._clock.monotonic()
-                heard += lateness.since(now)
-                belongs = now - heard <= ORPHANED_AFTER * team.lease
-            if not belongs and self._part is part:
-                log.warning("%s is no part of %s any more", self.name, team.name)
-                self._leaving = asyncio.get_running_loop().create_task(self._quit())
-                return
-            await asyncio.sleep(team.ping)
+        """Show that this slot lives until it is blank, or learns that it should be."""
+        tell = partial(self._courier.tell, CONNECTIONS)
+        pinging = Pinging(self.name, self._pid, self._node, part.team, tell, self._clock)
+        try:
+            while self._part is part:
+                belongs = await pinging.once(*getattr(self._occupant, "handover", ("", 0)))
+                if not belongs and self._part is part:
+                    log.warning("%s is no part of %s any more", self.name, part.team.name)
+                    self._leaving = asyncio.get_running_loop().create_task(self._quit())
+                    return
+                await asyncio.sleep(pinging.pause)
+        finally:
+            pinging.end()
 
 
 def warm_up() -> None:

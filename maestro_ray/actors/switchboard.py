@@ -64,7 +64,9 @@ class Switchboard:
         slots: SlotActors,
         courier: Courier,
         spawn: Spawn,
+        pulses: str = "",
     ) -> None:
+        """`pulses` is what `TeamSpec` says of it, for further actors."""
         self.studios = Studios()
         self._config = config
         self._identify = identify
@@ -73,6 +75,7 @@ class Switchboard:
         self._slots = slots
         self._courier = courier
         self._spawn = spawn
+        self._pulses = pulses
         self._open: dict[str, Connection] = {}
         self._holders: dict[str, FarHolder] = {}
         self._counted = itertools.count(2)
@@ -187,7 +190,8 @@ class Switchboard:
         name = f"connections-{next(self._counted)}-{suffix(4)}"
         place = self._staff.hire()
         place.team, place.member, place.beat = name, "connections", None
-        place.part = BeHolder(Leash(name, "Connections", self._config.ping, self._config.lease))
+        leash = Leash(name, "Connections", self._config.ping, self._config.lease, self._pulses)
+        place.part = BeHolder(leash)
         holder = self._holders[name] = FarHolder(name, place.name, self._courier)
         self._spawn(self._bring_up(holder, place.part))
         return holder

@@ -86,6 +86,7 @@ class TeamRecord:
             sandbox=config.sandbox,
             limits=config.limits,
             state=(str(home.root), str(home.run)),
+            pulses=str(home.pulses),
         )
         members = tuple((each.name, each.role, each.session) for each in self.members)
         parts: dict[str, Part] = {

@@ -11,7 +11,7 @@ import pytest
 from workspace.sample import Sample
 
 from maestro_ray.actors import channel
-from maestro_ray.actors.messages import Delivery, Ping, Roster, WhoAmI
+from maestro_ray.actors.messages import Delivery, Ping, Pings, Roster, Shown, WhoAmI
 from maestro_ray.agent.sweep import find
 from maestro_ray.errors import IllegalEvent
 from maestro_ray.home import Home
@@ -226,6 +226,66 @@ async def test_slots_beyond_the_pool_are_ended(maestro: LocalMaestro) -> None:
 async def test_a_ping_of_who_belongs_nowhere_is_answered_no_and_makes_no_slot(maestro: LocalMaestro) -> None:
     assert await ask(maestro, Ping("slot-ghost", 7, "n", "no-team")) is False
     assert maestro.connections.pool.get("slot-ghost") is None
+
+
+async def test_the_members_of_a_team_are_told_of_by_one_of_them(
+    maestro: LocalMaestro, sample: Sample
+) -> None:
+    """Red with no `pulses` in the team's spec."""
+    told: list[Pings] = []
+    renew = maestro.connections._mailbox._handle
+
+    def listen(sender: str, message: Any) -> Any:
+        if isinstance(message, Pings):
+            told.append(message)
+        return renew(sender, message)
+
+    maestro.connections._mailbox._handle = listen
+    await begin(maestro, sample, plan=None)
+    (live,) = maestro.connections.teams.values()
+    slots = set(live.record.slots.values())
+    await eventually(lambda: any({each.slot for each in one.shown} == slots for one in told))
+    pulses = maestro.home.pulses / "local"
+    assert slots <= {each.name for each in pulses.iterdir()}
+    # boxes hide the state directories, and so this one
+    spec = next(place.part for place in maestro.connections.pool.all() if place.part).team
+    assert any(Path(spec.pulses).is_relative_to(each) for each in spec.state)  # type: ignore[union-attr]
+    await maestro.connections.end_team(live, "done")
+    await eventually(lambda: {each.name for each in pulses.iterdir()} <= {".teller"})
+
+
+async def test_another_renews_only_who_lives_by_its_own_word(maestro: LocalMaestro, sample: Sample) -> None:
+    """What is told late, or of another process, raises nobody. Red with each condition of `_renew` left out."""
+    await begin(maestro, sample, plan=None)
+    (live,) = maestro.connections.teams.values()
+    connections, slot = maestro.connections, live.record.slots["dev-1"]
+    place, now = connections.pool[slot], connections.clock.monotonic
+    team = live.record.id
+
+    def count(node: str = "local", **changes: Any) -> bool:
+        shown = {"slot": slot, "pid": place.pid, "team": team, "age": 0.2, **changes}
+        (counted,) = connections._handle("a", Pings(node, (Shown(**shown),)))
+        return bool(counted)
+
+    connections.slots.end(slot)  # nobody else speaks for it from here on
+    place.beat = now() - 0.5
+    assert count()
+    assert now() - 0.4 < place.beat < now() - 0.1, "worth what it was when it was given"
+    before = place.beat
+    assert count(age=5)
+    assert place.beat == before, "an older sign takes nothing away"
+    assert not count(slot="slot-ghost")
+    assert not count(pid=place.pid + 1)
+    assert not count(node="far")
+    assert not count(team="another")
+    place.team = "gone"
+    assert not count(team="gone")
+    place.team = team
+    assert place.beat == before
+    connections.member_died(live, place)
+    assert not count()
+    assert place.beat is None
+    assert "dev-1" not in live.beaten
 
 
 async def test_a_slot_of_a_team_that_ends_gets_no_part_again(maestro: LocalMaestro, sample: Sample) -> None:

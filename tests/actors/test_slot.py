@@ -14,6 +14,7 @@ from maestro_ray.actors import slot as module
 from maestro_ray.actors.channel import Channel
 from maestro_ray.actors.lead import Lead
 from maestro_ray.actors.messages import BeChannel, Ping, Post, Quit, Roster, Text, WhoAmI
+from maestro_ray.actors.pinging import ORPHANED_AFTER
 from maestro_ray.actors.slot import CONNECTIONS, Slot
 from maestro_ray.actors.worker import Worker
 from maestro_ray.clock import SystemClock
@@ -174,7 +175,7 @@ async def test_an_orphan_leaves_its_team_and_a_short_silence_is_forgiven(
     slot = make(clock=clock)
     await slot.become(part)
     await office.until(lambda: office.of(Ping))
-    for _ in range(module.ORPHANED_AFTER):
+    for _ in range(ORPHANED_AFTER):
         clock.advance(part.team.lease)
         count = len(office.of(Ping))
         await office.until(lambda count=count: len(office.of(Ping)) >= count + 3)
@@ -192,7 +193,7 @@ async def test_a_slot_that_was_stopped_for_long_is_no_orphan(
     slot = make(clock=clock)
     await slot.become(part)
     await office.until(lambda: office.of(Ping))
-    clock.advance(3 * module.ORPHANED_AFTER * part.team.lease)
+    clock.advance(3 * ORPHANED_AFTER * part.team.lease)
     count = len(office.of(Ping))
     await office.until(lambda: len(office.of(Ping)) >= count + 3 or slot._occupant is None)
     assert slot._occupant is not None

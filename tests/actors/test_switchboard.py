@@ -83,6 +83,8 @@ async def test_with_one_for_each_actor_the_second_project_gets_an_actor_of_its_o
     assert isinstance(first, ProjectConnection)
     assert isinstance(second, FarConnection)
     slot = holder_slot(maestro)
+    # it shares the pings of its node; red with no `pulses` in its leash
+    assert (home.pulses / "local" / slot).exists()
     status = await maestro.call("status")
     assert [each["project"] for each in status["connections"]] == [
         key_of(home, sample),

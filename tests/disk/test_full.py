@@ -15,6 +15,7 @@ from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import BeChannel, Directives, Post, Steer, TeamSpec
 from maestro_ray.actors.minutes import Minutes
+from maestro_ray.actors.pulses import Pulses
 from maestro_ray.config import Config
 from maestro_ray.errors import JournalBroken
 from maestro_ray.journal import Journal
@@ -201,3 +202,18 @@ class Said:
 
     def apply(self, entry: object) -> None:
         pass
+
+
+def test_who_shows_that_it_lives_goes_on_and_who_cannot_begin_says_so(disk: SmallDisk) -> None:
+    """The place of a pulse is kept: no room is needed for the next. Red with each put beside the last and renamed (`put_small`)."""
+    mine, late = (Pulses(disk.path / "node", name, 1, "team") for name in ("slot-1", "slot-2"))
+    mine.show(1)
+    disk.fill()
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space left"):
+            late.show(2)
+    mine.show(2)
+    assert [(each.slot, each.at) for each in mine.news(2)] == [("slot-1", 2)]
+    disk.empty()
+    late.show(3)
+    assert [each.slot for each in mine.news(3) if each.at == 3] == ["slot-2"]

@@ -98,6 +98,14 @@ class Scene:
     def workers(self) -> list[dict[str, Any]]:
         return list(self.machine.json("team", "status", self.team, cwd=self.repo)["teams"][0]["workers"])
 
+    def events(self) -> list[dict[str, Any]]:
+        """What has happened in the team since Connections began its life."""
+        return list(self.machine.json("team", "logs", self.team, cwd=self.repo)["events"])
+
+    def lost(self, after: int = 0) -> set[str]:
+        """Who was told as lost since so many events."""
+        return {each["worker"] for each in self.events()[after:] if each.get("kind") == "worker.lost"}
+
     def tree_of(self, worker: int) -> list[int]:
         """The processes that carry the mark of this worker's run."""
         (run,) = (each["run"]["id"] for each in self.workers() if each["pid"] == worker)
@@ -237,6 +245,46 @@ def test_a_worker_that_stood_still_for_twice_its_lease_is_fenced(shared, tmp_pat
                 os.kill(pid, signal.SIGCONT)
     shared.until(lambda: not any(words_of(pid) for pid in tree[1:]), within=20)
     scene.end()
+
+
+def test_while_the_one_that_tells_for_all_stands_still_or_dies_nobody_else_is_lost(shared, tmp_path):
+    """One member tells Connections that all of its node live. Frozen for three leases it is lost itself, and no other.
+
+    Red with `TRUSTED` of `actors/pinging.py` far above the lease, for then nobody notices that nobody tells.
+    """
+    scene = Scene.begin(shared, "teller", tmp_path, devs=3)
+    shared.until(lambda: _teller(shared))
+    teller = _teller(shared)
+    names = {each["pid"]: each["name"] for each in scene.workers()}
+    os.kill(teller, signal.SIGSTOP)
+    try:
+        shared.until(lambda: scene.lost(), within=20)
+        time.sleep(8)
+        assert _teller(shared) == teller
+        assert scene.lost() == {names[teller]}
+    finally:
+        os.kill(teller, signal.SIGCONT)
+    shared.until(lambda: all(each["state"] == "up" for each in scene.workers()))
+    before = len(scene.events())
+    teller = shared.until(lambda: _teller(shared))
+    names = {each["pid"]: each["name"] for each in scene.workers()}
+    os.kill(teller, signal.SIGKILL)
+    shared.until(lambda: _teller(shared) not in (0, teller), within=10)
+    time.sleep(8)
+    assert scene.lost(before) <= {names[teller]}
+    shared.until(lambda: all(each["state"] == "up" for each in scene.workers()))
+    scene.end()
+
+
+def _teller(machine: Machine) -> int:
+    """Who has locked the file of the one that tells for all; 0 for nobody."""
+    (lock,) = Home.find(machine.env).pulses.glob("*/.teller")
+    inode = str(lock.stat().st_ino)
+    for line in Path("/proc/locks").read_text().splitlines():
+        _, kind, _, _, pid, file, *_ = line.split()
+        if kind == "FLOCK" and file.rpartition(":")[2] == inode:
+            return int(pid)
+    return 0
 
 
 def _lost(machine: Machine, scene: Scene, pid: int) -> bool:

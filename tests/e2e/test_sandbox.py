@@ -6,6 +6,7 @@ import pytest
 from absent import absent
 
 from maestro_ray.agent import sandbox
+from maestro_ray.home import Home
 
 from .test_team import plan
 
@@ -15,6 +16,8 @@ DEVELOPER = """#!/bin/sh
 {{
     echo hello there
     cat {home}/studio/studio.db > stolen && echo reads the state || rm -f stolen
+    ls {pulses} && echo sees who lives
+    touch {pulses}/slot && echo says who lives
     echo mine > {repo}/greeting.txt
     git update-ref refs/heads/main HEAD~0 && git branch -f mine HEAD && echo moves branches
     echo x > {repo}/.git/hooks/post-merge && echo leaves a hook
@@ -33,7 +36,8 @@ def test_agents_change_nothing_but_their_own(machine):
         absent(sandbox.missing())
     (machine.home / "config.toml").unlink()
     repo = machine.repository("boxes")
-    scripts = {"dev": DEVELOPER.format(home=machine.home, repo=repo), "review": REVIEWER}
+    pulses = Home.find(machine.env).pulses
+    scripts = {"dev": DEVELOPER.format(home=machine.home, repo=repo, pulses=pulses), "review": REVIEWER}
     for name, text in scripts.items():
         (machine.directory / name).write_text(text)
         (machine.directory / name).chmod(0o755)
