@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from maestro_cli import invocation
+from maestro_cli.render import out
 from maestro_ray.errors import UsageError
 from maestro_ray.extensions.installed import surroundings
 from maestro_ray.extensions.places import Surroundings, top_of
@@ -63,9 +64,11 @@ def git(directory: Path) -> RunsGit:
 
 
 def ask(question: str, yes: bool) -> None:
-    """Go on only when the person says so. Raises `UsageError` where nobody can be asked, `typer.Abort` for a no."""
+    """Go on only when the person says so. Raises `UsageError` where nobody can be asked, `typer.Exit` for a no."""
     if yes:
         return
     if invocation.current.json or not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody can be asked here, and nothing was changed", "say it with --yes")
-    typer.confirm(question, abort=True)
+    if not typer.confirm(question):
+        out.say("nothing was changed")
+        raise typer.Exit(1)

@@ -49,7 +49,11 @@ class Hook:
 
 
 def find_hooks(where: Surroundings) -> list[Found[Hook]]:
-    """Every hook: the operator's own, the repository's, those of plugins. They shadow nothing; all are run."""
+    """Every hook: the operator's own, the repository's, those of plugins. They shadow nothing; all are run.
+
+    `where.cwd` is in the checkout that the operator works in, and never in a worker's worktree: what an agent writes
+    there is not what was trusted, and its path is another.
+    """
     found = _of_config(where.home / "config.toml", where.home, Origin("user"))
     if (top := top_of(where.cwd)) and top / ".maestro" != where.home:
         origin = Origin("repository", top.resolve())

@@ -22,7 +22,12 @@ _FORM = (
     "a directory, OWNER/REPO on GitHub, or an address: https://…, ssh://… or git@HOST:PATH; @REF may follow"
 )
 # whatever the person's own configuration allows: others of git's protocols run programs or can be changed on the way
-_ENVIRONMENT = {"GIT_ALLOW_PROTOCOL": "file:https:ssh"}
+_ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "file:https:ssh",
+    # a server that says nothing for a minute is given up
+    "GIT_HTTP_LOW_SPEED_LIMIT": "1",
+    "GIT_HTTP_LOW_SPEED_TIME": "60",
+}
 
 
 @dataclass(frozen=True)

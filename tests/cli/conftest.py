@@ -87,9 +87,11 @@ class Ground:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
 
-    def run(self, *words, stdin=""):
-        """Exit code, standard output and standard error."""
-        self._monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+    def run(self, *words, stdin="", terminal=False):
+        """Exit code, standard output and standard error; at a `terminal` there is somebody who can be asked."""
+        source = io.StringIO(stdin)
+        source.isatty = lambda: terminal
+        self._monkeypatch.setattr("sys.stdin", source)
         code = main.run(["-C", str(self.repo), *words])
         return (code, *self._capsys.readouterr())
 

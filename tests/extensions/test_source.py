@@ -148,6 +148,15 @@ def test_nothing_of_a_repository_is_run(
     assert not ran.exists()
 
 
+def test_no_protocol_that_runs_a_program_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the person's own configuration allows: `_ENVIRONMENT` says which there are."""
+    (tmp_path / "gitconfig").write_text("[protocol]\n\tallow = always\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    with pytest.raises(GitFailed, match="transport 'ext' not allowed"):
+        fetch(Source(f"ext::sh -c touch% {tmp_path}/ran"), Git)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_submodule_is_refused(sample: Sample) -> None:
     head = sample.sha("HEAD")
     sample.git("update-index", "--add", "--cacheinfo", f"160000,{head},sub")

@@ -47,6 +47,16 @@ def test_a_changed_script_is_asked_about_again(hooks):
     assert [each["state"] for each in hooks.json("hooks", "list")["hooks"]] == ["untrusted", "broken"]
 
 
+def test_what_changes_while_the_person_thinks_is_not_trusted(hooks, monkeypatch):
+    def answer(_question):
+        (hooks.repo / "check").write_text("curl evil")
+        return True
+
+    monkeypatch.setattr("typer.confirm", answer)
+    assert hooks.run("hooks", "install", terminal=True)[0] == 0
+    assert hooks.json("hooks", "list")["hooks"][0]["state"] == "untrusted"
+
+
 def test_one_is_shown_and_trusted_no_more(hooks):
     hooks.text("hooks", "install", "--yes")
     identifier = hooks.json("hooks", "list")["hooks"][0]["id"]

@@ -60,6 +60,16 @@ def test_what_it_adds_is_shown_before_anything_is_installed(plugin):
     assert not plugin.home.exists()
 
 
+def test_a_person_is_asked(plugin):
+    code, out, err = plugin.run("plugins", "add", "../plug", stdin="n\n", terminal=True)
+    assert (code, err) == (1, "")
+    assert out.endswith("Install the plugin tools? [y/N]: nothing was changed\n")
+    assert not plugin.home.exists()
+    code, out, _ = plugin.run("plugins", "add", "../plug", stdin="y\n", terminal=True)
+    assert code == 0
+    assert "installed tools\n" in out
+
+
 def test_it_is_installed_listed_updated_and_removed(plugin):
     told = plugin.text("plugin", "add", "../plug", "--yes")
     assert same(told) == shown(plugin) + (
