@@ -12,6 +12,7 @@ from typing import Any
 from maestro_ray.errors import Conflict, NotWritable, UsageError
 from maestro_ray.extensions.definitions import READERS
 from maestro_ray.extensions.found import Found
+from maestro_ray.extensions.frontmatter import read_front
 from maestro_ray.extensions.places import content
 from maestro_ray.extensions.skills import FILES, read_skill
 from maestro_ray.extensions.tree import Tree, put_tree, under
@@ -31,8 +32,6 @@ def skills_of(tree: Tree) -> dict[str, Tree]:
 
 
 def _name_of(tree: Tree) -> str:
-    from maestro_ray.extensions.frontmatter import read_front
-
     return read_front(_text(tree)).text("name")
 
 

@@ -32,13 +32,10 @@ class Surroundings:
     def places(self, inside: Sequence[str], kind: str) -> list[Place]:
         """The directories to look in, the first that counts first: `inside` each directory, `kind` elsewhere."""
         top, own = top_of(self.cwd), self.home / kind
-        found = [
-            Place(directory / name, origin)
-            for directory in upward(self.cwd, top)
-            for origin in [Origin("repository", (top or directory).resolve())]
-            for name in inside
-            if directory / name != own
-        ]
+        found = []
+        for directory in upward(self.cwd, top):
+            origin = Origin("repository", (top or directory).resolve())
+            found += [Place(directory / name, origin) for name in inside if directory / name != own]
         found.append(Place(own, Origin("user")))
         found += [Place(path / kind, Origin("plugin", path.resolve(), name)) for name, path in self.plugins]
         return found

@@ -101,7 +101,9 @@ def install(
 @group.command(epilog="Example: maestro hooks add PreMerge -- make check")
 def add(
     event: Annotated[str, typer.Argument(metavar="EVENT", show_default=False, help=", ".join(EVENTS))],
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND", show_default=False)],
+    command: Annotated[
+        list[str], typer.Argument(metavar="COMMAND", show_default=False, help="Words, or one text for sh.")
+    ],
     matcher: Annotated[str, typer.Option(help="Only for what this regular expression matches.")] = "",
     timeout: Annotated[float, typer.Option(help="Seconds after which it is stopped.")] = 30.0,
     user: around.User = False,
@@ -112,7 +114,9 @@ def add(
     _refuse_event(event)
     root = Home.find().root
     path = around.config_file(user)
-    values: dict[str, Any] = {"command": command}
+    # one word with blanks in it is no program's name
+    text = command[0] if len(command) == 1 and " " in command[0] else ""
+    values: dict[str, Any] = {"command": text or command}
     values |= {"matcher": matcher} if matcher else {}
     values |= {"timeout": timeout} if timeout != 30.0 else {}
     _refuse_broken(event, values)

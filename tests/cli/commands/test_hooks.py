@@ -87,6 +87,9 @@ def test_one_is_added_and_trusted_at_once(hooks):
     assert tomllib.loads(path.read_text())["hooks"]["PreMerge"] == [
         {"command": ["make", "-j", "check"], "timeout": 5.0}
     ]
+    text = hooks.json("hooks", "add", "RunEnd", "--", "make | tee log")["hook"]
+    assert text["command"] == "make | tee log"
+    assert tomllib.loads(path.read_text())["hooks"]["RunEnd"] == [{"command": "make | tee log"}]
     own = hooks.json("hooks", "add", "PreMerge", "--user", "--", "true")["hook"]
     assert own["state"] == "own"
     assert hooks.run("hooks", "remove", own["id"])[2] == (
