@@ -94,10 +94,10 @@ async def _run(
 ) -> Outcome:
     if not allowed(found, known):
         return Outcome(hook, "untrusted", "nobody has trusted it: see it with `maestro hooks list`")
-    own = {"MAESTRO_HOOK_EVENT": hook.event, "CLAUDE_PROJECT_DIR": str(cwd)}
-    plugin = {"CLAUDE_PLUGIN_ROOT": str(hook.root)} if found.origin.plugin else {}
-    # what was trusted is the file that a relative path leads to from there
+    # what was trusted is the file that a path of the command leads to from there
     at = hook.root if found.origin.level == "repository" else cwd
+    own = {"MAESTRO_HOOK_EVENT": hook.event, "CLAUDE_PROJECT_DIR": str(at)}
+    plugin = {"CLAUDE_PLUGIN_ROOT": str(hook.root)} if found.origin.plugin else {}
     stdin = json.dumps(told).encode() + b"\n"
     began = time.monotonic()
     try:

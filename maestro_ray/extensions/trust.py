@@ -40,9 +40,10 @@ def named_files(found: Found[Hook]) -> Iterator[Path]:
     hook = found.value
     assert hook is not None
     seen, root = set(), hook.root.resolve()
+    variable = "CLAUDE_PLUGIN_ROOT" if found.origin.plugin else "CLAUDE_PROJECT_DIR"
     for word in _words(hook):
         for text in (word, word.rpartition("=")[2]):
-            full = text.replace("${CLAUDE_PLUGIN_ROOT}", str(root)).replace("$CLAUDE_PLUGIN_ROOT", str(root))
+            full = text.replace(f"${{{variable}}}", str(root)).replace(f"${variable}", str(root))
             path = root / full
             ours = full.startswith("/") or not found.origin.plugin
             if text and ours and path not in seen and _is_file(path) and path.resolve().is_relative_to(root):
@@ -57,15 +58,20 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _words(hook: Hook) -> list[str]:
-    if hook.argv[:2] != ("sh", "-c"):
-        return list(hook.argv)
-    lexer = shlex.shlex(hook.argv[2], posix=True, punctuation_chars=True)
+def _words(hook: Hook) -> Iterator[str]:
+    """Those of the command, and those of each text in it that a shell might be given."""
+    for word in hook.argv:
+        yield word
+        yield from _shell_words(word)
+
+
+def _shell_words(text: str) -> list[str]:
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     try:
         return list(lexer)
     except ValueError:  # quotes that never end; sh will say so
-        return hook.argv[2].split()
+        return text.split()
 
 
 def _hash_of(path: Path) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from maestro_ray.extensions.found import Found
 from maestro_ray.extensions.hooks import Hook, find_hooks
-from maestro_ray.extensions.trust import allowed, fingerprint, trust, trusted, withdraw
+from maestro_ray.extensions.trust import allowed, fingerprint, named_files, trust, trusted, withdraw
 
 from .trees import around, repository, trust_now, write
 
@@ -45,6 +45,27 @@ def test_one_that_changed_is_asked_about_again(tmp_path: Path, repo: Path, file:
     trust_now(tmp_path / "home", only(tmp_path))
     write(repo, {file: text})
     assert not allowed(only(tmp_path), trusted(tmp_path / "home"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        '"./check.sh"',
+        '["check.sh"]',
+        '["bash", "-c", "./check.sh --fast"]',
+        '"FOO=1 ./check.sh;true"',
+        '"\\"$CLAUDE_PROJECT_DIR\\"/check.sh"',
+        '"sh ${CLAUDE_PROJECT_DIR}/check.sh"',
+        '["sh", "--init-file=check.sh"]',
+        "'sh check.sh \"never ends'",
+    ],
+)
+def test_however_a_command_names_a_file_its_content_counts(tmp_path: Path, repo: Path, command: str) -> None:
+    write(repo, {".maestro/config.toml": f"[[hooks.PreMerge]]\ncommand = {command}\n"})
+    assert list(named_files(only(tmp_path))) == [repo / "check.sh"]
+    before = fingerprint(only(tmp_path))
+    write(repo, {"check.sh": "curl evil"})
+    assert fingerprint(only(tmp_path)) != before
 
 
 def test_the_same_command_of_another_repository_is_another_hook(tmp_path: Path, repo: Path) -> None:
