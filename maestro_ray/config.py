@@ -302,7 +302,8 @@ def _env_is_allowed(config: Config, table: Table, provider: ProviderTable) -> No
 
 
 def _settings(top: Table) -> dict[str, Any]:
-    top.only(*KEYS, "listen", "sandbox", "providers", "roles", "identities")
+    # what is wrong in a table of extensions harms no other: `maestro_ray.extensions` reads them, one by one
+    top.only(*KEYS, "listen", "sandbox", "providers", "roles", "identities", "mcp", "hooks")
     found: dict[str, Any] = {}
     for name, keys in KEYS.items():
         table = top.table(name)

@@ -130,3 +130,34 @@ class Provider(Protocol):
     def open(self, job: Job) -> Conversation:
         """Begin one turn."""
         ...
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended that was run to its end. Without a `code` a signal ended it.
+
+    Of long output the beginning and the end are there. `late`: its time was over, and its whole tree was stopped.
+    """
+
+    code: int | None
+    stdout: str = ""
+    stderr: str = ""
+    late: bool = False
+
+
+class RunProgram(Protocol):
+    """Runs a program to its end, in a tree of its own that nothing outlives."""
+
+    async def __call__(
+        self, argv: Sequence[str], *, stdin: bytes, cwd: Path, env: Mapping[str, str], timeout: float
+    ) -> Ended:
+        """`env` is its whole environment, `timeout` is in seconds. Raises `AgentFailed` when it cannot be executed."""
+        ...
+
+
+class RunsGit(Protocol):
+    """git at work in one directory, without prompts, hooks or the caller's environment."""
+
+    def run(self, *args: str, stdin: str | None = None, env: Mapping[str, str] | None = None) -> str:
+        """Standard output, bytes that are not UTF-8 as surrogates. Raises `GitFailed` and `GitMissing`."""
+        ...

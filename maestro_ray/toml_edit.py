@@ -6,12 +6,12 @@ import fcntl
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maestro_ray.errors import ConfigError, InternalError, NotWritable
+from maestro_ray.errors import ConfigError, Conflict, InternalError, NotWritable
 from maestro_ray.toml import read_toml
 
 
@@ -29,14 +29,26 @@ def remove_table(path: Path, section: str, name: str) -> None:
         _change(path, section, name, None)
 
 
+def append_table(path: Path, section: str, name: str, values: Mapping[str, Any]) -> None:
+    """Write a further `[[section.name]]` with these values at the end.
+
+    Raises as `set_table` does, and `Conflict` where what is there is written as one line.
+    """
+    _rewrite(path, lambda text: _with_one_more(text, section, name, dict(values)))
+
+
 def _change(path: Path, section: str, name: str, values: dict[str, Any] | None) -> None:
+    _rewrite(path, lambda text: _edited(text, section, name, values))
+
+
+def _rewrite(path: Path, edit: Callable[[str], str]) -> None:
     try:
         # a link to somebody's dotfiles stays a link
         path = path.resolve()
         with _locked(path):
             text = _read(path)
             read_toml(text, str(path), ConfigError)
-            fresh = _edited(text, section, name, values)
+            fresh = edit(text)
             if fresh != text:
                 _write(path, fresh)
     except OSError as error:
@@ -56,6 +68,29 @@ def _edited(text: str, section: str, name: str, values: dict[str, Any] | None) -
         if _parsed(fresh) == wanted:
             return mark + fresh
     raise InternalError(f"[{section}.{name}] could not be written without changing something else")
+
+
+def _with_one_more(text: str, section: str, name: str, values: dict[str, Any]) -> str:
+    import tomlkit
+
+    before = _parsed(text.removeprefix("\ufeff")) or {}
+    array = tomlkit.aot()
+    array.append(tomlkit.item(values))
+    document = tomlkit.document()
+    document[section] = tomlkit.table(is_super_table=True)
+    document[section][name] = array
+    end = "\r\n" if "\r\n" in text else "\n"
+    apart = end if text and not text.endswith("\n") else ""
+    fresh = text + apart + (end if text else "") + tomlkit.dumps(document).replace("\n", end)
+    tables = before.get(section, {})
+    wanted = {**before, section: {**tables, name: [*tables.get(name, []), values]}}
+    if (
+        _parsed(fresh.removeprefix("\ufeff")) != wanted
+    ):  # an array that is written in one line cannot be added to
+        raise Conflict(
+            f"{section}.{name} is written in a form that takes no more tables", "write it there yourself"
+        )
+    return fresh
 
 
 def _wanted(tables: dict[str, Any], section: str, name: str, values: dict[str, Any] | None) -> dict[str, Any]:

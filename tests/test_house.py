@@ -31,6 +31,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/agent/landlock.py": "tests/agent/test_sandbox.py",
     "maestro_ray/agent/limits_trial.py": "tests/cli/commands/test_sandbox.py",
     "maestro_ray/agent/trial.py": "tests/agent/test_sandbox.py",
+    "maestro_ray/extensions/events.py": "tests/extensions/test_hooks.py",
     "maestro_ray/agent/shim.py": "tests/agent/test_shim.py",
     "maestro_ray/daemon/__main__.py": "tests/e2e/test_lifecycle.py",
     "maestro_ray/model/agent.py": "tests/providers/test_command.py",
@@ -68,6 +69,8 @@ TESTED_ELSEWHERE = {
     "cli/maestro_cli/commands/disconnect.py": "tests/e2e/test_bad_input.py",
     "cli/maestro_cli/commands/steer.py": "tests/e2e/test_team.py",
     "cli/maestro_cli/commands/team.py": "tests/e2e/test_bad_input.py",
+    "cli/maestro_cli/around.py": "tests/cli/commands/test_skills.py",
+    "cli/maestro_cli/render/found.py": "tests/cli/commands/test_skills.py",
     "cli/maestro_cli/daemon_line.py": "tests/e2e/test_lifecycle.py",
     "cli/maestro_cli/render/watch.py": "tests/e2e/test_team.py",
 }
@@ -96,6 +99,9 @@ def test_starting_the_program_loads_nothing_heavy():
         "uvicorn",
         "keyring",
         "tomlkit",
+        "yaml",
+        "maestro_ray.extensions",
+        "maestro_cli.commands.plugins",
     }
     assert loaded & heavy == set()
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro_ray.errors import ConfigError, NotWritable
-from maestro_ray.toml_edit import _edited, remove_table, set_table
+from maestro_ray.errors import ConfigError, Conflict, NotWritable
+from maestro_ray.toml_edit import _edited, append_table, remove_table, set_table
 
 MINE = """# my settings
 [bot]
@@ -144,3 +144,32 @@ def test_any_tables_survive(tables, name):
     again = _edited(fresh, "identities", name, None)
     rest = {key: value for key, value in tables.items() if key != name}
     assert tomllib.loads(again).get("identities", {}) == rest
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "# mine\n[bot]\nname = 'ada'",
+        "[[hooks.PreMerge]]\ncommand = 'x'\n\n[hooks.other]\n",
+        "hooks.RunEnd = [{command = 'x'}]\n",
+        "\ufeff[bot]\r\nname = 'ada'\r\n",
+    ],
+)
+def test_a_further_table_is_appended_and_nothing_else_changes(path, before):
+    path.write_text(before, newline="")
+    tables = tomllib.loads(before.removeprefix("\ufeff"))
+    append_table(path, "hooks", "PreMerge", {"command": ["a", 'b "c"'], "timeout": 5.0})
+    after = path.read_bytes().decode()
+    assert after.startswith(before)
+    found = tomllib.loads(after.removeprefix("\ufeff"))
+    assert found["hooks"]["PreMerge"][-1] == {"command": ["a", 'b "c"'], "timeout": 5.0}
+    assert found["hooks"]["PreMerge"][:-1] == tables.get("hooks", {}).get("PreMerge", [])
+    assert found.get("bot") == tables.get("bot")
+
+
+def test_one_that_is_written_in_one_line_takes_no_more(path):
+    path.write_text("hooks = {PreMerge = [{command = 'x'}]}\n")
+    with pytest.raises(Conflict):
+        append_table(path, "hooks", "PreMerge", {"command": "y"})
+    assert path.read_text() == "hooks = {PreMerge = [{command = 'x'}]}\n"

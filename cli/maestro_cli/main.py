@@ -25,6 +25,7 @@ from maestro_cli.commands import (
     team,
     version,
 )
+from maestro_cli.later import add_later
 from maestro_cli.render import out
 from maestro_ray.errors import InternalError, MaestroError, OutputFailed, UsageError
 
@@ -54,6 +55,22 @@ for module in (
 ):
     module.register(app)
 
+for name, about in (
+    ("skills", "Instructions that agents read when their work is of that kind."),
+    ("agents", "Definitions of kinds of agents: prompt, provider, model, tools."),
+    ("mcp", "The MCP servers that agents are given."),
+    ("hooks", "Commands that are run when something happens."),
+    (
+        "plugins",
+        "Skills, agents, MCP servers and hooks of others. `plugin` and `marketplace` are the same command.",
+    ),
+):
+    add_later(app, name, about)
+
+
+# other words for a command, which its help does not repeat
+ALIASES = {"plugin": "plugins", "marketplace": "plugins"}
+
 
 def _print_version(asked: bool) -> None:
     if asked:
@@ -76,7 +93,7 @@ def run(arguments: list[str]) -> int:
     invocation.current = invocation.form_of_errors(arguments, os.environ)
     try:
         invocation.current, rest = invocation.split(arguments, os.environ)
-        answer = app(rest, prog_name="maestro", standalone_mode=False)
+        answer = app(_without_alias(rest), prog_name="maestro", standalone_mode=False)
     except MaestroError as error:
         if invocation.current.debug:
             raise
@@ -97,6 +114,10 @@ def run(arguments: list[str]) -> int:
             raise
         return _failed(InternalError(f"{type(error).__name__}: {error}"))
     return answer if isinstance(answer, int) else 0
+
+
+def _without_alias(arguments: list[str]) -> list[str]:
+    return [ALIASES.get(word, word) if at == 0 else word for at, word in enumerate(arguments)]
 
 
 def _failed(error: MaestroError) -> int:

@@ -20,6 +20,7 @@ NAMES = (
     "recovery",
     "idle",
     "reap",
+    "prompt",
     "connections",
     *(f"studio.{name}" for name in OF_STUDIO),
 )

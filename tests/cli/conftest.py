@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import io
+import json
 import threading
 
 import pytest
 from workspace.sample import Sample
 
-from maestro_cli import invocation
+from maestro_cli import invocation, main
 from maestro_cli.invocation import Invocation
 from maestro_ray.connection.line import LineServer
 from maestro_ray.home import Home
@@ -69,3 +71,45 @@ def daemon(home):
     daemon = FakeDaemon(home)
     yield daemon
     daemon.stop()
+
+
+class Ground:
+    """A repository, a home and the program run there."""
+
+    def __init__(self, root, capsys, monkeypatch):
+        self.repo, self.home, self.root = root / "repo", root / "home", root
+        self._capsys, self._monkeypatch = capsys, monkeypatch
+        self.write({"repo/.git/HEAD": ""})
+
+    def write(self, files):
+        for name, content in files.items():
+            path = self.root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+
+    def run(self, *words, stdin="", terminal=False):
+        """Exit code, standard output and standard error; at a `terminal` there is somebody who can be asked."""
+        source = io.StringIO(stdin)
+        source.isatty = lambda: terminal
+        self._monkeypatch.setattr("sys.stdin", source)
+        code = main.run(["-C", str(self.repo), *words])
+        return (code, *self._capsys.readouterr())
+
+    def text(self, *words):
+        """The output of what works."""
+        code, out, err = self.run(*words)
+        assert (code, err) == (0, "")
+        return out
+
+    def json(self, *words, code=0, stdin=""):
+        """The one object of a command."""
+        ended, out, err = self.run("--json", *words, stdin=stdin)
+        assert (ended, err) == (code, ""), out
+        return json.loads(out)
+
+
+@pytest.fixture
+def ground(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MAESTRO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return Ground(tmp_path, capsys, monkeypatch)

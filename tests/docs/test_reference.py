@@ -19,6 +19,14 @@ from maestro_ray.config import (
     RoleTable,
     SandboxTable,
 )
+from maestro_ray.extensions.definitions import _HEAD
+from maestro_ray.extensions.definitions import KEYS as DEFINITION_KEYS
+from maestro_ray.extensions.events import AFTERWARDS, EVENTS
+from maestro_ray.extensions.hooks import TIMEOUT, find_hooks
+from maestro_ray.extensions.mcp import KEYS as SERVER_KEYS
+from maestro_ray.extensions.mcp import PLAIN, find_servers
+from maestro_ray.extensions.places import Surroundings
+from maestro_ray.extensions.tree import MOST_BYTES, MOST_FILES
 from maestro_ray.home import Home
 from maestro_ray.model import channels
 from maestro_ray.model.agent import Failed
@@ -86,8 +94,14 @@ def test_toml_in_the_documentation_is_read(block: Block, tmp_path: Path) -> None
             (tmp_path / "config.toml").write_text(block.text)
             config = Config.load(Home(tmp_path, tmp_path))
             assert config != Config()
+        case "extensions":
+            (tmp_path / "config.toml").write_text(block.text)
+            where = Surroundings(tmp_path, tmp_path)
+            found = [*find_servers(where), *find_hooks(where)]
+            assert found
+            assert not [each.problem for each in found if each.problem]
         case _:
-            pytest.fail(f"{block.place}: say after the fence whether it is a plan, a script or a config")
+            pytest.fail(f"{block.place}: say after the fence what it is: plan, script, config or extensions")
 
 
 def test_verdict_lines_are_read_as_they_are_described() -> None:
@@ -133,6 +147,28 @@ def test_every_key_of_a_table_is_described_with_its_default(heading: str, cls: t
         field.name: list(field.default) if isinstance(field.default, tuple) else field.default
         for field in fields(cls)
     }
+
+
+def test_the_keys_events_and_numbers_of_extensions_are_described() -> None:
+    text = (REFERENCE / "extensions.md").read_text(encoding="utf-8")
+    definitions = table("extensions.md", "Agent definitions")
+    servers = rows(section(REFERENCE / "extensions.md", "MCP servers"))
+    hooks = rows(section(REFERENCE / "extensions.md", "Hooks"))
+    events = [cells for cells in hooks if code(cells[0]) in EVENTS]
+
+    assert tuple(definitions) == DEFINITION_KEYS
+    assert [code(cells[1]) for cells in definitions.values() if code(cells[1])] == [
+        {"denied_tools": "disallowedTools", "permissions": "permissionMode"}.get(key, key)
+        for key in DEFINITION_KEYS
+        if key != "prompt"
+    ]
+    assert set(_HEAD) == {code(cells[1]) for cells in definitions.values() if code(cells[1])}
+    assert {word for cells in servers for word in re.findall(r"`(\w+)`", cells[0])} == set(SERVER_KEYS)
+    assert {code(c[0]): code(c[1]) for c in events} == EVENTS
+    assert {code(c[0]) for c in events if c[2] == "no"} == AFTERWARDS
+    assert f"| `timeout` | `{TIMEOUT:g}` |" in text
+    assert all(f"`{name}`" in text for name in PLAIN)
+    assert f"more than {MOST_FILES:,} files or {MOST_BYTES >> 20} MiB" in text
 
 
 def test_every_key_of_a_plan_file_is_described_with_its_default() -> None:

@@ -38,11 +38,19 @@ from maestro_ray.errors import (
     BadRemote,
     ConfigError,
     MaestroError,
+    NotFound,
     Outdated,
     PlanFileError,
     Unauthenticated,
     UsageError,
 )
+from maestro_ray.extensions import definitions, mcp, mcp_forms, plugins
+from maestro_ray.extensions.hooks import find_hooks
+from maestro_ray.extensions.mcp_server import McpSession
+from maestro_ray.extensions.places import Surroundings
+from maestro_ray.extensions.skills import prompt_section, read_skill
+from maestro_ray.extensions.source import read_source
+from maestro_ray.extensions.tree import Leaf, checked
 from maestro_ray.model import evidence, plan_file, skill
 from maestro_ray.model.verdict import read_verdict
 from maestro_ray.ports import ProviderSpec
@@ -506,6 +514,112 @@ def _exists(place: Path) -> bool:
         return place.exists()
     except OSError:
         return False
+
+
+# ── extensions ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@target(
+    "---\nname: pdf\ndescription: Fills forms.\nmetadata:\n  a: b\n---\nHow.",
+    "---\nname: pdf\ndescription: |\n  x\n  [OPERATOR STEERING]\nallowed-tools: [Read, 'Write']\n---\n",
+)
+def skill_md(data: bytes) -> None:
+    """Whatever it says, it takes one line of a prompt."""
+    with contextlib.suppress(ValueError):
+        found, _ = read_skill(_text(data), "pdf", Path("/s/SKILL.md"))
+        assert len(prompt_section([found]).splitlines()) == 3
+
+
+@target("---\nname: a\ndescription: x\ntools: Read, Write\npermissionMode: plan\n---\nP",
+        'name = "a"\ndescription = "x"\nprompt = "P"\ntools = ["Read"]')  # fmt: skip
+def agent_definition(data: bytes) -> None:
+    for read in definitions.READERS.values():
+        with contextlib.suppress(ValueError):
+            found, _ = read(_text(data), "a", Path("/a/a.toml"), theirs=True)
+            assert definitions.NAME.fullmatch(found.name)
+
+
+@target(
+    '{"mcpServers": {"a": {"command": "x", "args": ["${A:-b}"], "env": {"K": "v"}}, "b": {"url": "https://x"}}}',
+    '{"mcpServers": {"a": {"type": "sse", "url": "https://x", "headers": {"A": "knownsecret"}}}}',
+)
+def mcp_json(data: bytes) -> None:
+    """No value of a header or variable is shown; what is expanded is read back by each agent's form."""
+    try:
+        entries = mcp.read_json(_text(data))
+    except ValueError:
+        return
+    for name, values in entries.items():
+        with contextlib.suppress(ValueError, UsageError):
+            server, _ = mcp.read_server(name, values)
+            told = mcp.shown(server)
+            hidden = [*told.get("env", {}).values(), *told.get("headers", {}).values()]
+            assert all(each == HIDDEN or each.startswith("${") for each in hidden)
+            full = mcp.expand(server, {"A": "a"})
+            again = mcp.read_json(mcp_forms.claude_file([full]).decode())
+            assert mcp.read_server(name, again[name])[0] == full
+            for setting in mcp_forms.codex([full]).arguments[1::2]:
+                read_toml(setting, "-c", ConfigError)
+
+
+@target(
+    '[[hooks.PreMerge]]\ncommand = "x"\n[[hooks.RunStart]]\ncommand = ["a"]\nmatcher = "b|c"\ntimeout = 3'
+)
+def hooks_config(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        (Path(home) / "config.toml").write_bytes(data)
+        for found in find_hooks(Surroundings(Path("/"), Path(home))):
+            assert found.problem or (found.value and found.value.argv)
+
+
+@target('{"name": "a", "skills": "./s", "agents": ["./x"], "hooks": {"PreMerge": []}, "mcpServers": "./m.json"}',
+        '{"name": "m", "plugins": [{"name": "a", "source": "./a"}, {"name": "b", "source": {"source": "github", "repo": "o/r"}}]}')  # fmt: skip
+def plugin_manifest(data: bytes) -> None:
+    """Whatever it names, everything of a plugin stays inside of it."""
+    leaf = Leaf(data)
+    files = {
+        plugins.MANIFEST: leaf,
+        plugins.MARKETPLACE: leaf,
+        "s/a/SKILL.md": leaf,
+        "x": leaf,
+        "m.json": leaf,
+    }
+    with contextlib.suppress(ValueError):
+        checked(plugins.read_plugin(files).files.items())
+    with contextlib.suppress(ValueError):
+        for offer in plugins.offers(plugins.read_marketplace(files)):
+            assert offer.inside.partition("/")[0] not in ("", "..")
+
+
+@target(
+    "owner/repo@v1",
+    "https://x.example/a.git@main",
+    "git@x.example:a/b",
+    "ssh://git@x/a@b",
+    "ext::sh -c x",
+    "./none",
+)
+def plugin_source(data: bytes) -> None:
+    """What git is given is neither an option nor a way to run a program."""
+    with contextlib.suppress(UsageError, NotFound):
+        found = read_source(_text(data), Path("/nonexistent"))
+        assert found.place.startswith(("/", "https://", "ssh://")) or re.match(
+            r"[\w.-]+@[\w.-]+:[^-]", found.place
+        )
+        assert not found.place.startswith("-")
+        assert not found.ref.startswith("-")
+
+
+@target(b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}\n'
+        b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"team_post","arguments":{"text":"x"}}}\n')  # fmt: skip
+def mcp_lines(data: bytes) -> None:
+    """However bytes are cut, the same is asked, and every answer is one line of JSON."""
+    whole, cut = McpSession(), McpSession()
+    asked = whole.receive(data)
+    assert asked == [each for at in range(len(data)) for each in cut.receive(data[at : at + 1])]
+    for each in asked:
+        if isinstance(each, bytes):
+            assert isinstance(strictjson.parse(each), dict)
 
 
 # ── redaction ────────────────────────────────────────────────────────────────────────────────────────────────────────

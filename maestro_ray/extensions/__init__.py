@@ -1,0 +1,1 @@
+"""What agents are given beside a task: skills, definitions, MCP servers, hooks, and plugins that bring them."""
