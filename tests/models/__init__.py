@@ -1,0 +1,1 @@
+"""A scripted model server: what agents call a model, without a key and without a network."""
