@@ -4,6 +4,7 @@
 # make coverage  run the protocol's own tests: they must take every branch of it
 # make node      install what the tests of the wire need from npm; without it they skip
 # make browser   install what the page's tests drive Chromium with; without it they skip
+# make agents    install real coding agents for the tests (2 GB); without them those skip
 # make help      say this
 #
 # Each installs what it needs into .venv, once; after that nothing here needs a network.
@@ -11,12 +12,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+AGENTS := .venv-agents
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 # where `make demo` puts its project; empty: a temporary directory
 DEMO_DIR ?=
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check coverage node browser clean
+.PHONY: help demo test check coverage node browser agents clean
 .DEFAULT_GOAL := help
 
 help:
@@ -60,8 +62,23 @@ tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json t
 	@cd tests/browser && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+# real agents, asked to work by tests/agents; those of Python in an environment of their own, as they want much
+agents: tests/agents/node_modules/.package-lock.json $(AGENTS)/.made
+
+tests/agents/node_modules/.package-lock.json: tests/agents/package-lock.json tests/agents/package.json
+	@command -v npm >/dev/null || { echo "this needs npm: install it with 'apt-get install nodejs npm'" >&2; exit 1; }
+	@echo "maestro: installing Claude Code, Codex, OpenCode, Gemini CLI, Qwen Code, pi and a node for them into tests/agents"
+	@cd tests/agents && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(AGENTS)/.made: tests/agents/mini.txt
+	@echo "maestro: installing mini-swe-agent into $(AGENTS)"
+	@$(PYTHON) -m venv $(AGENTS)
+	@$(AGENTS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement $<
+	@touch $@
+
 clean:
-	rm -rf tests/node/node_modules tests/browser/node_modules $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf tests/node/node_modules tests/browser/node_modules tests/agents/node_modules $(AGENTS) $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # the stamps are newer than what they were made from, or they are made again
 $(VENV)/.run: pyproject.toml constraints.txt $(VENV)/.made

@@ -6,8 +6,7 @@ from .recipe import Recipe
 
 ENV = {
     "ANTHROPIC_API_KEY": "sk-test",
-    # it refuses to work as root anywhere else
-    "IS_SANDBOX": "1",
+    # else it asks Anthropic at its start, whatever the base address
     "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     "DISABLE_AUTOUPDATER": "1",
     # ten by default, with waits that grow to half a minute

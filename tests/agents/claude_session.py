@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from models.script import Part, Say
 from models.server import ModelServer
 from models.tools import Run, wait_for
@@ -24,7 +26,7 @@ async def start(model: ModelServer, place: Workplace) -> Talk:
     return await Talk.start(["claude", *SESSION], env, place)
 
 
-async def play(talk: Talk, model: ModelServer, place: Workplace) -> None:
+async def play(talk: Talk, place: Workplace) -> None:
     """All of it, in order; every answer that must come is waited for."""
     await talk.say(control("initialize", "1", hooks=None))
     await talk.until(lambda line: line["type"] == "control_response")
@@ -32,6 +34,12 @@ async def play(talk: Talk, model: ModelServer, place: Workplace) -> None:
     await _steer(talk, place)
     await _deny(talk)
     await _interrupt(talk, place)
+
+
+async def once(talk: Talk, place: Workplace) -> None:
+    """One turn, however it ends."""
+    await talk.say(user("Go."))
+    await talk.until(ends)
 
 
 async def _permit(talk: Talk) -> None:
@@ -67,7 +75,9 @@ async def _interrupt(talk: Talk, place: Workplace) -> None:
 
 
 def user(text: str) -> Line:
-    return {"type": "user", "message": {"role": "user", "content": [{"type": "text", "text": text}]}}
+    """Its `uuid` is ours: the replay bears it, and tells when the line was read."""
+    message = {"role": "user", "content": [{"type": "text", "text": text}]}
+    return {"type": "user", "message": message, "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, text))}
 
 
 def control(subtype: str, number: str, **more: object) -> Line:

@@ -22,6 +22,10 @@ def provider(url: str) -> list[str]:
         "model_providers.scripted.stream_max_retries": "1",
         "analytics.enabled": "false",
         "check_for_update_on_startup": "false",
+        # its shop of plugins is looked up at GitHub and at chatgpt.com
+        "features.plugins": "false",
+        "features.remote_plugin": "false",
+        "features.apps": "false",
     }
     texts = {name: f'"{value}"' for name, value in settings.items()}
     return [word for name, value in (texts | numbers).items() for word in ("-c", f"{name}={value}")]

@@ -32,13 +32,9 @@ async def start(model: ModelServer, place: Workplace) -> Talk:
     return await Talk.start(["codex", "app-server", *provider(model.url)], env, place)
 
 
-async def play(talk: Talk, model: ModelServer, place: Workplace) -> None:
+async def play(talk: Talk, place: Workplace) -> None:
     """All of it, in order; every answer that must come is waited for."""
-    rpc = Rpc(talk, {})
-    await rpc.call("initialize", clientInfo={"name": "maestro", "title": None, "version": "0.1.0"})
-    await rpc.tell("initialized")
-    begun = await rpc.call("thread/start", cwd=str(place.folder), **_POLICY)
-    session = _Session(rpc, begun["thread"]["id"], place)
+    session = await _begin(talk, place)
     await session.change()
     await session.permit()
     await session.steer()
@@ -46,52 +42,68 @@ async def play(talk: Talk, model: ModelServer, place: Workplace) -> None:
     await session.interrupt()
 
 
+async def once(talk: Talk, place: Workplace) -> None:
+    """One turn, however it ends."""
+    session = await _begin(talk, place)
+    await session.turn("Go.")
+    await session.rpc.hear("turn/completed")
+
+
+async def _begin(talk: Talk, place: Workplace) -> _Session:
+    rpc = Rpc(talk, {})
+    await rpc.call("initialize", clientInfo={"name": "maestro", "title": None, "version": "0.1.0"})
+    await rpc.tell("initialized")
+    begun = await rpc.call("thread/start", cwd=str(place.folder), **_POLICY)
+    return _Session(rpc, begun["thread"]["id"], place)
+
+
 class _Session:
     def __init__(self, rpc: Rpc, thread: str, place: Workplace) -> None:
-        self._rpc = rpc
+        self.rpc = rpc
         self._thread = thread
         self._place = place
 
     async def change(self) -> None:
-        await self._turn("Write the file.")
+        await self.turn("Write the file.")
         await self._decide("accept", _ASKS_CHANGE)
         await self._ends("completed")
 
     async def permit(self) -> None:
-        await self._turn("Run the numbers.")
+        await self.turn("Run the numbers.")
         await self._decide("accept")
         await self._ends("completed")
 
     async def steer(self) -> None:
         """It asks for a loop of the shell too."""
-        turn = await self._turn("Wait for me.")
+        turn = await self.turn("Wait for me.")
         await self._decide("accept")
         await self._place.command_runs("while [ ! -e go ]")
-        await self._rpc.call("turn/steer", threadId=self._thread, expectedTurnId=turn, input=_text(STEERING))
+        to = {"threadId": self._thread, "expectedTurnId": turn, "clientUserMessageId": "steer-1"}
+        await self.rpc.call("turn/steer", **to, input=_text(STEERING))
         (self._place.folder / "go").touch()
         await self._ends("completed")
 
     async def deny(self) -> None:
-        await self._turn("Tidy up.")
+        await self.turn("Tidy up.")
         await self._decide("decline")
         await self._ends("completed")
 
     async def interrupt(self) -> None:
-        turn = await self._turn("Wait for ever.")
+        turn = await self.turn("Wait for ever.")
         await self._decide("accept")
         await self._place.command_runs("while [ ! -e never ]")
-        await self._rpc.call("turn/interrupt", threadId=self._thread, turnId=turn)
+        await self.rpc.call("turn/interrupt", threadId=self._thread, turnId=turn)
         await self._ends("interrupted")
 
-    async def _turn(self, words: str) -> str:
-        begun = await self._rpc.call("turn/start", threadId=self._thread, input=_text(words))
+    async def turn(self, words: str) -> str:
+        begun = await self.rpc.call("turn/start", threadId=self._thread, input=_text(words))
         return str(begun["turn"]["id"])
 
     async def _decide(self, decision: str, method: str = _ASKS) -> None:
-        await self._rpc.answer(await self._rpc.hear(method), {"decision": decision})
+        await self.rpc.answer(await self.rpc.hear(method), {"decision": decision})
 
     async def _ends(self, status: str) -> None:
-        await self._rpc.hear("turn/completed", lambda params: params["turn"]["status"] == status)
+        await self.rpc.hear("turn/completed", lambda params: params["turn"]["status"] == status)
 
 
 def _text(words: str) -> list[dict[str, Any]]:

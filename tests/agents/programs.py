@@ -19,6 +19,8 @@ PROGRAMS = {
     "codex": _MODULES / "@openai/codex/bin/codex.js",
     "gemini": _MODULES / "@google/gemini-cli/bundle/gemini.js",
     "opencode": _MODULES / f"opencode-linux-{_CHIP}/bin/opencode",
+    "qwen": _MODULES / "@qwen-code/qwen-code/cli-entry.js",
+    "pi": _MODULES / "@mariozechner/pi-coding-agent/dist/cli.js",
     "mini": _VENV / "mini",
 }
 

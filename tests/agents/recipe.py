@@ -13,7 +13,8 @@ class Recipe:
     """`argv` and `env` take the model's address; `files` are written into the agent's home first.
 
     `programs` are those it needs on PATH, its own first. `work` is the arguments of one headless turn, the prompt
-    left out: it comes last.
+    left out: it comes last. `commands` is false for those that run none unasked;
+    `text` programs say what they do in plain words.
     """
 
     name: str
@@ -21,7 +22,8 @@ class Recipe:
     work: Callable[[str, Workplace], Sequence[str]]
     env: Callable[[str], Mapping[str, str]]
     files: Callable[[str], Mapping[str, str]] = field(default=lambda url: {})
-    stdin: Callable[[str], bytes] | None = None
+    commands: bool = True
+    text: bool = False
 
     def environment(self, url: str, place: Workplace) -> dict[str, str]:
         for path, text in self.files(url).items():

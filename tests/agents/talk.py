@@ -14,6 +14,7 @@ from typing import Any
 from .workplace import Workplace
 
 PATIENCE = 90.0
+_GRACE = 5.0
 _LINE = 1 << 24
 
 Line = dict[str, Any]
@@ -29,6 +30,7 @@ class Talk:
         self._place = place
         self._taken: set[int] = set()
         self._more = asyncio.Condition()
+        self._ended = False
         self._reading = asyncio.gather(self._read(), self._read_errors())
 
     @classmethod
@@ -49,27 +51,25 @@ class Talk:
         """The next line that is so; each is given out once, and those before it stay."""
         async with asyncio.timeout(PATIENCE), self._more:
             while (found := self._find(test)) is None:
-                assert not self._reading.done(), f"it ended without it; it said {self.said()} {self.errors}"
+                assert not self._ended, f"it ended without it; it said {self.said()} {self.errors}"
                 await self._more.wait()
         return found
 
-    async def end(self) -> int:
-        """Its input is closed, and it has time to end. Returns its exit code."""
+    async def end(self) -> int | None:
+        """Its input is closed, and it has a while to end. Returns its exit code; None: it had to be ended."""
         assert self.process.stdin
         self.process.stdin.close()
-        with suppress(BrokenPipeError, ConnectionResetError):
-            await self.process.stdin.wait_closed()
-        return await self.ended()
-
-    async def ended(self) -> int:
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._reading
-                return await self.process.wait()
-        except TimeoutError as late:
-            raise AssertionError(f"it does not end; it said {self.said()[-5:]} {self.errors}") from late
-        finally:
-            await self.cut()
+            async with asyncio.timeout(_GRACE):
+                return await self.gone()
+        except TimeoutError:
+            return None
+
+    async def gone(self) -> int:
+        """Its exit code, though what it left behind may still hold its output, for which asyncio would wait."""
+        while self.process.returncode is None:
+            await asyncio.sleep(0.01)
+        return self.process.returncode
 
     async def cut(self) -> None:
         """Nothing of it stays, however it went on."""
@@ -98,6 +98,7 @@ class Talk:
             async with self._more:
                 self.lines.append(("out", _read_line(line)))
                 self._more.notify_all()
+        self._ended = True
         async with self._more:
             self._more.notify_all()
 

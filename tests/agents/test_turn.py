@@ -15,5 +15,5 @@ async def test_it_writes_a_file_and_ends(name, tmp_path):
     turn = await take_turn(RECIPES[name], CASES["edit"], place := Workplace(tmp_path))
 
     assert (place.folder / "hello.txt").read_text() == "hello\n"
-    assert (turn.code, turn.left) == (0, [])
+    assert (turn.code, turn.left, turn.wanted) == (0, [], [])
     assert PROMPT in turn.model.asked[-1].question.said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,13 +71,20 @@ def long_text(size: int | None) -> Text:
 
 @dataclass(frozen=True)
 class _Lines:
+    """Each other than the one before: Gemini takes what repeats for a loop, and ends its turn."""
+
     size: int | None
 
     def __iter__(self) -> Iterator[str]:
         number = written = 0
         while self.size is None or written < self.size:
             number += 1
-            line = f"line {number} ".ljust(PIECE - 1, ".") + "\n"
+            line = f"line {number} {_noise(number)}\n"
             left = PIECE if self.size is None else min(PIECE, self.size - written)
             written += left
             yield line[:left]
+
+
+def _noise(number: int) -> str:
+    words = "".join(hashlib.sha512(f"{number} {each}".encode()).hexdigest() for each in range(PIECE // 128))
+    return words[: PIECE - len(f"line {number} \n")]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 # how agents tell the model where it works; each its own way
 _FOLDER = re.compile(
-    r"(?:[Ww]orking directory:|<cwd>|workspace directories:\s*-|[Cc]urrently working in the directory:)\s*(/[^\s<]+)"
+    r"(?:[Ww]orking directory:|<cwd>|[Ww]orkspace [Dd]irectories:[*]*\s*-|[Cc]urrently working in the directory:)\s*(/[^\s<]+)"
 )
 # agents that offer no tools at all speak of their ways to edit in the prompt
 _TEXT_ONLY = "SEARCH/REPLACE"

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from .answer import Answer, Call, Text, Usage
-from .chat import refusal as refusal
+from .chat import refusal
 from .question import Question, Turn
 from .sse import event
 
+__all__ = ["question", "refusal", "stream", "whole"]
 _WHO = {"user": "user", "assistant": "model"}
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .answer import Answer, Refusal, Usage, long_text, text
 from .question import Question
-from .tools import Edit, Read, Run, Write, call
+from .tools import Edit, Read, Run, Write, call, finish
 
 SMALL_TALK = "All is well."
 
@@ -106,7 +106,7 @@ def answer(step: Step, question: Question, usage: Usage) -> Answer | Refusal:
     if isinstance(step, Refuse):
         return Refusal(step.status, step.message, step.retry_after)
     if isinstance(step, Flood):
-        return Answer((long_text(step.size),), usage)
+        return Answer((long_text(step.size), *finish(question)), usage)
     if isinstance(step, Say):
-        return Answer((text(step.text),), usage)
+        return Answer((text(step.text), *finish(question)), usage)
     return Answer((call(step, question),), usage)

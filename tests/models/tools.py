@@ -55,6 +55,8 @@ _NAMES = {
     Read: ("Read", "read", "read_file"),
     Run: ("Bash", "bash", "run_shell_command", "exec_command", "shell_command", "shell"),
 }
+# mini-swe-agent takes nothing for an end but the output of this
+_SUBMIT = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
 _PATH = ("file_path", "filePath", "absolute_path", "path")
 _TEXT = ("content", "contents")
 _OLD = ("old_string", "oldString", "oldText")
@@ -74,6 +76,13 @@ def call(step: Write | Edit | Read | Run, question: Question) -> Call:
     if "apply_patch" in question.tools and not isinstance(step, Read):
         return Call("apply_patch", {}, free=_patch(step))
     return call(Run(_by_shell(step)), question)
+
+
+def finish(question: Question) -> tuple[Call, ...]:
+    """What must be called beside the last words; most programs take words without a call as the end."""
+    if _SUBMIT not in question.said:
+        return ()
+    return (call(Run(f"echo {_SUBMIT}"), question),)
 
 
 def _arguments(step: Write | Edit | Read | Run, schema: Mapping[str, Any], folder: str) -> dict[str, Any]:
