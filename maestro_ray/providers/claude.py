@@ -44,7 +44,7 @@ _TALK = (
 # what makes no sense where nobody sits in front of it, or takes it away from its worktree
 _NOT_HERE = (
     "AskUserQuestion", "EnterPlanMode", "ExitPlanMode", "EnterWorktree", "ExitWorktree", "CronCreate", "CronDelete",
-    "CronList", "ScheduleWakeup",
+    "CronList", "ScheduleWakeup", "SendMessage", "ListAgents",
 )  # fmt: skip
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = ".credentials.json"
