@@ -24,7 +24,7 @@ from maestro_ray.workspace.lock import locked
 from maestro_ray.workspace.message import CommitMessage
 from maestro_ray.workspace.refs import check_commit
 from maestro_ray.workspace.repo import Repo
-from maestro_ray.workspace.tree import remove_tree
+from maestro_ray.workspace.tree import remove_traps, remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,8 @@ class Worktrees:
         admin = self._administration(path)
         if admin is None or not path.is_dir():
             raise NotFound("worktree", presentable(str(path)), "it was removed, or its repository was")
+        # git writes through a link, and the agent can make one of any file here
+        remove_traps(admin, links=True)
         # files kept in Git LFS stay the pointers they are: no network, nothing to change by accident
         return replace(Git(path), git_dir=admin, extra={"GIT_LFS_SKIP_SMUDGE": "1"})
 
@@ -222,6 +224,7 @@ class Worktrees:
 
     def _reset(self, path: Path, commit: str) -> None:
         git = self.git(path)
+        remove_traps(path)
         self._clear(git, (*_LOCKS, *OPERATIONS, *_MESSAGES))
         self._distrust_index(git)
         git.run("checkout", "--quiet", "--force", "--detach", commit, "--")
@@ -240,8 +243,10 @@ class Worktrees:
             if tag.islower() or (tag == "S" and not sparse):
                 (git.git_dir / "index").unlink(missing_ok=True)
                 return
-            if mode == "160000" and (git.directory / path).is_dir():
-                _remove_tree(git.directory / path)
+            # the agent wrote this index: a link in the worktree, or dots, would lead to somebody else's files
+            place = git.directory / path
+            if mode == "160000" and place.is_dir() and _is_below(place, git.directory):
+                _remove_tree(place)
 
     def _clear(self, git: Git, names: tuple[str, ...]) -> None:
         assert git.git_dir is not None
@@ -251,6 +256,11 @@ class Worktrees:
     def _administration(self, path: Path) -> Path | None:
         admins = administrations(self.repo.git_common_dir)
         return next((admin for found, admin in admins if found == canonical(path)), None)
+
+
+def _is_below(path: Path, directory: Path) -> bool:
+    """Whether it is in the directory wherever links and dots lead, and not the directory itself."""
+    return directory.resolve() in path.resolve().parents
 
 
 def _remove_tree(path: Path) -> None:
