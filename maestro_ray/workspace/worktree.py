@@ -140,7 +140,9 @@ class Worktrees:
     def remove(self, path: Path) -> None:
         """Remove a worktree and what the repository knows about it; one that is gone is fine."""
         self._settled.discard(path.name)
-        if not self.repo.git_common_dir.is_dir():  # its owner deleted the repository
+        if not self.repo.git_common_dir.is_dir():  # deleted, or on a disk that is not here now
+            if path in leftover.owned(self.directory):
+                self._quarantine(path)
             _remove_tree(path)
             self._mark(path).unlink(missing_ok=True)
             return
@@ -155,9 +157,20 @@ class Worktrees:
                 _remove_tree(admin)
 
     def remove_all(self) -> None:
-        """Remove every worktree, half-made ones and other left-overs included, and then the directory itself."""
+        """Remove every worktree, half-made ones and other left-overs included, and then the directory itself.
+
+        One that cannot be removed keeps no other from being rescued.
+        """
+        stuck: MaestroError | None = None
         for path in self.list():
-            self.remove(path)
+            try:
+                self.remove(path)
+            except MaestroError as error:
+                stuck = error
+        if stuck is not None:
+            raise stuck
+        for path in leftover.owned(self.directory):  # the repository is not there now
+            self._quarantine(path)
         _remove_tree(self.directory)
 
     @contextmanager
@@ -203,10 +216,13 @@ class Worktrees:
         except (MaestroError, OSError) as error:
             if waits and missing(error):
                 raise
-            place = self.directory.parent.parent / "quarantine" / self.directory.name
-            log.error("%s is moved to %s: %s", presentable(str(path)), presentable(str(place)), error)
-            leftover.quarantine(path, place)
+            self._quarantine(path, error)
         self._mark(path).unlink()
+
+    def _quarantine(self, path: Path, why: Exception | str = "its repository is not there") -> None:
+        place = self.directory.parent.parent / "quarantine" / self.directory.name
+        log.error("%s is moved to %s: %s", presentable(str(path)), presentable(str(place)), why)
+        leftover.quarantine(path, place)
 
     def _owner(self, path: Path) -> Owner | None:
         admin = self._administration(path)

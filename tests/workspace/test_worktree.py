@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maestro_ray.errors import GitFailed, NotFound, NotWritable, UsageError
+from maestro_ray.workspace.leftover import Owner
 from maestro_ray.workspace.tree import remove_tree
 from maestro_ray.workspace.worktree import Worktrees
 
@@ -282,6 +283,26 @@ def test_a_repository_that_was_deleted_meanwhile(sample: Sample, worktrees: Work
     worktrees.remove_all()
     assert not worktrees.directory.exists()
     assert not sample.path.exists()
+
+
+@pytest.mark.parametrize("how", ["one", "all"])
+def test_a_repository_that_is_not_there_now_costs_no_work(
+    sample: Sample, worktrees: Worktrees, how: str
+) -> None:
+    """Its disk is not mounted, or its owner has moved it. The switch: without `leftover.owned` in `remove`, or in
+    `remove_all`, the files are removed."""
+    start = sample.sha("main")
+    path = worktrees.add("dev", start)
+    worktrees.claim(path, Owner("plan", "run", start))
+    (path / "work").write_text("hours")
+    sample.path.rename(sample.path.with_name("moved"))
+    if how == "one":
+        worktrees.remove(path)
+    else:
+        worktrees.remove_all()
+    assert not path.exists()
+    (kept,) = worktrees.directory.parent.parent.glob("quarantine/*/dev-1/work")
+    assert kept.read_text() == "hours"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "-x", ".hidden", "a\0b"])
