@@ -103,7 +103,8 @@ def _merge_heads(git: Git, head: str) -> list[str]:
     """What an unfinished merge is to bring in; nothing when a call that was cut has committed it already."""
     assert git.git_dir is not None
     try:
-        wanted = (git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split()
+        # an agent can write anything there; what is no commit is refused below
+        wanted = (git.git_dir / "MERGE_HEAD").read_text(encoding="ascii", errors="replace").split()
     except FileNotFoundError:
         return []
     return [sha for sha in wanted if not git.ask("merge-base", "--is-ancestor", check_commit(sha), head)]
