@@ -245,6 +245,7 @@ class Worktrees:
         self._distrust_index(git)
         git.run("checkout", "--quiet", "--force", "--detach", commit, "--")
         git.run("clean", "-ffdxq")
+        self._empty_submodules(git)
 
     def _distrust_index(self, git: Git) -> None:
         """Undo what `checkout --force` would believe: files marked as unchanged, and submodules somebody filled."""
@@ -263,6 +264,14 @@ class Worktrees:
             place = git.directory / path
             if mode == "160000" and place.is_dir() and _is_below(place, git.directory):
                 _remove_tree(place)
+
+    def _empty_submodules(self, git: Git) -> None:
+        """Also those that the index did not know before: git leaves in them what is there."""
+        for entry in git.records("ls-files", "--stage", "-z"):
+            place = git.directory / entry.partition("\t")[2]
+            if entry.startswith("160000 ") and place.is_dir() and any(place.iterdir()):
+                _remove_tree(place)
+                place.mkdir()
 
     def _clear(self, git: Git, names: tuple[str, ...]) -> None:
         assert git.git_dir is not None

@@ -177,10 +177,13 @@ def test_submodules_the_agent_filled_are_emptied(
     commit = sample.commit("with a submodule")
     path = worktrees.add("dev", commit)
     assert [*(path / "vendor").iterdir()] == []
-    sample.git("submodule", "--quiet", "update", "--init", cwd=path)
-    sample.write("vendor/a.txt", "changed", at=path)
-    worktrees.reset(path, commit)
-    assert [*(path / "vendor").iterdir()] == []
+    for known in (True, False):
+        sample.git("submodule", "--quiet", "update", "--init", cwd=path)
+        sample.write("vendor/a.txt", "changed", at=path)
+        if not known:  # red without `_empty_submodules`
+            sample.git("rm", "--cached", "--quiet", "vendor", cwd=path)
+        worktrees.reset(path, commit)
+        assert [*(path / "vendor").iterdir()] == []
     assert sample.git("status", "--porcelain", cwd=path) == ""
     sample.git("submodule", "--quiet", "update", "--init", cwd=path)
     worktrees.remove(path)
