@@ -14,6 +14,7 @@ from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.errors import MaestroError, NotWritable
 from maestro_ray.home import Home
 from maestro_ray.small_file import put_small
+from maestro_ray.workspace import leftover
 from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.tree import remove_tree
 from maestro_ray.workspace.worktree import Worktrees
@@ -52,8 +53,15 @@ class TeamEnv:
             Worktrees(Repo.open(Path(record.repo)), self._home.worktrees / record.name).remove_all()
         except MaestroError as error:
             log.warning("the worktrees of %s: %s", record.name, error)
-            remove_tree(self._home.worktrees / record.name)
+            self._remove_without_git(record.name)
         remove_tree(self._home.root / "scratch" / record.name)
+
+    def _remove_without_git(self, team: str) -> None:
+        """What a run that was cut has left there is nowhere else, so it is moved aside."""
+        directory = self._home.worktrees / team
+        for path in leftover.owned(directory):
+            leftover.quarantine(path, self._home.worktrees.parent / "quarantine" / team)
+        remove_tree(directory)
 
     def trim_journals(self, living: Collection[str]) -> None:
         """Of teams that are over only the last journals are kept: Studio has their messages."""

@@ -14,12 +14,18 @@ SOCKETS = Path("/run")
 
 # what opens doors elsewhere, in the home directory of the person
 KEYS = (
+    ".1password",
     ".aws",
     ".azure",
     ".cargo/credentials",
     ".cargo/credentials.toml",
+    ".colima",
+    ".config/containers",
     ".config/gcloud",
     ".config/gh",
+    ".config/glab-cli",
+    ".config/op",
+    ".config/rclone",
     ".docker",
     ".git-credentials",
     ".gnupg",
@@ -29,7 +35,10 @@ KEYS = (
     ".netrc",
     ".password-store",
     ".pypirc",
+    ".rd",
     ".ssh",
+    ".terraform.d",
+    ".vault-token",
 )
 
 
@@ -74,7 +83,8 @@ def box_for(
     """The box of one run. `state` are the directories of maestro itself, `person` the person's home directory.
 
     Who reviews changes nothing but its scratch directory. Who tests may leave files in its worktree, but no commit.
-    Who develops may commit there too: it can add objects, and move no ref, hook or setting of the repository.
+    Who develops may commit there too: it can move no ref, hook or setting of the repository. But git's objects are open
+    to it, those that are there already too: it could damage them, or give an old name to other bytes.
     """
     mine = [bench.scratch]
     if purpose != "review":

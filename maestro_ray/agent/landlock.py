@@ -50,6 +50,17 @@ def wrapped(argv: Sequence[str], box: Box) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _WRAPPER, str(shim), str(len(found)), *found, *argv]
 
 
+_SCOPED = (
+    "import os, runpy, sys; runpy.run_path(sys.argv[1])['scope'](os.fsencode(sys.argv[2])); "
+    "os.execv(sys.argv[2], sys.argv[2:])"
+)
+
+
+def scoped(argv: Sequence[str]) -> list[str]:
+    """The command of a guard, by its path, that first does with itself what the shim does with one."""
+    return [sys.executable, "-I", "-S", "-c", _SCOPED, str(Path(__file__).with_name("shim.py")), *argv]
+
+
 def _open_below(place: Path, closed: list[Path]) -> Iterator[Path]:
     """The largest places that hold nothing closed."""
     if place in closed:

@@ -81,7 +81,7 @@ def command(argv: Sequence[str], box: Box, name: str) -> list[str]:
     """The same for a program that no shim starts."""
     match name:
         case "bubblewrap":
-            return [*bubblewrap.arguments(box), *argv]
+            return landlock.scoped([*bubblewrap.arguments(box), *argv])
         case "landlock":
             return landlock.wrapped(argv, box)
         case _:

@@ -54,7 +54,8 @@ OF_VERSION = {1: (1 << 13) - 1, 2: (1 << 14) - 1}
 EVERYTHING = (1 << 15) - 1
 OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 # from version 6 on: neither signals nor abstract sockets lead out of the box
-SCOPES = 3
+SCOPES, ABSTRACT_SOCKETS = 3, 1
+S_ISUID = 0o4000
 
 
 class Launch:
@@ -219,6 +220,24 @@ def confine(rules: list[bytes]) -> None:
     os.close(ruleset)
 
 
+def scope(guard: bytes) -> None:
+    """Let Landlock close to this process and all that come from it the one door that a box of mounts leaves open: the
+    abstract sockets of others, which are no files. A guard that is setuid could not begin its work behind that.
+    """
+    version = call("syscall", CREATE_RULESET, None, 0, RULESET_VERSION)
+    try:
+        if version < 6 or os.stat(guard).st_mode & S_ISUID:
+            return
+    except OSError:
+        return  # it will not start
+    attributes = bytes(16) + ABSTRACT_SOCKETS.to_bytes(8, sys.byteorder)
+    ruleset = call("syscall", CREATE_RULESET, attributes, len(attributes), 0)
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    if ruleset < 0 or call("syscall", RESTRICT_SELF, ruleset, 0):
+        raise OSError(1, "cannot be put into its box: Landlock refuses")
+    os.close(ruleset)
+
+
 def allow(ruleset: int, path: bytes, access: int) -> None:
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -275,6 +294,8 @@ def become(shim: int, launch: Launch) -> None:
         raise OSError(error.errno, f"cannot enter its directory: {error.strerror}") from error
     if launch.rules:
         confine(launch.rules)
+    if launch.guard:
+        scope(launch.argv[0])
     try:
         execute(launch.argv, launch.env)
     except OSError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maestro_ray.agent.sweep import ProcessId, alive, find, identify, sweep
+from maestro_ray.agent.sweep import ProcessId, alive, find, sweep
 from maestro_ray.daemon import child
 from maestro_ray.daemon.processes import descendants, kill
 from maestro_ray.daemon.ray_environment import node_mark, ray_environment
@@ -121,16 +121,17 @@ def _end(home: Home, node: RayNode | None) -> None:
 
 
 def _find(home: Home) -> dict[str, ProcessId]:
-    """The node's own processes: their command lines name this home's Ray directory, which nobody else's do."""
+    """The node's own processes: they carry its mark, and their command lines name this home's Ray directory. So may
+    those of a person who looks into its logs, but without the mark."""
     found: dict[str, ProcessId] = {}
     directory = os.fsencode(home.ray_directory)
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (program := _program(name, directory)) and (process := identify(int(name))):
-            found[program if program in VITAL else f"{program}-{name}"] = process
+    for process in find(node_mark(home)):
+        if program := _program(process.pid, directory):
+            found[program if program in VITAL else f"{program}-{process.pid}"] = process
     return found
 
 
-def _program(pid: str, directory: bytes) -> str:
+def _program(pid: int, directory: bytes) -> str:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read().split(b"\0")

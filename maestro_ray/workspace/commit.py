@@ -8,7 +8,7 @@ from maestro_ray.errors import HeadMoved
 from maestro_ray.workspace.git import Git
 from maestro_ray.workspace.message import CommitMessage
 from maestro_ray.workspace.refs import check_commit
-from maestro_ray.workspace.tree import remove_tree
+from maestro_ray.workspace.tree import remove_traps, remove_tree
 
 
 def commit_all(git: Git, message: CommitMessage, start: str) -> str | None:
@@ -23,8 +23,9 @@ def commit_all(git: Git, message: CommitMessage, start: str) -> str | None:
     head = git.run("rev-parse", "--verify", "-q", "HEAD^{commit}", check=False).strip()
     if not head or not git.ask("merge-base", "--is-ancestor", check_commit(start), head):
         raise HeadMoved(head or "no commit", start)
-    _absorb_repositories(git, start)
-    git.run("add", "--all", "--sparse", "--", ".")
+    remove_traps(git.directory)
+    links = _absorb_repositories(git, start)
+    _add(git, links)
     merging = _merge_heads(git, head)
     tree = git.line("write-tree")
     new = head
@@ -43,18 +44,38 @@ def commit_tree(git: Git, tree: str, parents: list[str], message: CommitMessage)
     )
 
 
-def _absorb_repositories(git: Git, start: str) -> None:
-    """Turn repositories that are no submodules into plain directories, from the outside in."""
+def _add(git: Git, links: list[str]) -> None:
+    """Everything there is. Submodules by themselves, for `git add` looks into one with a `git status` of its own,
+    and that runs whatever program the agent has written into the submodule's configuration as a filter.
+    """
+    if links:
+        git.run(
+            "update-index", "--add", "--remove", "-z", "--stdin", stdin="".join(f"{link}\0" for link in links)
+        )
+    apart = [f":(top,exclude,literal){link}" for link in links]
+    git.run("add", "--all", "--sparse", "--", ".", *apart)
+
+
+def _absorb_repositories(git: Git, start: str) -> list[str]:
+    """Turn repositories that are no submodules into plain directories, from the outside in; those that are."""
     known = {*_links(git.records("ls-tree", "-r", "-z", "--full-tree", start)), *_declared(git)}
-    for link in _links(git.records("ls-files", "--stage", "-z")):
-        if link not in known:
-            git.run("rm", "--cached", "--force", "--quiet", "--", f":(top,literal){link}")
+    links = set(_links(git.records("ls-files", "--stage", "-z")))
+    # one that a link leads to is somebody else's
+    submodules = {link for link in links & known if not _is_beyond_a_link(git.directory, link)}
+    for link in links - submodules:
+        git.run("rm", "--cached", "--force", "--quiet", "--", f":(top,literal){link}")
     while True:
-        inside = [path for path in _repositories(git) if str(path.relative_to(git.directory)) not in known]
+        found = {str(path.relative_to(git.directory)): path for path in _repositories(git)}
+        submodules |= known & found.keys()
+        inside = [path for name, path in found.items() if name not in known]
         if not inside:
-            return
+            return sorted(submodules)
         for path in inside:
             remove_tree(path / ".git")
+
+
+def _is_beyond_a_link(directory: Path, name: str) -> bool:
+    return any((directory / parent).is_symlink() for parent in Path(name).parents)
 
 
 def _repositories(git: Git) -> list[Path]:
@@ -82,7 +103,8 @@ def _merge_heads(git: Git, head: str) -> list[str]:
     """What an unfinished merge is to bring in; nothing when a call that was cut has committed it already."""
     assert git.git_dir is not None
     try:
-        wanted = (git.git_dir / "MERGE_HEAD").read_text(encoding="ascii").split()
+        # an agent can write anything there; what is no commit is refused below
+        wanted = (git.git_dir / "MERGE_HEAD").read_text(encoding="ascii", errors="replace").split()
     except FileNotFoundError:
         return []
     return [sha for sha in wanted if not git.ask("merge-base", "--is-ancestor", check_commit(sha), head)]

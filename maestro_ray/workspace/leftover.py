@@ -42,6 +42,13 @@ def owner_of(mark: Path) -> Owner | None:
     return found
 
 
+def owned(directory: Path) -> list[Path]:
+    """The worktrees below this directory that hold work of a run."""
+    marks = directory.glob(".*.run")
+    found = {directory / mark.name[1:].removesuffix(".run"): owner_of(mark) for mark in marks}
+    return sorted(path for path, owner in found.items() if owner is not None and path.is_dir())
+
+
 def write_owner(mark: Path, owner: Owner) -> None:
     """Write it down, in one step."""
     put_small(mark, json.dumps(asdict(owner)).encode())

@@ -24,7 +24,7 @@ from maestro_ray.workspace.lock import locked
 from maestro_ray.workspace.message import CommitMessage
 from maestro_ray.workspace.refs import check_commit
 from maestro_ray.workspace.repo import Repo
-from maestro_ray.workspace.tree import remove_tree
+from maestro_ray.workspace.tree import remove_traps, remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,8 @@ class Worktrees:
         admin = self._administration(path)
         if admin is None or not path.is_dir():
             raise NotFound("worktree", presentable(str(path)), "it was removed, or its repository was")
+        # git writes through a link, and the agent can make one of any file here
+        remove_traps(admin, links=True)
         # files kept in Git LFS stay the pointers they are: no network, nothing to change by accident
         return replace(Git(path), git_dir=admin, extra={"GIT_LFS_SKIP_SMUDGE": "1"})
 
@@ -138,7 +140,9 @@ class Worktrees:
     def remove(self, path: Path) -> None:
         """Remove a worktree and what the repository knows about it; one that is gone is fine."""
         self._settled.discard(path.name)
-        if not self.repo.git_common_dir.is_dir():  # its owner deleted the repository
+        if not self.repo.git_common_dir.is_dir():  # deleted, or on a disk that is not here now
+            if path in leftover.owned(self.directory):
+                self._quarantine(path)
             _remove_tree(path)
             self._mark(path).unlink(missing_ok=True)
             return
@@ -153,9 +157,20 @@ class Worktrees:
                 _remove_tree(admin)
 
     def remove_all(self) -> None:
-        """Remove every worktree, half-made ones and other left-overs included, and then the directory itself."""
+        """Remove every worktree, half-made ones and other left-overs included, and then the directory itself.
+
+        One that cannot be removed keeps no other from being rescued.
+        """
+        stuck: MaestroError | None = None
         for path in self.list():
-            self.remove(path)
+            try:
+                self.remove(path)
+            except MaestroError as error:
+                stuck = error
+        if stuck is not None:
+            raise stuck
+        for path in leftover.owned(self.directory):  # the repository is not there now
+            self._quarantine(path)
         _remove_tree(self.directory)
 
     @contextmanager
@@ -201,10 +216,13 @@ class Worktrees:
         except (MaestroError, OSError) as error:
             if waits and missing(error):
                 raise
-            place = self.directory.parent.parent / "quarantine" / self.directory.name
-            log.error("%s is moved to %s: %s", presentable(str(path)), presentable(str(place)), error)
-            leftover.quarantine(path, place)
+            self._quarantine(path, error)
         self._mark(path).unlink()
+
+    def _quarantine(self, path: Path, why: Exception | str = "its repository is not there") -> None:
+        place = self.directory.parent.parent / "quarantine" / self.directory.name
+        log.error("%s is moved to %s: %s", presentable(str(path)), presentable(str(place)), why)
+        leftover.quarantine(path, place)
 
     def _owner(self, path: Path) -> Owner | None:
         admin = self._administration(path)
@@ -222,10 +240,12 @@ class Worktrees:
 
     def _reset(self, path: Path, commit: str) -> None:
         git = self.git(path)
+        remove_traps(path)
         self._clear(git, (*_LOCKS, *OPERATIONS, *_MESSAGES))
         self._distrust_index(git)
         git.run("checkout", "--quiet", "--force", "--detach", commit, "--")
         git.run("clean", "-ffdxq")
+        self._empty_submodules(git)
 
     def _distrust_index(self, git: Git) -> None:
         """Undo what `checkout --force` would believe: files marked as unchanged, and submodules somebody filled."""
@@ -240,8 +260,18 @@ class Worktrees:
             if tag.islower() or (tag == "S" and not sparse):
                 (git.git_dir / "index").unlink(missing_ok=True)
                 return
-            if mode == "160000" and (git.directory / path).is_dir():
-                _remove_tree(git.directory / path)
+            # the agent wrote this index: a link in the worktree, or dots, would lead to somebody else's files
+            place = git.directory / path
+            if mode == "160000" and place.is_dir() and _is_below(place, git.directory):
+                _remove_tree(place)
+
+    def _empty_submodules(self, git: Git) -> None:
+        """Also those that the index did not know before: git leaves in them what is there."""
+        for entry in git.records("ls-files", "--stage", "-z"):
+            place = git.directory / entry.partition("\t")[2]
+            if entry.startswith("160000 ") and place.is_dir() and any(place.iterdir()):
+                _remove_tree(place)
+                place.mkdir()
 
     def _clear(self, git: Git, names: tuple[str, ...]) -> None:
         assert git.git_dir is not None
@@ -251,6 +281,11 @@ class Worktrees:
     def _administration(self, path: Path) -> Path | None:
         admins = administrations(self.repo.git_common_dir)
         return next((admin for found, admin in admins if found == canonical(path)), None)
+
+
+def _is_below(path: Path, directory: Path) -> bool:
+    """Whether it is in the directory wherever links and dots lead, and not the directory itself."""
+    return directory.resolve() in path.resolve().parents
 
 
 def _remove_tree(path: Path) -> None:

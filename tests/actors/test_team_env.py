@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from maestro_ray.actors import team_env as module
 from maestro_ray.actors.team_env import TeamEnv
 from maestro_ray.errors import NotWritable
 from maestro_ray.home import Home
+from maestro_ray.workspace import worktree
+from maestro_ray.workspace.leftover import Owner
 from maestro_ray.workspace.worktree import Worktrees
 
 from .test_team_record import RECORD
@@ -65,6 +68,39 @@ def test_at_the_end_nothing_of_the_team_is_left(home: Home, sample: Sample) -> N
 def test_a_repository_that_is_gone_keeps_nothing_from_being_cleared(home: Home) -> None:
     (home.worktrees / "bot-1" / "dev-1").mkdir(parents=True)
     TeamEnv(home).clear(RECORD)
+    assert list(home.worktrees.iterdir()) == []
+
+
+@pytest.mark.parametrize("repository", ["there", "elsewhere for now"])
+def test_what_a_cut_run_left_outlives_a_team_that_cannot_be_cleared(
+    home: Home, sample: Sample, monkeypatch: pytest.MonkeyPatch, repository: str
+) -> None:
+    """One worktree cannot be removed (a container wrote there as root), or the repository is on a disk that is not
+    mounted now. The switches: `stuck` in `Worktrees.remove_all`, `owned` in `TeamEnv._remove_without_git`."""
+    start = sample.sha("main")
+    trees = Worktrees(sample.repo, home.worktrees / "bot-1")
+    for name in ("dev-1", "dev-2"):
+        path = trees.add(name, start)
+        trees.claim(path, Owner("plan", name, start))
+        (path / "work").write_text(name)
+    if repository == "there":
+        remove = worktree.remove_tree
+
+        def refused(path: Path) -> None:
+            if path.name == "dev-1":
+                raise OSError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+            remove(path)
+
+        monkeypatch.setattr(worktree, "remove_tree", refused)
+    else:
+        sample.path.rename(sample.path.with_name("moved"))
+    TeamEnv(home).clear(replace(RECORD, repo=str(sample.path)))
+    if repository == "there":
+        for name in ("dev-1", "dev-2"):
+            assert sample.git("show", f"refs/maestro/kept/plan/{name}:work") == name
+    else:
+        left = home.worktrees.parent.glob("quarantine/bot-1/*/work")
+        assert sorted(path.read_text() for path in left) == ["dev-1", "dev-2"]
     assert list(home.worktrees.iterdir()) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from absent import absent
 
-from maestro_ray.agent import sandbox, trial
+from maestro_ray.agent import landlock, sandbox, trial
 from maestro_ray.agent.box import Bench, Box, box_for
 from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.landlock import rules
@@ -101,6 +102,41 @@ async def test_without_network_this_machine_cannot_be_reached_either(
             confined = boxed(python(code), box, "bubblewrap", monkeypatch)
             ended, _ = await run(confined, here / "tree", ENV, mark)
             assert (ended.code == 0) is network
+
+
+async def test_no_abstract_socket_of_others_is_a_way_out(
+    layer: str, here: Path, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a desktop take keystrokes, those of a container's shim commands; they are in no directory that could be
+    hidden. The switches: `scope` in `shim.become`, for `sandbox run` in `landlock.scoped`; `SCOPES` in `confine`."""
+    if landlock.abi() < 6:
+        absent("the kernel's Landlock knows no abstract sockets")
+    name = f"maestro-test-{mark}"
+    code = f"""
+import socket
+mine = socket.socket(socket.AF_UNIX)
+mine.bind("\\0{name}-mine")
+mine.listen()
+socket.socket(socket.AF_UNIX).connect("\\0{name}-mine")
+print("mine")
+socket.socket(socket.AF_UNIX).connect("\\0{name}")
+print("theirs")
+"""
+    with socket.socket(socket.AF_UNIX) as theirs:
+        theirs.bind(f"\0{name}")
+        theirs.listen()
+        box = Box(here / "tree", writable=(here / "tree",))
+        ended, said = await run(boxed(python(code), box, layer, monkeypatch), here / "tree", ENV, mark)
+        pythons = (Path(sys.prefix), Path(sys.base_prefix))
+        command = sandbox.command(python(code), replace(box, readable=pythons), layer)
+        done = await asyncio.to_thread(
+            subprocess.run, command, cwd=box.directory, capture_output=True, text=True, check=False
+        )
+    for code, text in ((ended.code, said), (done.returncode, done.stdout + done.stderr)):
+        assert code == 1
+        assert "mine\n" in text
+        assert "Operation not permitted" in text
+        assert "theirs" not in text.splitlines()
 
 
 async def test_an_agent_in_a_box_is_asked_before_it_is_killed(

@@ -44,8 +44,8 @@ async def test_what_a_start_that_was_cut_has_left_is_ended_with_the_start_itself
     directory = f"--temp-dir={home.ray_directory}"
     ray = RayProcesses(home)
     with (
-        left("gcs_server", directory) as gcs,
-        left("raylet", directory) as raylet,
+        left("gcs_server", directory, mark=node_mark(home)) as gcs,
+        left("raylet", directory, mark=node_mark(home)) as raylet,
         left("python", "-m", "maestro_ray.actors.boot", mark=node_mark(home)) as boot,
         left("raylet", "--temp-dir=/tmp/somebody-elses") as other,
     ):
@@ -55,6 +55,15 @@ async def test_what_a_start_that_was_cut_has_left_is_ended_with_the_start_itself
             await killed(each)
         assert alive(who(other))
     await ray.end(None)
+
+
+async def test_whoever_looks_into_the_logs_of_a_node_is_nobody_of_it(home: Home) -> None:
+    """The switch: without the mark in `ray_node._find` the person's program is killed."""
+    log = str(home.ray_directory / "session_latest" / "logs" / "raylet.out")
+    with left("tail", log) as stranger, left("raylet", log, mark=node_mark(home)) as raylet:
+        await RayProcesses(home).end(None)
+        await killed(raylet)
+        assert alive(who(stranger))
 
 
 async def test_a_boot_that_has_started_nothing_yet_is_ended_too(home: Home) -> None:

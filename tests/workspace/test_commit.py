@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import shutil
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -262,6 +264,63 @@ def test_submodules_stay_links(sample: Sample, worktrees: Worktrees, tmp_path: P
     links = sample.git("ls-tree", "-r", commit)
     assert f"160000 commit {new}\tvendor" in links
     assert f"160000 commit {old}\tmore/vendor" in links
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_what_an_agent_wrote_into_a_submodule_is_never_run(desk: Desk, tmp_path: Path, staged: bool) -> None:
+    """`git add` runs `git status` in a submodule, which runs the filters of its configuration, outside of every box.
+    The switch: without `apart` in `commit._add` this is red."""
+    proof = tmp_path / "it ran"
+    inner = Sample(desk.path / "inner")
+    inner.path.mkdir()
+    inner.git("init", "-q")
+    commit = inner.commit("inner", **{"file": "before", ".gitattributes": "* filter=mine\n"})
+    inner.git("config", "filter.mine.clean", f"touch '{proof}'; cat")
+    desk.write(".gitmodules", '[submodule "inner"]\n\tpath = inner\n\turl = ./inner\n')
+    if staged:
+        desk.git("update-index", "--add", "--cacheinfo", f"160000,{commit},inner")
+    desk.write("inner/file", "behind")
+    done = desk.finish()
+    assert desk.finish() == done, "the link is in the index at the latest now"
+    assert not proof.exists()
+    assert f"160000 commit {commit}\tinner" in desk.git("ls-tree", "-r", "HEAD")
+
+
+def test_submodules_that_went_away_or_became_something_else(
+    sample: Sample, worktrees: Worktrees, tmp_path: Path
+) -> None:
+    vendor = Sample.make(tmp_path / "vendor")
+    for name in ("gone", "file", "beyond/link"):
+        sample.git("submodule", "--quiet", "add", str(vendor.path), name)
+    start = sample.commit("with submodules")
+    path = worktrees.add("dev", start)
+    for name in ("gone", "file", "beyond/link"):
+        (path / name).rmdir()
+    (path / "file").write_text("a file")
+    (path / "beyond").rmdir()
+    (path / "beyond").symlink_to(tmp_path)
+    commit = worktrees.commit_all(path, note(), start)
+    assert commit is not None
+    kinds = {line.partition("\t")[2]: line[:6] for line in sample.git("ls-tree", "-r", commit).splitlines()}
+    assert (kinds["file"], kinds["beyond"], "gone" in kinds) == ("100644", "120000", False)
+
+
+def test_nobody_waits_for_a_pipe(desk: Desk) -> None:
+    """git opens these files before it looks what they are. The switch: without `remove_traps` in `commit_all` the
+    pipe is still there, and `git add` waits for it for ever."""
+    for name in (".gitattributes", "deep/.gitignore"):
+        (desk.path / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(desk.path / name)
+    desk.write("deep/new", "x")
+    done: list[str | None] = []
+    work = threading.Thread(target=lambda: done.append(desk.finish()), daemon=True)
+    work.start()
+    work.join(10)
+    for pipe in desk.path.rglob(".git?*"):
+        pipe.write_text("")  # whoever waits goes on
+    work.join()
+    assert done == [head(desk.path)]
+    assert not [*desk.path.rglob(".gita*")]
 
 
 def test_files_beside_a_sparse_checkout_count(sample: Sample, worktrees: Worktrees) -> None:

@@ -155,6 +155,20 @@ def test_what_git_cannot_read_is_moved_aside_whole(
     assert str(place) in caplog.text
 
 
+@pytest.mark.parametrize("words", [b"\xff\xfe", b"--all", b"0" * 40])
+def test_a_merge_that_is_none_does_not_keep_the_worktree_for_ever(
+    worktrees: Worktrees, owner: Owner, cut: Path, words: bytes
+) -> None:
+    """An agent can write its MERGE_HEAD. Red, with the worktree of no use to anybody, when bytes are not replaced."""
+    admin = worktrees.git(cut).git_dir
+    assert admin is not None
+    (admin / "MERGE_HEAD").write_bytes(words)
+    path = worktrees.add("dev-1", owner.start)
+    assert (path / "a.txt").read_text() != "half done\n"
+    (found,) = worktrees.directory.parent.parent.glob("quarantine/*/dev-1-1/a.txt")
+    assert found.read_text() == "half done\n"
+
+
 @pytest.mark.parametrize(
     "mark", ["", "{}", '{"plan": "..", "run": "/../heads/main", "start": "x"}', "[1]", "\0"]
 )

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maestro_ray.errors import GitFailed, NotFound, NotWritable, UsageError
+from maestro_ray.workspace.leftover import Owner
+from maestro_ray.workspace.tree import remove_tree
 from maestro_ray.workspace.worktree import Worktrees
 
 from .sample import Sample, checked_out, head, note
@@ -175,14 +177,57 @@ def test_submodules_the_agent_filled_are_emptied(
     commit = sample.commit("with a submodule")
     path = worktrees.add("dev", commit)
     assert [*(path / "vendor").iterdir()] == []
-    sample.git("submodule", "--quiet", "update", "--init", cwd=path)
-    sample.write("vendor/a.txt", "changed", at=path)
-    worktrees.reset(path, commit)
-    assert [*(path / "vendor").iterdir()] == []
+    for known in (True, False):
+        sample.git("submodule", "--quiet", "update", "--init", cwd=path)
+        sample.write("vendor/a.txt", "changed", at=path)
+        if not known:  # red without `_empty_submodules`
+            sample.git("rm", "--cached", "--quiet", "vendor", cwd=path)
+        worktrees.reset(path, commit)
+        assert [*(path / "vendor").iterdir()] == []
     assert sample.git("status", "--porcelain", cwd=path) == ""
     sample.git("submodule", "--quiet", "update", "--init", cwd=path)
     worktrees.remove(path)
     assert worktrees.list() == []
+
+
+def test_a_submodule_beyond_a_link_is_somebody_elses(
+    sample: Sample, worktrees: Worktrees, tmp_path: Path
+) -> None:
+    """An agent can write any path into the index of its worktree. The switch: without `_is_below` the person's
+    directory is removed."""
+    precious = tmp_path / "home of a person" / "precious"
+    precious.mkdir(parents=True)
+    start = sample.sha("main")
+    path = worktrees.add("dev", start)
+    sample.git("update-index", "--add", "--cacheinfo", f"160000,{start},link/precious", cwd=path)
+    (path / "link").symlink_to(precious.parent)
+    worktrees.reset(path, start)
+    assert precious.is_dir()
+    assert not (path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["index", "logs/HEAD", "logs"])
+def test_git_writes_through_no_link_of_the_agents(
+    sample: Sample, worktrees: Worktrees, tmp_path: Path, name: str
+) -> None:
+    """The git directory of its worktree is the agent's: a reflog that is a link would be written to a person's file,
+    with the words the agent has named its branch with. The switch: without `remove_traps` in `Worktrees.git`."""
+    start = sample.sha("main")
+    path = worktrees.add("dev", start)
+    admin = worktrees.git(path).git_dir
+    assert admin is not None
+    theirs = tmp_path / "theirs"
+    if name == "logs":
+        theirs.mkdir()
+    remove_tree(admin / name)
+    (admin / name).parent.mkdir(exist_ok=True)
+    (admin / name).symlink_to(theirs)
+    if name == "logs/HEAD":
+        theirs.write_text("")
+    (admin / "HEAD").write_text("ref: refs/heads/main\n")
+    worktrees.reset(path, start)
+    assert not theirs.exists() or not (any(theirs.iterdir()) if theirs.is_dir() else theirs.read_text())
+    assert sample.git("status", "--porcelain", cwd=path) == ""
 
 
 def test_a_worktree_of_a_repository_opened_in_a_submodule(sample: Sample, tmp_path: Path) -> None:
@@ -241,6 +286,26 @@ def test_a_repository_that_was_deleted_meanwhile(sample: Sample, worktrees: Work
     worktrees.remove_all()
     assert not worktrees.directory.exists()
     assert not sample.path.exists()
+
+
+@pytest.mark.parametrize("how", ["one", "all"])
+def test_a_repository_that_is_not_there_now_costs_no_work(
+    sample: Sample, worktrees: Worktrees, how: str
+) -> None:
+    """Its disk is not mounted, or its owner has moved it. The switch: without `leftover.owned` in `remove`, or in
+    `remove_all`, the files are removed."""
+    start = sample.sha("main")
+    path = worktrees.add("dev", start)
+    worktrees.claim(path, Owner("plan", "run", start))
+    (path / "work").write_text("hours")
+    sample.path.rename(sample.path.with_name("moved"))
+    if how == "one":
+        worktrees.remove(path)
+    else:
+        worktrees.remove_all()
+    assert not path.exists()
+    (kept,) = worktrees.directory.parent.parent.glob("quarantine/*/dev-1/work")
+    assert kept.read_text() == "hours"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "-x", ".hidden", "a\0b"])
