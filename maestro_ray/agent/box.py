@@ -83,20 +83,20 @@ def box_for(
     """The box of one run. `state` are the directories of maestro itself, `person` the person's home directory.
 
     Who reviews changes nothing but its scratch directory. Who tests may leave files in its worktree, but no commit.
-    Who develops may commit there too: it can move no ref, hook or setting of the repository. But git's objects are open
-    to it, those that are there already too: it could damage them, or give an old name to other bytes.
+    Who develops may restore files and look at differences with git, but makes no commit: git's objects are closed to
+    it, for whoever writes there could give the name of a reviewed file to other bytes. maestro commits.
     """
     mine = [bench.scratch]
     if purpose != "review":
         mine.append(bench.worktree)
     # a person's own checkout shares its directory with the whole repository
-    may_commit = purpose == "execute" and bench.git_dir != bench.common_dir
-    if may_commit:
-        mine += [bench.git_dir, bench.common_dir / "objects"]
+    has_index = purpose == "execute" and bench.git_dir != bench.common_dir
+    if has_index:
+        mine.append(bench.git_dir)
     return Box(
         bench.worktree,
         writable=(*mine, *writable),
-        sealed=_pointers(bench) if may_commit else (bench.worktree / ".git",),
+        sealed=_pointers(bench) if has_index else (bench.worktree / ".git",),
         readable=(bench.common_dir, bench.worktree, *readable),
         hidden=hidden(state, person),
         network=network,

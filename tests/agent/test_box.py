@@ -18,7 +18,7 @@ OWN = Bench(Path("/repo"), ROOT / "scratch", Path("/repo/.git"), Path("/repo/.gi
     [
         ("review", [BENCH.scratch]),
         ("test", [BENCH.scratch, BENCH.worktree]),
-        ("execute", [BENCH.scratch, BENCH.worktree, BENCH.git_dir, BENCH.common_dir / "objects"]),
+        ("execute", [BENCH.scratch, BENCH.worktree, BENCH.git_dir]),
     ],
 )
 def test_what_a_purpose_may_change(purpose: str, writable: list[Path]) -> None:
@@ -29,14 +29,14 @@ def test_what_a_purpose_may_change(purpose: str, writable: list[Path]) -> None:
     assert box.hidden == (ROOT, *(Path("/home/ada") / name for name in KEYS))
 
 
-def test_who_commits_cannot_say_which_repository_it_is() -> None:
+def test_who_develops_cannot_say_which_repository_it_is() -> None:
     sealed = box_for(BENCH, "execute", state=[], person=ROOT).sealed
     assert {BENCH.git_dir / "commondir", BENCH.git_dir / "gitdir", BENCH.git_dir / "config.worktree"} < {
         *sealed
     }
 
 
-def test_a_persons_own_checkout_takes_no_commit() -> None:
+def test_a_persons_own_checkout_is_no_worktree_of_a_developer() -> None:
     box = box_for(OWN, "execute", state=[], person=ROOT)
     assert box.writable == (OWN.scratch, OWN.worktree)
     assert box.sealed == (OWN.worktree / ".git",)

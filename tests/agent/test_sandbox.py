@@ -203,8 +203,11 @@ def test_without_a_box_no_promise_is_kept(tmp_path: Path) -> None:
     assert kept == {"worktree"}
 
 
-def test_a_developer_commits_in_its_box_and_moves_no_branch(layer: str, tmp_path: Path) -> None:
-    """Real git in a real linked worktree, as a worker has it."""
+def test_a_developer_uses_git_in_its_box_and_changes_nothing_of_the_repository(
+    layer: str, tmp_path: Path
+) -> None:
+    """Real git in a real linked worktree, as a worker has it. Red (an object holds other bytes) with the directory of
+    objects among what is writable."""
 
     def git(*words: str, cwd: Path = tmp_path / "repo") -> str:
         who = ["-c", "user.name=x", "-c", "user.email=x@example.invalid"]
@@ -215,15 +218,19 @@ def test_a_developer_commits_in_its_box_and_moves_no_branch(layer: str, tmp_path
 
     (tmp_path / "repo").mkdir()
     git("init", "-q", "-b", "main")
-    git("commit", "-q", "--allow-empty", "-m", "begin")
+    (tmp_path / "repo" / "kept").write_text("kept\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "begin")
     git("worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
     (tmp_path / "scratch").mkdir()
     common = tmp_path / "repo" / ".git"
     bench = Bench(tmp_path / "tree", tmp_path / "scratch", common / "worktrees" / "tree", common)
     box = box_for(bench, "execute", state=[], person=tmp_path)
     script = (
-        "echo x > it && git add it && git -c user.name=x -c user.email=x@example.invalid commit -qm more; "
-        "git update-ref refs/heads/main HEAD; git config core.hooksPath /tmp; echo 'evil' > .git; true"
+        f"echo x > kept && git checkout -q -- kept && git diff --quiet HEAD && echo y > new; "
+        f"git add new; git -c user.name=x -c user.email=x@example.invalid commit -qam more; "
+        f"for each in {common}/objects/??/*; do chmod u+w $each; echo evil > $each; rm -f $each; done; "
+        f"git update-ref refs/heads/main HEAD; git config core.hooksPath /tmp; true"
     )
     subprocess.run(
         sandbox.command(["sh", "-c", script], box, layer),
@@ -233,6 +240,7 @@ def test_a_developer_commits_in_its_box_and_moves_no_branch(layer: str, tmp_path
         check=True,
     )
     assert git("log", "--format=%s", "main") == "begin"
+    assert git("fsck", "--full") == ""
     assert "hooksPath" not in (common / "config").read_text()
-    if layer == "bubblewrap":
-        assert git("log", "-1", "--format=%s", cwd=tmp_path / "tree") == "more"
+    assert git("log", "-1", "--format=%s", cwd=tmp_path / "tree") == "begin"
+    assert [(tmp_path / "tree" / name).read_text() for name in ("kept", "new")] == ["kept\n", "y\n"]

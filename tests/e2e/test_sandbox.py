@@ -21,6 +21,8 @@ DEVELOPER = """#!/bin/sh
     echo mine > {repo}/greeting.txt
     git update-ref refs/heads/main HEAD~0 && git branch -f mine HEAD && echo moves branches
     echo x > {repo}/.git/hooks/post-merge && echo leaves a hook
+    git hash-object -w errors.txt && echo writes objects
+    for each in {repo}/.git/objects/??/*; do echo evil > "$each" && echo rewrites objects; done
     true
 }} > greeting.txt 2> errors.txt
 rm -f errors.txt
