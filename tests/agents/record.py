@@ -68,7 +68,7 @@ async def _session(session: Any, parts: Sequence[Part], play: Any, path: Path) -
             try:
                 await play(talk, place)
                 code = await talk.end()
-                left = len(place.left())
+                left = len(await place.left_behind())
             finally:
                 await talk.cut()
         neutral = _neutral(Path(top))

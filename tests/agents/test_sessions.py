@@ -33,7 +33,7 @@ async def play(name, top) -> Played:
         talk = await session.start(model, place)
         try:
             await session.play(talk, place)
-            code, left = await talk.end(), place.left()
+            code, left = await talk.end(), await place.left_behind()
         finally:
             await talk.cut()
     assert not model.broken, model.broken

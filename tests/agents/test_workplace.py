@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 
 from .workplace import Workplace
@@ -30,3 +31,18 @@ async def test_it_sees_a_command_that_runs(tmp_path):
         process.kill()
         process.wait()
     assert place.left() == []
+
+
+async def test_what_goes_in_a_moment_is_not_left_behind(tmp_path):
+    place = Workplace(tmp_path / "work")
+    process = subprocess.Popen(["sleep", "300"], env=place.env())
+    try:
+        assert await place.left_behind(0.05) == [process.pid]
+        looking = asyncio.create_task(place.left_behind(60))
+        await asyncio.sleep(0)
+        assert not looking.done()
+        process.kill()
+        assert await looking == []
+    finally:
+        process.kill()
+        process.wait()

@@ -45,7 +45,7 @@ async def take_turn(recipe: Recipe, case: Case, place: Workplace, prompt: str = 
                 await (_command_runs(place) if case.commands else model.waited("never"))
                 ended_by = await _interrupt(talk)
             code = await talk.gone()
-            left = place.left()
+            left = await place.left_behind()
         finally:
             await talk.cut()
     assert not model.broken, model.broken

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from .programs import program
@@ -48,6 +49,14 @@ class Workplace:
         """The processes that were started here and still run."""
         mark = f"{_MARK}={self._mark}".encode()
         return [int(each.name) for each in Path("/proc").glob("[0-9]*") if mark in _environment(each)]
+
+    async def left_behind(self, within: float = 5.0) -> list[int]:
+        """Those that are there still after this many seconds: what an agent has just ended may take a moment to go."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self.left():
+                    await asyncio.sleep(0.02)
+        return self.left()
 
     async def command_runs(self, words: str) -> None:
         """When one of the processes has been started with these words."""
