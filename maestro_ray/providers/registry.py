@@ -10,6 +10,7 @@ from pathlib import Path
 from maestro_ray.config import Config, ProviderTable
 from maestro_ray.errors import BadProvider
 from maestro_ray.ports import Provider, ProviderSpec
+from maestro_ray.providers import claude, codex
 from maestro_ray.providers.claude import Claude
 from maestro_ray.providers.codex import Codex
 from maestro_ray.providers.command import Command
@@ -25,6 +26,10 @@ _BUILT_IN: dict[str, Callable[[ProviderSpec], Provider]] = {
     "scripted": Scripted,
 }
 _LATER = ("auto", "acp", "gemini", "opencode", "qwen", "pi", "aider", "manual")
+
+
+# what agents of the kinds above need of the shell that starts a team; each sees only its own
+VARIABLES = (*claude.VARIABLES, *codex.VARIABLES)
 
 
 def parse_choice(text: str) -> tuple[str, str, str]:

@@ -224,11 +224,14 @@ def _draft(plan: str, tasks: list[str]) -> dict[str, Any] | None:
 
 
 def environment(home: Home, repo: Path) -> dict[str, str]:
-    """What agents may see of this shell: the allow-list, and what the configured providers name."""
+    """What agents may see of this shell: the allow-list, what the kinds of providers need, and what tables name."""
     from maestro_ray.agent.environment import allowed
+    from maestro_ray.providers.registry import VARIABLES
 
     config = Config.load(home, repo)
-    return allowed(os.environ, [name for table in config.providers.values() for name in table.env])
+    return allowed(
+        os.environ, [*VARIABLES, *(name for table in config.providers.values() for name in table.env)]
+    )
 
 
 def _would_start(checked: TeamRequest) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from maestro_cli import main
 from maestro_cli.commands import team
-from maestro_cli.commands.team import plan_status
+from maestro_cli.commands.team import environment, plan_status
 from maestro_cli.render.watch import summary
+from maestro_ray.home import Home
 
 
 def plan(*tasks, status="completed"):
@@ -100,3 +101,15 @@ def test_a_long_log_is_read_page_by_page_as_one(line, capsys):
 
     assert main.run(["team", "logs", "bot-1"]) == 0
     assert capsys.readouterr().out.count("joined the team") == 5
+
+
+def test_agents_see_the_keys_of_their_kinds_and_what_tables_name_and_no_more(tmp_path, monkeypatch):
+    """Red (a person who is signed in by a variable is not) without the variables of the kinds of providers."""
+    home = Home(tmp_path / "home", tmp_path / "home" / "run")
+    home.prepare()
+    (home.root / "config.toml").write_text('[providers.x]\nkind = "claude"\nenv = ["NAMED"]\n')
+    for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "NAMED", "AWS_SECRET_ACCESS_KEY", "RAY_TOKEN"):
+        monkeypatch.setenv(name, "x")
+    seen = environment(home, tmp_path)
+    assert {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "NAMED", "PATH"} <= seen.keys()
+    assert not {"AWS_SECRET_ACCESS_KEY", "RAY_TOKEN"} & seen.keys()
