@@ -34,8 +34,8 @@ def is_out(tx: Transaction, user_id: str, pool: str) -> bool:
 
 
 def mend(tx: Transaction, user_id: str, pool: str) -> None:
-    """A person says that it works again."""
-    tx.execute(t.breakers.delete().where(_of(user_id, pool)))
+    """A person says that a refused account works again, or begins anew with it. A limit has its own time."""
+    tx.execute(t.breakers.delete().where(_of(user_id, pool), t.breakers.c.until >= SIGNED_OUT))
 
 
 def _of(user_id: str, pool: str) -> sa.ColumnElement[bool]:

@@ -12,7 +12,7 @@ from maestro_ray.ids import slug, suffix
 from maestro_ray.model import channels
 from maestro_ray.model import run as run_machine
 from maestro_ray.model import task as task_machine
-from maestro_ray.studio import loop, reports, runs
+from maestro_ray.studio import breakers, loop, reports, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
@@ -46,6 +46,8 @@ def register(
         team = tx.get(t.teams, team_id)
         if role != "worker" or team["project_id"] != project_id or team["status"] != "active":
             raise Conflict("only a worker can join a team, one of its own project that is not over", "")
+    if pool := values.get("pool"):
+        breakers.mend(tx, values.get("user_id", ""), pool)
     lease_until = tx.now + lease
     identifier = tx.insert(
         t.sessions, project_id=project_id, role=role, name=name, lease_until=lease_until, **values

@@ -298,6 +298,21 @@ async def test_a_refused_account_is_asked_for_once_and_stops_all_who_share_it(
     assert len(await team.held()) == 2
 
 
+async def test_who_begins_anew_with_a_refused_account_is_given_work(rest: Rest) -> None:
+    """They may have signed in since; the card of the first is still there. Red without `mend` in `register`."""
+    pools = {"dev-1": "claude"}
+    team = await PretendTeam.join(rest, project := await rest.project(), WORKERS[:1], pools=pools)
+    await rest.plan(project)
+    await team.bootstrap()
+    await team.fail(await team.take("execute"), "401", signed_out=True, retryable=False)
+    await rest.delete(f"teams/{team.id}")
+    again = await PretendTeam.join(rest, project, WORKERS[:1], pools=pools)
+    await rest.plan(project)
+    await again.bootstrap()
+    assert await again.offered() == [("execute", "dev-1")]
+    assert [card["kind"] for card in await rest.cards()] == ["signed_out"]
+
+
 async def test_without_a_shared_account_a_refused_one_is_a_run_that_failed_for_good(rest: Rest) -> None:
     team = await PretendTeam.join(rest, project := await rest.project())
     await rest.plan(project)
