@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -59,7 +58,7 @@ class Claude:
     """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
 
     def __init__(self, spec: ProviderSpec) -> None:
-        if any(word.startswith("-") for word in shlex.split(spec.arg)):
+        if any(word.startswith("-") for word in spec.arg.split()):
             raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
         self._spec = spec
 

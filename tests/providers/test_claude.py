@@ -154,9 +154,13 @@ def test_a_session_is_taken_up_and_the_model_is_named() -> None:
     assert "--resume" not in turn().launch.argv
 
 
-def test_an_option_is_no_model() -> None:
+@pytest.mark.parametrize(
+    "arg", ["--dangerously-skip-permissions", "opus --dangerously-skip-permissions", "'x -y"]
+)
+def test_an_option_is_no_model(arg: str) -> None:
+    """The last was a `ValueError` while the words were read as a shell reads them."""
     with pytest.raises(BadProvider):
-        Claude(ProviderSpec("claude", "--dangerously-skip-permissions"))
+        Claude(ProviderSpec("claude", arg))
 
 
 def test_without_the_program_the_role_is_told(tmp_path: Path) -> None:
