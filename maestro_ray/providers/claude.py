@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maestro_ray.errors import BadProvider, ProviderMissing
+from maestro_ray.errors import BadProvider
 from maestro_ray.model import steering
 from maestro_ray.model.agent import (
     AgentEvent,
@@ -27,6 +25,7 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
 from maestro_ray.providers.output import bounded, brief, clean
 
@@ -52,29 +51,6 @@ _EDITORS = ("Edit", "Write", "NotebookEdit")
 _SIGNED_OUT = (401, 403)
 # seconds, when it does not say how long
 _REST = 60.0
-
-
-class Claude:
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        if any(word.startswith("-") for word in spec.arg.split()):
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        self._spec = spec
-
-    def check(self, path: str, role: str) -> None:
-        if shutil.which(PROGRAM, os.F_OK | os.X_OK, path) is None:
-            raise ProviderMissing(role, PROGRAM)
-
-    def environment(self) -> Sequence[str]:
-        return (*VARIABLES, *self._spec.env)
-
-    @property
-    def account(self) -> str:
-        return PROGRAM
-
-    def open(self, job: Job) -> ClaudeTurn:
-        return ClaudeTurn(job, self._spec.arg, self._spec.argv)
 
 
 class ClaudeTurn:
@@ -119,9 +95,7 @@ class ClaudeTurn:
 
     def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
         events = [event for value in self._lines.close() for event in self._read(value)]
-        how = "was ended by a signal" if code is None else f"ended with code {code}"
-        last = clean(stderr).strip().rpartition("\n")[2]
-        return [*events, self._end or _failure(f"{PROGRAM} {how} and gave no result{last and ': '}{last}")]
+        return [*events, self._end or _failure(gone(PROGRAM, code, "and gave no result", stderr))]
 
     def steer(self, directive: str, text: str) -> bytes:
         self._open.add(directive)
@@ -233,6 +207,20 @@ class ClaudeTurn:
         reason = text or "; ".join(map(str, event.get("errors") or ())) or str(event.get("subtype"))
         signed_out = event.get("api_error_status") in _SIGNED_OUT or "/login" in text
         return _failure(reason, signed_out)
+
+
+class Claude(Installed):
+    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+
+    program, variables = PROGRAM, VARIABLES
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        if any(word.startswith("-") for word in spec.arg.split()):
+            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
+        super().__init__(spec)
+
+    def open(self, job: Job) -> ClaudeTurn:
+        return ClaudeTurn(job, self._spec.arg, self._spec.argv)
 
 
 class _Counted:

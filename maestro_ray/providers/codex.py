@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maestro_ray.errors import BadProvider, ProviderMissing
+from maestro_ray.errors import BadProvider
 from maestro_ray.model import steering
 from maestro_ray.model.agent import (
     AgentEvent,
@@ -26,6 +24,7 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
 from maestro_ray.providers.output import bounded, brief, clean
 
@@ -39,29 +38,6 @@ _INITIALIZE, _THREAD, _TURN, _STEER = 1, 2, 3, 4
 _SIGNED_OUT = (401, 403)
 # seconds, when it does not say how long
 _REST = 60.0
-
-
-class Codex:
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        if spec.arg.startswith("-") or '"' in spec.arg:
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        self._spec = spec
-
-    def check(self, path: str, role: str) -> None:
-        if shutil.which(PROGRAM, os.F_OK | os.X_OK, path) is None:
-            raise ProviderMissing(role, PROGRAM)
-
-    def environment(self) -> Sequence[str]:
-        return (*VARIABLES, *self._spec.env)
-
-    @property
-    def account(self) -> str:
-        return PROGRAM
-
-    def open(self, job: Job) -> CodexTurn:
-        return CodexTurn(job, self._spec.arg, self._spec.argv)
 
 
 class CodexTurn:
@@ -100,9 +76,7 @@ class CodexTurn:
 
     def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
         events = [event for value in self._lines.close() for event in self._read(value)]
-        how = "was ended by a signal" if code is None else f"ended with code {code}"
-        last = clean(stderr).strip().rpartition("\n")[2]
-        end = self._end or Failed(brief(f"{PROGRAM} {how} in the middle of its turn{last and ': '}{last}"))
+        end = self._end or Failed(brief(gone(PROGRAM, code, "in the middle of its turn", stderr)))
         return [*events, end]
 
     def steer(self, directive: str, text: str) -> bytes:
@@ -235,6 +209,20 @@ class CodexTurn:
     def _over(self, end: Finished | Failed) -> Finished | Failed:
         self._end = self._end or end
         return self._end
+
+
+class Codex(Installed):
+    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+
+    program, variables = PROGRAM, VARIABLES
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        if spec.arg.startswith("-") or '"' in spec.arg:
+            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
+        super().__init__(spec)
+
+    def open(self, job: Job) -> CodexTurn:
+        return CodexTurn(job, self._spec.arg, self._spec.argv)
 
 
 def _status(error: Mapping[str, Any]) -> int:
