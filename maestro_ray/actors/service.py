@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray.actors.connections import Connections
+from maestro_ray.actors.knowledge import learn
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import PeerGone
 from maestro_ray.actors.messages import ClearSteering, Directives, Joined, Members, Roster, Steer
@@ -70,6 +71,7 @@ class Service:
             "disconnect": self.disconnect,
             "decide.list": self.decide_list,
             "decide.answer": self.decide_answer,
+            "project.learn": self.project_learn,
         }
 
     async def handle(self, method: str, params: Params, notify: Notify) -> Any:
@@ -295,6 +297,10 @@ class Service:
         if answer not in card["options"]:
             raise UsageError(f"{answer!r} is no answer to this card", f"one of: {', '.join(card['options'])}")
         return await _answered([rest for rest, _ in seen], card["id"], answer)
+
+    async def project_learn(self, params: Params, _notify: Notify) -> Any:
+        key = await self._key(path(params, "repo"))
+        return await learn(self._connections.switchboard.rest(key), key, params)
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -200,6 +200,13 @@ class NewAnalysis(Body):
     role: Annotated[str, StringConstraints(max_length=32, pattern=r"^([a-z][a-z0-9-]*)?$")] = ""
 
 
+class NewKnowledge(Body):
+    """All that this source knows: what it knew before and does not say again is forgotten."""
+
+    source: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
+    items: list[dict[str, Any]]
+
+
 class NewDirective(Body):
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
 
