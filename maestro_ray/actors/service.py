@@ -366,7 +366,9 @@ class Service:
     async def _of_repo(self, known: list[LiveTeam], repo: str) -> list[LiveTeam]:
         """A repository that was broken since its team began still has that team."""
         try:
-            key = await self._key(repo)
+            # to ask git costs more than all the rest of a directive
+            keys = (team.record.key for team in known if team.record.repo == repo)
+            key = next(keys, "") or await self._key(repo)
         except MaestroError:
             if found := [team for team in known if Path(repo).is_relative_to(team.record.repo)]:
                 return found
