@@ -185,6 +185,21 @@ class NewSubtask(Body):
     after_parent: bool = False
 
 
+class NewBlocker(Body):
+    """What keeps the agent from its work, in one line."""
+
+    epoch: int
+    text: Text
+
+
+class NewQuestion(Body):
+    """What the operator is to decide, each in one line."""
+
+    epoch: int
+    question: Text
+    options: Annotated[list[Word], Field(max_length=100)]
+
+
 class Proposal(Body):
     """`draft` is a plan as `model.plan_file.to_json` writes it."""
 

@@ -312,6 +312,19 @@ decisions = sa.Table(
     sa.Index("decisions_open", "status"),
 )
 
+reported = sa.Table(
+    "reported",
+    metadata,
+    _id(),
+    _ref("task_id", "tasks"),
+    _ref("run_id", "runs"),
+    _text("text"),
+    _time("created_at"),
+    sa.Index("reported_task", "task_id"),
+    sa.Index("reported_run", "run_id"),
+    comment="what agents at work said that blocks them",
+)
+
 knowledge = sa.Table(
     "knowledge",
     metadata,
