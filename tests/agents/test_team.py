@@ -10,7 +10,7 @@ import pytest
 from actors.stage import begin, end, nothing_left
 from models.script import After, Part, Say
 from models.server import playing
-from models.tools import Run, Write
+from models.tools import Read, Run, Write
 from workspace.sample import Sample
 
 from maestro_ray.config import Config, SandboxTable
@@ -83,7 +83,8 @@ async def test_a_plan_is_sent_back_once_steered_and_merged(
     place = Workplace(tmp_path / "place")
     # of the parts whose words were said last the first one is played
     parts = (
-        Part((Write("one.txt", "better\n"), Say("Mended it.")), words="was rejected"),
+        # Qwen changes only what it has read
+        Part((Read("one.txt"), Write("one.txt", "better\n"), Say("Mended it.")), words="was rejected"),
         Part(
             (Write("one.txt", "first\n"), After("go", Run("true")), Say("Wrote it.")), words="Make the change"
         ),
@@ -101,6 +102,8 @@ async def test_a_plan_is_sent_back_once_steered_and_merged(
             model.open("go")
         receipt = await maestro.until("receipt", worker="dev-1")
         model.open("go")
+        # each of these takes its time to start
+        await maestro.until("verdict.given")
         result = await end(maestro)
         assert result["status"] == "completed"
         assert sample.git("show", "main:one.txt") == "better"
