@@ -40,8 +40,8 @@ def sample(tmp_path: Path) -> Sample:
 @pytest.fixture(params=["off", "auto"])
 async def maestro(request: pytest.FixtureRequest, home: Home) -> AsyncIterator[LocalMaestro]:
     """Outside of a box, and in the one that this machine has."""
-    # a checkout below /tmp would not be seen in it
-    rules = SandboxTable(request.param, read=(str(HERE),))
+    # a checkout below /tmp would not be seen in it, nor what a link in it leads to
+    rules = SandboxTable(request.param, read=(str(HERE), str((HERE / "node_modules").resolve())))
     config = Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=rules)
     async with LocalMaestro(home, config=config) as maestro:
         yield maestro
