@@ -23,7 +23,7 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 # of providers; `providers.registry` has their adapters
-KINDS = ("claude", "codex", "command", "scripted")
+KINDS = ("acp", "claude", "codex", "command", "gemini", "opencode", "qwen", "scripted")
 
 
 @dataclass(frozen=True)

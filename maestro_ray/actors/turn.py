@@ -59,12 +59,12 @@ class Ears:
     """Who is told what of a turn.
 
     `say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once; `named` the
-    run and the agent's own session, with which it can be resumed; `delivered` a directive that the agent has taken;
-    `spent` what was used. `permit` decides about what the agent asks leave for: an empty text, or why not.
+    run and the agent's own session, with which it can be resumed; `delivered` a directive that the agent has taken, and
+    how; `spent` what was used. `permit` decides about what the agent asks leave for: an empty text, or why not.
     """
 
     say: Callable[[str], None]
-    delivered: Callable[[str], None] = lambda _directive: None
+    delivered: Callable[[str, How], None] = lambda _directive, _how: None
     heard: Callable[[str], None] = lambda _text: None
     named: Callable[[str, str], None] = lambda _run, _session: None
     spent: Callable[[UsageCounted], None] = lambda _usage: None
@@ -210,7 +210,7 @@ class Turn:
                 case Reply(data) if self._process is not None:
                     await self._process.write(data)
                 case DirectiveTaken(identifier):
-                    self._ears.delivered(identifier)
+                    self._ears.delivered(identifier, self._talk.steering)
                 case RateLimited(seconds, reason, resets_at):
                     wait = max(seconds if not resets_at else resets_at - time.time(), 0.0)
                     self._limited = RateLimited(wait, reason)

@@ -164,7 +164,7 @@ class Worker:
 
         async with self._proposing(assignment, proposals) as heard:
             ears = Ears(
-                say, self._delivered_in_turn, heard, self._bench.name_session, self._spending.add, _granted
+                say, self._delivered, heard, self._bench.name_session, self._spending.add, _granted
             )
             self._turn = Turn(self._part, job, ears, self._bench.confine)
             try:
@@ -247,9 +247,6 @@ class Worker:
         for identifier in set(self._directives).difference(kept):
             del self._directives[identifier]
             self._receipts.pop(identifier, None)
-
-    def _delivered_in_turn(self, identifier: str) -> None:
-        self._delivered(identifier, How.IN_TURN)
 
     def _delivered(self, identifier: str, how: How) -> None:
         if identifier in self._directives and identifier not in self._receipts:

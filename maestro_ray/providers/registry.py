@@ -10,26 +10,36 @@ from pathlib import Path
 from maestro_ray.config import Config, ProviderTable
 from maestro_ray.errors import BadProvider
 from maestro_ray.ports import Provider, ProviderSpec
-from maestro_ray.providers import claude, codex
+from maestro_ray.providers import claude, codex, gemini, opencode, qwen
+from maestro_ray.providers.acp import Acp
 from maestro_ray.providers.claude import Claude
 from maestro_ray.providers.codex import Codex
 from maestro_ray.providers.command import Command
+from maestro_ray.providers.gemini import Gemini
+from maestro_ray.providers.opencode import OpenCode
+from maestro_ray.providers.qwen import Qwen
 from maestro_ray.providers.scripted import Scripted, located
 from maestro_ray.toml import did_you_mean
 
 GROUP = "maestro.providers"
 
 _BUILT_IN: dict[str, Callable[[ProviderSpec], Provider]] = {
+    "acp": Acp,
     "claude": Claude,
     "codex": Codex,
     "command": Command,
+    "gemini": Gemini,
+    "opencode": OpenCode,
+    "qwen": Qwen,
     "scripted": Scripted,
 }
-_LATER = ("auto", "acp", "gemini", "opencode", "qwen", "pi", "aider", "manual")
+_LATER = ("auto", "pi", "aider", "manual")
 
 
 # what agents of the kinds above need of the shell that starts a team; each sees only its own
-VARIABLES = (*claude.VARIABLES, *codex.VARIABLES)
+VARIABLES = (
+    *claude.VARIABLES, *codex.VARIABLES, *gemini.VARIABLES, *opencode.VARIABLES, *qwen.VARIABLES,
+)  # fmt: skip
 
 
 def parse_choice(text: str) -> tuple[str, str, str]:

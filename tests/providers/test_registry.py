@@ -21,7 +21,7 @@ CONFIG = Config(
         "fmt": ProviderTable(argv=("ruff", "format"), env=("RUFF_CACHE_DIR",), verdict="exit-code"),
         "command": ProviderTable(argv=("mine",)),
         "robot": ProviderTable(kind="robot"),
-        "odd": ProviderTable(kind="gemini"),
+        "odd": ProviderTable(kind="pi"),
         "leak": ProviderTable(argv=("x",), env=("KEY=value",)),
     }
 )
@@ -92,13 +92,14 @@ def test_a_script_is_found_from_the_directory_and_read(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
     assert refusal("dev=comand:x") == (
         "--provider dev=comand:x: unknown provider 'comand' (did you mean command?); "
-        "there are: claude, codex, command, fmt, leak, odd, robot, scripted"
+        "there are: acp, claude, codex, command, fmt, gemini, leak, odd, opencode, qwen, robot, scripted"
     )
-    assert refusal("dev=gemini", Config()) == (
-        "--provider dev=gemini: 'gemini' is not available yet; there are: claude, codex, command, scripted"
+    there = "acp, claude, codex, command, gemini, opencode, qwen, scripted"
+    assert refusal("dev=pi", Config()) == (
+        f"--provider dev=pi: 'pi' is not available yet; there are: {there}"
     )
     assert refusal("dev=odd") == (
-        "--provider dev=odd: [providers.odd]: 'gemini' is not available yet; there are: claude, codex, command, scripted"
+        f"--provider dev=odd: [providers.odd]: 'pi' is not available yet; there are: {there}"
     )
     assert refusal("dev=robot").startswith(
         "--provider dev=robot: [providers.robot]: unknown provider 'robot'; there"
@@ -143,7 +144,7 @@ def test_another_package_brings_a_kind_that_is_loaded_only_when_it_is_built() ->
         BadProvider, match="--provider broken: some_robots:Broken cannot be loaded: OSError: no arm"
     ):
         build(specs["lint"])
-    assert "broken, claude, codex, command" in refusal("dev=nobody", Config())
+    assert "acp, broken, claude, codex, command" in refusal("dev=nobody", Config())
 
 
 @pytest.mark.usefixtures("others")
