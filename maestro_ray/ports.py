@@ -17,7 +17,9 @@ class ProviderSpec:
 
     `kind` names the adapter, `arg` is the text after the colon, `argv` the template of the table (empty when
     there is none), `env` the names of further environment variables the agent may see, and `verdict` says
-    whether a reviewer's judgement is its VERDICT line or its exit code.
+    whether a reviewer's judgement is its VERDICT line or its exit code. For an installed agent `model` is the one to
+    use where `arg` names none, `args` are appended to its program's own arguments, and `exec` is the plain way to talk
+    to a program that has two.
     """
 
     kind: str
@@ -25,6 +27,9 @@ class ProviderSpec:
     argv: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     verdict: Literal["line", "exit-code"] = "line"
+    model: str = ""
+    args: tuple[str, ...] = ()
+    exec: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maestro_ray.errors import BadProvider
 from maestro_ray.model import steering
 from maestro_ray.model.agent import (
     AgentEvent,
@@ -31,6 +30,15 @@ from maestro_ray.providers.output import bounded, brief, clean
 PROGRAM = "codex"
 VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY", "OPENAI_BASE_URL")
 
+# what is said with these is what the adapter lives on, or who may do what
+_OWN = frozenset({
+    "--listen", "--stdio", "-m", "--model", "-s", "--sandbox", "-a", "--ask-for-approval", "--full-auto", "--yolo",
+    "--dangerously-bypass-approvals-and-sandbox", "--approve-all", "-C", "--cd", "--add-dir", "--json",
+    "--skip-git-repo-check", "-o", "--output-last-message", "--output-schema", "--ephemeral", "--last",
+})  # fmt: skip
+_KEYS = frozenset(
+    {"sandbox_mode", "approval_policy", "sandbox_workspace_write", "default_permissions", "permissions"}
+)
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = "auth.json"
 _SETTINGS = (_LOGIN, "config.toml", "AGENTS.md", "prompts", "skills", "rules")
@@ -212,17 +220,12 @@ class CodexTurn:
 
 
 class Codex(Installed):
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+    """Raises `BadProvider`."""
 
-    program, variables = PROGRAM, VARIABLES
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        if spec.arg.startswith("-") or '"' in spec.arg:
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        super().__init__(spec)
+    program, variables, own, keys = PROGRAM, VARIABLES, _OWN, _KEYS
 
     def open(self, job: Job) -> CodexTurn:
-        return CodexTurn(job, self._spec.arg, self._spec.argv)
+        return CodexTurn(job, self._model, self._more)
 
 
 def _status(error: Mapping[str, Any]) -> int:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Literal
 
 from maestro_ray.config import Config, ProviderTable
 from maestro_ray.errors import BadProvider
@@ -80,9 +81,8 @@ def _resolve(choice: str, config: Config, directory: Path) -> ProviderSpec:
 def _spec(choice: str, kind: str, arg: str, table: ProviderTable) -> ProviderSpec:
     if wrong := next((name for name in table.env if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)), None):
         raise BadProvider(choice, f"env lists names of variables, and {wrong!r} is none")
-    return ProviderSpec(
-        kind, arg, table.argv, table.env, "exit-code" if table.verdict == "exit-code" else "line"
-    )
+    verdict: Literal["line", "exit-code"] = "exit-code" if table.verdict == "exit-code" else "line"
+    return ProviderSpec(kind, arg, table.argv, table.env, verdict, table.model, table.args, table.exec)
 
 
 def _try(choice: str, spec: ProviderSpec) -> None:
