@@ -23,9 +23,9 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 # of providers; `providers.registry` has their adapters
-KINDS = ("claude", "codex", "command", "scripted")
+KINDS = ("claude", "codex", "pi", "command", "manual", "scripted")
 # those whose `argv` is the program itself, which has nothing of the person's but what `env` names
-TEMPLATES = ("command", "scripted", "acp")
+TEMPLATES = ("command", "manual", "scripted", "acp")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from maestro_ray.model.agent import (
     UsageCounted,
 )
 from maestro_ray.model.steering import How
-from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
 from maestro_ray.providers.output import bounded, brief, clean

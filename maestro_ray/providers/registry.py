@@ -11,10 +11,12 @@ from typing import Literal
 from maestro_ray.config import Config, ProviderTable
 from maestro_ray.errors import BadProvider
 from maestro_ray.ports import Provider, ProviderSpec
-from maestro_ray.providers import claude, codex
+from maestro_ray.providers import claude, codex, pi
 from maestro_ray.providers.claude import Claude
 from maestro_ray.providers.codex import Codex
 from maestro_ray.providers.command import Command
+from maestro_ray.providers.manual import Manual
+from maestro_ray.providers.pi import Pi
 from maestro_ray.providers.scripted import Scripted, located
 from maestro_ray.toml import did_you_mean
 
@@ -23,14 +25,16 @@ GROUP = "maestro.providers"
 _BUILT_IN: dict[str, Callable[[ProviderSpec], Provider]] = {
     "claude": Claude,
     "codex": Codex,
+    "pi": Pi,
     "command": Command,
+    "manual": Manual,
     "scripted": Scripted,
 }
-_LATER = ("auto", "acp", "gemini", "opencode", "qwen", "pi", "aider", "manual")
+_LATER = ("acp", "gemini", "opencode", "qwen", "aider")
 
 
 # what agents of the kinds above need of the shell that starts a team; each sees only its own
-VARIABLES = (*claude.VARIABLES, *codex.VARIABLES)
+VARIABLES = (*claude.VARIABLES, *codex.VARIABLES, *pi.VARIABLES)
 
 
 def parse_choice(text: str) -> tuple[str, str, str]:
@@ -49,6 +53,11 @@ def resolve(choices: Mapping[str, str], config: Config, directory: Path) -> dict
     `BadProvider`, or `ConfigError` for a mistake inside a script. Whether the programs exist is `Provider.check`'s.
     """
     return {role: _resolve(f"{role}={text}", config, directory) for role, text in choices.items()}
+
+
+def kinds() -> frozenset[str]:
+    """All there are, those of other packages too."""
+    return frozenset(_BUILT_IN) | frozenset(_others())
 
 
 def build(spec: ProviderSpec) -> Provider:

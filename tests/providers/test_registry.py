@@ -92,13 +92,13 @@ def test_a_script_is_found_from_the_directory_and_read(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
     assert refusal("dev=comand:x") == (
         "--provider dev=comand:x: unknown provider 'comand' (did you mean command?); "
-        "there are: claude, codex, command, fmt, leak, odd, robot, scripted"
+        "there are: claude, codex, command, fmt, leak, manual, odd, pi, robot, scripted"
     )
     assert refusal("dev=gemini", Config()) == (
-        "--provider dev=gemini: 'gemini' is not available yet; there are: claude, codex, command, scripted"
+        "--provider dev=gemini: 'gemini' is not available yet; there are: claude, codex, command, manual, pi, scripted"
     )
     assert refusal("dev=odd") == (
-        "--provider dev=odd: [providers.odd]: 'gemini' is not available yet; there are: claude, codex, command, scripted"
+        "--provider dev=odd: [providers.odd]: 'gemini' is not available yet; there are: claude, codex, command, manual, pi, scripted"
     )
     assert refusal("dev=robot").startswith(
         "--provider dev=robot: [providers.robot]: unknown provider 'robot'; there"
@@ -112,8 +112,8 @@ def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
 
 def test_kinds_are_built() -> None:
     assert isinstance(build(ProviderSpec("command", "x")), Command)
-    with pytest.raises(BadProvider, match="--provider auto: 'auto' is not available yet"):
-        build(ProviderSpec("auto"))
+    with pytest.raises(BadProvider, match="--provider aider: 'aider' is not available yet"):
+        build(ProviderSpec("aider"))
 
 
 @pytest.fixture
