@@ -39,7 +39,8 @@ class Job:
     `key` is the task's key in its plan file, `revision` counts rejections so far, `base` is the commit the
     change is judged against, `commit` the one the worktree starts at, `test` the command that must pass,
     and `scratch` a private directory outside the worktree that lives as long as the run. `resume` is the agent's
-    own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one.
+    own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one. `boxed` says
+    that maestro's own box keeps the program, in which a sandbox of its own may not work.
     """
 
     run: str
@@ -58,6 +59,7 @@ class Job:
     attempt: int = 1
     resume: str = ""
     evidence: Path | None = None
+    boxed: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch
+from maestro_ray.providers.codex_exec import CodexExecTurn
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
 from maestro_ray.providers.output import bounded, brief, clean
@@ -33,7 +34,8 @@ VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY", "OPENAI_BASE_URL")
 # what is said with these is what the adapter lives on, or who may do what
 _OWN = frozenset({
     "--listen", "--stdio", "-m", "--model", "-s", "--sandbox", "-a", "--ask-for-approval", "--full-auto", "--yolo",
-    "--dangerously-bypass-approvals-and-sandbox", "--approve-all", "-C", "--cd", "--add-dir", "--json",
+    "--dangerously-bypass-approvals-and-sandbox", "--approve-for-me", "--worktree", "--dangerously-bypass-hook-trust",
+    "--all", "-C", "--cd", "--add-dir", "--json",
     "--skip-git-repo-check", "-o", "--output-last-message", "--output-schema", "--ephemeral", "--last",
 })  # fmt: skip
 _KEYS = frozenset(
@@ -222,10 +224,13 @@ class CodexTurn:
 class Codex(Installed):
     """Raises `BadProvider`."""
 
-    program, variables, own, keys = PROGRAM, VARIABLES, _OWN, _KEYS
+    program, variables, own, keys, ways = PROGRAM, VARIABLES, _OWN, _KEYS, 2
 
-    def open(self, job: Job) -> CodexTurn:
-        return CodexTurn(job, self._model, self._more)
+    def open(self, job: Job) -> CodexTurn | CodexExecTurn:
+        talk = CodexTurn(job, self._model, self._more)
+        if self._spec.exec:
+            return CodexExecTurn(job, PROGRAM, talk.launch, self._model, self._more)
+        return talk
 
 
 def _status(error: Mapping[str, Any]) -> int:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection, Sequence
 from typing import ClassVar
 
-from maestro_ray.errors import ProviderMissing
+from maestro_ray.errors import BadProvider, ProviderMissing
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.providers.arguments import check_arguments, check_model
 from maestro_ray.providers.output import clean
@@ -22,11 +22,15 @@ class Installed:
     # the options, and the settings of `-c KEY=VALUE`, that nobody else may give
     own: ClassVar[Collection[str]] = ()
     keys: ClassVar[Collection[str]] = ()
+    # to talk to its program; with two, `spec.exec` is the plain one
+    ways: ClassVar[int] = 1
 
     def __init__(self, spec: ProviderSpec) -> None:
         self._spec = spec
         self._model = spec.arg or spec.model
         self._more = (*spec.argv, *spec.args)
+        if spec.exec and self.ways == 1:
+            raise BadProvider(spec.kind, f"exec means nothing to {spec.kind}")
         check_model(spec.kind, self._model)
         check_arguments(self.program, self._more, self.own, self.keys)
 
