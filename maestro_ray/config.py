@@ -23,7 +23,9 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 # of providers; `providers.registry` has their adapters
-KINDS = ("acp", "claude", "codex", "command", "gemini", "opencode", "qwen", "scripted")
+KINDS = ("claude", "codex", "gemini", "opencode", "qwen", "pi", "acp", "command", "manual", "scripted")
+# those whose `argv` is the program itself, which has nothing of the person's but what `env` names
+TEMPLATES = ("command", "manual", "scripted", "acp")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class ProviderTable:
     argv: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     verdict: str = "line"
+    model: str = ""
+    args: tuple[str, ...] = ()
+    exec: bool = False
 
 
 @dataclass(frozen=True)
@@ -281,6 +286,7 @@ def _with_repository(config: Config, top: Table) -> Config:
     for name in theirs:
         if name in new:
             _env_is_allowed(config, top.table("providers").table(name), theirs[name])
+            _arguments_are_ours(top.table("providers").table(name), theirs[name])
     return replace(
         config,
         **_settings(top),
@@ -299,6 +305,16 @@ def _env_is_allowed(config: Config, table: Table, provider: ProviderTable) -> No
             )
             hint = f'if it may, list it in the config.toml of the state directory: [agents] env = ["{name}"]'
             raise ConfigError(*mistake.args, hint)
+
+
+def _arguments_are_ours(table: Table, provider: ProviderTable) -> None:
+    """An argument can send the key or the log-in of the operator's own agent to another address."""
+    for key, given in (("args", provider.args), ("argv", provider.argv)):
+        if given and (key == "args" or provider.kind not in TEMPLATES):
+            mistake = table.mistake(
+                f"a repository may not give arguments to an agent with your log-in: {key!r}", key
+            )
+            raise ConfigError(*mistake.args, "put the table into the config.toml of the state directory")
 
 
 def _settings(top: Table) -> dict[str, Any]:
@@ -332,7 +348,7 @@ def _leases_can_be_kept(config: Config, table: Table) -> None:
 
 def _provider(tables: Table, name: str) -> ProviderTable:
     table = tables.table(name)
-    table.only("kind", "argv", "env", "verdict")
+    table.only("kind", "argv", "env", "verdict", "model", "args", "exec")
     verdict = table.text("verdict", "line")
     if verdict not in ("line", "exit-code"):
         raise table.mistake('verdict is "line" or "exit-code"', "verdict")
@@ -341,7 +357,15 @@ def _provider(tables: Table, name: str) -> ProviderTable:
         raise table.mistake(
             f"there is no kind of provider {kind!r}: {', '.join(KINDS)} or one of a package", "kind"
         )
-    return ProviderTable(kind, tuple(table.texts("argv")), tuple(table.texts("env")), verdict)
+    return ProviderTable(
+        kind,
+        tuple(table.texts("argv")),
+        tuple(table.texts("env")),
+        verdict,
+        table.text("model"),
+        tuple(table.texts("args")),
+        table.flag("exec", False),
+    )
 
 
 def _of_a_package(kind: str) -> bool:

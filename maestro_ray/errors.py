@@ -315,6 +315,17 @@ class ProviderMissing(AgentError):
     hint_template = "install {1}, or choose another with --provider {0}=NAME"
 
 
+class NoAgentFound(AgentError):
+    """`NoAgentFound(problems)`: why each agent that was looked for cannot be used, a sentence each."""
+
+    template = "no coding agent was found here that is installed and signed in"
+
+    @property
+    def hint(self) -> str:
+        looked = "".join(f"\n    {each}" for each in self.args[0])
+        return f"one of these is enough, or name another with --provider ROLE=NAME:{looked}"
+
+
 class HeadMoved(AgentError):
     """`HeadMoved(head, start)`: the worktree's HEAD does not descend from the commit the work began at."""
 

@@ -320,6 +320,17 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Done:
+    """To a worker: the person who does this run is done. `verdict` is that of a review or a test, as in a VERDICT line.
+
+    The reply is `Conflict` when the run does not wait for anybody there.
+    """
+
+    run: str
+    verdict: str
+
+
+@dataclass(frozen=True)
 class Members:
     """Which workers directives must reach: name to slot. Sent again when it changes."""
 

@@ -12,13 +12,14 @@ from maestro_ray.actors.params import of_the_system, sound
 from maestro_ray.agent import sandbox
 from maestro_ray.agent.limits import not_kept
 from maestro_ray.config import Config, SandboxTable
-from maestro_ray.errors import BadProvider, NoWorkers, UnknownRole, UsageError
+from maestro_ray.errors import NoWorkers, UnknownRole, UsageError
 from maestro_ray.home import Home
 from maestro_ray.model.plan_file import PlanDraft, from_json
 from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
+from maestro_ray.providers import auto
 from maestro_ray.providers.command import Command
-from maestro_ray.providers.registry import build, resolve
+from maestro_ray.providers.registry import build, kinds, resolve
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
@@ -165,11 +166,9 @@ def _providers(asked: Asked, config: Config, roles: Mapping[str, int], repo: Rep
         choice = (
             asked.providers.get(role)
             or (table.provider if table else "")
-            or ("command" if role == "test" else "")
+            or ("command" if role == "test" else auto.AUTO)
         )
-        if not choice:
-            raise BadProvider(f"{role}=?", "no provider was named for this role")
-        choices[role] = choice
+        choices[role] = auto.named(choice, asked.env, kinds())
     specs = resolve(choices, config, repo.root)
     for role, spec in specs.items():
         build(spec).check(asked.env.get("PATH", ""), role)
@@ -229,6 +228,10 @@ def warnings(request: TeamRequest, config: Config) -> list[str]:
         )
     found += _of_the_sandbox(config.sandbox, [role for role, count in request.roles.items() if count])
     found += [f"[agents.limits] {key}: {why}" for key, why in not_kept(config.limits).items()]
+    found += filter(
+        None,
+        (auto.warning(kind, request.env) for kind in {each.kind: 0 for each in request.providers.values()}),
+    )
     return found
 
 

@@ -20,6 +20,7 @@ from maestro_ray.actors.messages import (
     Delivered,
     Directive,
     DirectivesCleared,
+    Done,
     Text,
     Withdraw,
     WorkerEvent,
@@ -33,10 +34,11 @@ from maestro_ray.actors.threads import ended
 from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
-from maestro_ray.errors import IllegalEvent, MaestroError
+from maestro_ray.errors import Conflict, IllegalEvent, MaestroError
 from maestro_ray.model.agent import PermissionAsked
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
+from maestro_ray.providers.manual import KIND as MANUAL
 from maestro_ray.redaction import Redactor, Secrets, redact
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,8 @@ class Worker:
                 return self._assign(assignment)
             case Withdraw(run, _, epoch):
                 return self._withdraw(run, epoch)
+            case Done(run, verdict):
+                return self._done(run, verdict)
             case Directive(identifier, text):
                 return self._direct(identifier, text)
             case DirectivesCleared(kept):
@@ -162,10 +166,13 @@ class Worker:
         def say(text: str) -> None:
             self._say(voice.feed(text))
 
+        def named(run: str, session: str) -> None:
+            self._bench.name_session(run, session)
+            if self._part.provider.kind == MANUAL:  # from now on what the person does is kept
+                self._reporter.post("run.waits", **about(assignment), worktree=str(job.worktree))
+
         async with self._proposing(assignment, proposals) as heard:
-            ears = Ears(
-                say, self._delivered, heard, self._bench.name_session, self._spending.add, _granted
-            )
+            ears = Ears(say, self._delivered, heard, named, self._spending.add, _granted)
             self._turn = Turn(self._part, job, ears, self._bench.confine)
             try:
                 await self._turn.begin()
@@ -239,6 +246,11 @@ class Worker:
         self._directives[identifier] = text
         if self._turn is not None:
             await self._turn.steer(identifier, text)
+
+    async def _done(self, run: str, verdict: str) -> None:
+        if self._turn is None or self.run != run:
+            raise Conflict(f"the run {run} is not at work here now", "see `maestro task list`")
+        await self._turn.done(verdict)
 
     def _unheard(self) -> bool:
         return any(identifier not in self._receipts for identifier in self._directives)

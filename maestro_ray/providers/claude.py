@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maestro_ray.errors import BadProvider
 from maestro_ray.model import steering
 from maestro_ray.model.agent import (
     AgentEvent,
@@ -24,7 +23,7 @@ from maestro_ray.model.agent import (
     UsageCounted,
 )
 from maestro_ray.model.steering import How
-from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
 from maestro_ray.providers.output import bounded, brief, clean
@@ -44,6 +43,13 @@ _NOT_HERE = (
     "AskUserQuestion", "EnterPlanMode", "ExitPlanMode", "EnterWorktree", "ExitWorktree", "CronCreate", "CronDelete",
     "CronList", "ScheduleWakeup", "SendMessage", "ListAgents",
 )  # fmt: skip
+# what is said with these is what the adapter lives on, or who may do what
+_OWN = frozenset({
+    "-p", "--print", "--input-format", "--output-format", "--replay-user-messages", "--permission-prompt-tool",
+    "--permission-mode", "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions",
+    "--disallowedTools", "--disallowed-tools", "-r", "--resume", "-c", "--continue", "--session-id", "--fork-session",
+    "--no-session-persistence", "-w", "--worktree", "--from-pr", "--bg", "--background", "--model",
+})  # fmt: skip
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = ".credentials.json"
 _SETTINGS = (_LOGIN, "settings.json", "CLAUDE.md", "agents", "commands", "skills", "plugins")
@@ -210,17 +216,12 @@ class ClaudeTurn:
 
 
 class Claude(Installed):
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+    """Raises `BadProvider`."""
 
-    program, variables = PROGRAM, VARIABLES
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        if any(word.startswith("-") for word in spec.arg.split()):
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        super().__init__(spec)
+    program, variables, own = PROGRAM, VARIABLES, _OWN
 
     def open(self, job: Job) -> ClaudeTurn:
-        return ClaudeTurn(job, self._spec.arg, self._spec.argv)
+        return ClaudeTurn(job, self._model, self._more)
 
 
 class _Counted:

@@ -106,7 +106,13 @@ def team_text(team: dict[str, Any]) -> str:
         ]
         for each in team["workers"]
     ]
-    return "\n".join([*lines, out.columns(rows, ["member", "state", "pid", "seen", "doing"])])
+    table = out.columns(rows, ["member", "state", "pid", "seen", "doing"])
+    return "\n".join([*lines, table, *(_waits(each) for each in team["workers"] if each.get("waits"))])
+
+
+def _waits(worker: dict[str, Any]) -> str:
+    run = worker["waits"]
+    return f"{worker['name']} waits for you, in {out.printable(run['worktree'])}: maestro task done {run['id'][-8:]}"
 
 
 def age(seconds: float) -> str:

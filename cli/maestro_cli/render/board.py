@@ -77,6 +77,15 @@ class Board:
         self.workers[event["sender"]] = f"paused: {printable(str(body['reason']))}"
         return [_line(event["sender"], self.workers[event["sender"]])]
 
+    def _run_waits(self, event: Event, body: Event) -> list[str]:
+        run = printable(str(body["run"]))[-8:]
+        verdict = "" if body["purpose"] == "execute" else " --approve | --reject REASON"
+        self.workers[event["sender"]] = f"waits for you: {printable(str(body['title']))}"
+        return [
+            _line(event["sender"], f"waits for you, in {printable(str(body['worktree']))}"),
+            f"{'':14}maestro task done {run}{verdict}",
+        ]
+
     def _run_resumed(self, event: Event, _body: Event) -> list[str]:
         return [_line(event["sender"], "goes on where it was cut")]
 
