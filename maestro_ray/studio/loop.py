@@ -207,7 +207,9 @@ def answer(tx: Transaction, decision_id: str, word: str) -> Row:
         raise Conflict(f"the card was already answered: {card['answer'] or card['status']}", "")
     values = {"status": "answered", "answer": word, "answered_at": tx.now}
     tx.update(t.decisions, decision_id, **values)
-    if card["task_id"]:
+    if card["kind"] == "budget":
+        pass  # that is for `budget.answer`, which comes from there
+    elif card["task_id"]:
         _answer_task(tx, card, word)
     elif card["plan_id"]:
         plan_event(tx, card["plan_id"], _PLAN_ANSWERS[word](), attempts=0)

@@ -1,4 +1,4 @@
-"""What was used, in tokens and money: by project, plan or run."""
+"""What was used, in tokens and money: by project, plan or run, and by team, day, role or model."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ async def show(call: Call) -> Any:
     by = call.query("by") or "project"
     if by not in usage.BY:
         raise BadFrame(f"by must be one of {', '.join(usage.BY)}")
-    sums = usage.sums(by, call.query("project_id"), call.query("plan_id"))
+    if by in ("day", "role", "model") and not call.query("project_id"):
+        raise BadFrame(f"by={by} needs a project_id")
+    sums = usage.sums(by, *(call.query(name) for name in WHICH))
     return await call.rows(sa.select(sums), sums)
 
 
-ROUTES = [
-    Rest("GET", "usage", show, Action.READ, listing=True, query=("by", "project_id", "plan_id"), paged=True)
-]
+WHICH = ("project_id", "plan_id", "team_id")
+ROUTES = [Rest("GET", "usage", show, Action.READ, listing=True, query=("by", *WHICH), paged=True)]
