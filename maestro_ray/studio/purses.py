@@ -211,3 +211,11 @@ def withdraw(tx: Transaction, scope: str) -> None:
         tx.update(t.decisions, open_card["id"], **values)
         shown = {**open_card, **values}
         tx.publish(channels.project(open_card["project_id"]), "decision.answered", decision=shown)
+
+
+def past(tx: Transaction) -> list[str]:
+    """The days that are over and of which a card still asks: what waits may go on at the cost of this one."""
+    asked = sa.and_(t.decisions.c.id == t.purses.c.card, t.decisions.c.status == "open")
+    days = sa.select(t.purses.c.scope).join(t.decisions, asked).where(t.purses.c.scope.like(f"{DAY}:%"))
+    today = day(tx.now)
+    return [row["scope"] for row in tx.all(days) if row["scope"].rpartition(":")[2] < today]
