@@ -98,7 +98,10 @@ _OF: Mapping[str, sa.ColumnElement[str]] = {
 
 def sums(by: str, project_id: str = "", plan_id: str = "", team_id: str = "") -> sa.Select[Any]:
     """One row for each team, day, role or model of a project: what was used, and in how many runs."""
-    sums: list[sa.ColumnElement[Any]] = [sa.func.sum(t.bills.c[name]).label(name) for name in COUNTED]
+    # PostgreSQL adds up whole numbers to something wider, that is no JSON
+    sums: list[sa.ColumnElement[Any]] = [
+        sa.cast(sa.func.sum(t.bills.c[name]), t.bills.c[name].type).label(name) for name in COUNTED
+    ]
     runs = sa.func.count(sa.distinct(t.bills.c.run_id)).label("runs")
     columns = [_OF[by].label("id"), *sums, runs, t.bills.c.project_id]
     query = sa.select(*columns).group_by(_OF[by], t.bills.c.project_id)
