@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
+from maestro_ray import budget_table
+from maestro_ray.budget_table import BudgetTable
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 from maestro_ray.small_file import read_small
@@ -110,8 +112,9 @@ class Config:
     """The merged configuration: built-in defaults, then the home's file, then the repository's.
 
     Tables of providers and roles are the other way round: whoever can merge into the repository, agents among them,
-    must not redefine what the operator relies on. `theirs` are the names of the providers that only the repository
-    defines, `agent_env` the variables it may name for them.
+    must not redefine what the operator relies on. So it is with the caps of `budget`: a repository says those that the
+    operator leaves open. `theirs` are the names of the providers that only the repository defines, `agent_env` the
+    variables it may name for them.
 
     Times are seconds. `ping` is how often a worker shows that it lives, `lease` how long it is believed
     without; `session_heartbeat` and `session_lease` are the same between Connections and Studio.
@@ -134,6 +137,7 @@ class Config:
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     listen: ListenTable = field(default_factory=ListenTable)
+    budget: BudgetTable = field(default_factory=BudgetTable)
     theirs: frozenset[str] = frozenset()
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
     roles: Mapping[str, RoleTable] = field(default_factory=dict)
@@ -270,6 +274,7 @@ def _of_the_home(top: Table) -> Config:
         sandbox=_sandbox(top.table("sandbox")),
         limits=_limits(top.table("agents").table("limits")),
         listen=_listen(top.table("listen")),
+        budget=budget_table.read(top.table("budget")),
         roles=_tables(top, "roles", _role),
         identities=_tables(top, "identities", _identity),
     )
@@ -291,6 +296,7 @@ def _with_repository(config: Config, top: Table) -> Config:
         config,
         **_settings(top),
         theirs=new,
+        budget=config.budget.under(budget_table.read(top.table("budget"))),
         providers={**theirs, **config.providers},
         roles={**_tables(top, "roles", _role), **config.roles},
     )
@@ -319,7 +325,7 @@ def _arguments_are_ours(table: Table, provider: ProviderTable) -> None:
 
 def _settings(top: Table) -> dict[str, Any]:
     # what is wrong in a table of extensions harms no other: `maestro_ray.extensions` reads them, one by one
-    top.only(*KEYS, "listen", "sandbox", "providers", "roles", "identities", "mcp", "hooks")
+    top.only(*KEYS, "listen", "budget", "sandbox", "providers", "roles", "identities", "mcp", "hooks")
     found: dict[str, Any] = {}
     for name, keys in KEYS.items():
         table = top.table(name)

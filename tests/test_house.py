@@ -44,6 +44,8 @@ TESTED_ELSEWHERE = {
     "maestro_ray/studio/__main__.py": "tests/e2e/test_lifecycle.py",
     "maestro_ray/studio/bodies.py": "tests/studio/test_app.py",
     "maestro_ray/studio/answers.py": "tests/studio/test_raised.py",
+    "maestro_ray/studio/bills.py": "tests/studio/test_budget.py",
+    "maestro_ray/studio/purses.py": "tests/studio/test_budget.py",
     "maestro_ray/studio/breakers.py": "tests/studio/test_wake.py",
     "maestro_ray/studio/nodes.py": "tests/studio/test_dispatch.py",
     "maestro_ray/studio/queue.py": "tests/studio/test_dispatch.py",

@@ -148,9 +148,9 @@ class Pings:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `subtask`, `blocker` or
-    `decision` of Studio's REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless when
-    repeated."""
+    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `spent`, `subtask`,
+    `blocker` or `decision` of Studio's REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless
+    when repeated."""
 
     run: str
     epoch: int
@@ -158,6 +158,19 @@ class Report:
     body: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
     id: str = field(default_factory=new_id, compare=False)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has used so far; the reply is Studio's answer, or an error. Soft: the next one says all of it again.
+
+    With `ask` in its body it asks for leave to use more.
+    """
+
+    run: str
+    epoch: int
+    body: Mapping[str, Any] = field(default_factory=dict)
+    project: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from typing import Any
 from maestro_ray.actors.params import of_the_system, sound
 from maestro_ray.agent import sandbox
 from maestro_ray.agent.limits import not_kept
+from maestro_ray.budget_table import BudgetTable, caps_of
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.errors import NoWorkers, UnknownRole, UsageError
 from maestro_ray.home import Home
 from maestro_ray.model.plan_file import PlanDraft, from_json
 from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
+from maestro_ray.prices import Prices
 from maestro_ray.providers import auto
 from maestro_ray.providers.command import Command
 from maestro_ray.providers.registry import build, kinds, resolve
@@ -43,6 +45,7 @@ class TeamRequest:
     draft: PlanDraft | None
     env: Mapping[str, str]
     config: Config
+    budget: BudgetTable = field(default_factory=BudgetTable)
 
     @property
     def workers(self) -> list[dict[str, Any]]:
@@ -63,7 +66,8 @@ class TeamRequest:
 class Asked:
     """The words of the request as they came over the line; `roles` maps a role to a number of workers.
 
-    `alone` allows a lead without workers: they come later, from other terminals.
+    `alone` allows a lead without workers: they come later, from other terminals. `budget` are caps that come before
+    those of the configuration.
     """
 
     repo: str
@@ -74,6 +78,7 @@ class Asked:
     base: str = ""
     name: str = ""
     alone: bool = False
+    budget: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(asked: Asked, home: Home) -> TeamRequest:
@@ -81,6 +86,8 @@ def check(asked: Asked, home: Home) -> TeamRequest:
     _check_types(asked)
     repo = _open(asked.repo)
     config = Config.load(home, repo.root)
+    budget = _budget(asked).under(config.budget)
+    Prices.load(home.root)
     roles = _roles(asked, config)
     draft = from_json(asked.plan) if asked.plan is not None else None
     base = (asked.base or (draft.base if draft else "") or repo.default_base()).removeprefix("refs/heads/")
@@ -100,7 +107,17 @@ def check(asked: Asked, home: Home) -> TeamRequest:
         draft,
         asked.env,
         config,
+        budget,
     )
+
+
+def _budget(asked: Asked) -> BudgetTable:
+    if not isinstance(asked.budget, Mapping):
+        raise UsageError("budget must map caps to numbers", "")
+    try:
+        return caps_of(asked.budget)
+    except ValueError as bad:
+        raise UsageError(str(bad), "") from None
 
 
 def _open(path: str) -> Repo:

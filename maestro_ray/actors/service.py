@@ -443,10 +443,22 @@ class Service:
             "state": "draining" if team.ending else roster["state"],
             "started_at": record.started_at,
             "plans": plans,
+            "budget": await self._budget(team),
             "workers": [
                 self._member(team, member, roster["workers"].get(member, {})) for member in record.slots
             ],
         }
+
+    async def _budget(self, team: LiveTeam) -> Any:
+        """What the team has used, of how much; empty while its Studio does not say."""
+        record = team.record
+        try:
+            async with asyncio.timeout(STUDIO_WITHIN):
+                return (await self._connections.connection(record.key).rest.get(f"teams/{record.id}"))[
+                    "budget"
+                ]
+        except (MaestroError, TimeoutError):
+            return {}
 
     def _member(self, team: LiveTeam, member: str, told: dict[str, Any]) -> dict[str, Any]:
         place = self._connections.pool.get(team.record.slots[member])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from maestro_ray.model import steering
@@ -55,6 +56,7 @@ _LOGIN = ".credentials.json"
 _SETTINGS = (_LOGIN, "settings.json", "CLAUDE.md", "agents", "commands", "skills", "plugins")
 _EDITORS = ("Edit", "Write", "NotebookEdit")
 _SIGNED_OUT = (401, 403)
+_CACHED = "cache_read_input_tokens"
 # seconds, when it does not say how long
 _REST = 60.0
 
@@ -229,23 +231,29 @@ class _Counted:
 
     def __init__(self) -> None:
         self._request = ""
-        self._input = 0
+        self._input = self._cached = 0
+        self._model = ""
 
     def request(self, message: Mapping[str, Any]) -> list[AgentEvent]:
         """The tokens that went into one more request; what came out is only known at the end."""
-        number, spent = str(message.get("id")), _input(message.get("usage") or {})
+        usage = message.get("usage") or {}
+        number, spent = str(message.get("id")), _input(usage)
         if number == self._request or not spent:
             return []
         self._request, self._input = number, self._input + spent
-        return [UsageCounted(input_tokens=spent)]
+        cached, self._model = int(usage.get(_CACHED) or 0), str(message.get("model") or "")
+        self._cached += cached
+        return [UsageCounted(input_tokens=spent, model=self._model, cached_tokens=cached)]
 
     def rest(self, usage: Mapping[str, Any], cost: float) -> UsageCounted:
-        said, self._input = self._input, 0
-        return UsageCounted(max(0, _input(usage) - said), int(usage.get("output_tokens") or 0), cost)
+        said, self._input, cached, self._cached = self._input, 0, self._cached, 0
+        spent = max(0, _input(usage) - said), int(usage.get("output_tokens") or 0), cost
+        found = UsageCounted(*spent, cached_tokens=max(0, int(usage.get(_CACHED) or 0) - cached))
+        return replace(found, model=self._model) if found != UsageCounted() else found
 
 
 def _input(usage: Mapping[str, Any]) -> int:
-    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    names = ("input_tokens", "cache_creation_input_tokens", _CACHED)
     return sum(int(usage.get(name) or 0) for name in names)
 
 

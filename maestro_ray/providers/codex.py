@@ -57,6 +57,7 @@ class CodexTurn:
         self._lines = JsonLines()
         self._job = job
         self._thread = self._turn = ""
+        self._model = model
         # directives by the number of their request, and those that came before there was a turn
         self._steered: dict[int, str] = {}
         self._early: list[tuple[str, str]] = []
@@ -141,6 +142,7 @@ class CodexTurn:
     def _answered(self, number: int, result: Mapping[str, Any]) -> list[AgentEvent]:
         if number == _THREAD:
             self._thread = str(result["thread"]["id"])
+            self._model = str(result.get("model") or self._model)
             begin = _call(_TURN, "turn/start", threadId=self._thread, input=_text(self._job.prompt))
             return [SessionNamed(self._thread), Reply(begin)]
         if number == _TURN:
@@ -171,7 +173,9 @@ class CodexTurn:
                 return self._ended(params["item"])
             case "thread/tokenUsage/updated":
                 last = params["tokenUsage"]["last"]
-                return [UsageCounted(int(last["inputTokens"]), int(last["outputTokens"]))]
+                spent, made = int(last["inputTokens"]), int(last["outputTokens"])
+                cached = int(last.get("cachedInputTokens") or 0)
+                return [UsageCounted(spent, made, model=self._model, cached_tokens=cached)]
             case "error" if params.get("willRetry"):
                 error = params["error"]
                 return [Retrying(1, reason=brief(str(error.get("additionalDetails") or error["message"])))]

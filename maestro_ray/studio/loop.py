@@ -212,6 +212,8 @@ def answer(tx: Transaction, decision_id: str, word: str) -> Row:
     tx.update(t.decisions, decision_id, **values)
     if card["kind"] == QUESTION:
         answers.tell(tx, card, word)
+    elif card["kind"] == "budget":
+        pass  # that is for `budget.answer`, which comes from there
     elif card["task_id"]:
         _answer_task(tx, card, word)
     elif card["plan_id"]:

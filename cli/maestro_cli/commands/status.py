@@ -90,6 +90,8 @@ def _unknown(daemon: dict[str, Any]) -> str:
 def team_text(team: dict[str, Any]) -> str:
     """One team: its plans, then a line a member."""
     lines = [f"team {out.paint(team['name'], 'bold')}  {team['state']}  {out.printable(team['project'])}"]
+    if burn := team.get("budget", {}).get("burn"):
+        lines.append(f"used {burn}")
     for plan in team["plans"]:
         title = out.printable(plan["title"])
         lines.append(f"plan {title}: {plan['status']}, {plan['done']} of {plan['tasks']} tasks done")

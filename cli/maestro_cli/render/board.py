@@ -22,6 +22,7 @@ class Board:
     directives: int = 0
     decisions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     waiting: bool = False
+    burn: str = ""
 
     def take(self, event: Event) -> list[str]:
         """Take in an event; the lines of a plain log it is worth, mostly none or one."""
@@ -157,6 +158,11 @@ class Board:
     def _decision_answered(self, event: Event, _body: Event) -> list[str]:
         self.decisions.pop(event["decision"]["id"], None)
         return [_line("decide", f"answered: {event['decision']['answer']}")]
+
+    def _budget_updated(self, event: Event, _body: Event) -> list[str]:
+        """Told every few seconds: on a log it would drown the rest."""
+        self.burn = str(event["team"]["burn"])
+        return []
 
     def _team_waiting(self, _event: Event, _body: Event) -> list[str]:
         self.waiting = True

@@ -21,6 +21,9 @@ LABELS: Mapping[str, str] = {
     "untested": "Go on without tests",
     "approve": "Approve",
     "reject": "Reject",
+    "raise": "Raise it by the same amount",
+    "finish": "Let what has begun end",
+    "stop": "Stop",
 }
 
 

@@ -26,6 +26,11 @@ def board():
     return Board({"dev-1": "idle", "review-1": "idle"})
 
 
+def test_what_is_used_is_kept_for_the_line_below_and_in_no_log(board):
+    assert board.take(happened("budget.updated", team={"burn": "$1.23 of $5.00 · 120k tokens"})) == []
+    assert board.burn == "$1.23 of $5.00 · 120k tokens"
+
+
 def test_a_run_from_its_start_to_its_end(board):
     assert board.take(happened("run.started", body=RUN)) == ["dev-1         develop Parse [2J it"]
     assert board.workers["dev-1"] == "develop Parse [2J it"
