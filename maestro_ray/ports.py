@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from maestro_ray.model.agent import AgentEvent
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 
 
@@ -17,7 +18,8 @@ class ProviderSpec:
 
     `kind` names the adapter, `arg` is the text after the colon, `argv` the template of the table (empty when
     there is none), `env` the names of further environment variables the agent may see, and `verdict` says
-    whether a reviewer's judgement is its VERDICT line or its exit code.
+    whether a reviewer's judgement is its VERDICT line or its exit code. `permissions` are the role's rules, as
+    `model.permission.policy` reads them.
     """
 
     kind: str
@@ -25,6 +27,7 @@ class ProviderSpec:
     argv: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     verdict: Literal["line", "exit-code"] = "line"
+    permissions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,8 @@ class Job:
     `key` is the task's key in its plan file, `revision` counts rejections so far, `base` is the commit the
     change is judged against, `commit` the one the worktree starts at, `test` the command that must pass,
     and `scratch` a private directory outside the worktree that lives as long as the run. `resume` is the agent's
-    own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one.
+    own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one. Before it
+    uses what is in `asks` the agent must ask for leave (`PermissionAsked`); what is in `refuses` it need not be offered.
     """
 
     run: str
@@ -53,6 +57,8 @@ class Job:
     attempt: int = 1
     resume: str = ""
     evidence: Path | None = None
+    asks: frozenset[Tool] = frozenset()
+    refuses: frozenset[Tool] = frozenset()
 
 
 @dataclass(frozen=True)

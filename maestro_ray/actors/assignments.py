@@ -56,6 +56,7 @@ class Assignments:
         team.happenings.add(method, self._connections.clock.wall(), **body)
         if method.startswith("decision."):
             team.card(params["decision"])
+            self._connections.answers.heard(team, params["decision"])
         if team.cards and method in ("run.updated", "decision.requested"):
             self._connections.spawn(self._tell_when_waiting(team))
         if method == "run.updated":
@@ -85,7 +86,9 @@ class Assignments:
         """Nothing goes on in the team's plans before the operator decides: those who watch should know."""
         plans = [await self.from_studio(team, f"plans/{plan_id}") for plan_id in list(team.open_plans)]
         team.cards = {card["id"]: card for plan in plans for card in plan["decisions"]}
-        if any(run["state"] in run_machine.LIVE for plan in plans for run in plan["runs"]):
+        live = {run["id"] for plan in plans for run in plan["runs"] if run["state"] in run_machine.LIVE}
+        # whose agent waits for leave works on nothing
+        if live.difference(card["run_id"] for card in team.cards.values()):
             return
         if team.cards and team.cards.keys() != team.waits:
             team.happenings.add(

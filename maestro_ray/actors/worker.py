@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from maestro_ray import room
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
+    Answer,
     Assign,
     BeWorker,
     Delivered,
@@ -25,6 +26,7 @@ from maestro_ray.actors.messages import (
     WorkerEvent,
 )
 from maestro_ray.actors.outcome import Outcome, about
+from maestro_ray.actors.permits import Permits
 from maestro_ray.actors.proposals import Proposals, Refused
 from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.spending import Spending
@@ -33,7 +35,6 @@ from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
-from maestro_ray.model.agent import PermissionAsked
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
 from maestro_ray.redaction import Redactor, Secrets, redact, redact_all
@@ -51,6 +52,7 @@ class Worker:
         self._part = part
         self._courier = courier
         self._reporter = Reporter(part.name, part.team, courier, clock)
+        self._permits = Permits(part, courier, self._reporter)
         self._bench = Workbench(part)
         # what its agents are told and nobody else: it leaves this object in no text
         self._secrets = Secrets.of(part.team.env)
@@ -90,6 +92,8 @@ class Worker:
                 return self._direct(identifier, text)
             case DirectivesCleared(kept):
                 return self._clear_all_but(kept)
+            case Answer():
+                return self._permits.answered(message)
             case _:
                 raise IllegalEvent("worker", "any", f"{type(message).__name__} of {sender}")
 
@@ -155,7 +159,7 @@ class Worker:
         if reason := self._bench.no_room():  # a turn costs money
             return Outcome.limited(room.PAUSE, reason, alone=True)
         directives = dict(self._directives)
-        job = self._bench.job(assignment, list(directives.values()))
+        job = await self._permits.begin(assignment, self._bench.job(assignment, list(directives.values())))
         voice = Redactor(self._secrets)
 
         def say(text: str) -> None:
@@ -163,7 +167,12 @@ class Worker:
 
         async with self._proposing(assignment, proposals) as heard:
             ears = Ears(
-                say, self._delivered_in_turn, heard, self._bench.name_session, self._spending.add, _granted
+                say,
+                self._delivered_in_turn,
+                heard,
+                self._bench.name_session,
+                self._spending.add,
+                self._permits.permit,
             )
             self._turn = Turn(self._part, job, ears, self._bench.confine)
             try:
@@ -175,6 +184,7 @@ class Worker:
                 turn, self._turn = self._turn, None
                 await turn.stop()
                 self._say(voice.close())
+        await self._permits.end()
         if end.again and self._unheard():
             return await self._one_turn(assignment, proposals, end.again)
         outcome = await self._reporter.with_room(assignment, lambda: self._bench.outcome(assignment, end))
@@ -273,11 +283,6 @@ class Worker:
     def _tell_lead(self, assignment: Mapping[str, Any], *, began: bool, summary: str = "") -> None:
         event = WorkerEvent(self._part.name, assignment["id"], began, summary)
         self._courier.tell(self._part.team.slots["lead"], event)
-
-
-async def _granted(_question: PermissionAsked) -> str:
-    """Nobody watches: what an agent may do is what its box lets it."""
-    return ""
 
 
 async def _ended(working: Sequence[asyncio.Task[None]]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import loop
+from maestro_ray.studio import permissions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
@@ -23,7 +23,8 @@ async def find(call: Call) -> Any:
 
 async def answer(call: Call) -> Any:
     """Answer a decision card."""
-    return await call.change(loop.answer, call.path("id"), call.body.answer)
+    body: bodies.Answer = call.body
+    return await call.change(permissions.answer, call.path("id"), body.answer, body.reason, call.caller.user)
 
 
 async def read_audit(call: Call) -> Any:
