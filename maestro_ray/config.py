@@ -39,7 +39,10 @@ class ProviderTable:
 
 @dataclass(frozen=True)
 class RoleTable:
-    """A `[roles.NAME]` table: it makes `--NAME N` a worker role. `permissions` are lines for `model.permission.policy`."""
+    """A `[roles.NAME]` table: it makes `--NAME N` a worker role.
+
+    `permissions` are lines for `model.permission.policy`.
+    """
 
     provider: str = ""
     skills: tuple[str, ...] = ()
@@ -367,9 +370,7 @@ def _their_role(roles: Table, name: str) -> RoleTable:
     return _role(roles, name, theirs=True)
 
 
-def _with_their_roles(
-    ours: Mapping[str, RoleTable], theirs: Mapping[str, RoleTable]
-) -> dict[str, RoleTable]:
+def _with_their_roles(ours: Mapping[str, RoleTable], theirs: Mapping[str, RoleTable]) -> dict[str, RoleTable]:
     """Of a role that both have, the operator's holds; a repository can only permit it less."""
     both = {
         name: replace(ours[name], permissions=(*ours[name].permissions, *theirs[name].permissions))

@@ -12,7 +12,7 @@ LONGEST_RULE, MOST_RULES = 500, 200
 
 
 def permission_lines(table: Table, *, theirs: bool) -> tuple[str, ...]:
-    """Raises `ConfigError`. What `theirs`, a repository's file, says begins with `at-least`: it can only be stricter."""
+    """Raises `ConfigError`. What `theirs`, a repository's file, says begins with `at-least`: it is only stricter."""
     table.only(*RULINGS, "unattended")
     lines = [f"{ruling} {rule}" for ruling in RULINGS for rule in _rules(table, ruling)]
     if "unattended" in table:
@@ -32,8 +32,8 @@ def _rules(table: Table, ruling: str) -> list[str]:
         raise table.mistake(f"{ruling!r} has at most {MOST_RULES} rules", ruling)
     for index, rule in enumerate(rules):
         if not _RULE.fullmatch(rule) or len(rule) > LONGEST_RULE:
-            why = f"{rule[:80]!r} is no rule: it is a tool, or a tool with a pattern, as Bash(git push*) or Edit(src/**)"
-            raise table.mistake(why, ruling, index)
+            why = "it is a tool, or a tool with a pattern, as Bash(git push*) or Edit(src/**)"
+            raise table.mistake(f"{rule[:80]!r} is no rule: {why}", ruling, index)
     return [rule.strip() for rule in rules]
 
 

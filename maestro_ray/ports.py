@@ -38,7 +38,7 @@ class Job:
     change is judged against, `commit` the one the worktree starts at, `test` the command that must pass,
     and `scratch` a private directory outside the worktree that lives as long as the run. `resume` is the agent's
     own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one. Before it
-    uses what is in `asks` the agent must ask for leave (`PermissionAsked`); what is in `refuses` it need not be offered.
+    uses what is in `asks` the agent must ask for leave (`PermissionAsked`); it need not be offered what `refuses` has.
     """
 
     run: str

@@ -149,7 +149,7 @@ class Pings:
 @dataclass(frozen=True)
 class Report:
     """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `subtask` or `permission`
-    of Studio's REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless when repeated."""
+    of Studio's REST, `project` is the key of the project whose Studio it is for. `id` makes a repeat harmless."""
 
     run: str
     epoch: int

@@ -53,10 +53,10 @@ class _Turn:
 
 
 class Permits:
-    """Of one worker. `ruling` is asked before the policy: an empty text, or why not."""
+    """Of one worker. `ruling`, if there is one, is asked before the policy: an empty text, or why not."""
 
     def __init__(self, part: BeWorker, courier: Courier, reporter: Reporter) -> None:
-        self.ruling: Hook = no_hook
+        self.ruling: Hook | None = None
         self._part = part
         self._courier = courier
         self._reporter = reporter
@@ -95,7 +95,8 @@ class Permits:
     async def end(self) -> None:
         """The turn is over and its run goes on: what its agent has asked needs no answer any more."""
         turn, self._turn = self._turn, None
-        for key in [key for key in self._open if turn and key[0] == turn.assignment["id"]]:
+        for key in list(self._open) if turn else ():
+            assert turn is not None
             self._open.pop(key).cancel()
             self._over[key] = False
             await self._reporter.report(
@@ -115,7 +116,7 @@ class Permits:
 
     async def _ruled(self, turn: _Turn, question: PermissionAsked) -> str:
         asked = self._shown(turn, question)
-        if refusal := await self.ruling(question):
+        if refusal := await (self.ruling or no_hook)(question):
             await self._report(turn, asked, Ruling.DENY, "a hook", redact(refusal, self._secrets))
             return refusal
         about = await in_thread(_really, question, turn.place)

@@ -16,15 +16,18 @@ _OPERATORS = ";&|\n"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#?$!-]")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 # words before a command that run nothing themselves
-_PREFIXES = frozenset({"if", "then", "else", "elif", "do", "while", "until", "!", "{", "time", "fi", "done", "}"})
+_PREFIXES = frozenset(
+    {"if", "then", "else", "elif", "do", "while", "until", "!", "{", "time", "fi", "done", "}"}
+)
 _LISTS = frozenset({"for", "select"})
-_OPAQUE = frozenset({"esac", "eval", "trap", "alias", "fish"})
+_OPAQUE = frozenset({"eval", "trap", "alias", "fish"})
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash"})
 # programs that run what stands behind them
-_WRAPPERS = frozenset(
-    "builtin busybox chroot chrt command doas env exec find flock ionice nice nohup npx parallel setsid stdbuf strace"
-    " sudo taskset time timeout unshare uv watch xargs".split()
-)
+_WRAPPERS = frozenset((
+    "builtin", "busybox", "chroot", "chrt", "command", "doas", "env", "exec", "find", "flock", "ionice", "nice",
+    "nohup", "npx", "parallel", "setsid", "stdbuf", "strace", "sudo", "taskset", "time", "timeout", "unshare", "uv",
+    "watch", "xargs",
+))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def commands(text: str) -> tuple[Simple, ...] | None:
 def _inside(text: str, depth: int) -> tuple[Simple, ...] | None:
     if depth > DEEPEST or len(text) > LONGEST or UNKNOWN in text:
         return None
-    if any(ord(c) < 32 and c not in "\t\n" or ord(c) == 127 for c in text):
+    if any((ord(c) < 32 and c not in "\t\n") or ord(c) == 127 for c in text):
         return None
     reader = _Reader(text, depth)
     try:
@@ -89,17 +92,19 @@ def _opened(simple: Simple, depth: int) -> tuple[Simple, ...]:
         if start < len(words) and base_name(words[start]) in _SHELLS | {"eval"}:
             inner = _inner(words[start + 1 :], depth)
             alone = start == 0 and len(words) == len(simple.words)
-            return (*(() if alone and not simple.writes else (simple,)), *inner)
+            replaced = alone and inner is not None and not simple.writes
+            return (*(() if replaced else (simple,)), *(inner or ()))
     return (simple,)
 
 
-def _inner(arguments: list[str], depth: int) -> tuple[Simple, ...]:
+def _inner(arguments: list[str], depth: int) -> tuple[Simple, ...] | None:
+    """What a shell with these arguments runs; None for a file, which is as good or bad as any other program."""
     match arguments:
         case [option, text] if re.fullmatch(r"-[a-z]*c", option) and UNKNOWN not in text:
             if (found := _inside(text, depth + 1)) is not None:
                 return found
         case [script, *_] if not script.startswith("-") and UNKNOWN not in script:
-            return ()  # a file, as good or bad as any other program
+            return None
     raise _Unclear
 
 
@@ -119,7 +124,7 @@ class _Reader:
         self._writes: list[str] = []
         self._heredocs: list[tuple[str, bool, bool]] = []
 
-    def read(self, end: str) -> int:
+    def read(self, end: str) -> int:  # noqa: PLR0912 - one branch for each thing that begins
         """To the end, which is this character; the place behind it."""
         while self._at < len(self._text):
             c = self._text[self._at]
@@ -205,16 +210,13 @@ class _Reader:
                 piece.append(self._expansion())
             else:
                 bare.append(c)
-                piece.append(self._glob() if c in "*?[" else c)
+                piece.append(UNKNOWN if c in "*?" else c)
                 self._at += 1
-        # one such word may become several
+        word = "".join(piece)
+        # one such word may become several, or any of those in its brackets
         braces = "{" in bare and ("," in bare or "." in bare)
-        return UNKNOWN if braces else "".join(piece)
-
-    def _glob(self) -> str:
-        if self._text[self._at] == "[" and (close := self._find("]", -1)) > 0:
-            self._at = close
-        return UNKNOWN
+        brackets = "[" in bare and word not in ("[", "[[")
+        return UNKNOWN if braces or brackets else word
 
     def _single(self) -> str:
         close = self._text.find("'", self._at + 1)
@@ -234,7 +236,9 @@ class _Reader:
                 return "".join(piece)
             if c == "\\":
                 following = self._ahead(1)
-                piece.append(following if following in '$`"\\' else "" if following == "\n" else c + following)
+                piece.append(
+                    following if following in '$`"\\' else "" if following == "\n" else c + following
+                )
                 self._at += 2
             elif c in "$`":
                 piece.append(self._expansion(quoted=True))

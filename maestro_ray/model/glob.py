@@ -42,10 +42,9 @@ def _names_match(pattern: tuple[str, ...], names: tuple[str, ...]) -> bool:
 def _through(pattern: tuple[str, ...], states: set[int]) -> set[int]:
     """Any number of names may be none."""
     found = set(states)
-    for i in sorted(states):
-        while i < len(pattern) and pattern[i] == "**":
-            i += 1
-            found.add(i)
+    for i, piece in enumerate(pattern):
+        if i in found and piece == "**":
+            found.add(i + 1)
     return found
 
 

@@ -37,13 +37,21 @@ _STRICTNESS = {ruling: rank for rank, ruling in enumerate(Ruling)}
 
 # in small letters: the names of Claude Code, Codex, the Agent Client Protocol and its agents, and scripts
 _KINDS = {
-    **dict.fromkeys("shell bash command commandexecution exec exec_command execute run run_shell_command run_command"
-                    " shell_command local_shell terminal killshell bashoutput".split(), Tool.SHELL),
-    **dict.fromkeys("edit write multiedit notebookedit filechange apply_patch patch write_file replace delete move"
-                    " str_replace_editor".split(), Tool.EDIT),
-    **dict.fromkeys("read glob grep ls notebookread read_file read_many_files list list_directory search"
-                    " search_file_content".split(), Tool.READ),
-    **dict.fromkeys("fetch webfetch websearch web_fetch web_search google_web_search".split(), Tool.FETCH),
+    **dict.fromkeys((
+        "shell", "bash", "command", "commandexecution", "exec", "exec_command", "execute", "run",
+        "run_shell_command", "run_command", "shell_command", "local_shell", "terminal", "killshell", "bashoutput",
+    ), Tool.SHELL),
+    **dict.fromkeys((
+        "edit", "write", "multiedit", "notebookedit", "filechange", "apply_patch", "patch", "write_file", "replace",
+        "delete", "move", "str_replace_editor",
+    ), Tool.EDIT),
+    **dict.fromkeys((
+        "read", "glob", "grep", "ls", "notebookread", "read_file", "read_many_files", "list", "list_directory",
+        "search", "search_file_content",
+    ), Tool.READ),
+    **dict.fromkeys((
+        "fetch", "webfetch", "websearch", "web_fetch", "web_search", "google_web_search",
+    ), Tool.FETCH),
     "mcp": Tool.MCP, "mcptoolcall": Tool.MCP, "other": Tool.OTHER,
 }  # fmt: skip
 
@@ -108,7 +116,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Rule:
-    """`name` is one of our words, an agent's own name in small letters with `*`, or `*`; `pattern` None is all of it."""
+    """`name` is one of our words, an agent's own name in small letters, maybe with `*`, or `*`.
+
+    Without a `pattern` it is about all of it.
+    """
 
     ruling: Ruling
     name: str
@@ -119,7 +130,9 @@ class Rule:
         """`NAME`, `NAME(PATTERN)` or `*`. Raises `ValueError`."""
         match = _RULE.fullmatch(text.strip())
         if match is None:
-            raise ValueError(f"{text!r} is no rule: it is a tool, or a tool with a pattern, as Bash(git push*)")
+            raise ValueError(
+                f"{text!r} is no rule: it is a tool, or a tool with a pattern, as Bash(git push*)"
+            )
         name = match[1].lower()
         pattern = match[2]
         return cls(ruling, _KINDS.get(name, name), None if pattern in (None, "", "*", "**") else pattern)
@@ -227,7 +240,9 @@ class Policy:
 
     def _unknown(self, rules: Sequence[Rule], why: str) -> Decision:
         """It may be whatever any rule against it names."""
-        against = self._of([rule for rule in rules if rule.ruling is not Ruling.ALLOW or rule.pattern is None])
+        against = self._of(
+            [rule for rule in rules if rule.ruling is not Ruling.ALLOW or rule.pattern is None]
+        )
         unnamed = [] if any(rule.pattern is None for rule in rules) else [self._of([])]
         found = _strictest([against, *unnamed])
         return found if found.ruling is Ruling.ALLOW else Decision(found.ruling, f"{why}; {found.why}")
@@ -273,8 +288,10 @@ class Situation:
 
 
 def policy(lines: Sequence[str], now: Situation) -> Policy:
-    """The policy of a role: `lines` are `allow RULE`, `ask RULE`, `deny RULE` and `unattended RULING` of the operator, and
-    the same behind `at-least` of a repository, which can only make it stricter. Raises `ValueError`."""
+    """The policy of a role: `lines` are `allow RULE`, `ask RULE`, `deny RULE` and `unattended RULING` of the operator.
+
+    Those of a repository, which can only make it stricter, stand behind `at-least`. Raises `ValueError`.
+    """
     rules, unattended = _read([line for line in lines if not line.startswith(_THEIRS)])
     theirs, least = _read([line.removeprefix(_THEIRS) for line in lines if line.startswith(_THEIRS)])
     if now.purpose != "execute":
@@ -282,7 +299,9 @@ def policy(lines: Sequence[str], now: Situation) -> Policy:
     if unattended is None and not now.boxed:
         rules += _without_a_box(now)
     default = unattended or (Ruling.ALLOW if now.boxed else Ruling.ASK)
-    return Policy(tuple(rules), stricter(default, least or Ruling.ALLOW), Policy(tuple(theirs)) if theirs else None)
+    return Policy(
+        tuple(rules), stricter(default, least or Ruling.ALLOW), Policy(tuple(theirs)) if theirs else None
+    )
 
 
 _THEIRS = "at-least "

@@ -50,8 +50,8 @@ _LOGIN = ".credentials.json"
 _SETTINGS = (_LOGIN, "settings.json", "CLAUDE.md", "agents", "commands", "skills", "plugins")
 _EDITORS = ("Edit", "Write", "NotebookEdit")
 _NAMES: Mapping[str, Sequence[str]] = {
-    Tool.SHELL: ("Bash",), Tool.EDIT: _EDITORS, Tool.READ: ("Read", "Glob", "Grep"), Tool.FETCH: ("WebFetch", "WebSearch"),
-    Tool.MCP: ("mcp__*",),
+    Tool.SHELL: ("Bash",), Tool.EDIT: _EDITORS, Tool.READ: ("Read", "Glob", "Grep"),
+    Tool.FETCH: ("WebFetch", "WebSearch"), Tool.MCP: ("mcp__*",),
 }  # fmt: skip
 _SIGNED_OUT = (401, 403)
 # seconds, when it does not say how long
@@ -284,7 +284,9 @@ def _detail(given: object) -> str:
 def _about(given: object) -> tuple[str, ...]:
     """The file or the address that it is about."""
     match given:
-        case {"file_path": str(path)} | {"notebook_path": str(path)} | {"path": str(path)} | {"url": str(path)}:
+        case (
+            {"file_path": str(path)} | {"notebook_path": str(path)} | {"path": str(path)} | {"url": str(path)}
+        ):
             return (path,)
     return ()
 

@@ -237,8 +237,11 @@ class NewComment(Body):
 
 
 class Permission(Body):
-    """What an agent asks leave for, and how its policy rules; `ask` puts it before people, and `withdrawn` says that the
-    agent waits no longer. `hash` is the SHA-256 of exactly what would be done, `command` is that for people to read."""
+    """What an agent asks leave for, and how its policy rules.
+
+    `ask` puts it before people, `withdrawn` says that the agent waits no longer. `hash` is the SHA-256 of exactly what
+    would be done, `command` is that for people to read.
+    """
 
     epoch: int
     request: Word

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,10 +222,11 @@ async def test_what_an_agent_uses_is_in_the_next_report_and_in_no_other(
     assert complete == {"input_tokens": 5, "output_tokens": 2, "cost_usd": 0.5}
 
 
-async def test_what_an_agent_asks_leave_for_is_granted_where_nobody_watches(
+async def test_what_an_agent_asks_leave_for_is_granted_where_the_policy_says_so(
     hire: Hire, office: Office, sample: Sample, tmp_path: Path
 ) -> None:
-    worker = hire(script(tmp_path, """{ ask = "echo x > new.txt" }"""))
+    spec = replace(script(tmp_path, """{ ask = "echo x > new.txt" }"""), permissions=("unattended allow",))
+    worker = hire(spec)
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     commit = (await reported(office)).body["result"]["commit"]
     assert sample.git("show", f"{commit}:new.txt") == "x"

@@ -6,11 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro_ray.model.permission import Place, Policy, Question, Rule, Ruling, Situation, Tool, kind_of, policy, stricter
+from maestro_ray.model.permission import (
+    Place,
+    Policy,
+    Question,
+    Rule,
+    Ruling,
+    Situation,
+    Tool,
+    kind_of,
+    policy,
+    stricter,
+)
 
 HERE = Place(("/w", "/real/w"), "/home/ada")
 
-tools = st.sampled_from(["Bash", "Edit", "Write", "Read", "WebFetch", "mcp__github__push", "commandExecution", "Task", "edit"])
+tools = st.sampled_from(
+    ["Bash", "Edit", "Write", "Read", "WebFetch", "mcp__github__push", "commandExecution", "Task", "edit"]
+)
 patterns = st.text(alphabet="ab*?/.~ gitpush", max_size=12)
 rules = st.builds(
     Rule,
@@ -48,7 +61,9 @@ def test_another_rule_against_it_never_widens(some: Policy, asked: Question, mor
 
 
 @given(policies, questions, st.sampled_from(["*", None]))
-def test_what_is_denied_is_denied_whatever_else_allows_it(some: Policy, asked: Question, name: str | None) -> None:
+def test_what_is_denied_is_denied_whatever_else_allows_it(
+    some: Policy, asked: Question, name: str | None
+) -> None:
     against = Rule(Ruling.DENY, name or asked.kind)
     decided = Policy((Rule(Ruling.ALLOW, "*"), *some.rules, against), some.unattended).decide(asked, HERE)
     nothing = asked.kind is Tool.SHELL and decided.ruling is Ruling.ALLOW
@@ -70,7 +85,7 @@ def test_what_need_not_be_asked_is_never_refused(some: Policy, asked: Question) 
     [
         "git push", "git  push --force", "ls && git push", "ls; git push", "ls | git push", "ls\ngit push", "echo $(git push)",
         "echo `git push`", 'echo "$(git push)"', "(git push)", "{ git push; }", "if true; then git push; fi",
-        "for i in 1; do git push; done", "bash -lc 'git push'", "sh -c \"ls; git push\"", "env A=1 git push", "A=1 git push",
+        "for i in 1; do git push; done", "bash -lc 'git push'", 'sh -c "ls; git push"', "env A=1 git push", "A=1 git push",
         "/usr/bin/git push", "git -C . push", "sudo -u x git push", "xargs git push", "find . -exec git push \\;",
         "g'i't pu\\sh", "git \\\n push", "$GIT push", "git $VERB", "git pu*", "git pu{sh,ll}", "git p[u]sh", "eval git push",
         "echo git push | sh", "bash <<E\ngit push\nE", "cat <(git push)", "timeout 5 sh -c 'git push'", "! git push",
@@ -93,7 +108,8 @@ def test_what_only_looks_like_it_is_not(command: str, ruling: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["ls; rm x", "ls $(rm x)", "ls && sh", "A=1 ls", "ls > x", "env ls", "l$A", "ls\nrm x", "ls & rm"]
+    "command",
+    ["ls; rm x", "ls $(rm x)", "ls && sh", "A=1 ls", "ls > x", "env ls", "l$A", "ls\nrm x", "ls & rm"],
 )
 def test_all_of_a_command_must_be_allowed(command: str) -> None:
     assert ruled(["allow Bash(ls*)", "unattended deny"], "ls -l && ls") == "allow"
@@ -110,7 +126,13 @@ def test_all_of_a_command_must_be_allowed(command: str) -> None:
     ],
 )  # fmt: skip
 def test_a_path_is_compared_as_it_really_is(path: str, ruling: str) -> None:
-    lines = ["allow Edit(src/**)", "allow Edit(*.py)", "deny Edit(/etc/**)", "deny Edit(~/.ssh/*)", "deny Edit(/w/secret/*)"]
+    lines = [
+        "allow Edit(src/**)",
+        "allow Edit(*.py)",
+        "deny Edit(/etc/**)",
+        "deny Edit(~/.ssh/*)",
+        "deny Edit(/w/secret/*)",
+    ]
     assert ruled([*lines, "unattended ask"], path, "Write") == ruling
 
 

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.sqlite_only("nothing here depends on the database")
 HASH = hashlib.sha256(b"git push").hexdigest()
 
 
-async def ask(rest: Rest, run: Json, request: str = "1.0", *, status: int = 204, key: str = "", **more: Any) -> None:
+async def ask(
+    rest: Rest, run: Json, request: str = "1.0", *, status: int = 204, key: str = "", **more: Any
+) -> None:
     body = {
         "epoch": run["epoch"], "request": request, "ruling": "ask", "tool": "Bash", "command": "git push", "hash": HASH,
         "length": 8, "agent": "claude", "by": "policy", "why": "the rule ask shell(git push*)",
@@ -33,7 +35,9 @@ async def record(rest: Rest) -> list[Json]:
     return [row["detail"] for row in await rest.get("audit") if row["action"] == "permission"]
 
 
-async def test_a_question_is_a_card_bound_to_run_epoch_request_and_command(rest: Rest, published: Published) -> None:
+async def test_a_question_is_a_card_bound_to_run_epoch_request_and_command(
+    rest: Rest, published: Published
+) -> None:
     _, plan, run = await at_work(rest)
     await ask(rest, run)
     await ask(rest, run)
@@ -48,7 +52,9 @@ async def test_a_question_is_a_card_bound_to_run_epoch_request_and_command(rest:
     assert [each["about"]["request"] for each in told] == ["1.0"]
 
 
-async def test_the_answer_is_told_kept_and_recorded_with_who_gave_it(rest: Rest, published: Published) -> None:
+async def test_the_answer_is_told_kept_and_recorded_with_who_gave_it(
+    rest: Rest, published: Published
+) -> None:
     _, _, run = await at_work(rest)
     await ask(rest, run)
     given = await answer(rest, "deny", reason="  not on Friday ")
@@ -58,7 +64,10 @@ async def test_the_answer_is_told_kept_and_recorded_with_who_gave_it(rest: Rest,
     (row,) = [row for row in await rest.get("audit") if row["action"] == "permission"]
     me = await rest.get("me")
     assert (row["user_id"], row["subject"]) == (me["id"], f"cli-runs/{run['id']}")
-    assert row["detail"] | {"ruling": "deny", "hash": HASH, "command": "git push", "by": "operator"} == row["detail"]
+    assert (
+        row["detail"] | {"ruling": "deny", "hash": HASH, "command": "git push", "by": "operator"}
+        == row["detail"]
+    )
     told = [params["decision"] for _, method, params in published if method == "decision.answered"]
     assert told[0]["about"]["request"] == "1.0"
     # the task goes on as it was
@@ -99,7 +108,9 @@ async def test_allowed_once_is_allowed_once(rest: Rest) -> None:
 
 
 @pytest.mark.parametrize("end", ["complete", "fail", "interrupt", "withdrawn"])
-async def test_the_card_of_an_agent_that_waits_no_longer_is_closed_and_an_answer_says_so(rest: Rest, end: str) -> None:
+async def test_the_card_of_an_agent_that_waits_no_longer_is_closed_and_an_answer_says_so(
+    rest: Rest, end: str
+) -> None:
     """Protection: `unasked.close` in `runs.step`, and for a withdrawn question in `permissions`."""
     _, _, run = await at_work(rest)
     await ask(rest, run)

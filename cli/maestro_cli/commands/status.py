@@ -102,11 +102,20 @@ def team_text(team: dict[str, Any]) -> str:
             str(each["pid"] or "-"),
             # one that comes back after a restart has some time to show itself, and was not seen yet
             "-" if each["lease_age"] is None or each["lease_age"] < 0 else f"{each['lease_age']:.1f}s",
-            f"{each['run']['purpose']}: {out.printable(each['run']['task'])}" if each["run"] else "idle",
+            _doing(each),
         ]
         for each in team["workers"]
     ]
     return "\n".join([*lines, out.columns(rows, ["member", "state", "pid", "seen", "doing"])])
+
+
+def _doing(member: dict[str, Any]) -> str:
+    if not member["run"]:
+        return "idle"
+    doing = f"{member['run']['purpose']}: {out.printable(member['run']['task'])}"
+    if waits := member.get("waits"):
+        doing += f", waits for {waits['for']} since {age(waits['age'])}: see `maestro decide`"
+    return doing
 
 
 def age(seconds: float) -> str:

@@ -20,6 +20,9 @@ LABELS: Mapping[str, str] = {
     "untested": "Go on without tests",
     "approve": "Approve",
     "reject": "Reject",
+    "allow": "Allow once",
+    "allow-run": "Allow for this run",
+    "deny": "Deny",
 }
 
 
