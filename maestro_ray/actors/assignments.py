@@ -58,6 +58,7 @@ class Assignments:
         team.happenings.add(method, self._connections.clock.wall(), **body)
         if method.startswith("decision."):
             team.card(params["decision"])
+            self._connections.answers.heard(team, params["decision"])
         if team.cards and method in ("run.updated", "decision.requested"):
             self._connections.spawn(self._tell_when_waiting(team))
         if method == "run.updated":
@@ -92,7 +93,9 @@ class Assignments:
         """Nothing goes on in the team's plans before the operator decides: those who watch should know."""
         plans = [await self.from_studio(team, f"plans/{plan_id}") for plan_id in list(team.open_plans)]
         team.cards = {card["id"]: card for plan in plans for card in plan["decisions"]}
-        if any(_goes_on(run, team) for plan in plans for run in plan["runs"]):
+        asked = {card["run_id"] for card in team.cards.values()}
+        # whose agent waits for leave works on nothing
+        if any(_goes_on(run, team) and run["id"] not in asked for plan in plans for run in plan["runs"]):
             return
         if team.cards and team.cards.keys() != team.waits:
             team.happenings.add(

@@ -17,6 +17,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from maestro_ray.actors.answers import Answers
 from maestro_ray.actors.assignments import Assignments
 from maestro_ray.actors.leases import Leases
 from maestro_ray.actors.ledger import Ledger
@@ -24,6 +25,7 @@ from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import Courier, Letter, Mailbox
 from maestro_ray.actors.messages import (
     Answered,
+    Asking,
     Assign,
     Beat,
     BeLead,
@@ -104,6 +106,7 @@ class Connections:
         # ids of projects, by key
         self.projects: Recent[str, str] = Recent(PROJECTS_REMEMBERED)
         self.ended: dict[str, LiveTeam] = {}
+        self.answers = Answers(self)
         self.assignments = Assignments(self)
         self.switchboard = Switchboard(
             config, identify, self.assignments, self, slots, courier, self.spawn, str(home.pulses)
@@ -241,6 +244,8 @@ class Connections:
                 return self.reports.spent(project, run, {"epoch": epoch, **body})
             case Delivery():
                 return self._delivery(message)
+            case Asking():
+                return self.answers.look(message)
             case WhoAmI(slot, pid, node):
                 return self._who(slot, pid, node)
             case Answered() | Heard() | Missed() | Changed():

@@ -148,9 +148,9 @@ class Pings:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `spent`, `subtask`,
-    `blocker` or `decision` of Studio's REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless
-    when repeated."""
+    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `spent`, `permission`,
+    `subtask`, `blocker` or `decision` of Studio's REST, `project` is the key of the project whose Studio it is for.
+    `id` makes it harmless when repeated."""
 
     run: str
     epoch: int
@@ -171,6 +171,17 @@ class Spent:
     epoch: int
     body: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A worker in this slot waits for the answer to a question of its agent, and may have missed it."""
+
+    slot: str
+    run: str
+    epoch: int
+    request: str
+    project: str
 
 
 @dataclass(frozen=True)
@@ -202,6 +213,17 @@ class Withdraw:
     run: str
     session: str
     epoch: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """To a worker: what was said to its agent's question. `word` is the card's answer, or its status if it has none."""
+
+    run: str
+    epoch: int
+    request: str
+    word: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +189,11 @@ def _providers(asked: Asked, config: Config, roles: Mapping[str, int], repo: Rep
     specs = resolve(choices, config, repo.root)
     for role, spec in specs.items():
         build(spec).check(asked.env.get("PATH", ""), role)
-    return specs
+    return {role: replace(spec, permissions=_permissions(config, role)) for role, spec in specs.items()}
+
+
+def _permissions(config: Config, role: str) -> tuple[str, ...]:
+    return config.roles[role].permissions if role in config.roles else ()
 
 
 def _skills(role: str, words: tuple[str, ...]) -> dict[str, int]:
@@ -244,12 +248,24 @@ def warnings(request: TeamRequest, config: Config) -> list[str]:
             "workers start from the last commit and will not see them"
         )
     found += _of_the_sandbox(config.sandbox, [role for role, count in request.roles.items() if count])
+    found += _of_permissions(request)
     found += [f"[agents.limits] {key}: {why}" for key, why in not_kept(config.limits).items()]
     found += filter(
         None,
         (auto.warning(kind, request.env) for kind in {each.kind: 0 for each in request.providers.values()}),
     )
     return found
+
+
+def _of_permissions(request: TeamRequest) -> list[str]:
+    """Who cannot ask cannot be told no either: what keeps such an agent is its box alone."""
+    return [
+        f"[roles.{role}.permissions] do not hold for {spec.kind}: its agents cannot ask for leave"
+        for role, spec in request.providers.items()
+        if request.roles.get(role)
+        and any(not line.startswith("allow ") and line != "unattended allow" for line in spec.permissions)
+        and not getattr(build(spec), "asks", False)
+    ]
 
 
 def _of_the_sandbox(rules: SandboxTable, roles: Sequence[str]) -> list[str]:

@@ -303,8 +303,30 @@ class NewComment(Body):
     body: Text
 
 
+class Permission(Body):
+    """What an agent asks leave for, and how its policy rules.
+
+    `ask` puts it before people, `withdrawn` says that the agent waits no longer. `hash` is the SHA-256 of exactly what
+    would be done, `command` is that for people to read.
+    """
+
+    epoch: int
+    request: Word
+    ruling: Literal["allow", "ask", "deny", "withdrawn"]
+    tool: Annotated[str, StringConstraints(max_length=200)] = ""
+    command: Text = ""
+    hash: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]*$")] = ""
+    length: Count = 0
+    agent: Annotated[str, StringConstraints(max_length=200)] = ""
+    by: Annotated[str, StringConstraints(max_length=200)] = ""
+    why: Annotated[str, StringConstraints(max_length=4000)] = ""
+
+
 class Answer(Body):
+    """The `reason` is told to whoever waits for the answer."""
+
     answer: Word
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
 
 
 class Mirrored(Body):

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from maestro_ray.model import channels
 from maestro_ray.model import run as machine
 from maestro_ray.model.run import Purpose
-from maestro_ray.studio import purses
+from maestro_ray.studio import purses, unasked
 from maestro_ray.studio.schema import plans, runs
 from maestro_ray.studio.store import Row, Transaction
 
@@ -59,6 +59,8 @@ def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machin
         resume_at=after.resume_at,
         **also,
     )
+    if after.state not in machine.HELD:
+        unasked.close(tx, row["id"])
     # who holds it now, or who held it last
     session = after.session or row["session_id"]
     announce(tx, {**row, "state": after.state, "epoch": after.epoch, "session_id": session, **also})

@@ -104,17 +104,26 @@ def team_text(team: dict[str, Any]) -> str:
             str(each["pid"] or "-"),
             # one that comes back after a restart has some time to show itself, and was not seen yet
             "-" if each["lease_age"] is None or each["lease_age"] < 0 else f"{each['lease_age']:.1f}s",
-            f"{each['run']['purpose']}: {out.printable(each['run']['task'])}" if each["run"] else "idle",
+            _doing(each),
         ]
         for each in team["workers"]
     ]
     table = out.columns(rows, ["member", "state", "pid", "seen", "doing"])
-    return "\n".join([*lines, table, *(_waits(each) for each in team["workers"] if each.get("waits"))])
+    return "\n".join([*lines, table, *(_by_hand(each) for each in team["workers"] if each.get("by_hand"))])
 
 
-def _waits(worker: dict[str, Any]) -> str:
-    run = worker["waits"]
+def _by_hand(worker: dict[str, Any]) -> str:
+    run = worker["by_hand"]
     return f"{worker['name']} waits for you, in {out.printable(run['worktree'])}: maestro task done {run['id'][-8:]}"
+
+
+def _doing(member: dict[str, Any]) -> str:
+    if not member["run"]:
+        return "idle"
+    doing = f"{member['run']['purpose']}: {out.printable(member['run']['task'])}"
+    if waits := member.get("waits"):
+        doing += f", waits for {waits['for']} since {age(waits['age'])}: see `maestro decide`"
+    return doing
 
 
 def age(seconds: float) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maestro_cli.render.out import printable, typed
+from maestro_cli.render.permission import PERMISSION, permission_lines
 
 Event = Mapping[str, Any]
 
@@ -23,6 +24,8 @@ class Board:
     decisions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     waiting: bool = False
     burn: str = ""
+    # workers whose agents wait for leave, since when in Unix seconds
+    since: dict[str, float] = field(default_factory=dict)
 
     def take(self, event: Event) -> list[str]:
         """Take in an event; the lines of a plain log it is worth, mostly none or one."""
@@ -32,9 +35,17 @@ class Board:
         self.waiting = False
         return [line for line in handler(event, event.get("body") or {}) or [] if line]
 
-    def lines(self) -> list[tuple[str, str]]:
-        """Each member and what it does."""
-        return list(self.workers.items())
+    def lines(self, now: float) -> list[tuple[str, str]]:
+        """Each member and what it does; `now` in Unix seconds."""
+        return [
+            (
+                name,
+                f"waits for permission, {max(0, now - self.since[name]):.0f} s"
+                if name in self.since
+                else doing,
+            )
+            for name, doing in self.workers.items()
+        ]
 
     @property
     def done(self) -> int:
@@ -147,17 +158,32 @@ class Board:
     def _decision_requested(self, event: Event, _body: Event) -> list[str]:
         card = event["decision"]
         self.decisions[card["id"]] = card
-        question = [printable(line) for line in card["question"].splitlines() if line.strip()]
+        if card["kind"] == PERMISSION:
+            question = permission_lines(card)
+            worker = str(card["about"]["worker"])
+            self.since[worker] = float(card.get("created_at") or event.get("at") or 0.0)
+        else:
+            question = [printable(line) for line in card["question"].splitlines() if line.strip()][:20]
         answers = [f"{'':14}maestro decide {card['id'][-8:]} {typed(option)}" for option in card["options"]]
         return [
             _line("decide", f"{card['kind']}: {question[0]}"),
-            *(f"{'':14}{line}" for line in question[1:20]),
+            *(f"{'':14}{line}" for line in question[1:]),
             *answers,
         ]
 
     def _decision_answered(self, event: Event, _body: Event) -> list[str]:
-        self.decisions.pop(event["decision"]["id"], None)
-        return [_line("decide", f"answered: {event['decision']['answer']}")]
+        card = event["decision"]
+        self.decisions.pop(card["id"], None)
+        if card.get("kind") == PERMISSION:
+            self.since.pop(str(card["about"]["worker"]), None)
+        return [_line("decide", f"answered: {card['answer']}" if card["answer"] else card["status"])]
+
+    def _permission_denied(self, event: Event, body: Event) -> list[str]:
+        first = printable(body["command"])[:100]
+        return [_line(event["sender"], f"denied: {first}: {printable(body['reason'])[:300]}")]
+
+    def _permission_late(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], f"the answer {body['answer']!r} came too late and changed nothing")]
 
     def _budget_updated(self, event: Event, _body: Event) -> list[str]:
         """Told every few seconds: on a log it would drown the rest."""

@@ -14,6 +14,7 @@ from maestro_ray.studio import schema as t
 from maestro_ray.studio.page import frame, usage
 from maestro_ray.studio.page.view import Ask, Part, View
 from maestro_ray.studio.store import Row, Transaction
+from maestro_ray.studio.unasked import PERMISSION
 
 SHOWN_MESSAGES, SHOWN_RUNS, SHOWN_VERDICTS = 80, 12, 12
 
@@ -30,14 +31,33 @@ def _frame(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 
 
 def _roster(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
-    """`members`: each with the `run` it holds, and the moment of its last heartbeat, `heard`."""
+    """`members`: each with the `run` it holds, since when its agent waits for leave, `asks`, and the moment of its last
+    heartbeat, `heard`."""
     team = tx.get(t.teams, ask.id)
     runs = {run["session_id"]: run for run in _held(tx, ask.id)}
     rows = tx.all(_members(ask.id))
     kept = [row for row in rows if row["status"] != "ended" or team["status"] == "ended"]
     kept.sort(key=lambda row: (row["role"] != "lead", row["name"]))
-    shown = [{**row, "run": runs.get(row["id"]), "heard": row["lease_until"] - ask.lease} for row in kept]
+    asking = _asking(tx, [run["id"] for run in runs.values()])
+    shown = [
+        {
+            **row,
+            "run": (run := runs.get(row["id"])),
+            "asks": asking.get(run["id"]) if run else None,
+            "heard": row["lease_until"] - ask.lease,
+        }
+        for row in kept
+    ]
     return {"members": shown, "team": team, "lease": ask.lease}
+
+
+def _asking(tx: Transaction, runs: list[str]) -> dict[str, float]:
+    """Since when agents of these runs wait for a person, by run."""
+    card = t.decisions.c
+    query = sa.select(t.decisions).where(
+        card.run_id.in_(runs), card.status == "open", card.kind == PERMISSION
+    )
+    return {row["run_id"]: row["created_at"] for row in tx.all(query.order_by(card.id.desc()))}
 
 
 def _runs(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
@@ -119,7 +139,9 @@ VIEW = View(
     _frame,
     {
         # heartbeats are no events, so the ages are read again now and then
-        "roster": Part(_roster, on=("session.", "run.updated", "run.dispatched", "team.ended"), every=15),
+        "roster": Part(
+            _roster, on=("session.", "decision.", "run.updated", "run.dispatched", "team.ended"), every=15
+        ),
         "runs": Part(_runs, on=("run.updated", "run.dispatched")),
         "steering": Part(_steering, on=("steering.", "team.message", "team.ended")),
         "channel": Part(_channel, on=("team.message",)),

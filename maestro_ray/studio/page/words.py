@@ -39,7 +39,7 @@ def stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
-def message(kind: str, body: object) -> str:
+def message(kind: str, body: object) -> str:  # noqa: PLR0912 - one line for each kind
     """What a message of a team's channel says, in one line."""
     if not isinstance(body, Mapping):
         return str(body)
@@ -56,6 +56,14 @@ def message(kind: str, body: object) -> str:
             return f"waits for a person, in {body.get('worktree', '')}: maestro task done {run}"
         case "run.resumed":
             return "goes on where it was cut"
+        case "permission.asked":
+            return f"waits for permission: {body.get('tool', '')} {body.get('command', '')}"
+        case "permission.answered":
+            return f"{body.get('answer', '')}: {body.get('tool', '')} {body.get('command', '')}"
+        case "permission.denied":
+            return f"denied: {body.get('command', '')}: {body.get('reason', '')}"
+        case "permission.late":
+            return f"the answer {body.get('answer', '')} came too late and changed nothing"
         case "directive":
             return f"⚑ {body.get('text', '')}"
         case "accepted":
