@@ -208,10 +208,13 @@ class Proposal(Body):
 
 
 class NewAnalysis(Body):
-    """`repo_analysis` fills the knowledge; `plan` drafts a plan for what `note` says."""
+    """`repo_analysis` fills the knowledge; `plan` drafts a plan for what `note` says, by the lead with this session,
+    when it is given, for its own team and for `base_branch`."""
 
     purpose: Literal["repo_analysis", "plan"] = "repo_analysis"
     note: Text = ""
+    session_id: Word | None = None
+    base_branch: str = ""
     role: Annotated[str, StringConstraints(max_length=32, pattern=r"^([a-z][a-z0-9-]*)?$")] = ""
 
 
@@ -252,7 +255,10 @@ class NewComment(Body):
 
 
 class Answer(Body):
+    """With the reason why a proposed plan is rejected its lead proposes another."""
+
     answer: Word
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)] = ""
 
 
 class Mirrored(Body):

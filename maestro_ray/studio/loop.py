@@ -201,14 +201,14 @@ def _withdraw_cards(tx: Transaction, *which: sa.ColumnElement[bool]) -> None:
         tx.publish(channels.project(card["project_id"]), "decision.answered", decision={**card, **values})
 
 
-def answer(tx: Transaction, decision_id: str, word: str) -> Row:
-    """The operator's answer to a card, once. Raises `Conflict` for an unknown word or a card that is closed."""
+def answer(tx: Transaction, decision_id: str, word: str, reason: str = "") -> Row:
+    """The operator's answer to a card, once, and why. Raises `Conflict` for an unknown word or a closed card."""
     card = tx.get(t.decisions, decision_id)
     if word not in card["options"]:
         raise Conflict(f"{word!r} is not an answer to this card", f"answers: {', '.join(card['options'])}")
     if card["status"] != "open":
         raise Conflict(f"the card was already answered: {card['answer'] or card['status']}", "")
-    values = {"status": "answered", "answer": word, "answered_at": tx.now}
+    values = {"status": "answered", "answer": word, "reason": reason, "answered_at": tx.now}
     tx.update(t.decisions, decision_id, **values)
     if card["kind"] == QUESTION:
         answers.tell(tx, card, word)
@@ -216,6 +216,8 @@ def answer(tx: Transaction, decision_id: str, word: str) -> Row:
         _answer_task(tx, card, word)
     elif card["plan_id"]:
         plan_event(tx, card["plan_id"], _PLAN_ANSWERS[word](), attempts=0)
+        if word == REJECT and reason:
+            answers.propose_again(tx, card)
     elif word == RETRY:
         runs.again(tx, tx.get(t.runs, card["run_id"]), attempt=1)
     tx.publish(channels.project(card["project_id"]), "decision.answered", decision={**card, **values})

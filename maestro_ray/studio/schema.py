@@ -307,6 +307,7 @@ decisions = sa.Table(
     sa.Column("options", sa.JSON, nullable=False),
     _text("status", "open"),
     _text("answer"),
+    _text("reason"),
     _time("created_at"),
     _time("answered_at"),
     sa.Index("decisions_open", "status"),

@@ -23,7 +23,7 @@ async def find(call: Call) -> Any:
 
 async def answer(call: Call) -> Any:
     """Answer a decision card."""
-    return await call.change(loop.answer, call.path("id"), call.body.answer)
+    return await call.change(loop.answer, call.path("id"), call.body.answer, call.body.reason)
 
 
 async def read_audit(call: Call) -> Any:
