@@ -44,6 +44,7 @@ from maestro_ray.actors.messages import (
     WhoAmI,
 )
 from maestro_ray.actors.mirror import Mirror
+from maestro_ray.actors.planning import Planning
 from maestro_ray.actors.pool import Place, Pool, SlotActors
 from maestro_ray.actors.recent import Recent
 from maestro_ray.actors.reports import Reports
@@ -114,6 +115,7 @@ class Connections:
         self.reports = Reports(self, ledger)
         self._env = TeamEnv(home)
         self.leases = Leases(self)
+        self.planning = Planning(self)
 
     @property
     def studio(self) -> StudioClient:
@@ -171,7 +173,9 @@ class Connections:
 
     async def _end_if_cut(self, team: LiveTeam) -> None:
         """A start that was cut before the team had its plan at work has told nobody of the team."""
-        if not team.record.serves_all:
+        if team.record.goal and not team.record.plans:
+            await self.planning.resume(team)
+        elif not team.record.serves_all:
             plans = [await self.assignments.from_studio(team, f"plans/{plan}") for plan in team.record.plans]
             if all(plan["status"] == "draft" for plan in plans):
                 self.end_team(team, "its start was cut")

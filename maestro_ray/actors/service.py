@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -266,6 +266,8 @@ class Service:
         teams = {
             plan: team.record.name for team in self._connections.teams.values() for plan in team.record.plans
         }
+        known = {team.record.id: team.record.name for team in self._connections.teams.values()}
+        teams |= {each: known[plan["team_id"]] for each, plan in plans.items() if plan["team_id"] in known}
         return [
             {
                 **card,
@@ -278,6 +280,10 @@ class Service:
 
     async def decide_answer(self, params: Params, _notify: Notify) -> Any:
         wanted, answer = text(params, "id"), text(params, "answer")
+        body = {
+            "answer": answer,
+            **({"reason": reason} if (reason := text(params, "reason").strip()) else {}),
+        }
         rests = self._connections.switchboard.rests()
         found = await asyncio.gather(*(rest.list("decisions") for rest in rests), return_exceptions=True)
         cards: dict[str, list[tuple[StudioClient, dict[str, Any]]]] = {}
@@ -294,7 +300,7 @@ class Service:
         card = seen[0][1]
         if answer not in card["options"]:
             raise UsageError(f"{answer!r} is no answer to this card", f"one of: {', '.join(card['options'])}")
-        return await _answered([rest for rest, _ in seen], card["id"], answer)
+        return await _answered([rest for rest, _ in seen], card["id"], body)
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -410,6 +416,7 @@ class Service:
             "repo": record.repo,
             "state": "draining" if team.ending else roster["state"],
             "started_at": record.started_at,
+            "goal": record.goal.text if record.goal else "",
             "plans": plans,
             "workers": [
                 self._member(team, member, roster["workers"].get(member, {})) for member in record.slots
@@ -443,15 +450,15 @@ def _shown(trouble: Trouble) -> dict[str, Any]:
     return {"connected": not trouble, "trouble": trouble.value}
 
 
-async def _answered(rests: Sequence[StudioClient], card: str, answer: str) -> Any:
+async def _answered(rests: Sequence[StudioClient], card: str, body: Mapping[str, str]) -> Any:
     """The card with its answer, by the first of these identities that may give one. Raises what the last one raised."""
     for rest in rests[:-1]:
         try:
-            return await rest.post(f"decisions/{card}/answer", {"answer": answer})
+            return await rest.post(f"decisions/{card}/answer", body)
         except StudioRefused as refused:
             if refused.args[0] != 403:
                 raise
-    return await rests[-1].post(f"decisions/{card}/answer", {"answer": answer})
+    return await rests[-1].post(f"decisions/{card}/answer", body)
 
 
 def _skills(params: Params) -> dict[str, int]:

@@ -58,7 +58,7 @@ def propose(tx: Transaction, row: Row, result: Mapping[str, Any]) -> None:
     proposals.put(tx, row, plan, base_branch=row["base"] or plan.base, **kept)
 
 
-def of_team(tx: Transaction, team_id: str) -> dict[str, Any]:
+def of_team(tx: Transaction, team_id: str) -> Row:
     """How the planning of a team stands: `{state, reason, plan, decision}`, the last two rows or None.
 
     `planning`: a run is at it; `proposed`: the card waits; `asked`: the run has failed, and its card waits; `accepted`:
