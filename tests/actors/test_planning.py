@@ -56,6 +56,14 @@ async def answer(maestro: LocalMaestro, word: str, reason: str = "", seen: str =
     raise AssertionError("no plan was proposed")
 
 
+async def studio(maestro: LocalMaestro, path: str) -> Any:
+    client = await maestro.studio.client()
+    try:
+        return await client.get(path)
+    finally:
+        await client.close()
+
+
 async def over(maestro: LocalMaestro) -> tuple[str, dict[str, Any]]:
     """Why the team ended, and its result."""
     (reason,) = [
@@ -145,8 +153,7 @@ async def test_wrong_again_it_is_a_card_and_nothing_half_made(
     assert (card["kind"], card["options"]) == ("plan", ["retry", "abort"])
     assert "tasks: must be a list of at least one task" in card["question"]
     await maestro.until("team.waiting")
-    rest = await maestro.studio.client()
-    assert await rest.get("plans") == []
+    assert await studio(maestro, "plans") == []
     await maestro.call("decide.answer", id=card["id"], answer="abort")
     reason, result = await over(maestro)
     assert reason.startswith("no plan was made: plan failed")
@@ -181,9 +188,9 @@ async def test_a_plan_that_is_rejected_without_one_ends_the_team(
 async def test_the_lead_is_steered_while_it_plans_and_not_afterwards(
     maestro: LocalMaestro, sample: Sample, tmp_path: Path
 ) -> None:
-    waits = f"[[turns.steps]]\nuntil = 'steered'\n{say(BLOCK)}"
+    waits = f"{say('begun')}[[turns.steps]]\nuntil = 'steered'\n{say(BLOCK)}"
     started = await ask(maestro, sample, script(tmp_path, waits))
-    await maestro.until("run.started", purpose="plan")
+    await maestro.until("text", sender="lead")
     await maestro.call("steer", team=started["team"]["name"], text="steered: one task only")
     receipt = await maestro.until("receipt", worker="lead")
     assert receipt["body"]["how"] == "in-turn"
@@ -224,8 +231,7 @@ async def test_stopped_while_it_plans_a_team_leaves_nothing(
     await maestro.until("text", sender="lead")
     await maestro.call("team.stop", team=started["team"]["name"])
     nothing_left(home, sample)
-    rest = await maestro.studio.client()
-    assert {run["state"] for run in await rest.get("plans")} == set()
+    assert await studio(maestro, "plans") == []
 
 
 async def test_a_rate_limit_of_the_lead_is_a_pause(
@@ -265,7 +271,6 @@ async def test_what_the_lead_says_is_seen_and_what_it_uses_is_counted(
     await ask(maestro, sample, script(tmp_path, used), yes=True)
     await maestro.until("text", sender="lead")
     await end(maestro)
-    rest = await maestro.studio.client()
-    (project,) = await rest.list("projects")
-    usage = await rest.get(f"projects/{project['id']}/usage")
-    assert "7" in json.dumps(usage)
+    (project,) = await studio(maestro, "projects")
+    (usage,) = await studio(maestro, f"usage?by=project&project_id={project['id']}")
+    assert (usage["input_tokens"], usage["output_tokens"], usage["cost_usd"]) == (7, 3, 0.5)

@@ -22,6 +22,8 @@ class Board:
     directives: int = 0
     decisions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     waiting: bool = False
+    # the plan that was proposed last, with its card, until that is answered
+    proposed: Mapping[str, Any] = field(default_factory=dict)
 
     def take(self, event: Event) -> list[str]:
         """Take in an event; the lines of a plain log it is worth, mostly none or one."""
@@ -146,8 +148,21 @@ class Board:
         ]
 
     def _decision_answered(self, event: Event, _body: Event) -> list[str]:
-        self.decisions.pop(event["decision"]["id"], None)
-        return [_line("decide", f"answered: {event['decision']['answer']}")]
+        card = event["decision"]
+        self.decisions.pop(card["id"], None)
+        if self.proposed and self.proposed["decision"]["id"] == card["id"]:
+            self.proposed = {}
+        why = f": {printable(card['reason'])[:300]}" if card.get("reason") else ""
+        return [_line("decide", f"answered: {printable(card['answer'] or card['status'])}{why}")]
+
+    def _plan_proposed(self, event: Event, _body: Event) -> list[str]:
+        plan, card = event["plan"], event["decision"]
+        self.proposed = {"plan": plan, "decision": card}
+        self.decisions[card["id"]] = card
+        self.titles |= {task["id"]: task["title"] for task in plan["tasks"]}
+        return [
+            _line("proposed", line) if not n else f"{'':14}{line}" for n, line in enumerate(plan_lines(plan))
+        ]
 
     def _team_waiting(self, _event: Event, _body: Event) -> list[str]:
         self.waiting = True
@@ -170,6 +185,21 @@ class Board:
 
     def _team_ending(self, event: Event, _body: Event) -> list[str]:
         return [_line("team", f"ending: {printable(event['reason'])}")]
+
+
+def plan_lines(plan: Mapping[str, Any]) -> list[str]:
+    """A plan that was proposed: its title, then a line for each task."""
+    lines = [f"{printable(plan['title'])}, {len(plan['tasks'])} task{'s' if len(plan['tasks']) != 1 else ''}"]
+    if plan["test"]:
+        lines.append(f"test: {printable(plan['test'])[:200]}")
+    for task in plan["tasks"]:
+        after = f" after {', '.join(map(printable, task['depends_on']))}" if task["depends_on"] else ""
+        about = next(iter(task["description"].splitlines()), "")
+        lines.append(
+            f"{printable(task['key'])} ({printable(task['role'])}{after}): {printable(task['title'])}"
+        )
+        lines += [f"    {printable(about)[:200]}"] if about.strip() else []
+    return lines
 
 
 def summary_rows(plan: Mapping[str, Any]) -> list[list[str]]:
