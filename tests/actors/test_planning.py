@@ -12,7 +12,7 @@ from workspace.sample import Sample
 
 from maestro_ray.errors import BadProvider, UsageError
 from maestro_ray.home import Home
-from maestro_ray.testing import LocalMaestro
+from maestro_ray.testing import LocalMaestro, eventually
 
 from .stage import APPROVE, WRITE, begin, end, nothing_left
 
@@ -186,16 +186,23 @@ async def test_a_plan_that_is_rejected_without_one_ends_the_team(
 
 
 async def test_the_lead_is_steered_while_it_plans_and_not_afterwards(
-    maestro: LocalMaestro, sample: Sample, tmp_path: Path
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
 ) -> None:
-    waits = f"{say('begun')}[[turns.steps]]\nuntil = 'steered'\n{say(BLOCK)}"
+    waits = f"{say('begun')}[[turns.steps]]\nuntil = 'go'\n{say(BLOCK)}"
     started = await ask(maestro, sample, script(tmp_path, waits))
     await maestro.until("text", sender="lead")
     await maestro.call("steer", team=started["team"]["name"], text="steered: one task only")
     receipt = await maestro.until("receipt", worker="lead")
     assert receipt["body"]["how"] == "in-turn"
+    (home.worktrees / started["team"]["name"] / "lead" / "go").touch()
     await answer(maestro, "approve")
-    await end(maestro)
+    await eventually(lambda: not maestro.connections.planning._looking)
+    await maestro.call("steer", team=started["team"]["name"], text="for those who work")
+    told = [event async for event in maestro.events() if event["kind"] == "directive"]
+    assert [event["body"]["workers"] for event in told] == [
+        ["dev-1", "lead", "review-1"],
+        ["dev-1", "review-1"],
+    ]
 
 
 @pytest.mark.parametrize("who", ["lead", "connections"])

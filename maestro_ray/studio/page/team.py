@@ -91,11 +91,12 @@ def _held(tx: Transaction, team_id: str) -> list[Row]:
 
 def _of_team(team_id: str) -> sa.Select[Any]:
     """Runs that members of the team hold or held, with the `worker` and the `title` of what they are about."""
+    goal = sa.func.nullif(t.runs.c.note, "")
     return (
         sa.select(
             t.runs,
             t.sessions.c.name.label("worker"),
-            sa.func.coalesce(t.tasks.c.title, t.plans.c.title, "the repository").label("title"),
+            sa.func.coalesce(t.tasks.c.title, t.plans.c.title, goal, "the repository").label("title"),
         )
         .join(t.sessions, t.runs.c.session_id == t.sessions.c.id)
         .outerjoin(t.plans, t.runs.c.plan_id == t.plans.c.id)
