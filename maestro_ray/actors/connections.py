@@ -49,6 +49,7 @@ from maestro_ray.actors.pool import Place, Pool, SlotActors
 from maestro_ray.actors.recent import Recent
 from maestro_ray.actors.reports import Reports
 from maestro_ray.actors.result import team_result
+from maestro_ray.actors.silences import Silences
 from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.switchboard import Switchboard
 from maestro_ray.actors.team_env import TeamEnv
@@ -116,6 +117,7 @@ class Connections:
         self._env = TeamEnv(home)
         self.leases = Leases(self)
         self.planning = Planning(self)
+        self.silences = Silences(self)
 
     @property
     def studio(self) -> StudioClient:
@@ -161,7 +163,12 @@ class Connections:
             place.beat = self.clock.monotonic() + RETURNING
             # after a restart of Ray its actor is gone; one that is still there is left alone
             self.slots.make(place.name)
-        for work in (self.reports.outbox.run(), self.leases.keep_sessions(), self.leases.watch_beats()):
+        for work in (
+            self.reports.outbox.run(),
+            self.leases.keep_sessions(),
+            self.leases.watch_beats(),
+            self.silences.watch(),
+        ):
             self.spawn(work)
         if self.teams:  # they have the processors first
             self.spawn(self._refill_pool(RETURNING))
@@ -326,6 +333,7 @@ class Connections:
             team.happenings.add(
                 entry.kind, entry.at, number=entry.number, sender=entry.sender, body=entry.body
             )
+        self.silences.heard(team, news, delivery.texts)
         team.mirror.add(news)
         team.stream.add(delivery.texts)
         if delivery.dropped:

@@ -17,6 +17,7 @@ from maestro_ray.actors.messages import (
     Assign,
     Beat,
     BeLead,
+    Digest,
     Directive,
     DirectivesCleared,
     Joined,
@@ -114,6 +115,8 @@ class Lead:
                 return self._worker_event(message)
             case Roster():
                 return self._roster()
+            case Digest(text, silent):
+                return self._reporter.post("digest", text=text, silent=list(silent))
             case Directive() | DirectivesCleared():
                 return self._planner.handle(sender, message) if self._planner else None
             case _:

@@ -252,6 +252,14 @@ class Lost:
 
 
 @dataclass(frozen=True)
+class Digest:
+    """To the lead: these workers have been silent for long; `text` is what the team is told."""
+
+    text: str
+    silent: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Roster:
     """To the lead: who is here and who does what; the reply is a dict."""
 

@@ -437,6 +437,7 @@ class Service:
             "node": place.node if place else "",
             "state": "up" if member in team.beaten else "down",
             "lease_age": age,
+            "silent": self._connections.silences.of(team).get(member),
             "run": held
             and {
                 "id": held["id"],

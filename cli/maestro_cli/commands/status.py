@@ -11,6 +11,7 @@ from maestro_cli.daemon_line import connect, ray_runs_on
 from maestro_cli.render import out
 from maestro_ray.errors import DaemonUnavailable
 from maestro_ray.home import Home
+from maestro_ray.model.silence import sentence
 
 
 def register(app: typer.Typer) -> None:
@@ -87,9 +88,19 @@ def _unknown(daemon: dict[str, Any]) -> str:
     return f"which teams run is not known at the moment: {doing}"
 
 
+def _doing(member: dict[str, Any]) -> str:
+    if not member["run"]:
+        return "idle"
+    doing = f"{member['run']['purpose']}: {out.printable(member['run']['task'])}"
+    silent = member.get("silent")
+    return f"{doing}, {sentence(silent['seconds'], out.printable(silent['last']))}" if silent else doing
+
+
 def team_text(team: dict[str, Any]) -> str:
     """One team: its plans, then a line a member."""
     lines = [f"team {out.paint(team['name'], 'bold')}  {team['state']}  {out.printable(team['project'])}"]
+    if team.get("goal") and not team["plans"]:
+        lines.append(f"goal {out.printable(team['goal'])[:200]}: no plan is accepted yet")
     for plan in team["plans"]:
         title = out.printable(plan["title"])
         lines.append(f"plan {title}: {plan['status']}, {plan['done']} of {plan['tasks']} tasks done")
@@ -102,7 +113,7 @@ def team_text(team: dict[str, Any]) -> str:
             str(each["pid"] or "-"),
             # one that comes back after a restart has some time to show itself, and was not seen yet
             "-" if each["lease_age"] is None or each["lease_age"] < 0 else f"{each['lease_age']:.1f}s",
-            f"{each['run']['purpose']}: {out.printable(each['run']['task'])}" if each["run"] else "idle",
+            _doing(each),
         ]
         for each in team["workers"]
     ]

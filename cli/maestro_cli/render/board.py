@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maestro_cli.render.out import printable, typed
+from maestro_ray.model.silence import sentence
 
 Event = Mapping[str, Any]
 
@@ -173,6 +174,15 @@ class Board:
     def _worker_lost(self, event: Event, _body: Event) -> list[str]:
         self.workers[event["worker"]] = "lost; it will be back"
         return [_line(event["worker"], "lost; its run is queued again")]
+
+    def _worker_silent(self, event: Event, _body: Event) -> list[str]:
+        told = sentence(event["seconds"], printable(event["last"]))
+        doing = self.workers.get(event["worker"], "").partition(" · ")[0]
+        self.workers[event["worker"]] = f"{doing} · {told}" if doing else told
+        return [_line(event["worker"], told)]
+
+    def _digest(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], printable(body["text"])[:500])]
 
     def _worker_up(self, event: Event, _body: Event) -> list[str]:
         if "lost" in self.workers.get(event["worker"], ""):

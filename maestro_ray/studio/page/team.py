@@ -7,8 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from maestro_ray.model import channels, steering
+from maestro_ray.model import channels, silence, steering
 from maestro_ray.model import run as run_machine
+from maestro_ray.model.run import LEAD_PURPOSES, Purpose
+from maestro_ray.redaction import redact
 from maestro_ray.studio import inbox
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.page import frame, usage
@@ -36,8 +38,25 @@ def _roster(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
     rows = tx.all(_members(ask.id))
     kept = [row for row in rows if row["status"] != "ended" or team["status"] == "ended"]
     kept.sort(key=lambda row: (row["role"] != "lead", row["name"]))
-    shown = [{**row, "run": runs.get(row["id"]), "heard": row["lease_until"] - ask.lease} for row in kept]
+    shown = [
+        {
+            **row,
+            "run": (run := runs.get(row["id"])),
+            "heard": row["lease_until"] - ask.lease,
+            "silent": _silent(tx, ask, run) if run else "",
+        }
+        for row in kept
+    ]
     return {"members": shown, "team": team, "lease": ask.lease}
+
+
+def _silent(tx: Transaction, ask: Ask, run: Row) -> str:
+    """That its agent has said nothing for long, in words; a lead that does its own work says nothing by nature."""
+    mute = Purpose(run["purpose"]) in LEAD_PURPOSES or run["state"] != run_machine.State.RUNNING
+    seconds = tx.now - max(ask.heard(run["id"]), run["started_at"] or tx.now)
+    if mute or seconds < ask.silence:
+        return ""
+    return silence.sentence(seconds, silence.last_line(redact(ask.tail(run["id"]))))
 
 
 def _runs(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
