@@ -138,6 +138,7 @@ class Config:
     session_heartbeat: float = 30.0
     session_lease: float = 90.0
     stop_grace: float = 0.7
+    silence: float = 45.0
     agent_env: tuple[str, ...] = ()
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
@@ -257,7 +258,11 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "attempts": ("attempts", _at_least_one),
         "revision_cap": ("revision_cap", _whole),
     },
-    "agents": {"stop_grace": ("stop_grace", Table.number), "env": ("agent_env", _names)},
+    "agents": {
+        "stop_grace": ("stop_grace", Table.number),
+        "silence": ("silence", _duration),
+        "env": ("agent_env", _names),
+    },
     "lease": {
         "ping": ("ping", _duration),
         "worker": ("lease", _duration),

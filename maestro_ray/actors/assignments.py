@@ -56,6 +56,7 @@ class Assignments:
             return  # that of another team of the project
         body = {key: value for key, value in params.items() if key not in ("id", "n")}
         team.happenings.add(method, self._connections.clock.wall(), **body)
+        self._connections.planning.on_event(team, method)
         if method.startswith("decision."):
             team.card(params["decision"])
             self._connections.answers.heard(team, params["decision"])
@@ -110,7 +111,8 @@ class Assignments:
                 self._connections.spawn(self.catch_up(team))
                 self._connections.spawn(self._take_inbox(team))
             elif channel == channels.project(team.record.project):
-                self._connections.spawn(self._look_at_plans(team))
+                self._connections.planning.on_gap(team)
+                self._connections.spawn(self.look_at_plans(team))
 
     def look_again(self, team: LiveTeam) -> None:
         """An event may be lost and nobody know of it, so from time to time it is not waited for."""
@@ -181,7 +183,7 @@ class Assignments:
     def _rest(self, team: LiveTeam) -> Rest:
         return self._connections.connection(team.record.key).rest
 
-    async def _look_at_plans(self, team: LiveTeam) -> None:
+    async def look_at_plans(self, team: LiveTeam) -> None:
         """An event that ended a plan may have been missed."""
         for plan_id in list(team.open_plans):
             plan = await self.from_studio(team, f"plans/{plan_id}")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from maestro_ray.actors.goal import Goal
 from maestro_ray.config import LimitsTable, SandboxTable
 from maestro_ray.connection.login import Login
 from maestro_ray.connection.trouble import Trouble
@@ -63,11 +64,12 @@ class Leash:
 
 @dataclass(frozen=True)
 class BeLead:
-    """`members` are `(worker name, role, session)`."""
+    """`members` are `(worker name, role, session)`. With a `goal` its agent makes a plan of it."""
 
     team: TeamSpec
     session: str
     members: Sequence[tuple[str, str, str]]
+    goal: Goal | None = None
 
 
 @dataclass(frozen=True)
@@ -282,6 +284,14 @@ class Lost:
     """To the lead: a worker's process is gone, or silent for too long."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class Digest:
+    """To the lead: these workers have been silent for long; `text` is what the team is told."""
+
+    text: str
+    silent: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -272,6 +272,8 @@ class Service:
         teams = {
             plan: team.record.name for team in self._connections.teams.values() for plan in team.record.plans
         }
+        known = {team.record.id: team.record.name for team in self._connections.teams.values()}
+        teams |= {each: known[plan["team_id"]] for each, plan in plans.items() if plan["team_id"] in known}
         return [
             {
                 **card,
@@ -284,9 +286,9 @@ class Service:
 
     async def decide_answer(self, params: Params, _notify: Notify) -> Any:
         wanted, answer = text(params, "id"), text(params, "answer")
-        reason = text(params, "reason")
-        # a Studio of an earlier version knows of none
-        body = {"answer": answer, **({"reason": reason} if reason else {})}
+        # a Studio of an earlier version knows of no reason
+        why = {"reason": reason} if (reason := text(params, "reason").strip()) else {}
+        body = {"answer": answer, **why}
         rests = self._connections.switchboard.rests()
         found = await asyncio.gather(*(rest.list("decisions") for rest in rests), return_exceptions=True)
         cards: dict[str, list[tuple[StudioClient, dict[str, Any]]]] = {}
@@ -446,6 +448,7 @@ class Service:
             "repo": record.repo,
             "state": "draining" if team.ending else roster["state"],
             "started_at": record.started_at,
+            "goal": record.goal.text if record.goal else "",
             "plans": plans,
             "budget": await self._budget(team),
             "workers": [
@@ -481,6 +484,7 @@ class Service:
             "node": place.node if place else "",
             "state": "up" if member in team.beaten else "down",
             "lease_age": age,
+            "silent": self._connections.silences.of(team).get(member),
             "run": held
             and {
                 "id": held["id"],
@@ -504,7 +508,7 @@ def _shown(trouble: Trouble) -> dict[str, Any]:
     return {"connected": not trouble, "trouble": trouble.value}
 
 
-async def _answered(rests: Sequence[StudioClient], card: str, body: dict[str, Any]) -> Any:
+async def _answered(rests: Sequence[StudioClient], card: str, body: Mapping[str, str]) -> Any:
     """The card with its answer, by the first of these identities that may give one. Raises what the last one raised."""
     for rest in rests[:-1]:
         try:

@@ -56,13 +56,16 @@ BROKE = Outcome.limited(0.0, "the budget is used up", alone=True)
 class Worker:
     """One worker of one team. Public methods are called from one event loop."""
 
-    def __init__(self, part: BeWorker, courier: Courier, clock: Clock) -> None:
+    def __init__(
+        self, part: BeWorker, courier: Courier, clock: Clock, bench: Workbench | None = None
+    ) -> None:
+        """A `bench` of another kind makes it do other work than tasks."""
         self.run = ""
         self._part = part
         self._courier = courier
         self._reporter = Reporter(part.name, part.team, courier, clock)
         self._permits = Permits(part, courier, self._reporter)
-        self._bench = Workbench(part)
+        self._bench = bench or Workbench(part)
         # what its agents are told and nobody else: it leaves this object in no text
         self._secrets = Secrets.of(part.team.env)
         self._directives: dict[str, str] = {}
@@ -148,8 +151,7 @@ class Worker:
 
     async def _until_done(self, assignment: Mapping[str, Any]) -> Outcome:
         """Turns until one ends with an outcome; a rate limit is a pause between two."""
-        if assignment["task"] is None:
-            reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
+        if reason := self._bench.refusal(assignment):
             return Outcome.failed(reason, retryable=False)
         proposals = Proposals()
         await self._reporter.with_room(assignment, lambda: self._bench.prepare(assignment))
@@ -160,6 +162,8 @@ class Worker:
             outcome = await self._reporter.with_room(
                 assignment, lambda: self._one_turn(assignment, proposals)
             )
+            if outcome.action == "again":
+                continue
             if outcome.resume_after is None:
                 return outcome
             if outcome is BROKE:

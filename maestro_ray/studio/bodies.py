@@ -253,10 +253,13 @@ class Proposal(Body):
 
 
 class NewAnalysis(Body):
-    """`repo_analysis` fills the knowledge; `plan` drafts a plan for what `note` says."""
+    """`repo_analysis` fills the knowledge; `plan` drafts a plan for what `note` says, by the lead with this session,
+    when it is given, for its own team and for `base_branch`."""
 
     purpose: Literal["repo_analysis", "plan"] = "repo_analysis"
     note: Text = ""
+    session_id: Word | None = None
+    base_branch: str = ""
     role: Annotated[str, StringConstraints(max_length=32, pattern=r"^([a-z][a-z0-9-]*)?$")] = ""
 
 
@@ -323,10 +326,11 @@ class Permission(Body):
 
 
 class Answer(Body):
-    """The `reason` is told to whoever waits for the answer."""
+    """The `reason` is told to whoever waits for the answer; the lead of a plan that is rejected with one proposes
+    another."""
 
     answer: Word
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)] = ""
 
 
 class Mirrored(Body):

@@ -224,6 +224,8 @@ def answer(tx: Transaction, decision_id: str, word: str, reason: str = "") -> Ro
         _answer_task(tx, card, word)
     elif card["plan_id"]:
         plan_event(tx, card["plan_id"], _PLAN_ANSWERS[word](), attempts=0)
+        if word == REJECT and reason:
+            answers.propose_again(tx, card)
     elif word == RETRY:
         runs.again(tx, tx.get(t.runs, card["run_id"]), attempt=1)
     tx.publish(channels.project(card["project_id"]), "decision.answered", decision={**card, **values})

@@ -38,8 +38,13 @@ def queue_for_project(tx: Transaction, project_id: str, purpose: Purpose, **valu
 
 def again(tx: Transaction, row: Row, attempt: int) -> str:
     """Another run like this one, which is about no plan and is over."""
-    kept = {name: row[name] for name in ("note", "role")}
+    kept = {name: row[name] for name in ("note", "role", "base", "delegated_to")}
     return queue_for_project(tx, row["project_id"], Purpose(row["purpose"]), attempt=attempt, **kept)
+
+
+def of_lead(row: Row) -> bool:
+    """Whether it was made for the lead of one team, and is about no plan."""
+    return row["plan_id"] is None and row["role"] == "lead" and bool(row["delegated_to"])
 
 
 def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machine.Run:

@@ -185,3 +185,18 @@ def test_a_worker_whose_agent_waits_for_leave_shows_it_with_its_age(board):
     assert board.lines(100.0)[0] == ("dev-1", "waits for permission, 10 s")
     board.take(happened("decision.answered", decision={**card, "answer": "allow"}))
     assert board.lines(100.0)[0] == ("dev-1", "idle")
+
+
+def test_a_silence_is_shown_with_its_age_and_the_last_line(board):
+    board.take(happened("run.started", body=RUN))
+    board.take(happened("text", text="reading\n"))
+    told = {"worker": "dev-1", "seconds": 80.2, "last": "reading\x1b[2J"}
+    assert board.take(happened("worker.silent", **told)) == [
+        "dev-1         silent for 1 min 20 s; last: reading [2J"
+    ]
+    assert dict(board.lines())["dev-1"] == "develop Parse [2J it · silent for 1 min 20 s; last: reading [2J"
+    board.take(happened("text", text="on\n"))
+    assert dict(board.lines())["dev-1"] == "develop Parse [2J it · on"
+    assert board.take(
+        happened("digest", sender="maestro", body={"text": "dev-1 is silent", "silent": []})
+    ) == ["maestro       dev-1 is silent"]
