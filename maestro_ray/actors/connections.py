@@ -17,6 +17,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from maestro_ray.actors.answers import Answers
 from maestro_ray.actors.assignments import Assignments
 from maestro_ray.actors.leases import Leases
 from maestro_ray.actors.ledger import Ledger
@@ -24,6 +25,7 @@ from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import Courier, Letter, Mailbox
 from maestro_ray.actors.messages import (
     Answered,
+    Asking,
     Assign,
     Beat,
     BeLead,
@@ -41,6 +43,7 @@ from maestro_ray.actors.messages import (
     Quit,
     Report,
     Shown,
+    Spent,
     WhoAmI,
 )
 from maestro_ray.actors.mirror import Mirror
@@ -105,6 +108,7 @@ class Connections:
         # ids of projects, by key
         self.projects: Recent[str, str] = Recent(PROJECTS_REMEMBERED)
         self.ended: dict[str, LiveTeam] = {}
+        self.answers = Answers(self)
         self.assignments = Assignments(self)
         self.switchboard = Switchboard(
             config, identify, self.assignments, self, slots, courier, self.spawn, str(home.pulses)
@@ -247,8 +251,12 @@ class Connections:
                 return tuple(self._renew(node, each) for each in shown)
             case Report():
                 return self.reports.put(message)
+            case Spent(run, epoch, body, project):
+                return self.reports.spent(project, run, {"epoch": epoch, **body})
             case Delivery():
                 return self._delivery(message)
+            case Asking():
+                return self.answers.look(message)
             case WhoAmI(slot, pid, node):
                 return self._who(slot, pid, node)
             case Answered() | Heard() | Missed() | Changed():

@@ -82,20 +82,21 @@ def _live(board: Board) -> Iterator[Any]:
 
     def below() -> Text:
         steered = f"  ⚑ {board.directives} steering" if board.directives else ""
-        head = f"{board.done} of {len(board.tasks)} tasks done{steered}" if board.tasks else "…"
+        burn = f"  {board.burn}" if board.burn else ""
+        head = f"{board.done} of {len(board.tasks)} tasks done{steered}{burn}" if board.tasks else f"…{burn}"
         text = Text(head + "\n", style="dim", no_wrap=True, overflow="ellipsis")
-        for name, doing in board.lines():
+        for name, doing in board.lines(time.time()):
             text.append(f"{name:<14}", style="cyan")
             text.append(doing + "\n", style="dim" if doing == "idle" else "")
         return text
 
     console = Console(highlight=False, soft_wrap=False)
-    with Live(below(), console=console, refresh_per_second=8, transient=True) as live:
+    with Live(console=console, refresh_per_second=8, transient=True, get_renderable=below) as live:
 
         def show(lines: list[str]) -> None:
             for each in lines:
                 console.print(Text(each, overflow="fold"))
-            live.update(below())
+            live.refresh()
 
         @contextmanager
         def aside() -> Iterator[None]:

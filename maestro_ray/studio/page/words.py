@@ -50,7 +50,7 @@ _TEXTS = {
 }
 
 
-def message(kind: str, body: object) -> str:
+def message(kind: str, body: object) -> str:  # noqa: PLR0912 - one line for each kind
     """What a message of a team's channel says, in one line."""
     if not isinstance(body, Mapping):
         return str(body)
@@ -65,16 +65,25 @@ def message(kind: str, body: object) -> str:
             return f"{about}: {body.get('summary') or body.get('action', '')}"
         case "run.paused":
             return f"paused: {body.get('reason', '')}"
+        case "run.waits":
+            run = str(body.get("run", ""))[-8:]
+            return f"waits for a person, in {body.get('worktree', '')}: maestro task done {run}"
+        case "permission.asked":
+            return f"waits for permission: {body.get('tool', '')} {body.get('command', '')}"
+        case "permission.answered":
+            return f"{body.get('answer', '')}: {body.get('tool', '')} {body.get('command', '')}"
+        case "permission.denied":
+            return f"denied: {body.get('command', '')}: {body.get('reason', '')}"
+        case "permission.late":
+            return f"the answer {body.get('answer', '')} came too late and changed nothing"
         case "directive":
             return f"⚑ {body.get('text', '')}"
         case "accepted":
             return f"⚑ goes to {body.get('worker', '')} too"
         case "receipt":
             return f"⚑ delivered ({body.get('how', '')})"
-        case "worker.joined":
-            return f"{body.get('worker', '')} joined the team"
-        case "worker.left":
-            return f"{body.get('worker', '')} left the team"
+        case "worker.joined" | "worker.left":
+            return f"{body.get('worker', '')} {kind.removeprefix('worker.')} the team"
     return f"{kind}: {body['text'] if isinstance(body.get('text'), str) else json.dumps(body, ensure_ascii=False)}"
 
 

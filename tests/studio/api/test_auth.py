@@ -40,6 +40,7 @@ async def test_things_of_other_projects_are_not_there(rest: Rest, enter: Enter) 
         given = {
             "workers": [],
             "messages": [],
+            "items": [],
             "epoch": 1,
             "priority": 1,
             "draft": {"title": "x", "tasks": [{"title": "x"}]},

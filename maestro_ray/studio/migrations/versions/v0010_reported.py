@@ -1,14 +1,12 @@
-"""Schema 0009: what agents at work said that blocks them; why the operator has answered so."""
+"""Schema 0010: what agents at work said that blocks them."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-from maestro_ray.studio.migrations import columns
-
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:
@@ -23,4 +21,3 @@ def upgrade() -> None:
         sa.Index("reported_run", "run_id"),
         comment="what agents at work said that blocks them",
     )
-    columns.add("decisions", sa.Column("reason", sa.Text, nullable=False))
