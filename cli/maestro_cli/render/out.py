@@ -29,7 +29,9 @@ def emit(kind: str, action: str, status: str, text: str, /, **data: Any) -> None
 def json_line(told: dict[str, Any]) -> str:
     """The object as a line of text; where the stream cannot hold every character, JSON's own escapes stand for them."""
     plain = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
-    return json.dumps(told, ensure_ascii=plain) + "\n"
+    line = json.dumps(told, ensure_ascii=plain) + "\n"
+    # a name of a file that is no UTF-8 holds what no stream takes
+    return json.dumps(told) + "\n" if re.search("[\ud800-\udfff]", line) else line
 
 
 def say(text: str) -> None:
