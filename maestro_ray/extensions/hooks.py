@@ -38,7 +38,9 @@ class Hook:
     @property
     def words(self) -> str:
         """The command as a person would write it."""
-        return self.argv[2] if self.argv[:2] == ("sh", "-c") and len(self.argv) == 3 else shlex.join(self.argv)
+        return (
+            self.argv[2] if self.argv[:2] == ("sh", "-c") and len(self.argv) == 3 else shlex.join(self.argv)
+        )
 
     def matches(self, event: str, said: dict[str, Any]) -> bool:
         """Whether it is meant by this event, of which `said` is told."""

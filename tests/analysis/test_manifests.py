@@ -153,7 +153,9 @@ def test_what_is_read_stands_in_its_own_line_and_element() -> None:
         "github.com/a/b",
         "x.org/y",
     )
-    swift = """.package(name: "V", url: "https://github.com/v/vapor.git", from: "4"), .package(path: "../own")"""
+    swift = (
+        """.package(name: "V", url: "https://github.com/v/vapor.git", from: "4"), .package(path: "../own")"""
+    )
     assert names("Package.swift", swift) == ("own", "vapor")
     made = read_manifest("Makefile", "all : b\nVAR := x\nlint\tfast: c\nword\n  more:\n")
     assert made is not None

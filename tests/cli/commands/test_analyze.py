@@ -85,3 +85,9 @@ def test_names_that_are_no_text_are_shown_told_and_written_as_json(analyze, samp
     code, out, err = analyze("--json")
     assert (code, err) == (0, "")
     assert f"{odd}/a.py" in [each["path"] for each in json.loads(out)["hot_files"]]
+
+
+def test_a_branch_without_a_commit_is_empty(analyze, sample):
+    sample.git("checkout", "-q", "--orphan", "fresh")
+    code, out, err = analyze()
+    assert (code, out, "has no commit" in err) == (1, "", True), err
