@@ -102,9 +102,9 @@ def _ref(ref: str) -> str:
 
 def _refuse_password(place: str) -> None:
     """An address is written down and shown."""
-    if re.match(r"https://[^/]*@|ssh://[^/:@]*:[^/]*@", place):
+    if re.match(r"https://[^/]*@|ssh://[^/:@]*:[^/]*@|https://.*[?#]", place):
         raise UsageError(
-            "the address holds a name or a password", "let git's credential helper know it instead"
+            "the address holds a name, a password or a query", "let git's credential helper know it instead"
         )
 
 

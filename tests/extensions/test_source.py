@@ -50,7 +50,8 @@ def test_a_directory_comes_before_github(tmp_path: Path) -> None:
         ("ssh://-oProxyCommand=x/a@..", "is no branch, tag or commit"),
         ("owner/repo@--upload-pack=x", "is no branch, tag or commit"),
         ("owner/repo@a..b", "is no branch, tag or commit"),
-        ("https://user:s3cret@x.example/a", "the address holds a name or a password"),
+        ("https://user:s3cret@x.example/a", "the address holds a name, a password or a query"),
+        ("https://x.example/a?token=s3cret", "the address holds a name, a password or a query"),
     ],
 )
 def test_what_is_no_source_is_said(tmp_path: Path, text: str, sentence: str) -> None:

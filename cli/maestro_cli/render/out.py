@@ -61,9 +61,14 @@ def fail(error: MaestroError, *, as_json: bool | None = None) -> None:
         sys.stdout.write(json_line(told))
         sys.stdout.flush()
         return
-    sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {message}\n")
+    sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {_lines(message)}\n")
     if hint:
-        sys.stderr.write(f"{paint('hint:', 'cyan', sys.stderr)} {hint}\n")
+        sys.stderr.write(f"{paint('hint:', 'cyan', sys.stderr)} {_lines(hint)}\n")
+
+
+def _lines(text: str) -> str:
+    """As `printable`, but an error may have several lines: it names what others have named."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 def exit_code(error: MaestroError) -> int:
