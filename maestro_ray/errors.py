@@ -23,6 +23,7 @@ MaestroError
 ├── AgentError                   the agent's program
 │   ├── ProviderMissing
 │   ├── HeadMoved                    its worktree is no longer built on the commit it was given
+│   ├── TooMuchLeft                  its worktree holds more than may be committed
 │   └── AgentFailed
 ├── PeerError                    the other end of a wire
 │   ├── StudioUnavailable, StudioRefused, BadFrame
@@ -314,10 +315,27 @@ class ProviderMissing(AgentError):
     hint_template = "install {1}, or choose another with --provider {0}=NAME"
 
 
+class NoAgentFound(AgentError):
+    """`NoAgentFound(problems)`: why each agent that was looked for cannot be used, a sentence each."""
+
+    template = "no coding agent was found here that is installed and signed in"
+
+    @property
+    def hint(self) -> str:
+        looked = "".join(f"\n    {each}" for each in self.args[0])
+        return f"one of these is enough, or name another with --provider ROLE=NAME:{looked}"
+
+
 class HeadMoved(AgentError):
     """`HeadMoved(head, start)`: the worktree's HEAD does not descend from the commit the work began at."""
 
     template = "the worktree is at {0}, which is not built on its start commit {1}"
+
+
+class TooMuchLeft(AgentError):
+    """`TooMuchLeft(path, size, all, most)`: sizes in bytes; the largest file, it all, and what may be."""
+
+    template = "the agent left {2} bytes of new and changed files, {0} alone {1}; at most {3} are committed"
 
 
 class AgentFailed(AgentError):

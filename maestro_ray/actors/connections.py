@@ -41,6 +41,7 @@ from maestro_ray.actors.messages import (
     Quit,
     Report,
     Shown,
+    Spent,
     WhoAmI,
 )
 from maestro_ray.actors.mirror import Mirror
@@ -236,6 +237,8 @@ class Connections:
                 return tuple(self._renew(node, each) for each in shown)
             case Report():
                 return self.reports.put(message)
+            case Spent(run, epoch, body, project):
+                return self.reports.spent(project, run, {"epoch": epoch, **body})
             case Delivery():
                 return self._delivery(message)
             case WhoAmI(slot, pid, node):

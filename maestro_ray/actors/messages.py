@@ -148,8 +148,9 @@ class Pings:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt` or `subtask` of Studio's
-    REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless when repeated."""
+    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `spent`, `subtask`,
+    `blocker` or `decision` of Studio's REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless
+    when repeated."""
 
     run: str
     epoch: int
@@ -157,6 +158,19 @@ class Report:
     body: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
     id: str = field(default_factory=new_id, compare=False)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has used so far; the reply is Studio's answer, or an error. Soft: the next one says all of it again.
+
+    With `ask` in its body it asks for leave to use more.
+    """
+
+    run: str
+    epoch: int
+    body: Mapping[str, Any] = field(default_factory=dict)
+    project: str = ""
 
 
 @dataclass(frozen=True)
@@ -316,6 +330,17 @@ class Text:
     worker: str
     run: str
     text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """To a worker: the person who does this run is done. `verdict` is that of a review or a test, as in a VERDICT line.
+
+    The reply is `Conflict` when the run does not wait for anybody there.
+    """
+
+    run: str
+    verdict: str
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,17 @@ from typing import Any
 from maestro_ray.actors.params import of_the_system, sound
 from maestro_ray.agent import sandbox
 from maestro_ray.agent.limits import not_kept
+from maestro_ray.budget_table import BudgetTable, caps_of
 from maestro_ray.config import Config, SandboxTable
-from maestro_ray.errors import BadProvider, NoWorkers, UnknownRole, UsageError
+from maestro_ray.errors import NoWorkers, UnknownRole, UsageError
 from maestro_ray.home import Home
 from maestro_ray.model.plan_file import PlanDraft, from_json
 from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
+from maestro_ray.prices import Prices
+from maestro_ray.providers import auto
 from maestro_ray.providers.command import Command
-from maestro_ray.providers.registry import build, resolve
+from maestro_ray.providers.registry import build, kinds, resolve
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
@@ -42,6 +45,7 @@ class TeamRequest:
     draft: PlanDraft | None
     env: Mapping[str, str]
     config: Config
+    budget: BudgetTable = field(default_factory=BudgetTable)
 
     @property
     def workers(self) -> list[dict[str, Any]]:
@@ -62,7 +66,8 @@ class TeamRequest:
 class Asked:
     """The words of the request as they came over the line; `roles` maps a role to a number of workers.
 
-    `alone` allows a lead without workers: they come later, from other terminals.
+    `alone` allows a lead without workers: they come later, from other terminals. `budget` are caps that come before
+    those of the configuration.
     """
 
     repo: str
@@ -73,6 +78,7 @@ class Asked:
     base: str = ""
     name: str = ""
     alone: bool = False
+    budget: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check(asked: Asked, home: Home) -> TeamRequest:
@@ -80,6 +86,8 @@ def check(asked: Asked, home: Home) -> TeamRequest:
     _check_types(asked)
     repo = _open(asked.repo)
     config = Config.load(home, repo.root)
+    budget = _budget(asked).under(config.budget)
+    Prices.load(home.root)
     roles = _roles(asked, config)
     draft = from_json(asked.plan) if asked.plan is not None else None
     base = (asked.base or (draft.base if draft else "") or repo.default_base()).removeprefix("refs/heads/")
@@ -99,7 +107,17 @@ def check(asked: Asked, home: Home) -> TeamRequest:
         draft,
         asked.env,
         config,
+        budget,
     )
+
+
+def _budget(asked: Asked) -> BudgetTable:
+    if not isinstance(asked.budget, Mapping):
+        raise UsageError("budget must map caps to numbers", "")
+    try:
+        return caps_of(asked.budget)
+    except ValueError as bad:
+        raise UsageError(str(bad), "") from None
 
 
 def _open(path: str) -> Repo:
@@ -165,11 +183,9 @@ def _providers(asked: Asked, config: Config, roles: Mapping[str, int], repo: Rep
         choice = (
             asked.providers.get(role)
             or (table.provider if table else "")
-            or ("command" if role == "test" else "")
+            or ("command" if role == "test" else auto.AUTO)
         )
-        if not choice:
-            raise BadProvider(f"{role}=?", "no provider was named for this role")
-        choices[role] = choice
+        choices[role] = auto.named(choice, asked.env, kinds())
     specs = resolve(choices, config, repo.root)
     for role, spec in specs.items():
         build(spec).check(asked.env.get("PATH", ""), role)
@@ -229,6 +245,10 @@ def warnings(request: TeamRequest, config: Config) -> list[str]:
         )
     found += _of_the_sandbox(config.sandbox, [role for role, count in request.roles.items() if count])
     found += [f"[agents.limits] {key}: {why}" for key, why in not_kept(config.limits).items()]
+    found += filter(
+        None,
+        (auto.warning(kind, request.env) for kind in {each.kind: 0 for each in request.providers.values()}),
+    )
     return found
 
 

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from maestro_ray.actors.by_hand import all_by_hand, ended, meant, waits_for_a_person
 from maestro_ray.actors.connections import Connections
 from maestro_ray.actors.knowledge import learn
 from maestro_ray.actors.live_team import LiveTeam
@@ -67,6 +68,8 @@ class Service:
             "steer": self.steer,
             "steering.clear": self.steering_clear,
             "steering.list": self.steering_list,
+            "task.list": self.task_list,
+            "task.done": self.task_done,
             "status": self.status,
             "disconnect": self.disconnect,
             "decide.list": self.decide_list,
@@ -302,6 +305,27 @@ class Service:
         key = await self._key(path(params, "repo"))
         return await learn(self._connections.switchboard.rest(key), key, params)
 
+    # ── runs that a person does ──────────────────────────────────────────────────────────────────────────────────
+
+    async def task_list(self, params: Params, _notify: Notify) -> Any:
+        return {"runs": [run for _, run in self._by_hand(await self._chosen(params))]}
+
+    async def task_done(self, params: Params, _notify: Notify) -> Any:
+        """The worker has taken it when this is answered."""
+        team, run = meant(self._by_hand(await self._chosen(params)), text(params, "id"))
+        reject = text(params, "reject") if params.get("reject") is not None else None
+        message = ended(run, flag(params, "approve"), reject)
+        slot = team.record.slots[run["worker"]]
+        try:
+            async with asyncio.timeout(CHANNEL_WITHIN):
+                await self._connections.courier.tell(slot, message)
+        except (TimeoutError, PeerGone) as error:
+            raise Conflict(f"{run['worker']} does not answer", "try again in a moment") from error
+        return {"run": run}
+
+    def _by_hand(self, teams: Sequence[LiveTeam]) -> list[tuple[LiveTeam, dict[str, Any]]]:
+        return all_by_hand(teams, self._connections.home.worktrees)
+
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def status(self, _params: Params, _notify: Notify) -> Any:
@@ -366,7 +390,9 @@ class Service:
     async def _of_repo(self, known: list[LiveTeam], repo: str) -> list[LiveTeam]:
         """A repository that was broken since its team began still has that team."""
         try:
-            key = await self._key(repo)
+            # to ask git costs more than all the rest of a directive
+            keys = (team.record.key for team in known if team.record.repo == repo)
+            key = next(keys, "") or await self._key(repo)
         except MaestroError:
             if found := [team for team in known if Path(repo).is_relative_to(team.record.repo)]:
                 return found
@@ -417,10 +443,22 @@ class Service:
             "state": "draining" if team.ending else roster["state"],
             "started_at": record.started_at,
             "plans": plans,
+            "budget": await self._budget(team),
             "workers": [
                 self._member(team, member, roster["workers"].get(member, {})) for member in record.slots
             ],
         }
+
+    async def _budget(self, team: LiveTeam) -> Any:
+        """What the team has used, of how much; empty while its Studio does not say."""
+        record = team.record
+        try:
+            async with asyncio.timeout(STUDIO_WITHIN):
+                return (await self._connections.connection(record.key).rest.get(f"teams/{record.id}"))[
+                    "budget"
+                ]
+        except (MaestroError, TimeoutError):
+            return {}
 
     def _member(self, team: LiveTeam, member: str, told: dict[str, Any]) -> dict[str, Any]:
         place = self._connections.pool.get(team.record.slots[member])
@@ -442,6 +480,7 @@ class Service:
                 "purpose": held["purpose"],
                 "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
             },
+            "waits": held and waits_for_a_person(team, held, self._connections.home.worktrees),
         }
 
 

@@ -118,6 +118,7 @@ async def _allocate_team(
         "workers": wanted,
         "workspace": _workspace(connections, request),
         "serves_all": request.draft is None,
+        **({"budget": caps} if (caps := request.budget.to_json()) else {}),
     }
     given = await connections.connection(request.key).rest.post(f"agent-sessions/{lead}/team", body)
     # from here to the record of the team nothing is awaited: the places taken are free until then

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray import room
-from maestro_ray.actors.confinement import bench_of, confined
+from maestro_ray.actors.confinement import bench_of, boxed, confined
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.actors.threads import in_thread
@@ -46,6 +46,7 @@ class Workbench:
         self._identity = Identity(part.name, f"{part.name}@maestro.invalid")
         self._conflicts: tuple[str, ...] = ()
         self._start = ""
+        self._boxed = False
         self._worktrees: Worktrees | None = None
         self._secrets = Secrets.of(part.team.env)
 
@@ -106,6 +107,7 @@ class Workbench:
             attempt=assignment["attempt"],
             resume=resume,
             evidence=scratch / "evidence.json" if found else None,
+            boxed=self._boxed,
         )
 
     def session(self, assignment: Assignment) -> str:
@@ -150,6 +152,7 @@ class Workbench:
 
     def _prepare(self, assignment: Assignment) -> None:
         worktrees = self._open()
+        self._boxed = boxed(self._part.team)
         onto, self._conflicts = assignment["onto"], ()
         # a program from a template cannot resolve markers, but does its work again on what is there now
         anew = onto and self._part.provider.kind == "command"

@@ -68,10 +68,26 @@ class NewWorker(Body):
     pool: Pool = ""
 
 
+TokenCap = Annotated[int, Field(ge=1, le=10**12)] | None
+DollarCap = Annotated[float, Field(gt=0, le=10**6, allow_inf_nan=False)] | None
+
+
+class Budget(Body):
+    """Caps of tokens and US dollars; what is not given has none. A day is one of UTC, of whoever works on it."""
+
+    run_tokens: TokenCap = None
+    run_usd: DollarCap = None
+    team_tokens: TokenCap = None
+    team_usd: DollarCap = None
+    day_tokens: TokenCap = None
+    day_usd: DollarCap = None
+
+
 class NewTeam(Body):
     workers: list[NewWorker] = Field(max_length=1000)
     workspace: Text = ""
     serves_all: bool = False
+    budget: Budget | None = None
 
 
 class Heartbeat(Body):
@@ -87,12 +103,35 @@ class Claim(Body):
 Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
+Dollars = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]
+Name = Annotated[str, StringConstraints(max_length=200)]
+
+
+class ModelUsage(Body):
+    """All that a meter has counted of one model. `cached_tokens` are among those that went in, `unpriced_tokens` those
+    of which nobody knows what they cost."""
+
+    model: Name = ""
+    input_tokens: Count = 0
+    cached_tokens: Count = 0
+    output_tokens: Count = 0
+    unpriced_tokens: Count = 0
+    cost_usd: Dollars = 0.0
+
+
 class Usage(Body):
-    """What the run has used since its last report."""
+    """What the run has used since its last report; or with a `meter` all that this one has counted, by `models`."""
 
     input_tokens: Count = 0
+    cached_tokens: Count = 0
     output_tokens: Count = 0
-    cost_usd: Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)] = 0.0
+    unpriced_tokens: Count = 0
+    cost_usd: Dollars = 0.0
+    meter: Annotated[str, StringConstraints(max_length=36)] = ""
+    number: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    models: Annotated[list[ModelUsage], Field(max_length=100)] = []
+    provider: Name = ""
+    session_id: Name = ""
 
 
 class Report(Body):
@@ -102,6 +141,12 @@ class Report(Body):
     @property
     def spent(self) -> dict[str, Any]:
         return self.usage.model_dump()
+
+
+class Spent(Report):
+    """While the run goes on: what it has used, and whether it asks for leave to use more (`ask`)."""
+
+    ask: bool = False
 
 
 class Complete(Report):
@@ -183,6 +228,21 @@ class NewSubtask(Body):
     test: str | None = None
     priority: int | None = None
     after_parent: bool = False
+
+
+class NewBlocker(Body):
+    """What keeps the agent from its work, in one line."""
+
+    epoch: int
+    text: Text
+
+
+class NewQuestion(Body):
+    """What the operator is to decide, each in one line."""
+
+    epoch: int
+    question: Text
+    options: Annotated[list[Word], Field(max_length=100)]
 
 
 class Proposal(Body):

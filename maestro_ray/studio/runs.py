@@ -9,8 +9,12 @@ import sqlalchemy as sa
 from maestro_ray.model import channels
 from maestro_ray.model import run as machine
 from maestro_ray.model.run import Purpose
+from maestro_ray.studio import purses
 from maestro_ray.studio.schema import plans, runs
 from maestro_ray.studio.store import Row, Transaction
+
+# the states in which a run may use what it has reserved
+_SPENDS = (machine.State.DISPATCHED, machine.State.RUNNING)
 
 
 def queue(
@@ -43,6 +47,9 @@ def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machin
     after = machine.apply(as_run(row), event)
     if after.state in machine.OVER:
         also.setdefault("finished_at", tx.now)
+        purses.withdraw(tx, f"{purses.RUN}:{row['id']}")
+    if after.state not in _SPENDS:
+        purses.release(tx, row["id"])
     tx.update(
         runs,
         row["id"],

@@ -49,8 +49,8 @@ CASES = {
     "missing program": (
         "repo", ["--dev", "1", "--provider", "dev=command:no-such-program {prompt}"], 1, "provider_missing",
         "the provider of role dev needs the program 'no-such-program', which is not on PATH"),
-    "no provider": ("repo", ["--dev", "1"], 2, "bad_provider", "--provider dev=?: no provider was named for this role"),
-    "not available yet": ("repo", ["--dev", "1", "--provider", "dev=gemini"], 2, "bad_provider", "is not available yet"),
+    "no provider": ("repo", ["--dev", "1"], 1, "no_agent_found", "no coding agent was found here"),
+    "a template": ("repo", ["--dev", "1", "--provider", "dev=aider"], 2, "bad_provider", "works from a template"),
     "unknown placeholder": (
         "repo", ["--dev", "1", "--provider", "dev=command:true {promt}"], 2, "bad_provider", "{{promt}}"),
     "a goal": ("repo", [*WORKERS, "make it better"], 2, "goal_needs_agent", "a goal in words needs a planning agent"),

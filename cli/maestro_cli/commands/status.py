@@ -90,6 +90,8 @@ def _unknown(daemon: dict[str, Any]) -> str:
 def team_text(team: dict[str, Any]) -> str:
     """One team: its plans, then a line a member."""
     lines = [f"team {out.paint(team['name'], 'bold')}  {team['state']}  {out.printable(team['project'])}"]
+    if burn := team.get("budget", {}).get("burn"):
+        lines.append(f"used {burn}")
     for plan in team["plans"]:
         title = out.printable(plan["title"])
         lines.append(f"plan {title}: {plan['status']}, {plan['done']} of {plan['tasks']} tasks done")
@@ -106,7 +108,13 @@ def team_text(team: dict[str, Any]) -> str:
         ]
         for each in team["workers"]
     ]
-    return "\n".join([*lines, out.columns(rows, ["member", "state", "pid", "seen", "doing"])])
+    table = out.columns(rows, ["member", "state", "pid", "seen", "doing"])
+    return "\n".join([*lines, table, *(_waits(each) for each in team["workers"] if each.get("waits"))])
+
+
+def _waits(worker: dict[str, Any]) -> str:
+    run = worker["waits"]
+    return f"{worker['name']} waits for you, in {out.printable(run['worktree'])}: maestro task done {run['id'][-8:]}"
 
 
 def age(seconds: float) -> str:

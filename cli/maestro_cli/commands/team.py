@@ -48,6 +48,12 @@ def team(
         str, typer.Option(metavar="BRANCH", help="Released into; by default the branch you are on.")
     ] = "",
     name: Annotated[str, typer.Option(metavar="BOT", help="The bot name in commits and reports.")] = "",
+    max_cost: Annotated[
+        str, typer.Option(metavar="USD", help="At this cost the team pauses and asks you.")
+    ] = "",
+    max_tokens: Annotated[
+        str, typer.Option(metavar="N", help="The same of tokens, in and out: 200000, 200k, 2M.")
+    ] = "",
     watch: Annotated[
         bool, typer.Option("--watch/--detach", help="Follow the team, or return when it is up.")
     ] = True,
@@ -72,6 +78,7 @@ def team(
         "plan": _draft(plan, task or []),
         "base": base,
         "name": name,
+        "budget": _budget(max_cost, max_tokens),
     }
     start(request, watching=watch, timings=timings, dry_run=dry_run)
 
@@ -207,6 +214,23 @@ def _providers(choices: list[str]) -> dict[str, str]:
         if role in found:
             raise BadProvider(choice, f"the role {role!r} has a provider already")
         found[role] = rest
+    return found
+
+
+def _budget(cost: str, tokens: str) -> dict[str, float]:
+    """What of the team's caps the flags say. They come before what the files say: a person has just typed them."""
+    from maestro_ray import budget_table
+
+    found: dict[str, float] = {}
+    for flag, text, key, read, rule in (
+        ("--max-cost", cost, "team_usd", budget_table.usd, budget_table.USD_RULE),
+        ("--max-tokens", tokens, "team_tokens", budget_table.tokens, budget_table.TOKENS_RULE),
+    ):
+        if text:
+            value = read(text)
+            if value is None:
+                raise UsageError(f"{flag} {text} is no cap", f"it is {rule}")
+            found[key] = value
     return found
 
 

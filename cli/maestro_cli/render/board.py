@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maestro_cli.render.out import printable
+from maestro_cli.render.out import printable, typed
 
 Event = Mapping[str, Any]
 
@@ -22,6 +22,7 @@ class Board:
     directives: int = 0
     decisions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     waiting: bool = False
+    burn: str = ""
 
     def take(self, event: Event) -> list[str]:
         """Take in an event; the lines of a plain log it is worth, mostly none or one."""
@@ -62,9 +63,29 @@ class Board:
         what, why = printable(body["subtask"])[:100], printable(body["reason"])[:300]
         return [_line(event["sender"], f"subtask refused: {what}: {why}")]
 
+    def _blocker(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], f"blocked: {printable(body['text'])[:300]}")]
+
+    def _blocker_refused(self, event: Event, body: Event) -> list[str]:
+        what, why = printable(body["blocker"])[:100], printable(body["reason"])[:300]
+        return [_line(event["sender"], f"blocker refused: {what}: {why}")]
+
+    def _decision_refused(self, event: Event, body: Event) -> list[str]:
+        what, why = printable(body["decision"])[:100], printable(body["reason"])[:300]
+        return [_line(event["sender"], f"question refused: {what}: {why}")]
+
     def _run_paused(self, event: Event, body: Event) -> list[str]:
         self.workers[event["sender"]] = f"paused: {printable(str(body['reason']))}"
         return [_line(event["sender"], self.workers[event["sender"]])]
+
+    def _run_waits(self, event: Event, body: Event) -> list[str]:
+        run = printable(str(body["run"]))[-8:]
+        verdict = "" if body["purpose"] == "execute" else " --approve | --reject REASON"
+        self.workers[event["sender"]] = f"waits for you: {printable(str(body['title']))}"
+        return [
+            _line(event["sender"], f"waits for you, in {printable(str(body['worktree']))}"),
+            f"{'':14}maestro task done {run}{verdict}",
+        ]
 
     def _run_resumed(self, event: Event, _body: Event) -> list[str]:
         return [_line(event["sender"], "goes on where it was cut")]
@@ -127,7 +148,7 @@ class Board:
         card = event["decision"]
         self.decisions[card["id"]] = card
         question = [printable(line) for line in card["question"].splitlines() if line.strip()]
-        answers = [f"{'':14}maestro decide {card['id'][-8:]} {option}" for option in card["options"]]
+        answers = [f"{'':14}maestro decide {card['id'][-8:]} {typed(option)}" for option in card["options"]]
         return [
             _line("decide", f"{card['kind']}: {question[0]}"),
             *(f"{'':14}{line}" for line in question[1:20]),
@@ -137,6 +158,11 @@ class Board:
     def _decision_answered(self, event: Event, _body: Event) -> list[str]:
         self.decisions.pop(event["decision"]["id"], None)
         return [_line("decide", f"answered: {event['decision']['answer']}")]
+
+    def _budget_updated(self, event: Event, _body: Event) -> list[str]:
+        """Told every few seconds: on a log it would drown the rest."""
+        self.burn = str(event["team"]["burn"])
+        return []
 
     def _team_waiting(self, _event: Event, _body: Event) -> list[str]:
         self.waiting = True

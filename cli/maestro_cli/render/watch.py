@@ -69,7 +69,8 @@ def _live(board: Board) -> Iterator[Any]:
 
     def below() -> Text:
         steered = f"  ⚑ {board.directives} steering" if board.directives else ""
-        head = f"{board.done} of {len(board.tasks)} tasks done{steered}" if board.tasks else "…"
+        burn = f"  {board.burn}" if board.burn else ""
+        head = f"{board.done} of {len(board.tasks)} tasks done{steered}{burn}" if board.tasks else f"…{burn}"
         text = Text(head + "\n", style="dim", no_wrap=True, overflow="ellipsis")
         for name, doing in board.lines():
             text.append(f"{name:<14}", style="cyan")

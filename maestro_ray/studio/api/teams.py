@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import messages, sessions
+from maestro_ray.studio import budget, messages, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
@@ -29,7 +29,7 @@ async def show(call: Call) -> Any:
     def view(tx: Transaction) -> Row:
         team = tx.get(t.teams, call.path("id"))
         members = sa.select(t.sessions).where(t.sessions.c.team_id == team["id"]).order_by(t.sessions.c.id)
-        return {**team, "sessions": tx.all(members)}
+        return {**team, "sessions": tx.all(members), "budget": budget.standing(tx, team)}
 
     return await call.read(view)
 

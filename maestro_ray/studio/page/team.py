@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from maestro_ray.model import channels, steering
 from maestro_ray.model import run as run_machine
-from maestro_ray.studio import inbox
+from maestro_ray.studio import budget, inbox
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.page import frame, usage
 from maestro_ray.studio.page.view import Ask, Part, View
@@ -81,8 +81,9 @@ def _verdicts(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 
 
 def _usage(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
-    """`usage`: tokens and money of each member that used any, and the `total`."""
-    return usage.of(tx, t.sessions.c.team_id == ask.id)
+    """`usage`: tokens and money of each member that used any, and the `total`; the `burn` of the whole, of how much."""
+    burn = budget.standing(tx, tx.get(t.teams, ask.id))["burn"]
+    return {**usage.of(tx, t.sessions.c.team_id == ask.id), "burn": burn}
 
 
 def _held(tx: Transaction, team_id: str) -> list[Row]:
@@ -123,7 +124,7 @@ VIEW = View(
         "steering": Part(_steering, on=("steering.", "team.message", "team.ended")),
         "channel": Part(_channel, on=("team.message",)),
         "verdicts": Part(_verdicts, on=("verdict.",)),
-        "usage": Part(_usage, on=("run.updated",)),
+        "usage": Part(_usage, on=("run.updated", "budget.")),
     },
     about=t.teams,
 )

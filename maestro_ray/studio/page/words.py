@@ -51,6 +51,9 @@ def message(kind: str, body: object) -> str:
             return f"{about}: {body.get('summary') or body.get('action', '')}"
         case "run.paused":
             return f"paused: {body.get('reason', '')}"
+        case "run.waits":
+            run = str(body.get("run", ""))[-8:]
+            return f"waits for a person, in {body.get('worktree', '')}: maestro task done {run}"
         case "run.resumed":
             return "goes on where it was cut"
         case "directive":
@@ -63,10 +66,8 @@ def message(kind: str, body: object) -> str:
             return "⚑ steering cleared"
         case "team.up":
             return "the team is up"
-        case "worker.joined":
-            return f"{body.get('worker', '')} joined the team"
-        case "worker.left":
-            return f"{body.get('worker', '')} left the team"
+        case "worker.joined" | "worker.left":
+            return f"{body.get('worker', '')} {kind.removeprefix('worker.')} the team"
     return f"{kind}: {body['text'] if isinstance(body.get('text'), str) else json.dumps(body, ensure_ascii=False)}"
 
 

@@ -113,3 +113,23 @@ def test_agents_see_the_keys_of_their_kinds_and_what_tables_name_and_no_more(tmp
     seen = environment(home, tmp_path)
     assert {"ANTHROPIC_API_KEY", "OPENAI_API_KEY", "NAMED", "PATH"} <= seen.keys()
     assert not {"AWS_SECRET_ACCESS_KEY", "RAY_TOKEN"} & seen.keys()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--max-cost", "much"], "--max-cost much is no cap"),
+        (["--max-cost", "0"], "--max-cost 0 is no cap"),
+        (["--max-cost=-5"], "--max-cost -5 is no cap"),
+        (["--max-tokens", "1.5"], "--max-tokens 1.5 is no cap"),
+    ],
+)
+def test_a_cap_that_is_none_is_refused_in_a_sentence(capsys, daemon, flags, message):
+    assert main.run(["team", "--dev", "1", "--task", "x", *flags]) == 2
+    assert f"error: {message}" in capsys.readouterr().err
+    assert daemon.asked == []
+
+
+def test_the_caps_of_the_flags_are_the_teams():
+    assert team._budget("$2.50", "2M") == {"team_usd": 2.5, "team_tokens": 2_000_000}
+    assert team._budget("", "") == {}
