@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from workspace.sample import Sample
@@ -164,3 +165,19 @@ def test_a_submodule_is_refused(sample: Sample) -> None:
     sample.git("commit", "-q", "-m", "sub")
     with pytest.raises(ValueError, match="sub is a submodule"):
         fetch(Source(str(sample.path)), Git)
+
+
+def test_files_are_counted_before_they_are_listed(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maestro_ray.extensions.source.MOST_FILES", 2)
+    asked: list[str] = []
+
+    class Listened(Git):
+        def run(self, *args: str, **more: Any) -> str:
+            asked.append(args[0])
+            return super().run(*args, **more)
+
+    with pytest.raises(ValueError, match="more than 2 files"):
+        fetch(Source(str(sample.path)), Listened)
+    assert asked == ["init", "fetch", "rev-parse", "rev-parse", "cat-file"]

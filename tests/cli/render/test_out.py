@@ -90,4 +90,7 @@ def test_an_error_is_shown_without_secrets(capsys, as_json):
 
 def test_no_error_brings_an_escape_of_somebody_else_to_the_terminal(capsys):
     out.fail(NotFound("skill", "x\x1b[2J", "there are:\n  evil\x1b]0;title\x07"))
-    assert capsys.readouterr().err == "error: there is no skill 'x\\x1b[2J'\nhint: there are:\n  evil ]0;title \n"
+    assert (
+        capsys.readouterr().err
+        == "error: there is no skill 'x\\x1b[2J'\nhint: there are:\n  evil ]0;title \n"
+    )
