@@ -16,6 +16,8 @@ from maestro_ray.protocol.strictjson import parse
 # of a whole line, and of what is shown of one that cannot be taken, in characters
 LONGEST, SHOWN = 16_000, 200
 _LINE = re.compile(r"MAESTRO:SUBTASK\b\s*(.*)")
+# as it stands in the prompt, which some programs print
+_EXAMPLE = '{"title": "…"'
 _KEYS = ("title", "description", "role", "skill", "required_proficiency", "test", "priority", "after_parent")
 
 
@@ -65,7 +67,7 @@ class Proposals:
     def _take(self, line: str) -> Proposed | Refused | None:
         quoted = [fence.encloses(line) for fence in self._fences]
         match = _LINE.match(line)
-        if match is None or any(quoted):
+        if match is None or any(quoted) or match[1].startswith(_EXAMPLE):
             return None
         self._found += 1
         if self._found > PER_TASK + 1:

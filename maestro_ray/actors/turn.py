@@ -30,7 +30,7 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job
-from maestro_ray.providers.manual import ManualTurn
+from maestro_ray.providers.manual import KIND, ManualTurn
 from maestro_ray.providers.registry import build
 from maestro_ray.small_file import put_small
 
@@ -125,14 +125,25 @@ class Turn:
         await self._cut_short()
 
     async def finish(self) -> Ended:
-        """Follow the agent to its end."""
+        """Follow the agent to its end, or to that of its time."""
         assert self._process is not None
-        while self._terminal is None and (piece := await self._next(self._process)):
+        # a person takes the time they need
+        most = 0 if self._part.provider.kind == KIND else self._part.team.limits.time
+        try:
+            async with asyncio.timeout(most or None):
+                return await self._follow(self._process)
+        except TimeoutError:
+            await self.stop()
+            self._flush(force=True)
+            return Ended(self._terminal or Failed(reached("time", self._part.team.limits)), self._limited)
+
+    async def _follow(self, process: AgentProcess) -> Ended:
+        while self._terminal is None and (piece := await self._next(process)):
             await self._take(self._talk.feed(piece))
             self._flush(force=False)
-        await self._leave(self._process)
-        ended = await self._process.wait()
-        await self._take(self._talk.exited(ended.code, self._process.stderr_tail()))
+        await self._leave(process)
+        ended = await process.wait()
+        await self._take(self._talk.exited(ended.code, process.stderr_tail()))
         self._flush(force=True)
         event = self._terminal or Failed("the agent ended without an outcome")
         if ended.limit:

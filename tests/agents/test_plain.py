@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ from .programs import HERE, program
 from .recipes import RECIPES
 from .workplace import Workplace
 
+# seconds for two turns of a program that takes ten to start
+PATIENCE = 150.0
 REVIEW = "command:sh -c 'grep -q better one.txt && echo VERDICT: APPROVED || echo VERDICT: REJECTED - it must say better'"
 
 
@@ -43,7 +46,12 @@ def sample(tmp_path: Path) -> Sample:
 async def maestro(request: pytest.FixtureRequest, home: Home) -> AsyncIterator[LocalMaestro]:
     """Outside of a box, and in the one that this machine has."""
     # a checkout below /tmp, or a link that leads there, would not be seen in it
-    places = (HERE, program("node").resolve(), program("mini").parent.parent.resolve(), (HERE / "node_modules").resolve())
+    places = (
+        HERE,
+        program("node").resolve(),
+        program("mini").parent.parent.resolve(),
+        (HERE / "node_modules").resolve(),
+    )
     rules = SandboxTable(request.param, read=tuple(map(str, places)))
     config = Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=rules)
     async with LocalMaestro(home, config=config) as maestro:
@@ -62,10 +70,19 @@ def parts(*first: Step) -> tuple[Part, ...]:
 
 
 async def goes_through(
-    maestro: LocalMaestro, home: Home, sample: Sample, env: Mapping[str, str], model: ModelServer, settings: str
+    maestro: LocalMaestro,
+    home: Home,
+    sample: Sample,
+    env: Mapping[str, str],
+    model: ModelServer,
+    settings: str,
 ) -> Mapping[str, Any]:
     (home.root / "config.toml").write_text(settings)
     await begin(maestro, sample, providers={"dev": "here", "review": REVIEW}, env=dict(env))
+    async with asyncio.timeout(PATIENCE):
+        async for event in maestro.events():
+            if event["kind"] == "team.ended":
+                break
     result = await end(maestro)
     assert not model.broken, model.broken
     assert result["status"] == "completed"
@@ -129,7 +146,8 @@ async def test_mini_swe_agent_is_a_command(
     place = Workplace(tmp_path / "place")
     async with playing(*parts(Write("one.txt", "first\n"))) as model:
         env = MINI.environment(model.url, place)
-        argv = ["mini", "-y", "--exit-immediately", "-m", "openai/model", "-o", "{scratch}/trajectory.json",
+        # in its box it cannot write where it keeps its settings
+        argv = ["env", "MSWEA_GLOBAL_CONFIG_DIR={scratch}", "mini", "-y", "--exit-immediately", "-m", "openai/model", "-o", "{scratch}/trajectory.json",
                 "-t", "{prompt}"]  # fmt: skip
         names = [name for name in env if name.startswith(("OPENAI_", "MSWEA_", "LITELLM_", "COLUMNS"))]
         await goes_through(maestro, home, sample, env, model, table("command", argv=argv, env=names))
