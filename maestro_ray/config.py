@@ -77,8 +77,8 @@ class SandboxTable:
 class LimitsTable:
     """The `[agents.limits]` table: what each run may use at most, 0 for no limit.
 
-    `memory` (bytes) and `processes` are about its whole tree, `time` (seconds) about each of its turns, the others about
-    each of its processes: `data` and `file_size` in bytes, `cpu` in seconds of processor.
+    `memory` (bytes) and `processes` are about its whole tree, `time` (seconds) about each of its turns, the others
+    about each of its processes: `data` and `file_size` in bytes, `cpu` in seconds of processor.
     """
 
     memory: int = 0

@@ -21,7 +21,20 @@ sys.path[:0] = [
 OF_STUDIO = (
     "studio.start", "studio.tasks", "studio.fanout", "connections", "studio.history", "studio.merges",
 )  # fmt: skip
-NAMES = ("spawn", "cold", "cli", "memory", "channel", "recovery", "idle", "reap", "prompt", *OF_STUDIO)
+NAMES = (
+    "spawn",
+    "cold",
+    "cli",
+    "memory",
+    "channel",
+    "recovery",
+    "idle",
+    "reap",
+    "prompt",
+    "adapter",
+    "output",
+    *OF_STUDIO,
+)
 GROUPS = {"all": NAMES, "studio": OF_STUDIO}
 
 
