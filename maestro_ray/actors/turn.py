@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,12 +62,12 @@ class Ears:
     """Who is told what of a turn.
 
     `say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once; `named` the
-    run and the agent's own session, with which it can be resumed; `delivered` a directive that the agent has taken;
-    `spent` what was used. `permit` decides about what the agent asks leave for: an empty text, or why not.
+    run and the agent's own session, with which it can be resumed; `delivered` a directive that the agent has taken, and
+    how; `spent` what was used. `permit` decides about what the agent asks leave for: an empty text, or why not.
     """
 
     say: Callable[[str], None]
-    delivered: Callable[[str], None] = lambda _directive: None
+    delivered: Callable[[str, How], None] = lambda _directive, _how: None
     heard: Callable[[str], None] = lambda _text: None
     named: Callable[[str, str], None] = lambda _run, _session: None
     spent: Callable[[UsageCounted], None] = lambda _usage: None
@@ -95,6 +96,7 @@ class Turn:
         # whether there is a directive that this agent takes in no running turn, and whether it was cut for that
         self._waiting = self._cut = False
         self._asked: set[asyncio.Task[None]] = set()
+        self._patience: asyncio.Timeout | None = None
 
     async def begin(self) -> None:
         """Start the program with its prompt. Raises `AgentFailed`."""
@@ -130,7 +132,7 @@ class Turn:
         # a person takes the time they need
         most = 0 if self._part.provider.kind == KIND else self._part.team.limits.time
         try:
-            async with asyncio.timeout(most or None):
+            async with asyncio.timeout(most or None) as self._patience:
                 return await self._follow(self._process)
         except TimeoutError:
             await self.stop()
@@ -229,7 +231,7 @@ class Turn:
                 case Reply(data) if self._process is not None:
                     await self._process.write(data)
                 case DirectiveTaken(identifier):
-                    self._ears.delivered(identifier)
+                    self._ears.delivered(identifier, self._talk.steering)
                 case RateLimited(seconds, reason, resets_at):
                     wait = max(seconds if not resets_at else resets_at - time.time(), 0.0)
                     self._limited = RateLimited(wait, reason)
@@ -248,9 +250,27 @@ class Turn:
 
     async def _permit(self, question: PermissionAsked) -> None:
         permit = self._ears.permit
-        refusal = await permit(question) if permit else "nobody here gives leave"
+        with self._time_stands():
+            refusal = await permit(question) if permit else "nobody here gives leave"
         if self._process is not None:
             await self._process.write(self._talk.answer(question.request, refusal))
+
+    @contextlib.contextmanager
+    def _time_stands(self) -> Iterator[None]:
+        """What a person takes to answer is not the agent's time."""
+        loop, patience = asyncio.get_running_loop(), self._patience
+        due = patience.when() if patience else None
+        if patience is None or due is None:
+            yield
+            return
+        left = due - loop.time()
+        with contextlib.suppress(RuntimeError):  # the turn is over
+            patience.reschedule(None)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(RuntimeError):
+                patience.reschedule(loop.time() + left)
 
     def _flush(self, *, force: bool) -> None:
         now = time.monotonic()

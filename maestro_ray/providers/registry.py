@@ -11,12 +11,16 @@ from typing import Literal
 from maestro_ray.config import Config, ProviderTable
 from maestro_ray.errors import BadProvider
 from maestro_ray.ports import Provider, ProviderSpec
-from maestro_ray.providers import claude, codex, pi
+from maestro_ray.providers import claude, codex, gemini, opencode, pi, qwen
+from maestro_ray.providers.acp import Acp
 from maestro_ray.providers.claude import Claude
 from maestro_ray.providers.codex import Codex
 from maestro_ray.providers.command import Command
+from maestro_ray.providers.gemini import Gemini
 from maestro_ray.providers.manual import Manual
+from maestro_ray.providers.opencode import OpenCode
 from maestro_ray.providers.pi import Pi
+from maestro_ray.providers.qwen import Qwen
 from maestro_ray.providers.scripted import Scripted, located
 from maestro_ray.toml import did_you_mean
 
@@ -25,16 +29,24 @@ GROUP = "maestro.providers"
 _BUILT_IN: dict[str, Callable[[ProviderSpec], Provider]] = {
     "claude": Claude,
     "codex": Codex,
+    "gemini": Gemini,
+    "opencode": OpenCode,
+    "qwen": Qwen,
     "pi": Pi,
+    "acp": Acp,
     "command": Command,
     "manual": Manual,
     "scripted": Scripted,
 }
-_LATER = ("acp", "gemini", "opencode", "qwen", "aider")
 
 
 # what agents of the kinds above need of the shell that starts a team; each sees only its own
-VARIABLES = (*claude.VARIABLES, *codex.VARIABLES, *pi.VARIABLES)
+VARIABLES = (
+    *claude.VARIABLES, *codex.VARIABLES, *gemini.VARIABLES, *opencode.VARIABLES, *qwen.VARIABLES, *pi.VARIABLES,
+)  # fmt: skip
+
+# well-known programs that a template is enough for
+_TEMPLATED = ("aider", "mini")
 
 
 def parse_choice(text: str) -> tuple[str, str, str]:
@@ -103,8 +115,8 @@ def _try(choice: str, spec: ProviderSpec) -> None:
 
 def _unknown(name: str, tables: tuple[str, ...]) -> str:
     known = sorted({*_BUILT_IN, *_others(), *tables})
-    if name in _LATER:
-        return f"{name!r} is not available yet; there are: {', '.join(known)}"
+    if name in _TEMPLATED:
+        return f"{name} works from a template: give [providers.{name}] an argv, or write command:… after the role"
     return f"unknown provider {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}"
 
 

@@ -33,6 +33,7 @@ NAMES = (
     "prompt",
     "adapter",
     "output",
+    "steer",
     *OF_STUDIO,
 )
 GROUPS = {"all": NAMES, "studio": OF_STUDIO}

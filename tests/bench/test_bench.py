@@ -24,6 +24,7 @@ NAMES = (
     "prompt",
     "adapter",
     "output",
+    "steer",
     "connections",
     *(f"studio.{name}" for name in OF_STUDIO),
 )
