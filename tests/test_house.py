@@ -46,6 +46,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/providers/acp_tools.py": "tests/providers/test_acp.py",
     "maestro_ray/providers/acp_usage.py": "tests/providers/test_acp.py",
     "maestro_ray/providers/installed.py": "tests/providers/test_claude.py",
+    "maestro_ray/providers/known.py": "tests/providers/test_auto.py",
     "maestro_ray/providers/scripted_agent.py": "tests/providers/test_scripted_agent.py",
     "maestro_ray/studio/__main__.py": "tests/e2e/test_lifecycle.py",
     "maestro_ray/studio/bodies.py": "tests/studio/test_app.py",

@@ -178,7 +178,7 @@ class Worker:
 
     def _open_purse(self, assignment: Mapping[str, Any]) -> Purse:
         spec = self._part.provider
-        model = "" if spec.kind in ("scripted", "command") else spec.arg
+        model = "" if spec.kind in ("scripted", "command", MANUAL) else spec.arg or spec.model
         spending = Spending(prices_of(self._part.team), spec.kind, model, self._part.session)
         ask = partial(self._reporter.spent, assignment)
         return Purse(spending, ask, capped=bool(assignment.get("budget")))
