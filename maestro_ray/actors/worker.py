@@ -162,9 +162,7 @@ class Worker:
             self._say(voice.feed(text))
 
         async with self._proposing(assignment, proposals) as heard:
-            ears = Ears(
-                say, self._delivered, heard, self._bench.name_session, self._spending.add, _granted
-            )
+            ears = Ears(say, self._delivered, heard, self._bench.name_session, self._spending.add, _granted)
             self._turn = Turn(self._part, job, ears, self._bench.confine)
             try:
                 await self._turn.begin()

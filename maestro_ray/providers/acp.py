@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
@@ -87,10 +88,7 @@ class AcpTurn:
         greeting = self._call(
             "initialize", protocolVersion=_VERSION, clientInfo=_CLIENT, clientCapabilities=_ABLE
         )
-        self._launch = Launch(
-            launch.argv, launch.env, greeting, keep_stdin=True, files=launch.files, links=launch.links,
-            writes=launch.writes,
-        )  # fmt: skip
+        self._launch = replace(launch, stdin=greeting, keep_stdin=True)
 
     @property
     def launch(self) -> Launch:

@@ -19,9 +19,9 @@ VARIABLES = (
 
 # a folder that nobody has been asked about is a worktree of ours; whom to ask is not left to the person's settings
 _TALK = ("--acp", "--skip-trust", "--approval-mode", "default")
-_LOGIN = "oauth_creds.json"
+_LOGIN, _OWN = "oauth_creds.json", "settings.json"
 _SETTINGS = (
-    _LOGIN, "google_accounts.json", "gemini-credentials.json", "installation_id", "settings.json", ".env", "GEMINI.md",
+    _LOGIN, "google_accounts.json", "gemini-credentials.json", "installation_id", _OWN, ".env", "GEMINI.md",
     "commands", "extensions", "skills", "agents", "policies", "mcp-oauth-tokens.json", "trustedFolders.json",
 )  # fmt: skip
 
@@ -37,15 +37,15 @@ class Gemini(Installed):
         super().__init__(spec)
 
     def open(self, job: Job) -> AcpTurn:
-        defaults = job.scratch / "gemini-defaults.json"
         # it looks for `.gemini` and `.agents` there
         home = job.scratch
         launch = Launch(
             (PROGRAM, *_TALK, *(("-m", self._spec.arg) if self._spec.arg else ()), *self._spec.argv),
             env={
-                "GEMINI_CLI_HOME": str(home), "GEMINI_CLI_SYSTEM_DEFAULTS_PATH": str(defaults), "NO_BROWSER": "true",
+                "GEMINI_CLI_HOME": str(home), "NO_BROWSER": "true",
             },
-            files={defaults: json.dumps(_defaults(job.purpose)).encode()},
+            # system-wide settings it takes from root alone
+            defaults={home / ".gemini" / _OWN: json.dumps(_defaults(job.purpose)).encode()},
             links={
                 **{home / ".gemini" / name: f"~/.gemini/{name}" for name in _SETTINGS},
                 home / ".agents": "~/.agents",
