@@ -6,8 +6,8 @@ import json
 
 from maestro_ray.errors import BadProvider
 from maestro_ray.ports import Job, Launch, ProviderSpec
-from maestro_ray.providers.acp import AcpTurn
 from maestro_ray.providers.acp_habits import habits_of
+from maestro_ray.providers.acp_turn import AcpTurn
 from maestro_ray.providers.installed import Installed
 
 PROGRAM = "opencode"

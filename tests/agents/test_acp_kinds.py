@@ -35,6 +35,8 @@ KINDS = {
     "gemini": ProviderSpec("gemini", MODEL, env=(_MARK,)),
     "qwen": ProviderSpec("qwen", env=(_MARK,)),
 }
+# as nobody knows it before it has said its name
+ANY = ProviderSpec("acp", "opencode acp", env=(_MARK, *OPENCODE.env("")))
 CHANGE_FILES = {"write", "edit", "patch", "apply_patch", "write_file", "replace", "notebook_edit"}
 
 
@@ -56,8 +58,8 @@ class Stage:
         self.said, self.session, self.model, self.place = "", "", model, place
         self.taken: list[How] = []
         self.asked: list[PermissionAsked] = []
-        env = dict(RECIPES[kind].environment(model.url, place))
-        self._part = a_worker(home, place.folder, KINDS[kind], env=env)
+        env = dict(RECIPES["opencode" if kind == "acp" else kind].environment(model.url, place))
+        self._part = a_worker(home, place.folder, KINDS.get(kind, ANY), env=env)
         scratch = place.folder.parent / "scratch"
         scratch.mkdir(exist_ok=True)
         self.job = a_job(worktree=place.folder, scratch=scratch, prompt="Begin.")
@@ -181,12 +183,13 @@ async def test_a_turn_that_was_cut_is_taken_up(home: Home, kind: str, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "how"), [("gemini", How.RESTART), ("qwen", How.IN_TURN), ("opencode", How.IN_TURN)]
+    ("kind", "how"),
+    [("gemini", How.RESTART), ("qwen", How.IN_TURN), ("opencode", How.IN_TURN), ("acp", How.IN_TURN)],
 )
 async def test_steered_it_hears_leaves_nothing_and_ends(
     home: Home, kind: str, how: How, tmp_path: Path
 ) -> None:
-    """Gemini stays when its input closes after an interrupt: red for it without `_leave` and the shim."""
+    """Gemini stays when its input closes after an interrupt: red for it without the `stop` in `Turn._leave`."""
     parts = (
         Part((wait_for("go"), Say("Done.")), words="Begin"),
         Part((Say("Heard it."),), words="Keep the API"),

@@ -30,7 +30,8 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Provider, ProviderSpec
-from maestro_ray.providers.acp import Acp, AcpTurn
+from maestro_ray.providers.acp import Acp
+from maestro_ray.providers.acp_turn import AcpTurn
 from maestro_ray.providers.gemini import Gemini
 from maestro_ray.providers.opencode import OpenCode
 from maestro_ray.providers.qwen import Qwen
@@ -360,6 +361,20 @@ def test_an_option_is_chosen_by_its_kind() -> None:
     talk.feed(asks("7"))
     answer = json.loads(talk.answer('"7"', "not here"))
     assert (answer["id"], answer["result"]["outcome"]["optionId"]) == ("7", "n")
+
+
+def test_the_exact_command_is_asked_about_however_long() -> None:
+    command = "x" * 100_000
+    asked = begun().feed(asks(rawInput={"command": command}))[-1]
+    assert asked == PermissionAsked("7", "shell", command)
+
+
+def test_what_is_known_from_the_call_need_not_be_said_again() -> None:
+    talk = begun()
+    talk.feed(
+        update(sessionUpdate="tool_call", toolCallId="c-1", kind="execute", rawInput={"command": "make"})
+    )
+    assert talk.feed(asks(kind="other", title="", rawInput={})) == [PermissionAsked("7", "shell", "make")]
 
 
 def test_without_an_option_of_that_kind_the_question_is_put_aside() -> None:
