@@ -22,8 +22,13 @@ _QUIET = {
     "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
     "OPENCODE_DISABLE_SHARE": "1",
 }
-# its configuration is read and not changed, and so is what other programs have in the same place
-_CONFIGS = (PROGRAM, "git", "pip", "uv")
+# its configuration is read and not changed; it wants to write beside it, so the directory is a run's own
+_SETTINGS = (
+    "opencode.json", "opencode.jsonc", "config.json", "AGENTS.md", "agent", "agents", "command", "commands", "mode",
+    "modes", "plugin", "plugins", "prompts", "rules", "skill", "skills", "themes", "tool", "tools",
+)  # fmt: skip
+# what other programs have where it looks for that directory
+_OTHERS = ("git", "pip", "uv")
 _LOGIN = f"~/.local/share/{PROGRAM}/auth.json"
 
 
@@ -41,18 +46,19 @@ class OpenCode(Installed):
 
     def open(self, job: Job) -> AcpTurn:
         """All that it writes is in the scratch directory; it takes no other word about that than the XDG variables."""
-        config, cache = job.scratch / "config", job.scratch / "cache"
+        home, cache = job.scratch, job.scratch / "cache"
         launch = Launch(
             (PROGRAM, "acp", *self._spec.argv),
             env={
-                **_QUIET, "XDG_DATA_HOME": str(job.scratch), "XDG_STATE_HOME": str(job.scratch / "state"),
-                "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(config),
+                **_QUIET, "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(cache),
+                "XDG_STATE_HOME": str(job.scratch / "state"),
                 "OPENCODE_PERMISSION": json.dumps(_permission(job.purpose)),
             },
             links={
-                job.scratch / PROGRAM / "auth.json": _LOGIN,
+                home / PROGRAM / "auth.json": _LOGIN,
+                **{home / PROGRAM / name: f"~/.config/{PROGRAM}/{name}" for name in _SETTINGS},
+                **{home / name: f"~/.config/{name}" for name in _OTHERS},
                 cache / PROGRAM: f"~/.cache/{PROGRAM}",
-                **{config / name: f"~/.config/{name}" for name in _CONFIGS},
             },
             writes=(_LOGIN,),
         )  # fmt: skip

@@ -30,7 +30,7 @@ def test_all_that_it_writes_is_in_the_scratch_directory() -> None:
 
 def test_the_persons_own_is_read_and_only_a_log_in_is_written_back() -> None:
     launch = launched()
-    assert launch.links[SCRATCH / "config" / "opencode"] == "~/.config/opencode"
+    assert launch.links[SCRATCH / "opencode" / "opencode.json"] == "~/.config/opencode/opencode.json"
     assert launch.writes == ("~/.local/share/opencode/auth.json",)
     assert launch.links[SCRATCH / "opencode" / "auth.json"] == launch.writes[0]
     # whose shell has a configuration of its own keeps it
@@ -39,7 +39,8 @@ def test_the_persons_own_is_read_and_only_a_log_in_is_written_back() -> None:
 
 
 def test_git_finds_the_persons_settings_where_it_looks() -> None:
-    assert launched().links[SCRATCH / "config" / "git"] == "~/.config/git"
+    launch = launched()
+    assert launch.links[Path(launch.env["XDG_CONFIG_HOME"]) / "git"] == "~/.config/git"
 
 
 def test_commands_are_asked_for() -> None:
