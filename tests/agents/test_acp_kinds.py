@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -31,7 +32,7 @@ from .workplace import Workplace
 # by which a place knows its processes
 _MARK = "MAESTRO_TEST_AGENT"
 KINDS = {
-    "opencode": ProviderSpec("opencode", env=(_MARK, *OPENCODE.env(""))),
+    "opencode": ProviderSpec("opencode", "scripted/model", env=(_MARK, *OPENCODE.env(""))),
     "gemini": ProviderSpec("gemini", MODEL, env=(_MARK,)),
     "qwen": ProviderSpec("qwen", env=(_MARK,)),
 }
@@ -141,6 +142,21 @@ async def test_what_it_is_refused_it_is_told_and_it_goes_on(home: Home, kind: st
         # the protocol has no place for a reason; who would end here is told it in a prompt
         heard = any("no files of that kind" in each.question.said for each in at.model.asked)
         assert heard == (kind != "gemini")
+
+
+async def test_what_the_persons_own_settings_deny_opencode_is_not_asked_for(
+    home: Home, tmp_path: Path
+) -> None:
+    """Ours are laid over them: rules for single commands after one for `*` go on to hold."""
+    part = Part((Run("touch x"), Say("Then not.")))
+    async with stage(home, "opencode", tmp_path, part) as at:
+        own = at.place.home / ".config" / "opencode" / "opencode.json"
+        own.parent.mkdir(parents=True)
+        own.write_text(json.dumps({"permission": {"bash": {"*": "allow", "touch *": "deny"}}}))
+        async with at.turn() as turn:
+            await turn.finish()
+        assert at.asked == []
+        assert not (at.place.folder / "x").exists()
 
 
 @pytest.mark.parametrize("kind", KINDS)
