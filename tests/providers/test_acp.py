@@ -282,6 +282,15 @@ def test_what_a_session_has_cost_before_is_not_counted_again() -> None:
     assert talk.feed(cost(0.75)) == []
 
 
+def test_who_tells_with_each_request_is_not_counted_again_at_the_end() -> None:
+    talk = begun()
+    usage = {"inputTokens": 5, "outputTokens": 2}
+    content = {"type": "text", "text": ""}
+    with_it = update(sessionUpdate="agent_message_chunk", content=content, _meta={"usage": usage})
+    assert talk.feed(with_it) == [UsageCounted(5, 2)]
+    assert talk.feed(ended(usage=usage)) == [Finished("")]
+
+
 def test_a_session_that_cannot_be_taken_up_is_begun_anew() -> None:
     """Gemini 0.61 loses one that is taken up in the minute in which it began."""
     talk = turn(resume="s-9")
