@@ -44,6 +44,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/ports.py": "tests/providers/test_command.py",
     "maestro_ray/providers/acp_habits.py": "tests/providers/test_acp.py",
     "maestro_ray/providers/acp_tools.py": "tests/providers/test_acp.py",
+    "maestro_ray/providers/acp_turn.py": "tests/providers/test_acp.py",
     "maestro_ray/providers/acp_usage.py": "tests/providers/test_acp.py",
     "maestro_ray/providers/installed.py": "tests/providers/test_claude.py",
     "maestro_ray/providers/known.py": "tests/providers/test_auto.py",
