@@ -41,5 +41,10 @@ async def test_a_team_shows_how_much_of_its_budget_is_used_and_its_card(rest: Re
     await surfer.open(f"/teams/{team.id}?part=usage")
     assert "$5.50 of $5.00 · 120k tokens (20k unpriced)" in surfer.text()
     await surfer.open(f"/plans/{plan}?part=cards")
-    for words in ("is used up: $5.50 of $5.00", "Raise it by the same amount", "Let what has begun end", "Stop"):
+    for words in (
+        "is used up: $5.50 of $5.00",
+        "Raise it by the same amount",
+        "Let what has begun end",
+        "Stop",
+    ):
         assert words in surfer.text()
