@@ -16,29 +16,34 @@ from typing import Any, TypeVar
 from maestro_ray import room
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
+    Answer,
     Assign,
     BeWorker,
     Delivered,
     Directive,
     DirectivesCleared,
+    Done,
     Text,
     Withdraw,
     WorkerEvent,
 )
 from maestro_ray.actors.outcome import Outcome, about
-from maestro_ray.actors.proposals import Proposals, Refused
+from maestro_ray.actors.permits import Permits
+from maestro_ray.actors.proposals import Proposals
 from maestro_ray.actors.purse import AGAIN, Purse
+from maestro_ray.actors.raising import tell
 from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.spending import Spending, prices_of
 from maestro_ray.actors.threads import ended
 from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
-from maestro_ray.errors import IllegalEvent, MaestroError
-from maestro_ray.model.agent import Failed, PermissionAsked, UsageCounted
+from maestro_ray.errors import Conflict, IllegalEvent, MaestroError
+from maestro_ray.model.agent import Failed, UsageCounted
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
-from maestro_ray.redaction import Redactor, Secrets, redact, redact_all
+from maestro_ray.providers.manual import KIND as MANUAL
+from maestro_ray.redaction import Redactor, Secrets, redact
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +56,16 @@ BROKE = Outcome.limited(0.0, "the budget is used up", alone=True)
 class Worker:
     """One worker of one team. Public methods are called from one event loop."""
 
-    def __init__(self, part: BeWorker, courier: Courier, clock: Clock) -> None:
+    def __init__(
+        self, part: BeWorker, courier: Courier, clock: Clock, bench: Workbench | None = None
+    ) -> None:
+        """A `bench` of another kind makes it do other work than tasks."""
         self.run = ""
         self._part = part
         self._courier = courier
         self._reporter = Reporter(part.name, part.team, courier, clock)
-        self._bench = Workbench(part)
+        self._permits = Permits(part, courier, self._reporter)
+        self._bench = bench or Workbench(part)
         # what its agents are told and nobody else: it leaves this object in no text
         self._secrets = Secrets.of(part.team.env)
         self._directives: dict[str, str] = {}
@@ -92,10 +101,14 @@ class Worker:
                 return self._assign(assignment)
             case Withdraw(run, _, epoch):
                 return self._withdraw(run, epoch)
+            case Done(run, verdict):
+                return self._done(run, verdict)
             case Directive(identifier, text):
                 return self._direct(identifier, text)
             case DirectivesCleared(kept):
                 return self._clear_all_but(kept)
+            case Answer():
+                return self._permits.answered(message)
             case _:
                 raise IllegalEvent("worker", "any", f"{type(message).__name__} of {sender}")
 
@@ -138,8 +151,7 @@ class Worker:
 
     async def _until_done(self, assignment: Mapping[str, Any]) -> Outcome:
         """Turns until one ends with an outcome; a rate limit is a pause between two."""
-        if assignment["task"] is None:
-            reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
+        if reason := self._bench.refusal(assignment):
             return Outcome.failed(reason, retryable=False)
         proposals = Proposals()
         await self._reporter.with_room(assignment, lambda: self._bench.prepare(assignment))
@@ -150,6 +162,8 @@ class Worker:
             outcome = await self._reporter.with_room(
                 assignment, lambda: self._one_turn(assignment, proposals)
             )
+            if outcome.action == "again":
+                continue
             if outcome.resume_after is None:
                 return outcome
             if outcome is BROKE:
@@ -184,14 +198,19 @@ class Worker:
         if reason := self._bench.no_room():  # a turn costs money
             return Outcome.limited(room.PAUSE, reason, alone=True)
         directives = dict(self._directives)
-        job = self._bench.job(assignment, list(directives.values()))
+        job = await self._permits.begin(assignment, self._bench.job(assignment, list(directives.values())))
         voice = Redactor(self._secrets)
 
         def say(text: str) -> None:
             self._say(voice.feed(text))
 
+        def named(run: str, session: str) -> None:
+            self._bench.name_session(run, session)
+            if self._part.provider.kind == MANUAL:  # from now on what the person does is kept
+                self._reporter.post("run.waits", **about(assignment), worktree=str(job.worktree))
+
         async with self._proposing(assignment, proposals) as heard:
-            ears = Ears(say, self._delivered_in_turn, heard, self._bench.name_session, self._spent, _granted)
+            ears = Ears(say, self._delivered, heard, named, self._spent, self._permits.permit)
             self._turn = Turn(self._part, job, ears, self._bench.confine)
             keeping = asyncio.get_running_loop().create_task(self._purse.keep())
             try:
@@ -207,6 +226,7 @@ class Worker:
                     await ended(keeping)
                 self._purse.spending.turn_over()
                 self._say(voice.close())
+        await self._permits.end()
         if self._purse.empty and isinstance(end.event, Failed):
             return BROKE  # it was stopped between two steps, and is to go on there
         if end.again and self._unheard():
@@ -225,22 +245,16 @@ class Worker:
     async def _proposing(
         self, assignment: Mapping[str, Any], proposals: Proposals
     ) -> AsyncIterator[Callable[[str], None]]:
-        """Hears what the agent says of subtasks, and leaves when all of it is in the outbox: before the run's outcome.
+        """Hears what the agent proposes and raises, and leaves when that is in the outbox: before the run's outcome.
 
-        Only who makes the change may split it: what a test or a review prints is mostly somebody else's.
+        Only who makes the change may: what a test or a review prints is mostly somebody else's.
         """
         telling: list[asyncio.Task[None]] = []
 
         def heard(text: str) -> None:
-            for each in proposals.feed(text) if assignment["purpose"] == Purpose.EXECUTE else ():
-                if isinstance(each, Refused):
-                    line, reason = redact(each.line, self._secrets), redact(each.reason, self._secrets)
-                    self._reporter.post("subtask.refused", run=assignment["id"], subtask=line, reason=reason)
-                else:
-                    work = self._reporter.report(
-                        assignment, "subtask", redact_all(each.values, self._secrets)
-                    )
-                    telling.append(asyncio.get_running_loop().create_task(work))
+            found = proposals.feed(text) if assignment["purpose"] == Purpose.EXECUTE else ()
+            work = [tell(self._reporter, assignment, each, self._secrets) for each in found]
+            telling.extend(asyncio.get_running_loop().create_task(each) for each in work if each)
 
         proposals.begin()
         try:
@@ -288,6 +302,11 @@ class Worker:
         if self._turn is not None:
             await self._turn.steer(identifier, text)
 
+    async def _done(self, run: str, verdict: str) -> None:
+        if self._turn is None or self.run != run:
+            raise Conflict(f"the run {run} is not at work here now", "see `maestro task list`")
+        await self._turn.done(verdict)
+
     def _unheard(self) -> bool:
         return any(identifier not in self._receipts for identifier in self._directives)
 
@@ -295,9 +314,6 @@ class Worker:
         for identifier in set(self._directives).difference(kept):
             del self._directives[identifier]
             self._receipts.pop(identifier, None)
-
-    def _delivered_in_turn(self, identifier: str) -> None:
-        self._delivered(identifier, How.IN_TURN)
 
     def _delivered(self, identifier: str, how: How) -> None:
         if identifier in self._directives and identifier not in self._receipts:
@@ -320,11 +336,6 @@ class Worker:
 
 async def _unasked(_body: Mapping[str, Any]) -> None:
     """Before the first run there is nothing to spend."""
-
-
-async def _granted(_question: PermissionAsked) -> str:
-    """Nobody watches: what an agent may do is what its box lets it."""
-    return ""
 
 
 async def _ended(working: Sequence[asyncio.Task[None]]) -> None:

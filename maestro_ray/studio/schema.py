@@ -373,9 +373,25 @@ decisions = sa.Table(
     sa.Column("options", sa.JSON, nullable=False),
     _text("status", "open"),
     _text("answer"),
+    _text("reason"),
+    sa.Column("about", sa.JSON, nullable=False, default=dict),
     _time("created_at"),
     _time("answered_at"),
     sa.Index("decisions_open", "status"),
+    sa.Index("decisions_run", "run_id"),
+)
+
+reported = sa.Table(
+    "reported",
+    metadata,
+    _id(),
+    _ref("task_id", "tasks"),
+    _ref("run_id", "runs"),
+    _text("text"),
+    _time("created_at"),
+    sa.Index("reported_task", "task_id"),
+    sa.Index("reported_run", "run_id"),
+    comment="what agents at work said that blocks them",
 )
 
 knowledge = sa.Table(
@@ -383,11 +399,12 @@ knowledge = sa.Table(
     metadata,
     _id(),
     _ref("project_id", "projects"),
-    _ref("run_id", "runs"),
+    _ref("run_id", "runs", nullable=True),
     _text("kind"),
     _text("title"),
     _text("body"),
     _text("path"),
+    _text("source"),
     _time("created_at"),
     _time("updated_at"),
     sa.Index("knowledge_project", "project_id", "id"),

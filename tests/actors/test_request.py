@@ -19,6 +19,7 @@ from maestro_ray.errors import (
     ConfigError,
     EmptyRepository,
     MaestroError,
+    NoAgentFound,
     NotARepository,
     NotFound,
     NoWorkers,
@@ -63,7 +64,7 @@ def test_a_good_one_says_who_will_be_there(asked: Asked, home: Home, sample: Sam
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"providers": {"dev": "command:true"}}, BadProvider, "no provider was named"),
+        ({"providers": {"dev": "command:true"}}, NoAgentFound, "no coding agent was found"),
         ({"providers": {"dev": "nonsense", "review": "command:true"}}, BadProvider, "unknown provider"),
         ({"providers": {"chef": "command:true"}}, UnknownRole, "chef"),
         ({"roles": {"dev": 1, "chef": 1}}, UnknownRole, "chef"),

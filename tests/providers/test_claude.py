@@ -258,3 +258,12 @@ def test_no_twist_of_a_known_line_makes_it_raise(lines: list[str], twist: dict[s
     for each in lines:
         talk.feed(line(**{**json.loads(each)["out"], **twist}))
     talk.exited(None, "")
+
+
+def test_the_table_names_the_model_and_the_colon_another() -> None:
+    spec = ProviderSpec("claude", model="opus", args=("--effort", "high"))
+    argv = Claude(spec).open(a_job()).launch.argv
+    assert argv[argv.index("--model") + 1] == "opus"
+    assert argv[-2:] == ("--effort", "high")
+    argv = Claude(ProviderSpec("claude", "haiku", model="opus")).open(a_job()).launch.argv
+    assert argv[argv.index("--model") + 1] == "haiku"

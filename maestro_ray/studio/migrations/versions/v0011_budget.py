@@ -1,12 +1,12 @@
-"""Schema 0009: what teams may use, what they have used and have reserved, and of which model on which day."""
+"""Schema 0011: what teams may use, what they have used and have reserved, and of which model on which day."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0011"
+down_revision = "0010"
 
 
 def _run() -> sa.Column[str]:
