@@ -39,6 +39,7 @@ from maestro_ray.actors.threads import ended
 from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
+from maestro_ray.config import TEMPLATES
 from maestro_ray.errors import Conflict, IllegalEvent, MaestroError
 from maestro_ray.model.agent import Failed, UsageCounted
 from maestro_ray.model.run import Purpose
@@ -76,6 +77,7 @@ class Worker:
         self._purse = Purse(Spending(), _unasked, capped=False)
         self._working: set[asyncio.Task[None]] = set()
         self._turn: Turn | None = None
+        # the end of a turn for which nothing is left
         self._stopping: asyncio.Future[None] | None = None
         self._taken: tuple[str, int] | None = None
         self._held: Mapping[str, Any] | None = None
@@ -178,7 +180,7 @@ class Worker:
 
     def _open_purse(self, assignment: Mapping[str, Any]) -> Purse:
         spec = self._part.provider
-        model = "" if spec.kind in ("scripted", "command", MANUAL) else spec.arg or spec.model
+        model = "" if spec.kind in TEMPLATES else spec.arg or spec.model
         spending = Spending(prices_of(self._part.team), spec.kind, model, self._part.session)
         ask = partial(self._reporter.spent, assignment)
         return Purse(spending, ask, capped=bool(assignment.get("budget")))
@@ -215,7 +217,7 @@ class Worker:
 
         async with self._proposing(assignment, proposals) as heard:
             ears = Ears(say, self._delivered, heard, named, self._spent, self._permits.permit)
-            self._turn = Turn(self._part, job, ears, self._bench.confine)
+            self._turn, self._stopping = Turn(self._part, job, ears, self._bench.confine), None
             keeping = asyncio.get_running_loop().create_task(self._purse.keep())
             try:
                 await self._turn.begin()
@@ -231,7 +233,7 @@ class Worker:
                 self._purse.spending.turn_over()
                 self._say(voice.close())
         await self._permits.end()
-        if self._purse.empty and isinstance(end.event, Failed):
+        if self._stopping is not None and isinstance(end.event, Failed):
             return BROKE  # it was stopped between two steps, and is to go on there
         if end.again and self._unheard():
             return await self._one_turn(assignment, proposals, end.again)
@@ -242,7 +244,7 @@ class Worker:
         return Outcome.limited(room.PAUSE, reason, alone=True) if reason else outcome
 
     def _spent(self, usage: UsageCounted) -> None:
-        if self._purse.spent(usage) and self._turn is not None:
+        if self._purse.spent(usage) and self._turn is not None and self._stopping is None:
             self._stopping = asyncio.ensure_future(self._turn.stop())
 
     @contextlib.asynccontextmanager
