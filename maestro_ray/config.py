@@ -14,6 +14,7 @@ from maestro_ray import budget_table
 from maestro_ray.budget_table import BudgetTable
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
+from maestro_ray.permission_table import permission_lines
 from maestro_ray.small_file import read_small
 from maestro_ray.toml import Table, read_toml
 
@@ -45,10 +46,14 @@ class ProviderTable:
 
 @dataclass(frozen=True)
 class RoleTable:
-    """A `[roles.NAME]` table: it makes `--NAME N` a worker role."""
+    """A `[roles.NAME]` table: it makes `--NAME N` a worker role.
+
+    `permissions` are lines for `model.permission.policy`.
+    """
 
     provider: str = ""
     skills: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,7 @@ class Config:
     session_heartbeat: float = 30.0
     session_lease: float = 90.0
     stop_grace: float = 0.7
+    silence: float = 45.0
     agent_env: tuple[str, ...] = ()
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
@@ -252,7 +258,11 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "attempts": ("attempts", _at_least_one),
         "revision_cap": ("revision_cap", _whole),
     },
-    "agents": {"stop_grace": ("stop_grace", Table.number), "env": ("agent_env", _names)},
+    "agents": {
+        "stop_grace": ("stop_grace", Table.number),
+        "silence": ("silence", _duration),
+        "env": ("agent_env", _names),
+    },
     "lease": {
         "ping": ("ping", _duration),
         "worker": ("lease", _duration),
@@ -298,7 +308,7 @@ def _with_repository(config: Config, top: Table) -> Config:
         theirs=new,
         budget=config.budget.under(budget_table.read(top.table("budget"))),
         providers={**theirs, **config.providers},
-        roles={**_tables(top, "roles", _role), **config.roles},
+        roles=_with_their_roles(config.roles, _tables(top, "roles", _their_role)),
     )
 
 
@@ -380,14 +390,28 @@ def _of_a_package(kind: str) -> bool:
     return bool(entry_points(group="maestro.providers", name=kind))
 
 
-def _role(roles: Table, name: str) -> RoleTable:
+def _role(roles: Table, name: str, *, theirs: bool = False) -> RoleTable:
     table = roles.table(name)
     # a worker of the role `lead` would be given the lead's own runs
     if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
         why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
         raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
-    table.only("provider", "skills")
-    return RoleTable(table.text("provider"), tuple(table.texts("skills")))
+    table.only("provider", "skills", "permissions")
+    permissions = permission_lines(table.table("permissions"), theirs=theirs)
+    return RoleTable(table.text("provider"), tuple(table.texts("skills")), permissions)
+
+
+def _their_role(roles: Table, name: str) -> RoleTable:
+    return _role(roles, name, theirs=True)
+
+
+def _with_their_roles(ours: Mapping[str, RoleTable], theirs: Mapping[str, RoleTable]) -> dict[str, RoleTable]:
+    """Of a role that both have, the operator's holds; a repository can only permit it less."""
+    both = {
+        name: replace(ours[name], permissions=(*ours[name].permissions, *theirs[name].permissions))
+        for name in ours.keys() & theirs.keys()
+    }
+    return {**theirs, **ours, **both}
 
 
 def _sandbox(table: Table) -> SandboxTable:

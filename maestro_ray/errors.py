@@ -5,7 +5,7 @@ MaestroError
 │   ├── UsageError
 │   │   ├── PlanFileError            a plan file, with line and column
 │   │   ├── ConfigError              a configuration file, with line and column
-│   │   ├── UnknownRole, NoWorkers, BadProvider, GoalNeedsAgent
+│   │   ├── UnknownRole, NoWorkers, BadProvider
 │   ├── NotARepository, EmptyRepository, BareRepository, GitFailed, GitMissing, NotWritable
 │   │   └── DiskFull                 git, on a disk that takes nothing: full, or read-only
 │   ├── OutputFailed                 what they want to read cannot be written
@@ -135,16 +135,6 @@ class BadProvider(UsageError):
     @property
     def hint(self) -> str:
         return "the form is ROLE=NAME[:ARG], for example dev=command:'aider --message {prompt}'"
-
-
-class GoalNeedsAgent(UsageError):
-    """A goal in words needs a lead agent that can plan."""
-
-    template = "a goal in words needs a planning agent, which is not available yet"
-
-    @property
-    def hint(self) -> str:
-        return "give the work as --plan FILE or --task TEXT"
 
 
 class NotARepository(UserError):

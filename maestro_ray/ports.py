@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from maestro_ray.model.agent import AgentEvent
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 
 
@@ -19,7 +20,7 @@ class ProviderSpec:
     there is none), `env` the names of further environment variables the agent may see, and `verdict` says
     whether a reviewer's judgement is its VERDICT line or its exit code. For an installed agent `model` is the one to
     use where `arg` names none, `args` are appended to its program's own arguments, and `exec` is the plain way to talk
-    to a program that has two.
+    to a program that has two. `permissions` are the role's rules, as `model.permission.policy` reads them.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class ProviderSpec:
     model: str = ""
     args: tuple[str, ...] = ()
     exec: bool = False
+    permissions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Job:
     change is judged against, `commit` the one the worktree starts at, `test` the command that must pass,
     and `scratch` a private directory outside the worktree that lives as long as the run. `resume` is the agent's
     own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one. `boxed` says
-    that maestro's own box keeps the program, in which a sandbox of its own may not work.
+    that maestro's own box keeps the program, in which a sandbox of its own may not work. Before it uses what is in
+    `asks` the agent must ask for leave (`PermissionAsked`); it need not be offered what `refuses` has.
     """
 
     run: str
@@ -60,6 +63,8 @@ class Job:
     resume: str = ""
     evidence: Path | None = None
     boxed: bool = False
+    asks: frozenset[Tool] = frozenset()
+    refuses: frozenset[Tool] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,10 @@ OWN = [path for path in SOURCES if "demo/" not in path.relative_to(ROOT).as_posi
 TESTED_ELSEWHERE = {
     "maestro_ray/actors/connections_process.py": "tests/ray/test_runtime.py",
     "maestro_ray/actors/runtime.py": "tests/ray/test_runtime.py",
+    "maestro_ray/actors/goal.py": "tests/actors/test_planning.py",
+    "maestro_ray/actors/plan_bench.py": "tests/actors/test_planning.py",
+    "maestro_ray/actors/planner.py": "tests/actors/test_planning.py",
+    "maestro_ray/actors/answers.py": "tests/actors/test_permits.py",
     "maestro_ray/actors/messages.py": "tests/actors/test_slot.py",
     "maestro_ray/actors/live_team.py": "tests/actors/test_connections.py",
     "maestro_ray/connection/login.py": "tests/connection/test_studios.py",
@@ -52,6 +56,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/studio/seats.py": "tests/studio/test_dispatch.py",
     "maestro_ray/studio/migrations/columns.py": "tests/studio/migrations/test_versions.py",
     "maestro_ray/studio/migrations/env.py": "tests/studio/migrations/test_versions.py",
+    "maestro_ray/studio/unasked.py": "tests/studio/test_permissions.py",
     "maestro_ray/studio/studio.py": "tests/studio/test_app.py",
     "maestro_ray/studio/api/channels.py": "tests/connection/test_signatures.py",
     "maestro_ray/studio/page/cards.py": "tests/studio/page/test_decisions.py",

@@ -56,8 +56,10 @@ class Assignments:
             return  # that of another team of the project
         body = {key: value for key, value in params.items() if key not in ("id", "n")}
         team.happenings.add(method, self._connections.clock.wall(), **body)
+        self._connections.planning.on_event(team, method)
         if method.startswith("decision."):
             team.card(params["decision"])
+            self._connections.answers.heard(team, params["decision"])
         if team.cards and method in ("run.updated", "decision.requested"):
             self._connections.spawn(self._tell_when_waiting(team))
         if method == "run.updated":
@@ -92,7 +94,9 @@ class Assignments:
         """Nothing goes on in the team's plans before the operator decides: those who watch should know."""
         plans = [await self.from_studio(team, f"plans/{plan_id}") for plan_id in list(team.open_plans)]
         team.cards = {card["id"]: card for plan in plans for card in plan["decisions"]}
-        if any(_goes_on(run, team) for plan in plans for run in plan["runs"]):
+        asked = {card["run_id"] for card in team.cards.values()}
+        # whose agent waits for leave works on nothing
+        if any(_goes_on(run, team) and run["id"] not in asked for plan in plans for run in plan["runs"]):
             return
         if team.cards and team.cards.keys() != team.waits:
             team.happenings.add(
@@ -107,7 +111,8 @@ class Assignments:
                 self._connections.spawn(self.catch_up(team))
                 self._connections.spawn(self._take_inbox(team))
             elif channel == channels.project(team.record.project):
-                self._connections.spawn(self._look_at_plans(team))
+                self._connections.planning.on_gap(team)
+                self._connections.spawn(self.look_at_plans(team))
 
     def look_again(self, team: LiveTeam) -> None:
         """An event may be lost and nobody know of it, so from time to time it is not waited for."""
@@ -178,7 +183,7 @@ class Assignments:
     def _rest(self, team: LiveTeam) -> Rest:
         return self._connections.connection(team.record.key).rest
 
-    async def _look_at_plans(self, team: LiveTeam) -> None:
+    async def look_at_plans(self, team: LiveTeam) -> None:
         """An event that ended a plan may have been missed."""
         for plan_id in list(team.open_plans):
             plan = await self.from_studio(team, f"plans/{plan_id}")

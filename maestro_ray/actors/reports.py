@@ -61,6 +61,8 @@ class Reports:
         """
         connections, reason = self._connections, presentable(str(error))
         log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, reason)
+        if report.action == "permission":
+            connections.answers.refused(report, reason)
         for team in self._concerned(report):
             if what := refused(report.action, report.body):
                 body = {"run": report.run, report.action: what, "reason": reason}

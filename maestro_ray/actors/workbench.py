@@ -50,6 +50,12 @@ class Workbench:
         self._worktrees: Worktrees | None = None
         self._secrets = Secrets.of(part.team.env)
 
+    def refusal(self, assignment: Assignment) -> str:
+        """Why such a run is not done here, or an empty string."""
+        if assignment["task"] is None:
+            return f"the workers of this team do tasks, and no {assignment['purpose']}"
+        return ""
+
     async def prepare(self, assignment: Assignment) -> None:
         """A clean worktree at the run's commit, and what the agent may read beside it."""
         await in_thread(self._prepare, assignment)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from maestro_ray import room
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
+    Answer,
     Assign,
     BeWorker,
     Delivered,
@@ -27,6 +28,7 @@ from maestro_ray.actors.messages import (
     WorkerEvent,
 )
 from maestro_ray.actors.outcome import Outcome, about
+from maestro_ray.actors.permits import Permits
 from maestro_ray.actors.proposals import Proposals
 from maestro_ray.actors.purse import AGAIN, Purse
 from maestro_ray.actors.raising import tell
@@ -37,7 +39,7 @@ from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
 from maestro_ray.errors import Conflict, IllegalEvent, MaestroError
-from maestro_ray.model.agent import Failed, PermissionAsked, UsageCounted
+from maestro_ray.model.agent import Failed, UsageCounted
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
 from maestro_ray.providers.manual import KIND as MANUAL
@@ -54,12 +56,16 @@ BROKE = Outcome.limited(0.0, "the budget is used up", alone=True)
 class Worker:
     """One worker of one team. Public methods are called from one event loop."""
 
-    def __init__(self, part: BeWorker, courier: Courier, clock: Clock) -> None:
+    def __init__(
+        self, part: BeWorker, courier: Courier, clock: Clock, bench: Workbench | None = None
+    ) -> None:
+        """A `bench` of another kind makes it do other work than tasks."""
         self.run = ""
         self._part = part
         self._courier = courier
         self._reporter = Reporter(part.name, part.team, courier, clock)
-        self._bench = Workbench(part)
+        self._permits = Permits(part, courier, self._reporter)
+        self._bench = bench or Workbench(part)
         # what its agents are told and nobody else: it leaves this object in no text
         self._secrets = Secrets.of(part.team.env)
         self._directives: dict[str, str] = {}
@@ -101,6 +107,8 @@ class Worker:
                 return self._direct(identifier, text)
             case DirectivesCleared(kept):
                 return self._clear_all_but(kept)
+            case Answer():
+                return self._permits.answered(message)
             case _:
                 raise IllegalEvent("worker", "any", f"{type(message).__name__} of {sender}")
 
@@ -143,8 +151,7 @@ class Worker:
 
     async def _until_done(self, assignment: Mapping[str, Any]) -> Outcome:
         """Turns until one ends with an outcome; a rate limit is a pause between two."""
-        if assignment["task"] is None:
-            reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
+        if reason := self._bench.refusal(assignment):
             return Outcome.failed(reason, retryable=False)
         proposals = Proposals()
         await self._reporter.with_room(assignment, lambda: self._bench.prepare(assignment))
@@ -155,6 +162,8 @@ class Worker:
             outcome = await self._reporter.with_room(
                 assignment, lambda: self._one_turn(assignment, proposals)
             )
+            if outcome.action == "again":
+                continue
             if outcome.resume_after is None:
                 return outcome
             if outcome is BROKE:
@@ -189,7 +198,7 @@ class Worker:
         if reason := self._bench.no_room():  # a turn costs money
             return Outcome.limited(room.PAUSE, reason, alone=True)
         directives = dict(self._directives)
-        job = self._bench.job(assignment, list(directives.values()))
+        job = await self._permits.begin(assignment, self._bench.job(assignment, list(directives.values())))
         voice = Redactor(self._secrets)
 
         def say(text: str) -> None:
@@ -201,7 +210,7 @@ class Worker:
                 self._reporter.post("run.waits", **about(assignment), worktree=str(job.worktree))
 
         async with self._proposing(assignment, proposals) as heard:
-            ears = Ears(say, self._delivered, heard, named, self._spent, _granted)
+            ears = Ears(say, self._delivered, heard, named, self._spent, self._permits.permit)
             self._turn = Turn(self._part, job, ears, self._bench.confine)
             keeping = asyncio.get_running_loop().create_task(self._purse.keep())
             try:
@@ -217,6 +226,7 @@ class Worker:
                     await ended(keeping)
                 self._purse.spending.turn_over()
                 self._say(voice.close())
+        await self._permits.end()
         if self._purse.empty and isinstance(end.event, Failed):
             return BROKE  # it was stopped between two steps, and is to go on there
         if end.again and self._unheard():
@@ -326,11 +336,6 @@ class Worker:
 
 async def _unasked(_body: Mapping[str, Any]) -> None:
     """Before the first run there is nothing to spend."""
-
-
-async def _granted(_question: PermissionAsked) -> str:
-    """Nobody watches: what an agent may do is what its box lets it."""
-    return ""
 
 
 async def _ended(working: Sequence[asyncio.Task[None]]) -> None:

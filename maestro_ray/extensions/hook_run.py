@@ -69,8 +69,8 @@ async def run_hooks(
     Each gets `said` as one JSON object on its standard input.
 
     `known` are the hashes of `trust.trusted`; a hook of others that is not among them is not run and said to be
-    untrusted, whatever its matcher says. `env` is all the environment they get, but for three names of their own. Raises nothing for what a
-    hook does.
+    untrusted, whatever its matcher says. `env` is all the environment they get, but for three names of their own.
+    Raises nothing for what a hook does.
     """
     told = {"hook_event_name": event, "cwd": str(cwd), **said}
     outcomes = []

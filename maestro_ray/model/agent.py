@@ -70,11 +70,13 @@ class Retrying:
 @dataclass(frozen=True)
 class PermissionAsked:
     """The agent waits for leave to use a tool. `request` names the question to its provider, `detail` is exactly what
-    would be done: the command, the file, or the tool's input as JSON."""
+    would be done: the command, the file, or the tool's input as JSON. `about` are the paths or the address that rules
+    are compared with, where they are not the detail itself."""
 
     request: str
     tool: str
     detail: str
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

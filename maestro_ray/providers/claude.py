@@ -23,6 +23,7 @@ from maestro_ray.model.agent import (
     ToolReturned,
     UsageCounted,
 )
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.installed import Installed, gone
@@ -55,6 +56,10 @@ _OWN = frozenset({
 _LOGIN = ".credentials.json"
 _SETTINGS = (_LOGIN, "settings.json", "CLAUDE.md", "agents", "commands", "skills", "plugins")
 _EDITORS = ("Edit", "Write", "NotebookEdit")
+_NAMES: Mapping[str, Sequence[str]] = {
+    Tool.SHELL: ("Bash",), Tool.EDIT: _EDITORS, Tool.READ: ("Read", "Glob", "Grep"),
+    Tool.FETCH: ("WebFetch", "WebSearch"), Tool.MCP: ("mcp__*",),
+}  # fmt: skip
 _SIGNED_OUT = (401, 403)
 _CACHED = "cache_read_input_tokens"
 # seconds, when it does not say how long
@@ -69,7 +74,7 @@ class ClaudeTurn:
         place = job.scratch / "claude"
         self._lines = JsonLines()
         self._launch = Launch(
-            (PROGRAM, *_TALK, *_mode(job.purpose), *(("--model", model) if model else ()),
+            (PROGRAM, *_TALK, *_mode(job), *(("--model", model) if model else ()),
              *(("--resume", job.resume) if job.resume else ()), *more),
             env={
                 "CLAUDE_CONFIG_DIR": str(place), "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
@@ -184,7 +189,7 @@ class ClaudeTurn:
         match asked:
             case {"subtype": "can_use_tool", "tool_name": str(tool), "input": given}:
                 self._asked[request] = given
-                return PermissionAsked(request, tool, clean(_detail(given)))
+                return PermissionAsked(request, tool, _detail(given), _about(given))
         return Reply(_error(request, "maestro does not do that"))
 
     def _steered(self, directive: str, state: object) -> list[AgentEvent]:
@@ -221,6 +226,7 @@ class Claude(Installed):
     """Raises `BadProvider`."""
 
     program, variables, own = PROGRAM, VARIABLES, _OWN
+    asks = True
 
     def open(self, job: Job) -> ClaudeTurn:
         return ClaudeTurn(job, self._model, self._more)
@@ -257,11 +263,16 @@ def _input(usage: Mapping[str, Any]) -> int:
     return sum(int(usage.get(name) or 0) for name in names)
 
 
-def _mode(purpose: str) -> tuple[str, ...]:
+def _mode(job: Job) -> tuple[str, ...]:
     """Who judges or tests may look and run, and is not given the tools that change files."""
-    refused = _NOT_HERE if purpose == "execute" else (*_NOT_HERE, *_EDITORS)
-    mode = "acceptEdits" if purpose == "execute" else "default"
-    return ("--permission-mode", mode, "--disallowedTools", ",".join(refused))
+    refused = [*_NOT_HERE, *(name for tool in sorted(job.refuses) for name in _NAMES.get(tool, ()))]
+    if job.purpose != "execute":
+        refused += [name for name in _EDITORS if name not in refused]
+    mode = "acceptEdits" if job.purpose == "execute" else "default"
+    # before what the person's own settings allow, and whatever the mode
+    asked = [name for tool in sorted(job.asks - job.refuses) for name in _NAMES.get(tool, ())]
+    settings = ("--settings", json.dumps({"permissions": {"ask": asked}})) if asked else ()
+    return ("--permission-mode", mode, "--disallowedTools", ",".join(refused), *settings)
 
 
 def _failure(reason: str, signed_out: bool = False) -> Failed:
@@ -277,6 +288,16 @@ def _detail(given: object) -> str:
             return path
         case _:
             return json.dumps(given, ensure_ascii=False)
+
+
+def _about(given: object) -> tuple[str, ...]:
+    """The file or the address that it is about."""
+    match given:
+        case (
+            {"file_path": str(path)} | {"notebook_path": str(path)} | {"path": str(path)} | {"url": str(path)}
+        ):
+            return (path,)
+    return ()
 
 
 def _text(content: object) -> str:

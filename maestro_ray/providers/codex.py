@@ -21,6 +21,7 @@ from maestro_ray.model.agent import (
     ToolReturned,
     UsageCounted,
 )
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.codex_exec import CodexExecTurn
@@ -70,7 +71,10 @@ class CodexTurn:
             env={"CODEX_HOME": str(place)},
             stdin=self._greeting(),
             keep_stdin=True,
-            links={place / name: f"~/.codex/{name}" for name in _SETTINGS},
+            # a person's own rules say what is done without a question
+            links={
+                place / name: f"~/.codex/{name}" for name in _SETTINGS if not (self._asks and name == "rules")
+            },
             writes=(f"~/.codex/{_LOGIN}",),
         )
 
@@ -99,13 +103,18 @@ class CodexTurn:
     def answer(self, request: str, refusal: str) -> bytes:
         return line({"id": int(request), "result": {"decision": "decline" if refusal else "accept"}})
 
+    @property
+    def _asks(self) -> bool:
+        """Whether the policy wants to hear of what it would do by itself."""
+        return bool(self._job.asks.difference(self._job.refuses) & {Tool.SHELL, Tool.EDIT})
+
     def _greeting(self) -> bytes:
         client = {"name": "maestro", "title": None, "version": "1"}
         # who makes no change has no reason to write; what leaves the worktree is asked for
         writes = self._job.purpose == "execute"
         rules = {
             "cwd": str(self._job.worktree),
-            "approvalPolicy": "on-request",
+            "approvalPolicy": "untrusted" if self._asks else "on-request",
             "sandbox": "workspace-write" if writes else "read-only",
         }
         resume = {"threadId": self._job.resume} if self._job.resume else {}
@@ -158,10 +167,11 @@ class CodexTurn:
     def _request(self, request: int, method: str, params: Mapping[str, Any]) -> AgentEvent:
         match method:
             case "item/commandExecution/requestApproval":
-                return PermissionAsked(str(request), "shell", clean(str(params["command"])))
+                return PermissionAsked(str(request), "shell", str(params["command"]))
             case "item/fileChange/requestApproval":
                 item = self._items.get(str(params["itemId"]), {})
-                return PermissionAsked(str(request), "edit", clean(_paths(item)))
+                paths = tuple(str(change["path"]) for change in item.get("changes", ()))
+                return PermissionAsked(str(request), "edit", _paths(item), paths)
         error = {"code": -32601, "message": "maestro does not do that"}
         return Reply(line({"id": request, "error": error}))
 
@@ -229,6 +239,7 @@ class Codex(Installed):
     """Raises `BadProvider`."""
 
     program, variables, own, keys, ways = PROGRAM, VARIABLES, _OWN, _KEYS, 2
+    asks = True
 
     def open(self, job: Job) -> CodexTurn | CodexExecTurn:
         talk = CodexTurn(job, self._model, self._more)

@@ -253,10 +253,13 @@ class Proposal(Body):
 
 
 class NewAnalysis(Body):
-    """`repo_analysis` fills the knowledge; `plan` drafts a plan for what `note` says."""
+    """`repo_analysis` fills the knowledge; `plan` drafts a plan for what `note` says, by the lead with this session,
+    when it is given, for its own team and for `base_branch`."""
 
     purpose: Literal["repo_analysis", "plan"] = "repo_analysis"
     note: Text = ""
+    session_id: Word | None = None
+    base_branch: str = ""
     role: Annotated[str, StringConstraints(max_length=32, pattern=r"^([a-z][a-z0-9-]*)?$")] = ""
 
 
@@ -303,8 +306,31 @@ class NewComment(Body):
     body: Text
 
 
+class Permission(Body):
+    """What an agent asks leave for, and how its policy rules.
+
+    `ask` puts it before people, `withdrawn` says that the agent waits no longer. `hash` is the SHA-256 of exactly what
+    would be done, `command` is that for people to read.
+    """
+
+    epoch: int
+    request: Word
+    ruling: Literal["allow", "ask", "deny", "withdrawn"]
+    tool: Annotated[str, StringConstraints(max_length=200)] = ""
+    command: Text = ""
+    hash: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]*$")] = ""
+    length: Count = 0
+    agent: Annotated[str, StringConstraints(max_length=200)] = ""
+    by: Annotated[str, StringConstraints(max_length=200)] = ""
+    why: Annotated[str, StringConstraints(max_length=4000)] = ""
+
+
 class Answer(Body):
+    """The `reason` is told to whoever waits for the answer; the lead of a plan that is rejected with one proposes
+    another."""
+
     answer: Word
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)] = ""
 
 
 class Mirrored(Body):

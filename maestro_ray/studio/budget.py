@@ -159,9 +159,9 @@ def _more(tx: Transaction, session: Row, refused: Refused) -> tuple[Amount, Cap]
     return refused.ledger.raise_by(purses.said(budget, _kind(refused.ledger.name))), Cap()
 
 
-def answer(tx: Transaction, decision_id: str, word: str) -> Row:
+def answer(tx: Transaction, decision_id: str, word: str, reason: str = "") -> Row:
     """As `loop.answer`, and what it does to a budget."""
-    card = loop.answer(tx, decision_id, word)
+    card = loop.answer(tx, decision_id, word, reason)
     if card["kind"] == "budget":
         purse = tx.first(sa.select(t.purses).where(t.purses.c.card == decision_id))
         row = tx.find(t.runs, card["run_id"] or "")

@@ -157,7 +157,8 @@ def _hand_over(tx: Transaction, row: Row, session_id: str) -> None:
         run_machine.Dispatched(session_id),
         emitted=row["emitted"] + 1,
         dispatched_at=tx.now,
-        delegated_to="",
+        # one that was made for the lead of one team is for nobody else, however often it is cut
+        delegated_to=row["delegated_to"] if runs.of_lead(row) else "",
     )
     session = tx.get(t.sessions, session_id)
     team = tx.get(t.teams, session["team_id"])

@@ -14,7 +14,7 @@ from maestro_ray.model import task as task_machine
 from maestro_ray.model.dispatch import OFFERS_CAP, SIGNED_OUT
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.verdict import read_verdict
-from maestro_ray.studio import analysis, breakers, budget, loop, runs, usage
+from maestro_ray.studio import analysis, breakers, budget, loop, planning, runs, usage
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 from maestro_ray.studio.usage import NOTHING, Spent
@@ -85,6 +85,8 @@ def assignment(tx: Transaction, row: Row) -> dict[str, Any]:
         )
         answer["branches"] = [task["branch_name"] for task in tx.all(branches)]
         answer["merged"] = _merged(tx, plan["id"])
+    elif row["purpose"] == Purpose.PLAN:
+        answer |= planning.context(tx, row)
     return answer
 
 
@@ -321,7 +323,7 @@ _OUTCOMES = {
     Purpose.RELEASE: _released,
     Purpose.RELEASE_CLEANUP: _nothing_more,
     Purpose.REPO_ANALYSIS: analysis.learn,
-    Purpose.PLAN: _nothing_more,
+    Purpose.PLAN: planning.propose,
 }
 
 

@@ -373,9 +373,12 @@ decisions = sa.Table(
     sa.Column("options", sa.JSON, nullable=False),
     _text("status", "open"),
     _text("answer"),
+    _text("reason"),
+    sa.Column("about", sa.JSON, nullable=False, default=dict),
     _time("created_at"),
     _time("answered_at"),
     sa.Index("decisions_open", "status"),
+    sa.Index("decisions_run", "run_id"),
 )
 
 reported = sa.Table(

@@ -196,7 +196,10 @@ def _leave(tx: Transaction, row: Row, status: str) -> None:
     for run in runs.live(tx, t.runs.c.state.in_(run_machine.HELD), t.runs.c.session_id == row["id"]):
         reports.interrupt(tx, run["id"], costs=status != "ended")
     for run in tx.all(sa.select(t.runs).where(_meant_for(row["id"]))):
-        tx.update(t.runs, run["id"], delegated_to="")
+        if not runs.of_lead(run):
+            tx.update(t.runs, run["id"], delegated_to="")
+        elif status == "ended":  # nobody else was asked for it
+            runs.cancel(tx, t.runs.c.id == run["id"])
     if status == "ended":
         _give_up_tasks(tx, row["id"])
     _announce(tx, {**row, "status": status})

@@ -53,7 +53,7 @@ async def test_a_person_develops_and_judges_to_a_merged_plan(
     (member,) = (
         each for team in await maestro.call("team.status") for each in team["workers"] if each["waits"]
     )
-    assert member["waits"]["worktree"] == run["worktree"]
+    assert member["by_hand"]["worktree"] == run["worktree"]
     (Path(run["worktree"]) / "one.txt").write_text("first\n")
     await done(maestro, run)
     judged = await waiting(maestro, "review")

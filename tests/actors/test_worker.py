@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -291,10 +292,11 @@ async def test_what_a_withdrawn_run_has_used_is_reported_all_the_same(
     assert (report.action, _counts(report.body["usage"])) == ("spent", (10, 0, 0.6))
 
 
-async def test_what_an_agent_asks_leave_for_is_granted_where_nobody_watches(
+async def test_what_an_agent_asks_leave_for_is_granted_where_the_policy_says_so(
     hire: Hire, office: Office, sample: Sample, tmp_path: Path
 ) -> None:
-    worker = hire(script(tmp_path, """{ ask = "echo x > new.txt" }"""))
+    spec = replace(script(tmp_path, """{ ask = "echo x > new.txt" }"""), permissions=("unattended allow",))
+    worker = hire(spec)
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     commit = (await reported(office)).body["result"]["commit"]
     assert sample.git("show", f"{commit}:new.txt") == "x"

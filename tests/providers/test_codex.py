@@ -89,7 +89,7 @@ def test_a_turn_that_makes_a_change() -> None:
     rest = [each for each in told[2:] if not isinstance(each, UsageCounted)]
     assert rest == [
         ToolCalled("edit", "/worktree/hello.txt"),
-        PermissionAsked("0", "edit", "/worktree/hello.txt"),
+        PermissionAsked("0", "edit", "/worktree/hello.txt", ("/worktree/hello.txt",)),
         ToolReturned("edit", ok=True),
         Said("Wrote hello.txt.\n"),
         Finished("Wrote hello.txt."),

@@ -81,7 +81,7 @@ def _tests(root: Path) -> str:
 
 
 def _put(root: Path, name: str, text: str, dry_run: bool) -> bool:
-    """Whether it was not there. Raises `NotWritable`, and `UsageError` where a link would lead out of the repository."""
+    """Whether it was not there. Raises `NotWritable`, and `UsageError` where a link leads out of the repository."""
     path = root / name
     if os.path.lexists(path):
         return False

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import audit, budget
+from maestro_ray.studio import audit, budget, permissions, unasked
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
@@ -24,9 +24,12 @@ async def find(call: Call) -> Any:
 
 async def answer(call: Call) -> Any:
     """Answer a decision card."""
+    body: bodies.Answer = call.body
 
     def give(tx: Transaction) -> Row:
-        card = budget.answer(tx, call.path("id"), call.body.answer)
+        if tx.get(t.decisions, call.path("id"))["kind"] == unasked.PERMISSION:
+            return permissions.answer(tx, call.path("id"), body.answer, body.reason, call.caller.user)
+        card = budget.answer(tx, call.path("id"), body.answer, body.reason)
         if card["kind"] == "budget":
             said = {"answer": card["answer"], "question": card["question"]}
             audit.note(tx, call.caller, Action.DECIDE, call.project, f"budget/{card['id']}", **said)

@@ -8,7 +8,7 @@ from maestro_ray.errors import Conflict
 from maestro_ray.model import channels
 from maestro_ray.model.access import Action
 from maestro_ray.model.plan_file import from_json
-from maestro_ray.studio import budget, proposals, raised, reports, subtasks
+from maestro_ray.studio import budget, permissions, proposals, raised, reports, subtasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
@@ -82,6 +82,17 @@ async def propose_plan(call: Call) -> Any:
     return await call.change(proposals.propose, call.path("id"), call.body.epoch, draft)
 
 
+async def permission(call: Call) -> None:
+    """Say what an agent asks leave for, and how that was ruled or that a person must."""
+    asked = call.body.model_dump(exclude={"epoch"})
+    await call.write(permissions.report, call.path("id"), call.body.epoch, asked)
+
+
+async def questions(call: Call) -> Any:
+    """What its agents asked people, and the answers."""
+    return await call.read(permissions.questions, call.path("id"))
+
+
 async def chunk(call: Call) -> None:
     """Text of the agent for those who watch; none of it is written to the database."""
     run, body = call.path("id"), call.body
@@ -122,6 +133,8 @@ ROUTES = [
     Rest("POST", "cli-runs/{id}/pause", pause, Action.WORK, t.runs, bodies.Pause),
     Rest("POST", "cli-runs/{id}/resume", resume, Action.WORK, t.runs, bodies.Epoch),
     Rest("POST", "cli-runs/{id}/interrupt", interrupt, Action.WORK, t.runs, bodies.Epoch),
+    Rest("POST", "cli-runs/{id}/permission", permission, Action.WORK, t.runs, bodies.Permission),
+    Rest("GET", "cli-runs/{id}/permissions", questions, Action.READ, t.runs),
     Rest("POST", "cli-runs/{id}/subtask", subtask, Action.WORK, t.runs, bodies.NewSubtask, status=201),
     Rest("POST", "cli-runs/{id}/blocker", blocker, Action.WORK, t.runs, bodies.NewBlocker, status=201),
     Rest("POST", "cli-runs/{id}/decision", decision, Action.WORK, t.runs, bodies.NewQuestion, status=201),

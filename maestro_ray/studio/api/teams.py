@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import budget, messages, sessions
+from maestro_ray.studio import budget, messages, planning, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
@@ -55,7 +55,13 @@ async def list_messages(call: Call) -> Any:
     return await call.read(messages.after, call.path("id"), call.number("after"))
 
 
+async def show_planning(call: Call) -> Any:
+    """How the planning of a team with a goal stands."""
+    return await call.read(planning.of_team, call.path("id"))
+
+
 ROUTES = [
+    Rest("GET", "teams/{id}/planning", show_planning, Action.READ, t.teams),
     Rest("GET", "teams", find, Action.READ, listing=True, query=("project_id", "status"), paged=True),
     Rest("GET", "teams/{id}", show, Action.READ, t.teams),
     Rest("DELETE", "teams/{id}", end, Action.LEAD, t.teams),

@@ -24,6 +24,9 @@ LABELS: Mapping[str, str] = {
     "raise": "Raise it by the same amount",
     "finish": "Let what has begun end",
     "stop": "Stop",
+    "allow": "Allow once",
+    "allow-run": "Allow for this run",
+    "deny": "Deny",
 }
 
 
