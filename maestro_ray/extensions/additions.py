@@ -19,7 +19,7 @@ from maestro_ray.extensions.tree import Tree, put_tree, under
 
 
 def skills_of(tree: Tree) -> dict[str, Tree]:
-    """Every skill of a tree by the name of its directory, which is whole. Raises `ValueError` for none, and for two of one.
+    """Every skill of a tree by the name of its whole directory. Raises `ValueError` for none, and for two of one name.
 
     A tree that is one skill itself may have any name, as a repository has.
     """
