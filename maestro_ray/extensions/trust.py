@@ -149,3 +149,13 @@ def withdraw(home: Path, prints: Collection[str]) -> None:
             entries.pop(each, None)
 
     change_record(home / FILE, remove)
+
+
+def forget_plugin(home: Path, plugin: str) -> None:
+    """Allow no hook of this plugin any more: another may come by its name."""
+
+    def remove(entries: dict[str, dict[str, object]]) -> None:
+        for known in [key for key, entry in entries.items() if entry.get("from") == f"plugin {plugin}"]:
+            del entries[known]
+
+    change_record(home / FILE, remove)
