@@ -277,3 +277,28 @@ async def test_only_what_the_agent_must_write_is_writable_in_its_box(home: Home,
     await turn.finish()
     await turn.stop()
     assert asked == [[Path("/home/person/.agent/login"), Path("/var/agent")]]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+async def test_the_time_of_a_turn_stands_while_a_person_is_asked(
+    home: Home, tmp_path: Path, asks: bool
+) -> None:
+    """Red without `_time_stands`, and (asked for nothing) without the limit."""
+    script = tmp_path / "s.toml"
+    step = 'ask = "echo yes > asked"' if asks else "wait = 30"
+    script.write_text(f"[[turns]]\n[[turns.steps]]\n{step}\n")
+
+    async def slow(_question: PermissionAsked) -> str:
+        await asyncio.sleep(3)
+        return ""
+
+    job = job_in(tmp_path)
+    spec = ProviderSpec("scripted", str(script))
+    part = a_worker(home, tmp_path, spec, limits=LimitsTable(time=2))
+    turn = Turn(part, job, Ears(lambda _text: None, permit=slow), free)
+    await turn.begin()
+    event = (await turn.finish()).event
+    await turn.stop()
+    assert isinstance(event, Finished if asks else Failed)
+    if isinstance(event, Failed):
+        assert event.reason == "it reached its limit of 2 seconds for a turn ([agents.limits] time)"
