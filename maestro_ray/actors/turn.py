@@ -14,6 +14,7 @@ from maestro_ray.agent.environment import allowed
 from maestro_ray.agent.limits import reached
 from maestro_ray.agent.process import AgentProcess
 from maestro_ray.agent.settings_file import laid_under
+from maestro_ray.errors import Conflict
 from maestro_ray.model.agent import (
     AgentEvent,
     DirectiveTaken,
@@ -30,6 +31,7 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job
+from maestro_ray.providers.manual import ManualTurn
 from maestro_ray.providers.registry import build
 from maestro_ray.small_file import put_small
 
@@ -151,6 +153,12 @@ class Turn:
             await self._process.write(data)
         else:
             self._early.append(data)
+
+    async def done(self, verdict: str) -> None:
+        """The person who does this run is done. Raises `Conflict` for an agent's run, and before it has begun."""
+        if not isinstance(self._talk, ManualTurn) or self._process is None or not self._begun:
+            raise Conflict(f"the run {self._job.run} does not wait for a person", "see `maestro task list`")
+        await self._process.write(self._talk.done(verdict))
 
     async def stop(self) -> None:
         """End the agent and everything it started. Harmless when repeated."""

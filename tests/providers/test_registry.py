@@ -21,7 +21,7 @@ CONFIG = Config(
         "fmt": ProviderTable(argv=("ruff", "format"), env=("RUFF_CACHE_DIR",), verdict="exit-code"),
         "command": ProviderTable(argv=("mine",)),
         "robot": ProviderTable(kind="robot"),
-        "odd": ProviderTable(kind="pi"),
+        "odd": ProviderTable(kind="aider"),
         "leak": ProviderTable(argv=("x",), env=("KEY=value",)),
     }
 )
@@ -92,15 +92,11 @@ def test_a_script_is_found_from_the_directory_and_read(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
     assert refusal("dev=comand:x") == (
         "--provider dev=comand:x: unknown provider 'comand' (did you mean command?); "
-        "there are: acp, claude, codex, command, fmt, gemini, leak, odd, opencode, qwen, robot, scripted"
+        "there are: acp, claude, codex, command, fmt, gemini, leak, manual, odd, opencode, pi, qwen, robot, scripted"
     )
-    there = "acp, claude, codex, command, gemini, opencode, qwen, scripted"
-    assert refusal("dev=pi", Config()) == (
-        f"--provider dev=pi: 'pi' is not available yet; there are: {there}"
-    )
-    assert refusal("dev=odd") == (
-        f"--provider dev=odd: [providers.odd]: 'pi' is not available yet; there are: {there}"
-    )
+    words = "works from a template: give [providers.aider] an argv, or write command:… after the role"
+    assert refusal("dev=aider", Config()) == f"--provider dev=aider: aider {words}"
+    assert refusal("dev=odd") == f"--provider dev=odd: [providers.odd]: aider {words}"
     assert refusal("dev=robot").startswith(
         "--provider dev=robot: [providers.robot]: unknown provider 'robot'; there"
     )
@@ -113,8 +109,8 @@ def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
 
 def test_kinds_are_built() -> None:
     assert isinstance(build(ProviderSpec("command", "x")), Command)
-    with pytest.raises(BadProvider, match="--provider auto: 'auto' is not available yet"):
-        build(ProviderSpec("auto"))
+    with pytest.raises(BadProvider, match="--provider aider: aider works from a template"):
+        build(ProviderSpec("aider"))
 
 
 @pytest.fixture
