@@ -22,7 +22,7 @@ class Acp:
     def __init__(self, spec: ProviderSpec) -> None:
         self._spec = spec
         try:
-            self._argv = (*spec.argv, *shlex.split(spec.arg))
+            self._argv = (*spec.argv, *shlex.split(spec.arg), *spec.args)
         except ValueError as error:
             raise BadProvider(f"{spec.kind}:{spec.arg}", str(error).lower()) from None
         if not self._argv:

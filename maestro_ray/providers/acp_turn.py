@@ -210,9 +210,9 @@ class AcpTurn:
             case "initialize":
                 return self._met(result)
             case "session/load":
-                return self._opened(self._job.resume)
+                return self._opened(self._job.resume, result)
             case "session/new":
-                return self._opened(str(result["sessionId"]))
+                return self._opened(str(result["sessionId"]), result)
             case "session/prompt":
                 return self._prompted(number, result)
             case "ping":
@@ -230,8 +230,9 @@ class AcpTurn:
             return [Reply(self._call("session/load", sessionId=self._job.resume, **self._place()))]
         return [Reply(self._call("session/new", **self._place()))]
 
-    def _opened(self, session: str) -> list[AgentEvent]:
+    def _opened(self, session: str, result: Mapping[str, Any]) -> list[AgentEvent]:
         self._session = session
+        self._used.began(result)
         return [SessionNamed(session), *self._next()]
 
     def _next(self) -> list[AgentEvent]:
@@ -278,7 +279,7 @@ class AcpTurn:
                     return []  # it takes no second prompt; the first goes on
         *before, end = trouble(error)
         assert isinstance(end, Failed)
-        return [*self._new_line(), *before, self._over(end)]
+        return [*self._new_line(), *self._used.answered({}), *before, self._over(end)]
 
     def _over(self, end: Finished | Failed) -> Finished | Failed:
         self._end = end
