@@ -14,6 +14,7 @@ from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.environment import allowed
 from maestro_ray.agent.limits import reached
 from maestro_ray.agent.process import AgentProcess
+from maestro_ray.agent.settings_file import laid_under
 from maestro_ray.errors import Conflict
 from maestro_ray.model.agent import (
     AgentEvent,
@@ -108,7 +109,7 @@ class Turn:
         env |= launch.env
         person = Path(env.get("HOME") or "/")
         for path, target in launch.links.items():
-            _link(path, _of(person, target))
+            _lay(path, _of(person, target), launch.defaults.get(path))
         writable = [_of(person, each) for each in launch.writes]
         self._process = await AgentProcess.start(
             await self._confine(self._job, launch.argv, env, writable),
@@ -286,13 +287,15 @@ def _of(person: Path, path: str) -> Path:
     return person / path.removeprefix("~/")
 
 
-def _link(path: Path, target: Path) -> None:
+def _lay(path: Path, target: Path, defaults: bytes | None = None) -> None:
     """Nothing that an earlier turn has laid there is followed, nor taken for ours."""
     if path.parent.is_symlink():
         path.parent.unlink()
     path.parent.mkdir(mode=0o700, exist_ok=True)
     if path.is_symlink():
         path.unlink()
+    if defaults is not None and (content := laid_under(target, defaults)) is not None:
+        put_small(path, content)
     if target.exists() and not path.exists():
         path.symlink_to(target)
 
