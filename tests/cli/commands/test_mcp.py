@@ -136,3 +136,13 @@ def test_a_bad_entry_is_exit_1(servers):
     code, out, _ = servers.run("mcp", "validate")
     assert code == 1
     assert out.splitlines()[-1] == "3 MCP servers, 1 broken"
+
+
+@pytest.mark.parametrize(
+    "words", [["--url", "https://me:pa55word@x.example"], ["--", "npx", "--api-key", "correcthorse"]]
+)
+def test_no_secret_is_written_into_the_repository_wherever_it_stands(servers, words):
+    code, _, err = servers.run("mcp", "add", "fresh", *words)
+    assert (code, "looks like a secret" in err) == (2, True), err
+    assert servers.run("mcp", "add", "fresh", "--user", *words)[0] == 0
+    assert servers.run("mcp", "add", "other", "--", "npx", "--api-key", "${KEY}")[0] == 0

@@ -148,6 +148,18 @@ def test_a_subtask_that_is_refused_says_why(board):
     ]
 
 
+def test_a_run_that_waits_for_a_person_says_where_and_how_it_ends(board):
+    waits = {**RUN, "run": "0000-12345678", "worktree": "/w/dev-1"}
+    assert board.take(happened("run.waits", body=waits)) == [
+        "dev-1         waits for you, in /w/dev-1",
+        "              maestro task done 12345678",
+    ]
+    assert board.take(happened("run.waits", body={**waits, "purpose": "review"}))[1].endswith(
+        "maestro task done 12345678 --approve | --reject REASON"
+    )
+    assert board.workers["dev-1"] == "waits for you: Parse [2J it"
+
+
 def test_what_agents_raise_is_shown_in_their_words(board):
     body = {"run": "r", "task": "t", "title": "Parse", "purpose": "execute", "text": "no\ntable\x1b[2J"}
     assert board.take(happened("blocker", body=body)) == ["dev-1         blocked: no table [2J"]
@@ -194,9 +206,11 @@ def test_a_silence_is_shown_with_its_age_and_the_last_line(board):
     assert board.take(happened("worker.silent", **told)) == [
         "dev-1         silent for 1 min 20 s; last: reading [2J"
     ]
-    assert dict(board.lines())["dev-1"] == "develop Parse [2J it · silent for 1 min 20 s; last: reading [2J"
+    assert (
+        dict(board.lines(0.0))["dev-1"] == "develop Parse [2J it · silent for 1 min 20 s; last: reading [2J"
+    )
     board.take(happened("text", text="on\n"))
-    assert dict(board.lines())["dev-1"] == "develop Parse [2J it · on"
+    assert dict(board.lines(0.0))["dev-1"] == "develop Parse [2J it · on"
     assert board.take(
         happened("digest", sender="maestro", body={"text": "dev-1 is silent", "silent": []})
     ) == ["maestro       dev-1 is silent"]
