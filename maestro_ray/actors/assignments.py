@@ -97,6 +97,7 @@ class Assignments:
         asked = {card["run_id"] for card in team.cards.values()}
         # whose agent waits for leave works on nothing
         if any(_goes_on(run, team) and run["id"] not in asked for plan in plans for run in plan["runs"]):
+            team.waits = frozenset()
             return
         if team.cards and team.cards.keys() != team.waits:
             team.happenings.add(

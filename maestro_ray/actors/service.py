@@ -114,6 +114,11 @@ class Service:
         async for event in team.happenings.follow(whole(params, "after")):
             # what is past may be settled by now; only the newest of it says how things are
             await notify("team.event", {**event, "past": event["n"] < now})
+            if event["n"] == now and event["kind"] != "team.waiting" and (waits := team.waiting()):
+                # what was told after it is no sign that anything goes on
+                await notify(
+                    "team.event", {**event, "kind": "team.waiting", "decisions": waits, "past": False}
+                )
         return team.result
 
     async def team_logs(self, params: Params, _notify: Notify) -> Any:
