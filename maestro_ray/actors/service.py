@@ -13,7 +13,7 @@ from typing import Any
 from maestro_ray.actors.answers import KIND
 from maestro_ray.actors.by_hand import all_by_hand, ended, meant, waits_for_a_person
 from maestro_ray.actors.connections import Connections
-from maestro_ray.actors.knowledge import learn
+from maestro_ray.actors.knowledge import analyse, learn
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import PeerGone
 from maestro_ray.actors.messages import ClearSteering, Directives, Joined, Members, Roster, Steer
@@ -76,6 +76,8 @@ class Service:
             "decide.list": self.decide_list,
             "decide.answer": self.decide_answer,
             "project.learn": self.project_learn,
+            "project.knowledge": self.project_knowledge,
+            "project.analyse": self.project_analyse,
         }
 
     async def handle(self, method: str, params: Params, notify: Notify) -> Any:
@@ -310,6 +312,16 @@ class Service:
     async def project_learn(self, params: Params, _notify: Notify) -> Any:
         key = await self._key(path(params, "repo"))
         return await learn(self._connections.switchboard.rest(key), key, params)
+
+    async def project_knowledge(self, params: Params, _notify: Notify) -> Any:
+        key = await self._key(path(params, "repo"))
+        rest = self._connections.switchboard.rest(key)
+        projects = await rest.list("projects", key=key)
+        return await rest.list(f"projects/{projects[0]['id']}/knowledge") if projects else []
+
+    async def project_analyse(self, params: Params, _notify: Notify) -> Any:
+        key = await self._key(path(params, "repo"))
+        return await analyse(self._connections.switchboard.rest(key), key, params)
 
     # ── runs that a person does ──────────────────────────────────────────────────────────────────────────────────
 

@@ -34,6 +34,7 @@ from maestro_ray.actors.purse import AGAIN, Purse
 from maestro_ray.actors.raising import tell
 from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.spending import Spending, prices_of
+from maestro_ray.actors.survey_bench import SurveyBench
 from maestro_ray.actors.threads import ended
 from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.actors.workbench import Workbench
@@ -65,7 +66,9 @@ class Worker:
         self._courier = courier
         self._reporter = Reporter(part.name, part.team, courier, clock)
         self._permits = Permits(part, courier, self._reporter)
-        self._bench = bench or Workbench(part)
+        self._tasks = bench or Workbench(part)
+        self._survey = bench or SurveyBench(part)
+        self._bench = self._tasks
         # what its agents are told and nobody else: it leaves this object in no text
         self._secrets = Secrets.of(part.team.env)
         self._directives: dict[str, str] = {}
@@ -125,6 +128,7 @@ class Worker:
 
     async def _work(self, assignment: Mapping[str, Any], before: Sequence[asyncio.Task[None]]) -> None:
         await _ended(before)
+        self._bench = self._survey if assignment["purpose"] == Purpose.REPO_ANALYSIS else self._tasks
         self._purse = self._open_purse(assignment)
         self._tell_lead(assignment, began=True)
         self._reporter.post("run.started", **about(assignment))
@@ -174,7 +178,7 @@ class Worker:
 
     def _open_purse(self, assignment: Mapping[str, Any]) -> Purse:
         spec = self._part.provider
-        model = "" if spec.kind in ("scripted", "command") else spec.arg
+        model = "" if spec.kind in ("scripted", "command", MANUAL) else spec.arg or spec.model
         spending = Spending(prices_of(self._part.team), spec.kind, model, self._part.session)
         ask = partial(self._reporter.spent, assignment)
         return Purse(spending, ask, capped=bool(assignment.get("budget")))
