@@ -394,11 +394,12 @@ def _of_a_package(kind: str) -> bool:
 
 def _role(roles: Table, name: str, *, theirs: bool = False) -> RoleTable:
     table = roles.table(name)
-    # a worker of the role `lead` would be given the lead's own runs
-    if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
-        why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
-        raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
-    table.only("provider", "skills", "permissions")
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+        raise roles.mistake(
+            f"{name!r} cannot be the name of a worker role: use small letters, digits and '-'", name
+        )
+    # the lead is one of no number: it has an agent where there is a goal, and takes no tasks
+    table.only("provider", "permissions", *(("skills",) if name != "lead" else ()))
     permissions = permission_lines(table.table("permissions"), theirs=theirs)
     return RoleTable(table.text("provider"), tuple(table.texts("skills")), permissions)
 

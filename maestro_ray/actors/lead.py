@@ -14,6 +14,7 @@ from typing import Any
 from maestro_ray.actors.lead_work import LeadWork
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
+    Answer,
     Assign,
     Beat,
     BeLead,
@@ -117,7 +118,7 @@ class Lead:
                 return self._roster()
             case Digest(text, silent):
                 return self._reporter.post("digest", text=text, silent=list(silent))
-            case Directive() | DirectivesCleared():
+            case Directive() | DirectivesCleared() | Answer():
                 return self._planner.handle(sender, message) if self._planner else None
             case _:
                 raise IllegalEvent("lead", "any", f"{type(message).__name__} of {sender}")

@@ -178,7 +178,7 @@ def check_name(name: str, whose: str) -> str:
 
 
 def _roles(asked: Asked, config: Config) -> dict[str, int]:
-    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in BUILT_IN_ROLES)]
+    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in (*BUILT_IN_ROLES, LEAD))]
     of_lead = {LEAD} if asked.goal else set()
     for role in (*asked.roles, *(role for role in asked.providers if role not in of_lead)):
         if role not in known:
@@ -231,6 +231,8 @@ def _goal(
     if not roles.keys() - {"review", "test"}:
         raise UsageError("nobody in the team makes changes", "add --dev 1")
     provider = _providers(asked, config, {LEAD: 1}, repo)[LEAD]
+    if provider.kind == "manual":
+        raise UsageError("a person who plans writes a plan file", "give it with --plan FILE")
     return Goal(
         text,
         provider,
