@@ -245,7 +245,7 @@ class Permission(Body):
 
     epoch: int
     request: Word
-    ruling: Literal["allow", "ask", "deny", "withdrawn"]
+    ruling: Literal["allow", "ask", "deny", "withdrawn"] = "ask"
     tool: Annotated[str, StringConstraints(max_length=200)] = ""
     command: Text = ""
     hash: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]*$")] = ""
