@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from maestro_ray import room
@@ -31,10 +32,12 @@ from maestro_ray.actors.proposals import Proposals, Refused
 from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.spending import Spending
 from maestro_ray.actors.threads import ended
-from maestro_ray.actors.turn import Ears, Turn
+from maestro_ray.actors.turn import Ears, Ended, Turn
+from maestro_ray.actors.unclear import again
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
+from maestro_ray.model.agent import Failed
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
 from maestro_ray.redaction import Redactor, Secrets, redact, redact_all
@@ -152,14 +155,20 @@ class Worker:
             await self._reporter.pause(assignment, outcome.resume_after, reason, more)
 
     async def _one_turn(
-        self, assignment: Mapping[str, Any], proposals: Proposals, how: How = How.NEXT_TURN
+        self,
+        assignment: Mapping[str, Any],
+        proposals: Proposals,
+        how: How = How.NEXT_TURN,
+        unclear: Ended | None = None,
     ) -> Outcome:
         """`how` is how the directives of its prompt reach the agent. What the operator says while an agent works that
-        takes nothing then is heard in another turn of it, and only the last has an outcome."""
+        takes nothing then is heard in another turn of it, and only the last has an outcome. A reviewer whose verdict
+        was `unclear` is asked for it once more."""
         if reason := self._bench.no_room():  # a turn costs money
             return Outcome.limited(room.PAUSE, reason, alone=True)
         directives = dict(self._directives)
         job = await self._permits.begin(assignment, self._bench.job(assignment, list(directives.values())))
+        job = replace(job, prompt=again(assignment, unclear)) if unclear else job
         voice = Redactor(self._secrets)
 
         def say(text: str) -> None:
@@ -186,7 +195,12 @@ class Worker:
                 self._say(voice.close())
         await self._permits.end()
         if end.again and self._unheard():
-            return await self._one_turn(assignment, proposals, end.again)
+            return await self._one_turn(assignment, proposals, end.again, unclear)
+        if unclear is None and again(assignment, end):
+            self._reporter.post("verdict.unclear", run=assignment["id"])
+            return await self._one_turn(assignment, proposals, unclear=end)
+        # an agent that cannot go on with its session has said what it has said
+        end = unclear if unclear and isinstance(end.event, Failed) and not end.limited else end
         outcome = await self._reporter.with_room(assignment, lambda: self._bench.outcome(assignment, end))
         # what was found on a full disk says nothing of the work; what was committed there is whole
         doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE

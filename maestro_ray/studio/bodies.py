@@ -139,6 +139,8 @@ class NewPlan(Body):
     base_branch: str = ""
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     revision_cap: Annotated[int, Field(ge=0, le=100)] = 3
+    reviewers: Annotated[int, Field(ge=1, le=100)] = 1
+    review_policy: Literal["any", "majority", "all"] = "all"
 
 
 class TaskChange(Body):
