@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
+from maestro_ray import budget_table
+from maestro_ray.budget_table import BudgetTable
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
 from maestro_ray.permission_table import permission_lines
@@ -25,7 +27,9 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 # of providers; `providers.registry` has their adapters
-KINDS = ("claude", "codex", "command", "scripted")
+KINDS = ("claude", "codex", "gemini", "opencode", "qwen", "pi", "acp", "command", "manual", "scripted")
+# those whose `argv` is the program itself, which has nothing of the person's but what `env` names
+TEMPLATES = ("command", "manual", "scripted", "acp")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class ProviderTable:
     argv: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     verdict: str = "line"
+    model: str = ""
+    args: tuple[str, ...] = ()
+    exec: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,9 @@ class Config:
     """The merged configuration: built-in defaults, then the home's file, then the repository's.
 
     Tables of providers and roles are the other way round: whoever can merge into the repository, agents among them,
-    must not redefine what the operator relies on. `theirs` are the names of the providers that only the repository
-    defines, `agent_env` the variables it may name for them.
+    must not redefine what the operator relies on. So it is with the caps of `budget`: a repository says those that the
+    operator leaves open. `theirs` are the names of the providers that only the repository defines, `agent_env` the
+    variables it may name for them.
 
     Times are seconds. `ping` is how often a worker shows that it lives, `lease` how long it is believed
     without; `session_heartbeat` and `session_lease` are the same between Connections and Studio.
@@ -133,10 +141,12 @@ class Config:
     session_heartbeat: float = 30.0
     session_lease: float = 90.0
     stop_grace: float = 0.7
+    silence: float = 45.0
     agent_env: tuple[str, ...] = ()
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     listen: ListenTable = field(default_factory=ListenTable)
+    budget: BudgetTable = field(default_factory=BudgetTable)
     theirs: frozenset[str] = frozenset()
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
     roles: Mapping[str, RoleTable] = field(default_factory=dict)
@@ -273,7 +283,11 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "reviewers": ("reviewers", _reviewers),
         "policy": ("review_policy", _agreement),
     },
-    "agents": {"stop_grace": ("stop_grace", Table.number), "env": ("agent_env", _names)},
+    "agents": {
+        "stop_grace": ("stop_grace", Table.number),
+        "silence": ("silence", _duration),
+        "env": ("agent_env", _names),
+    },
     "lease": {
         "ping": ("ping", _duration),
         "worker": ("lease", _duration),
@@ -295,6 +309,7 @@ def _of_the_home(top: Table) -> Config:
         sandbox=_sandbox(top.table("sandbox")),
         limits=_limits(top.table("agents").table("limits")),
         listen=_listen(top.table("listen")),
+        budget=budget_table.read(top.table("budget")),
         roles=_tables(top, "roles", _role),
         identities=_tables(top, "identities", _identity),
     )
@@ -311,10 +326,12 @@ def _with_repository(config: Config, top: Table) -> Config:
     for name in theirs:
         if name in new:
             _env_is_allowed(config, top.table("providers").table(name), theirs[name])
+            _arguments_are_ours(top.table("providers").table(name), theirs[name])
     return replace(
         config,
         **_with_their_reviews(config, _settings(top)),
         theirs=new,
+        budget=config.budget.under(budget_table.read(top.table("budget"))),
         providers={**theirs, **config.providers},
         roles=_with_their_roles(config.roles, _tables(top, "roles", _their_role)),
     )
@@ -338,9 +355,19 @@ def _env_is_allowed(config: Config, table: Table, provider: ProviderTable) -> No
             raise ConfigError(*mistake.args, hint)
 
 
+def _arguments_are_ours(table: Table, provider: ProviderTable) -> None:
+    """An argument can send the key or the log-in of the operator's own agent to another address."""
+    for key, given in (("args", provider.args), ("argv", provider.argv)):
+        if given and (key == "args" or provider.kind not in TEMPLATES):
+            mistake = table.mistake(
+                f"a repository may not give arguments to an agent with your log-in: {key!r}", key
+            )
+            raise ConfigError(*mistake.args, "put the table into the config.toml of the state directory")
+
+
 def _settings(top: Table) -> dict[str, Any]:
     # what is wrong in a table of extensions harms no other: `maestro_ray.extensions` reads them, one by one
-    top.only(*KEYS, "listen", "sandbox", "providers", "roles", "identities", "mcp", "hooks")
+    top.only(*KEYS, "listen", "budget", "sandbox", "providers", "roles", "identities", "mcp", "hooks")
     found: dict[str, Any] = {}
     for name, keys in KEYS.items():
         table = top.table(name)
@@ -369,7 +396,7 @@ def _leases_can_be_kept(config: Config, table: Table) -> None:
 
 def _provider(tables: Table, name: str) -> ProviderTable:
     table = tables.table(name)
-    table.only("kind", "argv", "env", "verdict")
+    table.only("kind", "argv", "env", "verdict", "model", "args", "exec")
     verdict = table.text("verdict", "line")
     if verdict not in ("line", "exit-code"):
         raise table.mistake('verdict is "line" or "exit-code"', "verdict")
@@ -378,7 +405,15 @@ def _provider(tables: Table, name: str) -> ProviderTable:
         raise table.mistake(
             f"there is no kind of provider {kind!r}: {', '.join(KINDS)} or one of a package", "kind"
         )
-    return ProviderTable(kind, tuple(table.texts("argv")), tuple(table.texts("env")), verdict)
+    return ProviderTable(
+        kind,
+        tuple(table.texts("argv")),
+        tuple(table.texts("env")),
+        verdict,
+        table.text("model"),
+        tuple(table.texts("args")),
+        table.flag("exec", False),
+    )
 
 
 def _of_a_package(kind: str) -> bool:

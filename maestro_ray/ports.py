@@ -18,8 +18,9 @@ class ProviderSpec:
 
     `kind` names the adapter, `arg` is the text after the colon, `argv` the template of the table (empty when
     there is none), `env` the names of further environment variables the agent may see, and `verdict` says
-    whether a reviewer's judgement is its VERDICT line or its exit code. `permissions` are the role's rules, as
-    `model.permission.policy` reads them.
+    whether a reviewer's judgement is its VERDICT line or its exit code. For an installed agent `model` is the one to
+    use where `arg` names none, `args` are appended to its program's own arguments, and `exec` is the plain way to talk
+    to a program that has two. `permissions` are the role's rules, as `model.permission.policy` reads them.
     """
 
     kind: str
@@ -27,6 +28,9 @@ class ProviderSpec:
     argv: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     verdict: Literal["line", "exit-code"] = "line"
+    model: str = ""
+    args: tuple[str, ...] = ()
+    exec: bool = False
     permissions: tuple[str, ...] = ()
 
 
@@ -37,8 +41,9 @@ class Job:
     `key` is the task's key in its plan file, `revision` counts rejections so far, `base` is the commit the
     change is judged against, `commit` the one the worktree starts at, `test` the command that must pass,
     and `scratch` a private directory outside the worktree that lives as long as the run. `resume` is the agent's
-    own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one. Before it
-    uses what is in `asks` the agent must ask for leave (`PermissionAsked`); it need not be offered what `refuses` has.
+    own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one. `boxed` says
+    that maestro's own box keeps the program, in which a sandbox of its own may not work. Before it uses what is in
+    `asks` the agent must ask for leave (`PermissionAsked`); it need not be offered what `refuses` has.
     """
 
     run: str
@@ -57,6 +62,7 @@ class Job:
     attempt: int = 1
     resume: str = ""
     evidence: Path | None = None
+    boxed: bool = False
     asks: frozenset[Tool] = frozenset()
     refuses: frozenset[Tool] = frozenset()
 

@@ -12,12 +12,14 @@ from typer._click.exceptions import UsageError as ClickUsageError
 
 from maestro_cli import invocation, streams
 from maestro_cli.commands import (
+    analyze,
     auth,
     connect,
     daemon,
     decide,
     demo,
     disconnect,
+    init,
     sandbox,
     status,
     steer,
@@ -51,11 +53,14 @@ for module in (
     studio,
     sandbox,
     demo,
+    init,
+    analyze,
     version,
 ):
     module.register(app)
 
 for name, about in (
+    ("task", "Runs of a team that a person does."),
     ("skills", "Instructions that agents read when their work is of that kind."),
     ("agents", "Definitions of kinds of agents: prompt, provider, model, tools."),
     ("mcp", "The MCP servers that agents are given."),

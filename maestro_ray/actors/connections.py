@@ -43,13 +43,16 @@ from maestro_ray.actors.messages import (
     Quit,
     Report,
     Shown,
+    Spent,
     WhoAmI,
 )
 from maestro_ray.actors.mirror import Mirror
+from maestro_ray.actors.planning import Planning
 from maestro_ray.actors.pool import Place, Pool, SlotActors
 from maestro_ray.actors.recent import Recent
 from maestro_ray.actors.reports import Reports
 from maestro_ray.actors.result import team_result
+from maestro_ray.actors.silences import Silences
 from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.switchboard import Switchboard
 from maestro_ray.actors.team_env import TeamEnv
@@ -117,6 +120,8 @@ class Connections:
         self.reports = Reports(self, ledger)
         self._env = TeamEnv(home)
         self.leases = Leases(self)
+        self.planning = Planning(self)
+        self.silences = Silences(self)
 
     @property
     def studio(self) -> StudioClient:
@@ -162,7 +167,12 @@ class Connections:
             place.beat = self.clock.monotonic() + RETURNING
             # after a restart of Ray its actor is gone; one that is still there is left alone
             self.slots.make(place.name)
-        for work in (self.reports.outbox.run(), self.leases.keep_sessions(), self.leases.watch_beats()):
+        for work in (
+            self.reports.outbox.run(),
+            self.leases.keep_sessions(),
+            self.leases.watch_beats(),
+            self.silences.watch(),
+        ):
             self.spawn(work)
         if self.teams:  # they have the processors first
             self.spawn(self._refill_pool(RETURNING))
@@ -174,7 +184,9 @@ class Connections:
 
     async def _end_if_cut(self, team: LiveTeam) -> None:
         """A start that was cut before the team had its plan at work has told nobody of the team."""
-        if not team.record.serves_all:
+        if team.record.goal and not team.record.plans:
+            await self.planning.resume(team)
+        elif not team.record.serves_all:
             plans = [await self.assignments.from_studio(team, f"plans/{plan}") for plan in team.record.plans]
             if all(plan["status"] == "draft" for plan in plans):
                 self.end_team(team, "its start was cut")
@@ -239,6 +251,8 @@ class Connections:
                 return tuple(self._renew(node, each) for each in shown)
             case Report():
                 return self.reports.put(message)
+            case Spent(run, epoch, body, project):
+                return self.reports.spent(project, run, {"epoch": epoch, **body})
             case Delivery():
                 return self._delivery(message)
             case Asking():
@@ -327,6 +341,7 @@ class Connections:
             team.happenings.add(
                 entry.kind, entry.at, number=entry.number, sender=entry.sender, body=entry.body
             )
+        self.silences.heard(team, news, delivery.texts)
         team.mirror.add(news)
         team.stream.add(delivery.texts)
         if delivery.dropped:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from maestro_ray.actors.goal import Goal
 from maestro_ray.config import LimitsTable, SandboxTable
 from maestro_ray.connection.login import Login
 from maestro_ray.connection.trouble import Trouble
@@ -63,11 +64,12 @@ class Leash:
 
 @dataclass(frozen=True)
 class BeLead:
-    """`members` are `(worker name, role, session)`."""
+    """`members` are `(worker name, role, session)`. With a `goal` its agent makes a plan of it."""
 
     team: TeamSpec
     session: str
     members: Sequence[tuple[str, str, str]]
+    goal: Goal | None = None
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,9 @@ class Pings:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `subtask` or `permission`
-    of Studio's REST, `project` is the key of the project whose Studio it is for. `id` makes a repeat harmless."""
+    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `spent`, `permission`,
+    `subtask`, `blocker` or `decision` of Studio's REST, `project` is the key of the project whose Studio it is for.
+    `id` makes it harmless when repeated."""
 
     run: str
     epoch: int
@@ -157,6 +160,19 @@ class Report:
     body: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
     id: str = field(default_factory=new_id, compare=False)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has used so far; the reply is Studio's answer, or an error. Soft: the next one says all of it again.
+
+    With `ask` in its body it asks for leave to use more.
+    """
+
+    run: str
+    epoch: int
+    body: Mapping[str, Any] = field(default_factory=dict)
+    project: str = ""
 
 
 @dataclass(frozen=True)
@@ -271,6 +287,14 @@ class Lost:
 
 
 @dataclass(frozen=True)
+class Digest:
+    """To the lead: these workers have been silent for long; `text` is what the team is told."""
+
+    text: str
+    silent: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Roster:
     """To the lead: who is here and who does what; the reply is a dict."""
 
@@ -338,6 +362,17 @@ class Text:
     worker: str
     run: str
     text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """To a worker: the person who does this run is done. `verdict` is that of a review or a test, as in a VERDICT line.
+
+    The reply is `Conflict` when the run does not wait for anybody there.
+    """
+
+    run: str
+    verdict: str
 
 
 @dataclass(frozen=True)

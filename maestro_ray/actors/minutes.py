@@ -18,7 +18,7 @@ OPERATOR = "operator"
 # what is said on a channel; a member may say more, which readers show as it is
 SAID = frozenset(
     {"said", "team.up", "worker.joined", "worker.left", "subtask.refused"}
-    | {"run.started", "run.resumed", "run.paused", "run.withdrawn", "run.ended"}
+    | {"run.started", "run.resumed", "run.paused", "run.waits", "run.withdrawn", "run.ended"}
 )
 # of how many messages it is known that they were said: a repeat comes soon, or never
 REMEMBERED = 4096

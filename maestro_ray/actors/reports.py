@@ -15,6 +15,7 @@ from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.messages import Post, Report
 from maestro_ray.actors.outbox import Outbox, unreadable
+from maestro_ray.actors.raising import REFUSED, refused
 from maestro_ray.agent.sweep import sweep
 from maestro_ray.ids import new_id
 from maestro_ray.workspace.git import presentable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# how long Studio's answer to what was spent is waited for, in seconds
+ANSWER_WITHIN = 5.0
 # why a run has failed whose own report nobody can read, and how long that may be, in characters
 UNSENT, LONGEST_REASON = "its report cannot be sent", 2000
 
@@ -61,15 +64,20 @@ class Reports:
         if report.action == "permission":
             connections.answers.refused(report, reason)
         for team in self._concerned(report):
-            if report.action == "subtask":
-                body = {"run": report.run, "subtask": report.body["title"], "reason": reason}
-                post = Post(team.record.bot, "subtask.refused", body, report.id)
+            if what := refused(report.action, report.body):
+                body = {"run": report.run, report.action: what, "reason": reason}
+                post = Post(team.record.bot, REFUSED[report.action], body, report.id)
                 connections.courier.assure(team.record.channel, post)
             else:
                 at = connections.clock.wall()
                 team.happenings.add("report.refused", at, run=report.run, reason=reason)
         if unreadable(error) and (instead := _in_place_of(report, error)):
             self.outbox.put(instead)
+
+    async def spent(self, project: str, run: str, body: Mapping[str, Any]) -> Any:
+        """What Studio says to what a run has used. Raises what its call does; the next one says it all again."""
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await self._post(project, f"cli-runs/{run}/spent", body, "")
 
     def _note_end(self, action: str, run: str, epoch: int) -> None:
         if action in ("complete", "fail", "interrupt"):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from maestro_ray.actors.answers import KIND
+from maestro_ray.actors.by_hand import all_by_hand, ended, meant, waits_for_a_person
 from maestro_ray.actors.connections import Connections
+from maestro_ray.actors.knowledge import learn
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import PeerGone
 from maestro_ray.actors.messages import ClearSteering, Directives, Joined, Members, Roster, Steer
@@ -67,10 +69,13 @@ class Service:
             "steer": self.steer,
             "steering.clear": self.steering_clear,
             "steering.list": self.steering_list,
+            "task.list": self.task_list,
+            "task.done": self.task_done,
             "status": self.status,
             "disconnect": self.disconnect,
             "decide.list": self.decide_list,
             "decide.answer": self.decide_answer,
+            "project.learn": self.project_learn,
         }
 
     async def handle(self, method: str, params: Params, notify: Notify) -> Any:
@@ -267,6 +272,8 @@ class Service:
         teams = {
             plan: team.record.name for team in self._connections.teams.values() for plan in team.record.plans
         }
+        known = {team.record.id: team.record.name for team in self._connections.teams.values()}
+        teams |= {each: known[plan["team_id"]] for each, plan in plans.items() if plan["team_id"] in known}
         return [
             {
                 **card,
@@ -279,9 +286,9 @@ class Service:
 
     async def decide_answer(self, params: Params, _notify: Notify) -> Any:
         wanted, answer = text(params, "id"), text(params, "answer")
-        reason = text(params, "reason")
-        # a Studio of an earlier version knows of none
-        body = {"answer": answer, **({"reason": reason} if reason else {})}
+        # a Studio of an earlier version knows of no reason
+        why = {"reason": reason} if (reason := text(params, "reason").strip()) else {}
+        body = {"answer": answer, **why}
         rests = self._connections.switchboard.rests()
         found = await asyncio.gather(*(rest.list("decisions") for rest in rests), return_exceptions=True)
         cards: dict[str, list[tuple[StudioClient, dict[str, Any]]]] = {}
@@ -299,6 +306,31 @@ class Service:
         if answer not in card["options"]:
             raise UsageError(f"{answer!r} is no answer to this card", f"one of: {', '.join(card['options'])}")
         return await _answered([rest for rest, _ in seen], card["id"], body)
+
+    async def project_learn(self, params: Params, _notify: Notify) -> Any:
+        key = await self._key(path(params, "repo"))
+        return await learn(self._connections.switchboard.rest(key), key, params)
+
+    # ── runs that a person does ──────────────────────────────────────────────────────────────────────────────────
+
+    async def task_list(self, params: Params, _notify: Notify) -> Any:
+        return {"runs": [run for _, run in self._by_hand(await self._chosen(params))]}
+
+    async def task_done(self, params: Params, _notify: Notify) -> Any:
+        """The worker has taken it when this is answered."""
+        team, run = meant(self._by_hand(await self._chosen(params)), text(params, "id"))
+        reject = text(params, "reject") if params.get("reject") is not None else None
+        message = ended(run, flag(params, "approve"), reject)
+        slot = team.record.slots[run["worker"]]
+        try:
+            async with asyncio.timeout(CHANNEL_WITHIN):
+                await self._connections.courier.tell(slot, message)
+        except (TimeoutError, PeerGone) as error:
+            raise Conflict(f"{run['worker']} does not answer", "try again in a moment") from error
+        return {"run": run}
+
+    def _by_hand(self, teams: Sequence[LiveTeam]) -> list[tuple[LiveTeam, dict[str, Any]]]:
+        return all_by_hand(teams, self._connections.home.worktrees)
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -364,7 +396,9 @@ class Service:
     async def _of_repo(self, known: list[LiveTeam], repo: str) -> list[LiveTeam]:
         """A repository that was broken since its team began still has that team."""
         try:
-            key = await self._key(repo)
+            # to ask git costs more than all the rest of a directive
+            keys = (team.record.key for team in known if team.record.repo == repo)
+            key = next(keys, "") or await self._key(repo)
         except MaestroError:
             if found := [team for team in known if Path(repo).is_relative_to(team.record.repo)]:
                 return found
@@ -414,12 +448,25 @@ class Service:
             "repo": record.repo,
             "state": "draining" if team.ending else roster["state"],
             "started_at": record.started_at,
+            "goal": record.goal.text if record.goal else "",
             "plans": plans,
+            "budget": await self._budget(team),
             "workers": [
                 self._member(team, member, roster["workers"].get(member, {}), plans)
                 for member in record.slots
             ],
         }
+
+    async def _budget(self, team: LiveTeam) -> Any:
+        """What the team has used, of how much; empty while its Studio does not say."""
+        record = team.record
+        try:
+            async with asyncio.timeout(STUDIO_WITHIN):
+                return (await self._connections.connection(record.key).rest.get(f"teams/{record.id}"))[
+                    "budget"
+                ]
+        except (MaestroError, TimeoutError):
+            return {}
 
     def _member(
         self, team: LiveTeam, member: str, told: dict[str, Any], plans: Sequence[dict[str, Any]]
@@ -437,12 +484,14 @@ class Service:
             "node": place.node if place else "",
             "state": "up" if member in team.beaten else "down",
             "lease_age": age,
+            "silent": self._connections.silences.of(team).get(member),
             "run": held
             and {
                 "id": held["id"],
                 "purpose": held["purpose"],
                 "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
             },
+            "by_hand": held and waits_for_a_person(team, held, self._connections.home.worktrees),
             "waits": held and self._waits(held["id"], plans),
         }
 
@@ -459,7 +508,7 @@ def _shown(trouble: Trouble) -> dict[str, Any]:
     return {"connected": not trouble, "trouble": trouble.value}
 
 
-async def _answered(rests: Sequence[StudioClient], card: str, body: dict[str, Any]) -> Any:
+async def _answered(rests: Sequence[StudioClient], card: str, body: Mapping[str, str]) -> Any:
     """The card with its answer, by the first of these identities that may give one. Raises what the last one raised."""
     for rest in rests[:-1]:
         try:

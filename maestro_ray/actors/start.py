@@ -61,6 +61,8 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     try:
         await _bring_up(connections, team, phases)
         plan = await _hand_over_plan(connections, team, request) if request.draft else None
+        if request.goal:
+            await connections.planning.begin(team, request.goal)
         phases.ended("plan")
         told = await warned
     except (
@@ -74,6 +76,7 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
         "team": {"id": record.id, "name": record.name},
         "repo": record.repo,
         "base": request.base,
+        "goal": request.goal.text if request.goal else "",
         "plan": plan,
         "workers": workers(team, connections.pool),
         "warnings": told,
@@ -117,7 +120,8 @@ async def _allocate_team(
     body = {
         "workers": wanted,
         "workspace": _workspace(connections, request),
-        "serves_all": request.draft is None,
+        "serves_all": request.serves_all,
+        **({"budget": caps} if (caps := request.budget.to_json()) else {}),
     }
     given = await connections.connection(request.key).rest.post(f"agent-sessions/{lead}/team", body)
     # from here to the record of the team nothing is awaited: the places taken are free until then
@@ -140,7 +144,8 @@ async def _allocate_team(
         lead=places[0].name,
         channel=places[1].name,
         members=members,
-        serves_all=request.draft is None,
+        serves_all=request.serves_all,
+        goal=request.goal,
         started_at=connections.clock.wall(),
     )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray import room
-from maestro_ray.actors.confinement import bench_of, confined
+from maestro_ray.actors.confinement import bench_of, boxed, confined
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.actors.threads import in_thread
@@ -47,8 +47,15 @@ class Workbench:
         self._identity = Identity(part.name, f"{part.name}@maestro.invalid")
         self._conflicts: tuple[str, ...] = ()
         self._start = ""
+        self._boxed = False
         self._worktrees: Worktrees | None = None
         self._secrets = Secrets.of(part.team.env)
+
+    def refusal(self, assignment: Assignment) -> str:
+        """Why such a run is not done here, or an empty string."""
+        if assignment["task"] is None:
+            return f"the workers of this team do tasks, and no {assignment['purpose']}"
+        return ""
 
     async def prepare(self, assignment: Assignment) -> None:
         """A clean worktree at the run's commit, and what the agent may read beside it."""
@@ -85,6 +92,7 @@ class Workbench:
             test=test,
             comments=comments,
             evidence=json.dumps(found, indent=2, ensure_ascii=False) if found else "",
+            knowledge=redact_all(assignment.get("knowledge", ()), self._secrets),
             directives=directives,
             revision=task["revision_count"],
             resumed=bool(resume),
@@ -106,6 +114,7 @@ class Workbench:
             attempt=assignment["attempt"],
             resume=resume,
             evidence=scratch / "evidence.json" if found else None,
+            boxed=self._boxed,
         )
 
     def session(self, assignment: Assignment) -> str:
@@ -150,6 +159,7 @@ class Workbench:
 
     def _prepare(self, assignment: Assignment) -> None:
         worktrees = self._open()
+        self._boxed = boxed(self._part.team)
         onto, self._conflicts = assignment["onto"], ()
         # a program from a template cannot resolve markers, but does its work again on what is there now
         anew = onto and self._part.provider.kind == "command"

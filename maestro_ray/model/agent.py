@@ -31,11 +31,14 @@ class ToolReturned:
 
 @dataclass(frozen=True)
 class UsageCounted:
-    """Tokens and money spent since the last such event; `cost` in US dollars."""
+    """Tokens and money spent since the last such event; `cost` in US dollars, of all that was counted since the agent
+    last said one. Of what went in, `cached_tokens` were read from the model's cache."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float = 0.0
+    model: str = ""
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True)

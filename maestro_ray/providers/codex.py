@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maestro_ray.errors import BadProvider
 from maestro_ray.model import steering
 from maestro_ray.model.agent import (
     AgentEvent,
@@ -24,7 +23,8 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
-from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.ports import Job, Launch
+from maestro_ray.providers.codex_exec import CodexExecTurn
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
 from maestro_ray.providers.output import bounded, brief, clean
@@ -32,6 +32,16 @@ from maestro_ray.providers.output import bounded, brief, clean
 PROGRAM = "codex"
 VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY", "OPENAI_BASE_URL")
 
+# what is said with these is what the adapter lives on, or who may do what
+_OWN = frozenset({
+    "--listen", "--stdio", "-m", "--model", "-s", "--sandbox", "-a", "--ask-for-approval", "--full-auto", "--yolo",
+    "--dangerously-bypass-approvals-and-sandbox", "--approve-for-me", "--worktree", "--dangerously-bypass-hook-trust",
+    "--all", "-C", "--cd", "--add-dir", "--json",
+    "--skip-git-repo-check", "-o", "--output-last-message", "--output-schema", "--ephemeral", "--last",
+})  # fmt: skip
+_KEYS = frozenset(
+    {"sandbox_mode", "approval_policy", "sandbox_workspace_write", "default_permissions", "permissions"}
+)
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = "auth.json"
 _SETTINGS = (_LOGIN, "config.toml", "AGENTS.md", "prompts", "skills", "rules")
@@ -48,6 +58,7 @@ class CodexTurn:
         self._lines = JsonLines()
         self._job = job
         self._thread = self._turn = ""
+        self._model = model
         # directives by the number of their request, and those that came before there was a turn
         self._steered: dict[int, str] = {}
         self._early: list[tuple[str, str]] = []
@@ -140,6 +151,7 @@ class CodexTurn:
     def _answered(self, number: int, result: Mapping[str, Any]) -> list[AgentEvent]:
         if number == _THREAD:
             self._thread = str(result["thread"]["id"])
+            self._model = str(result.get("model") or self._model)
             begin = _call(_TURN, "turn/start", threadId=self._thread, input=_text(self._job.prompt))
             return [SessionNamed(self._thread), Reply(begin)]
         if number == _TURN:
@@ -171,7 +183,9 @@ class CodexTurn:
                 return self._ended(params["item"])
             case "thread/tokenUsage/updated":
                 last = params["tokenUsage"]["last"]
-                return [UsageCounted(int(last["inputTokens"]), int(last["outputTokens"]))]
+                spent, made = int(last["inputTokens"]), int(last["outputTokens"])
+                cached = int(last.get("cachedInputTokens") or 0)
+                return [UsageCounted(spent, made, model=self._model, cached_tokens=cached)]
             case "error" if params.get("willRetry"):
                 error = params["error"]
                 return [Retrying(1, reason=brief(str(error.get("additionalDetails") or error["message"])))]
@@ -222,18 +236,16 @@ class CodexTurn:
 
 
 class Codex(Installed):
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+    """Raises `BadProvider`."""
 
-    program, variables = PROGRAM, VARIABLES
+    program, variables, own, keys, ways = PROGRAM, VARIABLES, _OWN, _KEYS, 2
     asks = True
 
-    def __init__(self, spec: ProviderSpec) -> None:
-        if spec.arg.startswith("-") or '"' in spec.arg:
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        super().__init__(spec)
-
-    def open(self, job: Job) -> CodexTurn:
-        return CodexTurn(job, self._spec.arg, self._spec.argv)
+    def open(self, job: Job) -> CodexTurn | CodexExecTurn:
+        talk = CodexTurn(job, self._model, self._more)
+        if self._spec.exec:
+            return CodexExecTurn(job, PROGRAM, talk.launch, self._model, self._more)
+        return talk
 
 
 def _status(error: Mapping[str, Any]) -> int:

@@ -166,8 +166,10 @@ def _told(message: object) -> AgentEvent:
             return ToolCalled(tool, clean(detail))
         case {"returned": str(tool), "ok": bool(ok), "detail": str(detail)}:
             return ToolReturned(tool, ok, clean(detail))
-        case {"usage": {"input": int(spent), "output": int(made), "cost": cost}}:
-            return UsageCounted(spent, made, _finite(cost))
+        case {"usage": {"input": int(spent), "output": int(made), "cost": cost, **more}}:
+            found = UsageCounted(spent, made, _finite(cost), str(more.get("model", "")))
+            cached = more.get("cached", 0)
+            return replace(found, cached_tokens=cached) if isinstance(cached, int) else found
         case {"rate_limit": seconds}:
             return RateLimited(_finite(seconds), "the script says so")
         case {"retry": int(attempt), "wait": wait, "reason": str(reason)}:

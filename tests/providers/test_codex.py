@@ -102,6 +102,7 @@ def test_a_turn_that_makes_a_change() -> None:
 def test_what_was_used_is_counted_once() -> None:
     used = [each for each in events(turn()) if isinstance(each, UsageCounted)]
     assert (sum(each.input_tokens for each in used), sum(each.output_tokens for each in used)) == (200, 20)
+    assert {each.model for each in used} == {"gpt-5.5"}
 
 
 def test_what_we_begin_with_is_what_was_answered() -> None:

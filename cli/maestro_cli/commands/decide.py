@@ -22,7 +22,13 @@ def register(app: typer.Typer) -> None:
 def decide(
     card: Annotated[str, typer.Argument(help="`list`, or the end of a card's id.")] = "list",
     answer: Annotated[str, typer.Argument(help="One of the card's answers.")] = "",
-    reason: Annotated[str, typer.Option("--reason", help="Why, for whoever waits for the answer.")] = "",
+    reason: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Why, for whoever waits for the answer: a rejected plan is made again with it.",
+        ),
+    ] = "",
     everything: Annotated[
         bool, typer.Option("--all", help="List every project's, not only this repository's.")
     ] = False,
@@ -32,6 +38,10 @@ def decide(
         raise UsageError(f"`maestro decide list` takes no {answer!r}", "an answer goes after a card's id")
     if card != "list" and not answer:
         raise UsageError("which answer?", f"for example: maestro decide {card} retry")
+    if reason and not answer:
+        raise UsageError(
+            "--reason goes with an answer", "for example: maestro decide 3fa9c1d2 reject --reason TEXT"
+        )
     with connect_to_teams(Home.find()) as line:
         if card == "list":
             where = {} if everything else _here()
@@ -83,5 +93,5 @@ def cards_text(cards: list[dict[str, object]]) -> str:
         lines += [f"          {line}" for line in judged_lines(card)]
         if about := _about(card):
             lines.append(f"          {about}")
-        lines += [f"          maestro decide {short} {option}" for option in options]
+        lines += [f"          maestro decide {short} {out.typed(str(option))}" for option in options]
     return "\n".join(lines)

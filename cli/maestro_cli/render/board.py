@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maestro_cli.render.out import printable
+from maestro_cli.render.out import printable, typed
 from maestro_cli.render.permission import PERMISSION, permission_lines
+from maestro_ray.model.silence import sentence
 
 Event = Mapping[str, Any]
 
@@ -23,8 +24,11 @@ class Board:
     directives: int = 0
     decisions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     waiting: bool = False
+    burn: str = ""
     # workers whose agents wait for leave, since when in Unix seconds
     since: dict[str, float] = field(default_factory=dict)
+    # the plan that was proposed last, with its card, until that is answered
+    proposed: Mapping[str, Any] = field(default_factory=dict)
 
     def take(self, event: Event) -> list[str]:
         """Take in an event; the lines of a plain log it is worth, mostly none or one."""
@@ -73,9 +77,29 @@ class Board:
         what, why = printable(body["subtask"])[:100], printable(body["reason"])[:300]
         return [_line(event["sender"], f"subtask refused: {what}: {why}")]
 
+    def _blocker(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], f"blocked: {printable(body['text'])[:300]}")]
+
+    def _blocker_refused(self, event: Event, body: Event) -> list[str]:
+        what, why = printable(body["blocker"])[:100], printable(body["reason"])[:300]
+        return [_line(event["sender"], f"blocker refused: {what}: {why}")]
+
+    def _decision_refused(self, event: Event, body: Event) -> list[str]:
+        what, why = printable(body["decision"])[:100], printable(body["reason"])[:300]
+        return [_line(event["sender"], f"question refused: {what}: {why}")]
+
     def _run_paused(self, event: Event, body: Event) -> list[str]:
         self.workers[event["sender"]] = f"paused: {printable(str(body['reason']))}"
         return [_line(event["sender"], self.workers[event["sender"]])]
+
+    def _run_waits(self, event: Event, body: Event) -> list[str]:
+        run = printable(str(body["run"]))[-8:]
+        verdict = "" if body["purpose"] == "execute" else " --approve | --reject REASON"
+        self.workers[event["sender"]] = f"waits for you: {printable(str(body['title']))}"
+        return [
+            _line(event["sender"], f"waits for you, in {printable(str(body['worktree']))}"),
+            f"{'':14}maestro task done {run}{verdict}",
+        ]
 
     def _run_resumed(self, event: Event, _body: Event) -> list[str]:
         return [_line(event["sender"], "goes on where it was cut")]
@@ -143,7 +167,7 @@ class Board:
             self.since[worker] = float(card.get("created_at") or event.get("at") or 0.0)
         else:
             question = [printable(line) for line in card["question"].splitlines() if line.strip()][:20]
-        answers = [f"{'':14}maestro decide {card['id'][-8:]} {option}" for option in card["options"]]
+        answers = [f"{'':14}maestro decide {card['id'][-8:]} {typed(option)}" for option in card["options"]]
         return [
             _line("decide", f"{card['kind']}: {question[0]}"),
             *(f"{'':14}{line}" for line in question[1:]),
@@ -155,7 +179,11 @@ class Board:
         self.decisions.pop(card["id"], None)
         if card.get("kind") == PERMISSION:
             self.since.pop(str(card["about"]["worker"]), None)
-        return [_line("decide", f"answered: {card['answer']}" if card["answer"] else card["status"])]
+        if self.proposed and self.proposed["decision"]["id"] == card["id"]:
+            self.proposed = {}
+        why = f": {printable(card['reason'])[:300]}" if card.get("reason") else ""
+        said = f"answered: {printable(card['answer'])}{why}" if card["answer"] else card["status"]
+        return [_line("decide", said)]
 
     def _permission_denied(self, event: Event, body: Event) -> list[str]:
         first = printable(body["command"])[:100]
@@ -163,6 +191,20 @@ class Board:
 
     def _permission_late(self, event: Event, body: Event) -> list[str]:
         return [_line(event["sender"], f"the answer {body['answer']!r} came too late and changed nothing")]
+
+    def _budget_updated(self, event: Event, _body: Event) -> list[str]:
+        """Told every few seconds: on a log it would drown the rest."""
+        self.burn = str(event["team"]["burn"])
+        return []
+
+    def _plan_proposed(self, event: Event, _body: Event) -> list[str]:
+        plan, card = event["plan"], event["decision"]
+        self.proposed = {"plan": plan, "decision": card}
+        self.decisions[card["id"]] = card
+        self.titles |= {task["id"]: task["title"] for task in plan["tasks"]}
+        return [
+            _line("proposed", line) if not n else f"{'':14}{line}" for n, line in enumerate(plan_lines(plan))
+        ]
 
     def _team_waiting(self, _event: Event, _body: Event) -> list[str]:
         self.waiting = True
@@ -173,6 +215,15 @@ class Board:
     def _worker_lost(self, event: Event, _body: Event) -> list[str]:
         self.workers[event["worker"]] = "lost; it will be back"
         return [_line(event["worker"], "lost; its run is queued again")]
+
+    def _worker_silent(self, event: Event, _body: Event) -> list[str]:
+        told = sentence(event["seconds"], printable(event["last"]))
+        doing = self.workers.get(event["worker"], "").partition(" · ")[0]
+        self.workers[event["worker"]] = f"{doing} · {told}" if doing else told
+        return [_line(event["worker"], told)]
+
+    def _digest(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], printable(body["text"])[:500])]
 
     def _worker_up(self, event: Event, _body: Event) -> list[str]:
         if "lost" in self.workers.get(event["worker"], ""):
@@ -185,6 +236,21 @@ class Board:
 
     def _team_ending(self, event: Event, _body: Event) -> list[str]:
         return [_line("team", f"ending: {printable(event['reason'])}")]
+
+
+def plan_lines(plan: Mapping[str, Any]) -> list[str]:
+    """A plan that was proposed: its title, then a line for each task."""
+    lines = [f"{printable(plan['title'])}, {len(plan['tasks'])} task{'s' if len(plan['tasks']) != 1 else ''}"]
+    if plan["test"]:
+        lines.append(f"test: {printable(plan['test'])[:200]}")
+    for task in plan["tasks"]:
+        after = f" after {', '.join(map(printable, task['depends_on']))}" if task["depends_on"] else ""
+        about = next(iter(task["description"].splitlines()), "")
+        lines.append(
+            f"{printable(task['key'])} ({printable(task['role'])}{after}): {printable(task['title'])}"
+        )
+        lines += [f"    {printable(about)[:200]}"] if about.strip() else []
+    return lines
 
 
 def summary_rows(plan: Mapping[str, Any]) -> list[list[str]]:

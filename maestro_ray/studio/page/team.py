@@ -7,9 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from maestro_ray.model import channels, steering
+from maestro_ray.model import channels, silence, steering
 from maestro_ray.model import run as run_machine
-from maestro_ray.studio import inbox
+from maestro_ray.model.run import LEAD_PURPOSES, Purpose
+from maestro_ray.redaction import redact
+from maestro_ray.studio import budget, inbox
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.page import frame, usage
 from maestro_ray.studio.page.view import Ask, Part, View
@@ -45,6 +47,7 @@ def _roster(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
             "run": (run := runs.get(row["id"])),
             "asks": asking.get(run["id"]) if run else None,
             "heard": row["lease_until"] - ask.lease,
+            "silent": _silent(tx, ask, run) if run and run["id"] not in asking else "",
         }
         for row in kept
     ]
@@ -58,6 +61,15 @@ def _asking(tx: Transaction, runs: list[str]) -> dict[str, float]:
         card.run_id.in_(runs), card.status == "open", card.kind == PERMISSION
     )
     return {row["run_id"]: row["created_at"] for row in tx.all(query.order_by(card.id.desc()))}
+
+
+def _silent(tx: Transaction, ask: Ask, run: Row) -> str:
+    """That its agent has said nothing for long, in words; a lead that does its own work says nothing by nature."""
+    mute = Purpose(run["purpose"]) in LEAD_PURPOSES or run["state"] != run_machine.State.RUNNING
+    seconds = tx.now - max(ask.heard(run["id"]), run["started_at"] or tx.now)
+    if mute or seconds < ask.silence:
+        return ""
+    return silence.sentence(seconds, silence.last_line(redact(ask.tail(run["id"]))))
 
 
 def _runs(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
@@ -101,8 +113,9 @@ def _verdicts(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 
 
 def _usage(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
-    """`usage`: tokens and money of each member that used any, and the `total`."""
-    return usage.of(tx, t.sessions.c.team_id == ask.id)
+    """`usage`: tokens and money of each member that used any, and the `total`; the `burn` of the whole, of how much."""
+    burn = budget.standing(tx, tx.get(t.teams, ask.id))["burn"]
+    return {**usage.of(tx, t.sessions.c.team_id == ask.id), "burn": burn}
 
 
 def _held(tx: Transaction, team_id: str) -> list[Row]:
@@ -111,11 +124,12 @@ def _held(tx: Transaction, team_id: str) -> list[Row]:
 
 def _of_team(team_id: str) -> sa.Select[Any]:
     """Runs that members of the team hold or held, with the `worker` and the `title` of what they are about."""
+    goal = sa.func.nullif(t.runs.c.note, "")
     return (
         sa.select(
             t.runs,
             t.sessions.c.name.label("worker"),
-            sa.func.coalesce(t.tasks.c.title, t.plans.c.title, "the repository").label("title"),
+            sa.func.coalesce(t.tasks.c.title, t.plans.c.title, goal, "the repository").label("title"),
         )
         .join(t.sessions, t.runs.c.session_id == t.sessions.c.id)
         .outerjoin(t.plans, t.runs.c.plan_id == t.plans.c.id)
@@ -145,7 +159,7 @@ VIEW = View(
         "steering": Part(_steering, on=("steering.", "team.message", "team.ended")),
         "channel": Part(_channel, on=("team.message",)),
         "verdicts": Part(_verdicts, on=("verdict.",)),
-        "usage": Part(_usage, on=("run.updated",)),
+        "usage": Part(_usage, on=("run.updated", "budget.")),
     },
     about=t.teams,
 )

@@ -131,3 +131,19 @@ async def test_a_card_at_the_cap_shows_what_was_judged(rest: Rest, surfer: Surfe
     text = surfer.text()
     assert "What was judged REJECTED review-1" in text
     assert "make test · exit code 2 · 1 passed" in text
+
+
+async def test_a_proposed_plan_is_sent_back_with_a_reason(rest: Rest, surfer: Surfer) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project(), serves_all=False)
+    asked = {"purpose": "plan", "note": "Sell more", "session_id": team.lead}
+    await rest.post(f"projects/{project}/analysis", asked, status=201)
+    await surfer.open(f"/teams/{team.id}")
+    assert "Sell more" in surfer.text()
+    await team.complete(await team.take("plan"), draft={"title": "Shop", "tasks": [{"title": "A"}]})
+    (card,) = await rest.cards()
+    await surfer.open("/decisions")
+    assert "Ask for another plan" in surfer.text()
+    path = f"/do/decisions/{card['id']}/answer"
+    await surfer.submit(path, answer="reject", reason="Too small <b>")
+    assert "carry it out? Too small <b> reject" in surfer.text()
+    assert (await team.take("plan"))["rejected"][0]["reason"] == "Too small <b>"

@@ -1,4 +1,4 @@
-"""Schema 0010: what a decision card is about in detail, why it was answered so, and the cards of a run."""
+"""Schema 0012: what a decision card is about in detail, why it was answered so, and the cards of a run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from alembic import op
 
 from maestro_ray.studio.migrations import columns
 
-revision = "0010"
-down_revision = "0008"
+revision = "0012"
+down_revision = "0011"
 
 
 def upgrade() -> None:

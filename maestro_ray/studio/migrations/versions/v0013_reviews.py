@@ -1,4 +1,4 @@
-"""Schema 0011: how many reviewers judge a plan's work, how many must agree, and verdicts that decide nothing yet."""
+"""Schema 0013: how many reviewers judge a plan's work, how many must agree, and verdicts that decide nothing yet."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import sqlalchemy as sa
 
 from maestro_ray.studio.migrations import columns
 
-revision = "0011"
-down_revision = "0010"
+revision = "0013"
+down_revision = "0012"
 
 
 def upgrade() -> None:
