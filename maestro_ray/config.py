@@ -42,6 +42,7 @@ class RoleTable:
 
     provider: str = ""
     skills: tuple[str, ...] = ()
+    agent: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ class Config:
     session_lease: float = 90.0
     stop_grace: float = 0.7
     agent_env: tuple[str, ...] = ()
+    team_tools: bool = True
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     listen: ListenTable = field(default_factory=ListenTable)
@@ -223,6 +225,10 @@ def _bot(table: Table, key: str) -> str:
     return value
 
 
+def _flag(table: Table, key: str) -> bool:
+    return table.flag(key, False)
+
+
 def _names(table: Table, key: str) -> tuple[str, ...]:
     return tuple(table.texts(key))
 
@@ -243,7 +249,11 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "attempts": ("attempts", _at_least_one),
         "revision_cap": ("revision_cap", _whole),
     },
-    "agents": {"stop_grace": ("stop_grace", Table.number), "env": ("agent_env", _names)},
+    "agents": {
+        "stop_grace": ("stop_grace", Table.number),
+        "env": ("agent_env", _names),
+        "team_tools": ("team_tools", _flag),
+    },
     "lease": {
         "ping": ("ping", _duration),
         "worker": ("lease", _duration),
@@ -356,8 +366,8 @@ def _role(roles: Table, name: str) -> RoleTable:
     if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
         why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
         raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
-    table.only("provider", "skills")
-    return RoleTable(table.text("provider"), tuple(table.texts("skills")))
+    table.only("provider", "skills", "agent")
+    return RoleTable(table.text("provider"), tuple(table.texts("skills")), table.text("agent"))
 
 
 def _sandbox(table: Table) -> SandboxTable:

@@ -10,6 +10,9 @@ from typing import Literal, Protocol
 from maestro_ray.model.agent import AgentEvent
 from maestro_ray.model.steering import How
 
+# the name of maestro's own MCP server, by which an agent speaks to its team
+TEAM = "maestro"
+
 
 @dataclass(frozen=True)
 class ProviderSpec:
@@ -28,6 +31,23 @@ class ProviderSpec:
 
 
 @dataclass(frozen=True)
+class McpServer:
+    """One MCP server: a program that speaks over its standard streams, or an address (`http`, `sse`).
+
+    Where it was read texts have `${VAR}` in them; in a `Job` they are filled in. What may be a secret is in no `repr`.
+    """
+
+    name: str
+    transport: Literal["stdio", "http", "sse"] = "stdio"
+    command: str = ""
+    args: tuple[str, ...] = field(default=(), repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str = ""
+    url: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
 class Job:
     """One turn of work for an agent. Paths are absolute; commits are full hashes.
 
@@ -35,6 +55,8 @@ class Job:
     change is judged against, `commit` the one the worktree starts at, `test` the command that must pass,
     and `scratch` a private directory outside the worktree that lives as long as the run. `resume` is the agent's
     own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one.
+    `mcp` are the servers it is given, and no others; the one named `TEAM` is maestro's own. Of its tools `tools` are
+    those it may use, in its own words and all with none named, and `denied_tools` those it may not.
     """
 
     run: str
@@ -53,6 +75,9 @@ class Job:
     attempt: int = 1
     resume: str = ""
     evidence: Path | None = None
+    mcp: tuple[McpServer, ...] = ()
+    tools: tuple[str, ...] = ()
+    denied_tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from maestro_ray.actors.equipment import Equipment
+from maestro_ray.actors.equipping import definitions, equip, untrusted, with_model
 from maestro_ray.actors.params import of_the_system, sound
 from maestro_ray.agent import sandbox
 from maestro_ray.agent.limits import not_kept
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.errors import BadProvider, NoWorkers, UnknownRole, UsageError
+from maestro_ray.extensions.definitions import Definition
 from maestro_ray.home import Home
 from maestro_ray.model.plan_file import PlanDraft, from_json
 from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.providers.command import Command
+from maestro_ray.providers.installed import Installed
 from maestro_ray.providers.registry import build, resolve
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.remote import project_key
@@ -42,6 +46,7 @@ class TeamRequest:
     draft: PlanDraft | None
     env: Mapping[str, str]
     config: Config
+    equipment: Equipment = field(default_factory=Equipment)
 
     @property
     def workers(self) -> list[dict[str, Any]]:
@@ -62,7 +67,7 @@ class TeamRequest:
 class Asked:
     """The words of the request as they came over the line; `roles` maps a role to a number of workers.
 
-    `alone` allows a lead without workers: they come later, from other terminals.
+    `alone` allows a lead without workers: they come later, from other terminals. `skills` are given to every worker.
     """
 
     repo: str
@@ -73,6 +78,7 @@ class Asked:
     base: str = ""
     name: str = ""
     alone: bool = False
+    skills: Sequence[str] = ()
 
 
 def check(asked: Asked, home: Home) -> TeamRequest:
@@ -84,8 +90,9 @@ def check(asked: Asked, home: Home) -> TeamRequest:
     draft = from_json(asked.plan) if asked.plan is not None else None
     base = (asked.base or (draft.base if draft else "") or repo.default_base()).removeprefix("refs/heads/")
     repo.tip(base)
-    providers = _providers(asked, config, roles, repo)
-    skills = {role: _skills(role, config.roles[role].skills) for role in roles if role in config.roles}
+    defined = definitions(home, repo.root, config, roles)
+    providers = _providers(asked, config, roles, repo, defined)
+    skills = {role: _skills(role, _words(role, config, asked.skills)) for role in roles}
     if draft is not None:
         _can_be_done(draft, roles, skills, providers)
     return TeamRequest(
@@ -99,7 +106,23 @@ def check(asked: Asked, home: Home) -> TeamRequest:
         draft,
         asked.env,
         config,
+        equip(
+            home,
+            repo.root,
+            config,
+            {role: list(skills[role]) for role in roles},
+            asked.skills,
+            defined,
+            providers,
+        ),
     )
+
+
+def _words(role: str, config: Config, asked: Sequence[str]) -> tuple[str, ...]:
+    """The skills of a role as they were written: those of its table, and what was asked for besides."""
+    table = config.roles[role].skills if role in config.roles else ()
+    named = {word.partition(":")[0].strip() for word in table}
+    return (*table, *(name for name in asked if name not in named))
 
 
 def _open(path: str) -> Repo:
@@ -127,6 +150,10 @@ def _check_types(asked: Asked) -> None:
             of_the_system(f"{key} in {name}", value)
     if not isinstance(asked.alone, bool):
         raise UsageError("alone must be true or false", "")
+    if not isinstance(asked.skills, list | tuple):
+        raise UsageError("skills must be a list of names", "")
+    for each in asked.skills:
+        sound("a name in skills", each)
 
 
 def _check_table(name: str, table: object, kind: type) -> None:
@@ -158,19 +185,29 @@ def _roles(asked: Asked, config: Config) -> dict[str, int]:
     return roles
 
 
-def _providers(asked: Asked, config: Config, roles: Mapping[str, int], repo: Repo) -> dict[str, ProviderSpec]:
+def _providers(
+    asked: Asked,
+    config: Config,
+    roles: Mapping[str, int],
+    repo: Repo,
+    defined: Mapping[str, Definition],
+) -> dict[str, ProviderSpec]:
     choices = {}
     for role in roles:
         table = config.roles.get(role)
         choice = (
             asked.providers.get(role)
             or (table.provider if table else "")
+            or (defined[role].provider if role in defined else "")
             or ("command" if role == "test" else "")
         )
         if not choice:
             raise BadProvider(f"{role}=?", "no provider was named for this role")
         choices[role] = choice
-    specs = resolve(choices, config, repo.root)
+    specs = {
+        role: with_model(spec, defined.get(role), isinstance(build(spec), Installed))
+        for role, spec in resolve(choices, config, repo.root).items()
+    }
     for role, spec in specs.items():
         build(spec).check(asked.env.get("PATH", ""), role)
     return specs
@@ -217,8 +254,9 @@ def _can_be_done(
             )
 
 
-def warnings(request: TeamRequest, config: Config) -> list[str]:
-    """What a person should know and may ignore; `config` is that of the machine. Blocks: in a large repository this
+def warnings(request: TeamRequest, config: Config, home: Path) -> list[str]:
+    """What a person should know and may ignore; `config` is that of the machine, `home` the state
+    directory. Blocks: in a large repository this
     look takes seconds."""
     found, repo = [], request.repo
     if changes := repo.dirty():
@@ -227,6 +265,7 @@ def warnings(request: TeamRequest, config: Config) -> list[str]:
             f"{len(changes)} uncommitted {files} in {repo.root}: "
             "workers start from the last commit and will not see them"
         )
+    found += [*request.equipment.notes, *untrusted(request.equipment.hooks, home)]
     found += _of_the_sandbox(config.sandbox, [role for role, count in request.roles.items() if count])
     found += [f"[agents.limits] {key}: {why}" for key, why in not_kept(config.limits).items()]
     return found

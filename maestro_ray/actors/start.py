@@ -48,7 +48,9 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     if mode == "require":
         await asyncio.to_thread(sandbox.layer, mode)
     # beside everything else: a team need not wait for a look at every file
-    warned = connections.spawn(asyncio.to_thread(warnings, request, connections.config))
+    warned = connections.spawn(
+        asyncio.to_thread(warnings, request, connections.config, connections.home.root)
+    )
     with connections.using(request.key):
         record = await _allocate(connections, request)
         phases.ended("allocate")
@@ -142,6 +144,7 @@ async def _allocate_team(
         members=members,
         serves_all=request.draft is None,
         started_at=connections.clock.wall(),
+        equipment=request.equipment,
     )
 
 

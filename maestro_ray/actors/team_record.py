@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
+from maestro_ray.actors.equipment import Equipment
 from maestro_ray.actors.messages import BeChannel, BeLead, BeWorker, Part, TeamSpec
 from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.config import Config
@@ -27,7 +28,7 @@ class MemberRecord:
 @dataclass(frozen=True)
 class TeamRecord:
     """`lead` and `channel` are slots, `session` the lead's. `plans` are those it was started for; with none it serves
-    every active plan of the project. The agents' environment is no part of this: it holds keys."""
+    every active plan of the project. `equipment` is what was found when it was started. The agents' environment is no part of this: it holds keys."""
 
     id: str
     name: str
@@ -43,6 +44,7 @@ class TeamRecord:
     plans: tuple[str, ...] = ()
     serves_all: bool = False
     started_at: float = 0.0
+    equipment: Equipment = field(default_factory=Equipment)
 
     @property
     def slots(self) -> dict[str, str]:
@@ -87,6 +89,7 @@ class TeamRecord:
             limits=config.limits,
             state=(str(home.root), str(home.run)),
             pulses=str(home.pulses),
+            equipment=self.equipment,
         )
         members = tuple((each.name, each.role, each.session) for each in self.members)
         parts: dict[str, Part] = {
@@ -98,7 +101,7 @@ class TeamRecord:
         return parts
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(replace(self, equipment=Equipment())), "equipment": self.equipment.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -108,7 +111,8 @@ class TeamRecord:
         )
         # what an older version wrote beside them means nothing any more
         known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
-        return cls(**{**known, "members": members, "plans": tuple(data["plans"])})
+        equipment = Equipment.from_json(data.get("equipment") or {})
+        return cls(**{**known, "members": members, "plans": tuple(data["plans"]), "equipment": equipment})
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray import room
+from maestro_ray.actors.briefing import brief
 from maestro_ray.actors.confinement import bench_of, confined
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
@@ -21,7 +22,7 @@ from maestro_ray.agent.prompt import build_prompt
 from maestro_ray.model import evidence
 from maestro_ray.model.agent import Failed, Finished
 from maestro_ray.model.run import Purpose
-from maestro_ray.ports import Job
+from maestro_ray.ports import Job, McpServer
 from maestro_ray.redaction import Secrets, redact, redact_all
 from maestro_ray.small_file import put_small, read_small
 from maestro_ray.workspace.conflict import begin_merge, unresolved
@@ -48,6 +49,8 @@ class Workbench:
         self._start = ""
         self._worktrees: Worktrees | None = None
         self._secrets = Secrets.of(part.team.env)
+        self._readable: tuple[Path, ...] = ()
+        self.mcp: tuple[McpServer, ...] = ()
 
     async def prepare(self, assignment: Assignment) -> None:
         """A clean worktree at the run's commit, and what the agent may read beside it."""
@@ -71,6 +74,9 @@ class Workbench:
         ]
         if self._conflicts:
             comments.append(f"maestro: conflict markers are in {', '.join(self._conflicts)}; resolve them")
+        outfit = self._part.team.equipment.outfit(self._part.name, self._part.role)
+        briefing = brief(outfit, Path(self._part.team.repo), self._path(), assignment["purpose"])
+        self._readable = briefing.readable
         test = task["test"] or plan["test"]
         prompt = build_prompt(
             assignment["purpose"],
@@ -87,6 +93,8 @@ class Workbench:
             directives=directives,
             revision=task["revision_count"],
             resumed=bool(resume),
+            instructions=briefing.instructions,
+            skills=briefing.skills,
         )
         return Job(
             run=assignment["id"],
@@ -105,6 +113,9 @@ class Workbench:
             attempt=assignment["attempt"],
             resume=resume,
             evidence=scratch / "evidence.json" if found else None,
+            mcp=self.mcp,
+            tools=outfit.tools,
+            denied_tools=outfit.denied_tools,
         )
 
     def session(self, assignment: Assignment) -> str:
@@ -184,7 +195,9 @@ class Workbench:
         self, job: Job, argv: Sequence[str], env: Mapping[str, str], writable: Sequence[Path]
     ) -> Confined:
         bench = bench_of(self._open(), job.worktree, job.scratch)
-        return confined(self._part.team, self._part.role, job.purpose, bench, argv, env, writable)
+        return confined(
+            self._part.team, self._part.role, job.purpose, bench, argv, env, writable, self._readable
+        )
 
     def _commit(self, assignment: Assignment, event: Finished) -> Outcome:
         if left := unresolved(self._path(), self._conflicts):

@@ -12,8 +12,9 @@ from maestro_cli.render import found as render
 from maestro_cli.render import out
 from maestro_ray.errors import Conflict, UsageError
 from maestro_ray.extensions.found import Found, named
-from maestro_ray.extensions.mcp import McpServer, allowed_to, find_servers, read_server, shown, variables
+from maestro_ray.extensions.mcp import allowed_to, find_servers, read_server, shown, variables
 from maestro_ray.home import Home
+from maestro_ray.ports import McpServer
 
 group = typer.Typer(rich_markup_mode=None)
 

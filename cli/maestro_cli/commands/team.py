@@ -44,6 +44,10 @@ def team(
     provider: Annotated[
         list[str] | None, typer.Option(metavar="ROLE=NAME[:ARG]", help="Who does a role; may be repeated.")
     ] = None,
+    with_skill: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Skills that every worker is told of; may be repeated."),
+    ] = None,
     base: Annotated[
         str, typer.Option(metavar="BRANCH", help="Released into; by default the branch you are on.")
     ] = "",
@@ -72,6 +76,7 @@ def team(
         "plan": _draft(plan, task or []),
         "base": base,
         "name": name,
+        "skills": _skills(with_skill or []),
     }
     start(request, watching=watch, timings=timings, dry_run=dry_run)
 
@@ -210,6 +215,14 @@ def _providers(choices: list[str]) -> dict[str, str]:
     return found
 
 
+def _skills(words: list[str]) -> list[str]:
+    if not words:
+        return []
+    from maestro_ray.actors.equipping import of_words
+
+    return of_words(words)
+
+
 def _draft(plan: str, tasks: list[str]) -> dict[str, Any] | None:
     if plan and tasks:
         raise UsageError("--plan and --task cannot be given together", "put the tasks into the plan")
@@ -224,20 +237,21 @@ def _draft(plan: str, tasks: list[str]) -> dict[str, Any] | None:
 
 
 def environment(home: Home, repo: Path) -> dict[str, str]:
-    """What agents may see of this shell: the allow-list, what the kinds of providers need, and what tables name."""
+    """What agents may see of this shell: the allow-list, what the kinds of providers need, and what tables and MCP
+    servers name."""
+    from maestro_ray.actors.equipping import variables_of_servers
     from maestro_ray.agent.environment import allowed
     from maestro_ray.providers.registry import VARIABLES
 
     config = Config.load(home, repo)
-    return allowed(
-        os.environ, [*VARIABLES, *(name for table in config.providers.values() for name in table.env)]
-    )
+    of_providers = [name for table in config.providers.values() for name in table.env]
+    return allowed(os.environ, [*VARIABLES, *of_providers, *variables_of_servers(home, repo, config)])
 
 
 def _would_start(checked: TeamRequest) -> None:
     from maestro_ray.actors.request import warnings
 
-    for warning in warnings(checked, checked.config):
+    for warning in warnings(checked, checked.config, Home.find().root):
         out.warn(warning)
     names = [each["name"] for each in checked.workers]
     text = (
