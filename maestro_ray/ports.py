@@ -161,13 +161,15 @@ class Provider(Protocol):
 class Ended:
     """How a program ended that was run to its end. Without a `code` a signal ended it.
 
-    Of long output the beginning and the end are there. `late`: its time was over, and its whole tree was stopped.
+    Of long output the beginning and the end are there, and it was `cut`. `late`: its time was over, and its whole tree
+    was stopped.
     """
 
     code: int | None
     stdout: str = ""
     stderr: str = ""
     late: bool = False
+    cut: bool = False
 
 
 class RunProgram(Protocol):

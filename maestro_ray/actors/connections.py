@@ -38,6 +38,7 @@ from maestro_ray.actors.messages import (
     Part,
     Ping,
     Pings,
+    PlanTasks,
     Quit,
     Report,
     Shown,
@@ -51,6 +52,7 @@ from maestro_ray.actors.result import team_result
 from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.switchboard import Switchboard
 from maestro_ray.actors.team_env import TeamEnv
+from maestro_ray.actors.team_hooks import TeamHooks
 from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent.sweep import sweep
@@ -114,6 +116,7 @@ class Connections:
         self.reports = Reports(self, ledger)
         self._env = TeamEnv(home)
         self.leases = Leases(self)
+        self.hooks = TeamHooks(self)
 
     @property
     def studio(self) -> StudioClient:
@@ -238,12 +241,20 @@ class Connections:
                 return self.reports.put(message)
             case Delivery():
                 return self._delivery(message)
+            case PlanTasks(project, plan):
+                return self._tasks(project, plan)
             case WhoAmI(slot, pid, node):
                 return self._who(slot, pid, node)
             case Answered() | Heard() | Missed() | Changed():
                 return self.switchboard.handle(message)
             case _:
                 raise IllegalEvent("connections", "any", f"{type(message).__name__} of {sender}")
+
+    async def _tasks(self, key: str, plan: str) -> list[dict[str, Any]]:
+        found = await self.connection(key).rest.get(f"plans/{plan}")
+        return [
+            {name: task[name] for name in ("id", "key", "title", "status", "role")} for task in found["tasks"]
+        ]
 
     def _who(self, slot: str, pid: int, node: str) -> Part | None:
         """A slot that says hello. One that had a part and comes with another process has died and is back."""
@@ -373,6 +384,7 @@ class Connections:
     async def remove_worker(self, team: LiveTeam, name: str) -> None:
         """Let one worker go, and the team on without it."""
         member = next(each for each in team.record.members if each.name == name)
+        self.spawn(self.hooks.session_ends(team, "left", worker=name))
         await self._leave(member.slot)
         with logged("a worker leaves"):  # its session ends with its lease at the latest
             await self.connection(team.record.key).rest.delete(f"agent-sessions/{member.session}")
@@ -395,6 +407,7 @@ class Connections:
         """No step may keep the next from being taken: what is begun here must come to its end."""
         record = team.record
         team.happenings.add("team.ending", self.clock.wall(), reason=reason)
+        hooks = self.spawn(self.hooks.session_ends(team, reason))
         with logged("ending a team: the journal"):
             await self._note("team.ending", {"id": record.id, "reason": reason})
         with logged("ending a team: the result"):
@@ -413,6 +426,8 @@ class Connections:
             await in_thread(self._env.trim_journals, living)
         with logged("ending a team: the journal"):
             await self._note("team.ended", {"id": record.id, "reason": reason})
+        with logged("ending a team: its hooks"):
+            await hooks
         self._forget(team)
         team.happenings.add("team.ended", self.clock.wall(), reason=reason)
         team.happenings.end()

@@ -65,6 +65,21 @@ def equip(
     )
 
 
+def with_skills(
+    home: Home, top: Path, outfit: Outfit, role: str, names: Sequence[str]
+) -> tuple[Outfit, list[str]]:
+    """The outfit with those of these skills that there are, and a sentence for each that there is not. Blocks."""
+    every = find_skills(surroundings(top, home.root)) if names else []
+    notes: list[str] = []
+    found = {each.name: each for each in (*outfit.skills, *_skills(role, every, names, notes, ""))}
+    nowhere = sorted(set(names).difference(each.name for each in every))
+    notes += [
+        f"there is no SKILL.md of the skill {name!r}: it only says who is given which task"
+        for name in nowhere
+    ]
+    return replace(outfit, skills=tuple(found.values())), notes
+
+
 def variables_of_servers(home: Home, top: Path, config: Config) -> list[str]:
     """Names of the variables that the servers found there need and may name: the shell that starts a team passes them
     on. Other agents do not see them."""
@@ -137,7 +152,7 @@ def _cannot_keep(role: str, definition: Definition, provider: ProviderSpec, note
         )
     if definition.permissions:
         notes.append(
-            f"the permissions of the agent definition {definition.name!r} change nothing: the role's own hold for {role}"
+            f"the permissions of the agent definition {definition.name!r} change nothing for {role}"
         )
 
 

@@ -61,6 +61,9 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
             connections.end_team(connections.teams[record.id], f"it could not be written down: {error}")
             raise
     try:
+        await connections.hooks.session_starts(
+            team, "startup", repo=record.repo, workers=[*team.record.slots][2:]
+        )
         await _bring_up(connections, team, phases)
         plan = await _hand_over_plan(connections, team, request) if request.draft else None
         phases.ended("plan")

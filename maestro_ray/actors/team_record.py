@@ -28,7 +28,8 @@ class MemberRecord:
 @dataclass(frozen=True)
 class TeamRecord:
     """`lead` and `channel` are slots, `session` the lead's. `plans` are those it was started for; with none it serves
-    every active plan of the project. `equipment` is what was found when it was started. The agents' environment is no part of this: it holds keys."""
+    every active plan of the project. `equipment` is what was found when it was started. The agents' environment is
+    no part of this: it holds keys."""
 
     id: str
     name: str

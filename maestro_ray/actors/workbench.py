@@ -15,6 +15,7 @@ from maestro_ray.actors.briefing import brief
 from maestro_ray.actors.confinement import bench_of, confined
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.run_servers import RunServers
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.actors.turn import Ended
 from maestro_ray.agent.confined import Confined
@@ -22,7 +23,7 @@ from maestro_ray.agent.prompt import build_prompt
 from maestro_ray.model import evidence
 from maestro_ray.model.agent import Failed, Finished
 from maestro_ray.model.run import Purpose
-from maestro_ray.ports import Job, McpServer
+from maestro_ray.ports import Job
 from maestro_ray.redaction import Secrets, redact, redact_all
 from maestro_ray.small_file import put_small, read_small
 from maestro_ray.workspace.conflict import begin_merge, unresolved
@@ -50,7 +51,8 @@ class Workbench:
         self._worktrees: Worktrees | None = None
         self._secrets = Secrets.of(part.team.env)
         self._readable: tuple[Path, ...] = ()
-        self.mcp: tuple[McpServer, ...] = ()
+        # set for each run
+        self.given = RunServers()
 
     async def prepare(self, assignment: Assignment) -> None:
         """A clean worktree at the run's commit, and what the agent may read beside it."""
@@ -76,7 +78,7 @@ class Workbench:
             comments.append(f"maestro: conflict markers are in {', '.join(self._conflicts)}; resolve them")
         outfit = self._part.team.equipment.outfit(self._part.name, self._part.role)
         briefing = brief(outfit, Path(self._part.team.repo), self._path(), assignment["purpose"])
-        self._readable = briefing.readable
+        self._readable = (*briefing.readable, *self.given.readable)
         test = task["test"] or plan["test"]
         prompt = build_prompt(
             assignment["purpose"],
@@ -113,10 +115,14 @@ class Workbench:
             attempt=assignment["attempt"],
             resume=resume,
             evidence=scratch / "evidence.json" if found else None,
-            mcp=self.mcp,
+            mcp=self.given.servers,
             tools=outfit.tools,
             denied_tools=outfit.denied_tools,
         )
+
+    def scratch(self, assignment: Assignment) -> Path:
+        """The directory of this run's own."""
+        return self._run_scratch(assignment)
 
     def session(self, assignment: Assignment) -> str:
         """The agent's session that this run can go on with; empty when there is none, or another kind of agent."""

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any, TypeVar
 
 from maestro_ray import room
+from maestro_ray.actors.desk import Desk
+from maestro_ray.actors.hooking import Hooking
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
     Assign,
@@ -27,13 +29,13 @@ from maestro_ray.actors.messages import (
 from maestro_ray.actors.outcome import Outcome, about
 from maestro_ray.actors.proposals import Proposals, Refused
 from maestro_ray.actors.reporter import Reporter
+from maestro_ray.actors.run_servers import run_servers
 from maestro_ray.actors.spending import Spending
 from maestro_ray.actors.threads import ended
 from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
-from maestro_ray.model.agent import PermissionAsked
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
 from maestro_ray.redaction import Redactor, Secrets, redact, redact_all
@@ -54,6 +56,9 @@ class Worker:
         self._bench = Workbench(part)
         # what its agents are told and nobody else: it leaves this object in no text
         self._secrets = Secrets.of(part.team.env)
+        self._clock = clock
+        self._hooking = Hooking(part.team, part.name, lambda kind, body: self._reporter.post(kind, **body))
+        self._missed: set[str] = set()
         self._directives: dict[str, str] = {}
         self._receipts: dict[str, How] = {}
         self._spending = Spending()
@@ -108,10 +113,13 @@ class Worker:
         await _ended(before)
         self._tell_lead(assignment, began=True)
         self._reporter.post("run.started", **about(assignment))
+        self._hooking.about = {**about(assignment), "role": self._part.role, "commit": assignment["commit"]}
         outcome = (await self._outcome(assignment)).without(self._secrets)
         await self._bench.finish(assignment)
         await self._reporter.report(assignment, outcome.action, {**outcome.body, **self._spending.take()})
         self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
+        await self._hooking.ask("RunEnd", action=outcome.action, summary=outcome.summary)
+        await self._hooking.close()
 
     def _end(self, assignment: Mapping[str, Any], kind: str, *, summary: str, **body: Any) -> None:
         if self._held is assignment:
@@ -133,8 +141,19 @@ class Worker:
         if assignment["task"] is None:
             reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
             return Outcome.failed(reason, retryable=False)
-        proposals = Proposals()
+        if denied := await self._hooking.ask("RunStart"):
+            return Outcome.failed(f"a hook denies this run: {denied}", retryable=False)
         await self._reporter.with_room(assignment, lambda: self._bench.prepare(assignment))
+        self._missed.clear()
+        scratch, team = self._bench.scratch(assignment), self._part.team
+        desk = Desk(self._part.name, team, assignment, self._courier, self._reporter, self._clock)
+        async with run_servers(team, desk, scratch, self._left_out) as self._bench.given:
+            outcome = await self._turns(assignment)
+        judges = assignment["purpose"] == Purpose.REVIEW and outcome.action == "complete"
+        return await self._hooking.judged(outcome, assignment["commit"]) if judges else outcome
+
+    async def _turns(self, assignment: Mapping[str, Any]) -> Outcome:
+        proposals = Proposals()
         if self._bench.session(assignment):
             self._reporter.post("run.resumed", run=assignment["id"])
         while True:
@@ -163,7 +182,14 @@ class Worker:
 
         async with self._proposing(assignment, proposals) as heard:
             ears = Ears(
-                say, self._delivered_in_turn, heard, self._bench.name_session, self._spending.add, _granted
+                say,
+                self._delivered_in_turn,
+                heard,
+                self._bench.name_session,
+                self._spending.add,
+                self._hooking.ruling,
+                self._hooking.returned,
+                self._left_out,
             )
             self._turn = Turn(self._part, job, ears, self._bench.confine)
             try:
@@ -212,6 +238,13 @@ class Worker:
             raise
         finally:
             await asyncio.gather(*telling, return_exceptions=True)
+
+    def _left_out(self, server: str, reason: str) -> None:
+        """The team is told of an MCP server that an agent has to do without, once in a run."""
+        if server not in self._missed:
+            self._missed.add(server)
+            told = {"server": server, "reason": redact(reason, self._secrets)}
+            self._reporter.post("mcp.left_out", run=self.run, **told)
 
     def _withdraw(self, run: str, epoch: int) -> Awaitable[None] | None:
         """The run is somebody else's matter now: Studio is told nothing, the team is."""
@@ -273,11 +306,6 @@ class Worker:
     def _tell_lead(self, assignment: Mapping[str, Any], *, began: bool, summary: str = "") -> None:
         event = WorkerEvent(self._part.name, assignment["id"], began, summary)
         self._courier.tell(self._part.team.slots["lead"], event)
-
-
-async def _granted(_question: PermissionAsked) -> str:
-    """Nobody watches: what an agent may do is what its box lets it."""
-    return ""
 
 
 async def _ended(working: Sequence[asyncio.Task[None]]) -> None:

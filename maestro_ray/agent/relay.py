@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import suppress
 from threading import Thread
 
 PIECE = 65536
@@ -65,11 +66,9 @@ def serve(path: str) -> int:
     except OSError as error:
         sys.stderr.write(f"the line {path} cannot be reached: {error.strerror or error}\n")
         return 1
-    with line:
-        try:
-            carry(line, 0, 1)
-        except BrokenPipeError:  # whoever asked is gone
-            pass
+    # whoever asked may be gone
+    with line, suppress(BrokenPipeError):
+        carry(line, 0, 1)
     return 0
 
 

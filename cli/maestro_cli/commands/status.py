@@ -90,6 +90,7 @@ def _unknown(daemon: dict[str, Any]) -> str:
 def team_text(team: dict[str, Any]) -> str:
     """One team: its plans, then a line a member."""
     lines = [f"team {out.paint(team['name'], 'bold')}  {team['state']}  {out.printable(team['project'])}"]
+    lines += [out.paint(f"! {out.printable(note)}", "red") for note in team.get("notes", ())]
     for plan in team["plans"]:
         title = out.printable(plan["title"])
         lines.append(f"plan {title}: {plan['status']}, {plan['done']} of {plan['tasks']} tasks done")
