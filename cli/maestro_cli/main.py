@@ -22,6 +22,7 @@ from maestro_cli.commands import (
     status,
     steer,
     studio,
+    system_prompt,
     team,
     version,
 )
@@ -50,6 +51,7 @@ for module in (
     daemon,
     studio,
     sandbox,
+    system_prompt,
     demo,
     version,
 ):

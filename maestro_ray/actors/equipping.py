@@ -52,7 +52,7 @@ def equip(
     every = find_skills(where) if asked or any(skills.values()) or defined else []
     chosen(every, "skill", asked)
     outfits = {
-        role: _outfit(role, every, [*names, *asked], defined.get(role), providers[role], notes)
+        role: _outfit(role, every, [*names, *asked], defined.get(role), providers.get(role), notes)
         for role, names in skills.items()
     }
     return Equipment(
@@ -109,14 +109,15 @@ def _outfit(
     every: Sequence[Found[Skill]],
     wanted: Sequence[str],
     definition: Definition | None,
-    provider: ProviderSpec,
+    provider: ProviderSpec | None,
     notes: list[str],
 ) -> Outfit:
     skills = _skills(role, every, wanted, notes, "")
     if definition is None:
         return Outfit(skills)
     more = _skills(role, every, definition.skills, notes, definition.name)
-    _cannot_keep(role, definition, provider, notes)
+    if provider is not None:
+        _cannot_keep(role, definition, provider, notes)
     own = {each.name: each for each in (*skills, *more)}
     return Outfit(
         tuple(own.values()), definition.name, definition.prompt, definition.tools, definition.denied_tools
@@ -151,9 +152,7 @@ def _cannot_keep(role: str, definition: Definition, provider: ProviderSpec, note
             f"{provider.kind} takes no such list"
         )
     if definition.permissions:
-        notes.append(
-            f"the permissions of the agent definition {definition.name!r} change nothing for {role}"
-        )
+        notes.append(f"the permissions of the agent definition {definition.name!r} change nothing for {role}")
 
 
 def _servers(where: Surroundings, config: Config, notes: list[str]) -> tuple[Found[McpServer], ...]:

@@ -1,8 +1,9 @@
 """Hooking: a team's hooks at their events.
 
-What they deny does not happen; what is wrong with one is told, and the team goes on. They run with the person's rights, outside of any box, at the top of the repository that the team was started in: never
-in a worktree, where an agent may have written what they would run. Each has a time limit and little room for its
-output. Whether one is trusted is looked at each time.
+What they deny does not happen; what is wrong with one is told, and the team goes on. They run with the person's
+rights, outside of any box, at the top of the repository that the team was started in: never in a worktree, where an
+agent may have written what they would run. Each has a time limit and little room for its output. Whether one is
+trusted is looked at each time.
 """
 
 from __future__ import annotations

@@ -424,7 +424,10 @@ class Service:
                 continue
             done = sum(1 for task in plan["tasks"] if task["finished_at"])
             plans.append(
-                {key: plan[key] for key in ("id", "title", "status", "waiting", "base_branch", "epic_branch")}
+                {
+                    key: plan[key]
+                    for key in ("id", "title", "status", "waiting", "base_branch", "epic_branch", "test")
+                }
                 | {"done": done, "tasks": len(plan["tasks"]), "decisions": plan["decisions"]}
             )
         return {

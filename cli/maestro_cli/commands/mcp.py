@@ -131,6 +131,26 @@ def validate() -> None:
         raise typer.Exit(1)
 
 
+@group.command(epilog="Example: maestro mcp serve --line /path/of/a/run/team.sock")
+def serve(
+    line: Annotated[
+        str, typer.Option(metavar="PATH", envvar="MAESTRO_LINE", help="The line of the run it is for.")
+    ] = "",
+) -> None:
+    """Be maestro's own MCP server on standard input and output: team_post, team_read, task_list, report_blocker,
+    request_decision.
+
+    An agent of a team is given it with its line, and needs nothing done for it.
+    """
+    from maestro_ray.agent import relay
+
+    if not line:
+        raise UsageError(
+            "maestro's own MCP server needs the line of a run", "a team gives it to its agents by itself"
+        )
+    raise typer.Exit(relay.serve(line))
+
+
 def _needs(found: Found[McpServer]) -> dict[str, str]:
     if found.value is None:
         return {}
