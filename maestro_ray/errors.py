@@ -23,6 +23,7 @@ MaestroError
 ├── AgentError                   the agent's program
 │   ├── ProviderMissing
 │   ├── HeadMoved                    its worktree is no longer built on the commit it was given
+│   ├── TooMuchLeft                  its worktree holds more than may be committed
 │   └── AgentFailed
 ├── PeerError                    the other end of a wire
 │   ├── StudioUnavailable, StudioRefused, BadFrame
@@ -318,6 +319,12 @@ class HeadMoved(AgentError):
     """`HeadMoved(head, start)`: the worktree's HEAD does not descend from the commit the work began at."""
 
     template = "the worktree is at {0}, which is not built on its start commit {1}"
+
+
+class TooMuchLeft(AgentError):
+    """`TooMuchLeft(path, size, all, most)`: sizes in bytes; the largest file, it all, and what may be."""
+
+    template = "the agent left {2} bytes of new and changed files, {0} alone {1}; at most {3} are committed"
 
 
 class AgentFailed(AgentError):

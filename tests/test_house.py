@@ -40,6 +40,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/providers/scripted_agent.py": "tests/providers/test_scripted_agent.py",
     "maestro_ray/studio/__main__.py": "tests/e2e/test_lifecycle.py",
     "maestro_ray/studio/bodies.py": "tests/studio/test_app.py",
+    "maestro_ray/studio/answers.py": "tests/studio/test_raised.py",
     "maestro_ray/studio/breakers.py": "tests/studio/test_wake.py",
     "maestro_ray/studio/nodes.py": "tests/studio/test_dispatch.py",
     "maestro_ray/studio/queue.py": "tests/studio/test_dispatch.py",

@@ -12,12 +12,14 @@ from typer._click.exceptions import UsageError as ClickUsageError
 
 from maestro_cli import invocation, streams
 from maestro_cli.commands import (
+    analyze,
     auth,
     connect,
     daemon,
     decide,
     demo,
     disconnect,
+    init,
     sandbox,
     status,
     steer,
@@ -53,6 +55,8 @@ for module in (
     sandbox,
     system_prompt,
     demo,
+    init,
+    analyze,
     version,
 ):
     module.register(app)

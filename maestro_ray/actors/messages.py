@@ -150,8 +150,9 @@ class Pings:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt` or `subtask` of Studio's
-    REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless when repeated."""
+    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `subtask`, `blocker` or
+    `decision` of Studio's REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless when
+    repeated."""
 
     run: str
     epoch: int

@@ -1,29 +1,43 @@
-"""What an agent proposes while it works: lines `MAESTRO:SUBTASK {json}`, found in what it says."""
+"""What an agent proposes while it works: lines `MAESTRO:SUBTASK {json}`, and BLOCKER and DECISION, in what it says."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from maestro_ray.actors.params import sound
 from maestro_ray.errors import BadFrame, UsageError
+from maestro_ray.model import raised
 from maestro_ray.model.fence import ANYWHERE, PLAIN, Fence
 from maestro_ray.model.subtask import PER_TASK
 from maestro_ray.protocol.strictjson import parse
 
 # of a whole line, and of what is shown of one that cannot be taken, in characters
 LONGEST, SHOWN = 16_000, 200
-_LINE = re.compile(r"MAESTRO:SUBTASK\b\s*(.*)")
-_KEYS = ("title", "description", "role", "skill", "required_proficiency", "test", "priority", "after_parent")
+_LINE = re.compile(r"MAESTRO:(SUBTASK|BLOCKER|DECISION)\b\s*(.*)")
+_KEYS = {
+    "subtask": ("title", "description", "role", "skill", "required_proficiency", "test", "priority", "after_parent"),
+    "blocker": ("text",),
+    "decision": ("question", "options"),
+}  # fmt: skip
+_MANY = {"subtask": PER_TASK, "blocker": raised.PER_RUN, "decision": raised.PER_RUN}
+_SHAPE = {
+    "subtask": 'it needs an object with a title: MAESTRO:SUBTASK {"title": "…"}',
+    "blocker": 'it needs an object with a text: MAESTRO:BLOCKER {"text": "…"}',
+    "decision": 'it needs an object with a question: MAESTRO:DECISION {"question": "…", "options": ["…", "…"]}',
+}
 
 
 @dataclass(frozen=True)
 class Proposed:
-    """The body of Studio's `subtask` call, but for the epoch. What the values may be is Studio's to say."""
+    """The body of Studio's call of this name (`subtask`, `blocker`, `decision`), but for the epoch. What the values of
+    a subtask may be is Studio's to say."""
 
     values: Mapping[str, Any]
+    action: str = "subtask"
 
 
 @dataclass(frozen=True)
@@ -32,6 +46,7 @@ class Refused:
 
     line: str
     reason: str
+    action: str = "subtask"
 
 
 class Proposals:
@@ -39,7 +54,7 @@ class Proposals:
     few of a run."""
 
     def __init__(self) -> None:
-        self._found = 0
+        self._found: Counter[str] = Counter()
         self.begin()
 
     def begin(self) -> None:
@@ -67,32 +82,31 @@ class Proposals:
         match = _LINE.match(line)
         if match is None or any(quoted):
             return None
-        self._found += 1
-        if self._found > PER_TASK + 1:
+        action = match[1].lower()
+        self._found[action] += 1
+        if self._found[action] > _MANY[action] + 1:
             return None
         try:
-            return Proposed(self._read(line, match[1]))
-        except (BadFrame, UsageError) as bad:
-            return Refused(line[:SHOWN], bad.args[0])
+            return Proposed(self._read(action, line, match[2]), action)
+        except (BadFrame, UsageError, ValueError) as bad:
+            return Refused(line[:SHOWN], bad.args[0], action)
 
-    def _read(self, line: str, text: str) -> Mapping[str, Any]:
-        """Raises `BadFrame`, or `UsageError` for a text that no database holds."""
-        if self._found > PER_TASK:
+    def _read(self, action: str, line: str, text: str) -> Mapping[str, Any]:
+        """Raises `BadFrame`, `ValueError`, or `UsageError` for a text that no database holds."""
+        if self._found[action] > _MANY[action]:
             raise BadFrame(
-                f"a run proposes at most {PER_TASK} subtasks: this one and those after it are not looked at"
+                f"a run proposes at most {_MANY[action]} {action}s: this one and those after it are not looked at"
             )
         if len(line) > LONGEST:
             raise BadFrame(f"the line is longer than {LONGEST} characters")
-        values = parse(text)
-        if (
-            not isinstance(values, dict)
-            or not isinstance(title := values.get("title"), str)
-            or not title.strip()
-        ):
-            raise BadFrame('it needs an object with a title: MAESTRO:SUBTASK {"title": "…"}')
-        if unknown := sorted(values.keys() - set(_KEYS)):
-            raise BadFrame(f"unknown key {unknown[0][:40]!r}; those there are: {', '.join(_KEYS)}")
+        values, keys = parse(text), _KEYS[action]
+        first = values.get(keys[0]) if isinstance(values, dict) else None
+        if not isinstance(first, str) or not first.strip():
+            raise BadFrame(_SHAPE[action])
+        if unknown := sorted(values.keys() - set(keys)):
+            raise BadFrame(f"unknown key {unknown[0][:40]!r}; those there are: {', '.join(keys)}")
         for key, value in values.items():
             if isinstance(value, str):
                 sound(key, value)
-        return values
+        read = {"blocker": raised.read_blocker, "decision": raised.read_question}.get(action, dict)
+        return read(values)

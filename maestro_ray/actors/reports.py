@@ -15,6 +15,7 @@ from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.messages import Post, Report
 from maestro_ray.actors.outbox import Outbox, unreadable
+from maestro_ray.actors.raising import REFUSED, refused
 from maestro_ray.agent.sweep import sweep
 from maestro_ray.ids import new_id
 from maestro_ray.workspace.git import presentable
@@ -59,9 +60,9 @@ class Reports:
         connections, reason = self._connections, presentable(str(error))
         log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, reason)
         for team in self._concerned(report):
-            if report.action == "subtask":
-                body = {"run": report.run, "subtask": report.body["title"], "reason": reason}
-                post = Post(team.record.bot, "subtask.refused", body, report.id)
+            if what := refused(report.action, report.body):
+                body = {"run": report.run, report.action: what, "reason": reason}
+                post = Post(team.record.bot, REFUSED[report.action], body, report.id)
                 connections.courier.assure(team.record.channel, post)
             else:
                 at = connections.clock.wall()

@@ -14,6 +14,7 @@ from typing import Any
 from maestro_ray.actors.connections import Connections
 from maestro_ray.actors.equipment import Outfit
 from maestro_ray.actors.equipping import with_skills
+from maestro_ray.actors.knowledge import learn
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import PeerGone
 from maestro_ray.actors.messages import ClearSteering, Directives, Joined, Members, Roster, Steer
@@ -73,6 +74,7 @@ class Service:
             "disconnect": self.disconnect,
             "decide.list": self.decide_list,
             "decide.answer": self.decide_answer,
+            "project.learn": self.project_learn,
         }
 
     async def handle(self, method: str, params: Params, notify: Notify) -> Any:
@@ -320,6 +322,10 @@ class Service:
             raise UsageError(f"{answer!r} is no answer to this card", f"one of: {', '.join(card['options'])}")
         return await _answered([rest for rest, _ in seen], card["id"], answer)
 
+    async def project_learn(self, params: Params, _notify: Notify) -> Any:
+        key = await self._key(path(params, "repo"))
+        return await learn(self._connections.switchboard.rest(key), key, params)
+
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def status(self, _params: Params, _notify: Notify) -> Any:
@@ -384,7 +390,9 @@ class Service:
     async def _of_repo(self, known: list[LiveTeam], repo: str) -> list[LiveTeam]:
         """A repository that was broken since its team began still has that team."""
         try:
-            key = await self._key(repo)
+            # to ask git costs more than all the rest of a directive
+            keys = (team.record.key for team in known if team.record.repo == repo)
+            key = next(keys, "") or await self._key(repo)
         except MaestroError:
             if found := [team for team in known if Path(repo).is_relative_to(team.record.repo)]:
                 return found

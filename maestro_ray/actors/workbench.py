@@ -92,6 +92,7 @@ class Workbench:
             test=test,
             comments=comments,
             evidence=json.dumps(found, indent=2, ensure_ascii=False) if found else "",
+            knowledge=redact_all(assignment.get("knowledge", ()), self._secrets),
             directives=directives,
             revision=task["revision_count"],
             resumed=bool(resume),

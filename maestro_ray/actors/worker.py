@@ -27,7 +27,8 @@ from maestro_ray.actors.messages import (
     WorkerEvent,
 )
 from maestro_ray.actors.outcome import Outcome, about
-from maestro_ray.actors.proposals import Proposals, Refused
+from maestro_ray.actors.proposals import Proposals
+from maestro_ray.actors.raising import tell
 from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.run_servers import run_servers
 from maestro_ray.actors.spending import Spending
@@ -38,7 +39,7 @@ from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
-from maestro_ray.redaction import Redactor, Secrets, redact, redact_all
+from maestro_ray.redaction import Redactor, Secrets, redact
 
 log = logging.getLogger(__name__)
 
@@ -213,22 +214,16 @@ class Worker:
     async def _proposing(
         self, assignment: Mapping[str, Any], proposals: Proposals
     ) -> AsyncIterator[Callable[[str], None]]:
-        """Hears what the agent says of subtasks, and leaves when all of it is in the outbox: before the run's outcome.
+        """Hears what the agent proposes and raises, and leaves when that is in the outbox: before the run's outcome.
 
-        Only who makes the change may split it: what a test or a review prints is mostly somebody else's.
+        Only who makes the change may: what a test or a review prints is mostly somebody else's.
         """
         telling: list[asyncio.Task[None]] = []
 
         def heard(text: str) -> None:
-            for each in proposals.feed(text) if assignment["purpose"] == Purpose.EXECUTE else ():
-                if isinstance(each, Refused):
-                    line, reason = redact(each.line, self._secrets), redact(each.reason, self._secrets)
-                    self._reporter.post("subtask.refused", run=assignment["id"], subtask=line, reason=reason)
-                else:
-                    work = self._reporter.report(
-                        assignment, "subtask", redact_all(each.values, self._secrets)
-                    )
-                    telling.append(asyncio.get_running_loop().create_task(work))
+            found = proposals.feed(text) if assignment["purpose"] == Purpose.EXECUTE else ()
+            work = [tell(self._reporter, assignment, each, self._secrets) for each in found]
+            telling.extend(asyncio.get_running_loop().create_task(each) for each in work if each)
 
         proposals.begin()
         try:

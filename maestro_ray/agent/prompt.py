@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from maestro_ray.model import steering
 from maestro_ray.model.plain_text import one_line, visible
@@ -11,6 +11,7 @@ from maestro_ray.redaction import redact
 
 COMMENT_LENGTH = 8_000
 EVIDENCE_LENGTH = 24_000
+KNOWLEDGE_LENGTH = 8_000
 
 # What only we may begin a line with, whatever stands before it.
 _OURS = re.compile(r"\W*(VERDICT\s*:|MAESTRO:|(END OF )?OPERATOR STEERING)", re.IGNORECASE)
@@ -20,7 +21,10 @@ _ORDERS = {
         "Make the change described above in the files of this worktree, and no other. Leave it uncommitted: maestro "
         "commits what you leave there, in the worker's name. Do not change branches, and do not push. Work that is "
         "better a task of its own is proposed by a line of its own, not in a code block: "
-        'MAESTRO:SUBTASK {{"title": "…", "description": "…"}}'
+        'MAESTRO:SUBTASK {{"title": "…", "description": "…"}}. What keeps you from the work, and you cannot mend, is '
+        'said in the same way: MAESTRO:BLOCKER {{"text": "…"}}. What only the operator can decide is asked so, and you '
+        "go on with what seems best meanwhile, for the answer comes in a later turn: "
+        'MAESTRO:DECISION {{"question": "…", "options": ["…", "…"]}}'
     ),
     "test": "Run the tests and report what they said: the command, its exit code and every failure. Change no file.",
     "review": (
@@ -46,6 +50,7 @@ def build_prompt(
     test: str,
     comments: Sequence[str] = (),
     evidence: str = "",
+    knowledge: Sequence[Mapping[str, str]] = (),
     directives: Sequence[str] = (),
     revision: int = 0,
     resumed: bool = False,
@@ -54,8 +59,9 @@ def build_prompt(
 ) -> str:
     """The prompt of one turn, sections in a fixed order, ending in a newline.
 
-    `comments` are what was said about the task, oldest first; `evidence` is what the tests printed. Both come from
-    agents and are quoted, every line behind `> `, without what looks like a secret. `directives` are the operator's
+    `comments` are what was said about the task, oldest first; `evidence` is what the tests printed; `knowledge` is what
+    Studio knows of the repository, `{kind, title, body, path}` each. All of it comes from agents and files and is
+    quoted, every line behind `> `, without what looks like a secret. `directives` are the operator's
     active sentences. `instructions` are an agent definition's prompt, `skills` is the whole section about skills.
     Whatever the texts hold, no line of the result is a VERDICT line, and the steering block is
     there only with directives.
@@ -71,6 +77,7 @@ def build_prompt(
         ),
         _section("Test evidence", _quoted(evidence, EVIDENCE_LENGTH)),
         "\n".join(_plain(skills)),
+        _section("About this repository", _known(knowledge)),
         steering.block(directives),
         _section(
             "What to do", [*_resuming(resumed), *_revising(purpose, revision), _order(purpose, base, commit)]
@@ -118,6 +125,15 @@ def _revising(purpose: str, revision: int) -> list[str]:
     if purpose != "execute" or not revision:
         return []
     return ["Your earlier work on this branch was rejected. Answer every point above; keep what was right."]
+
+
+def _known(knowledge: Sequence[Mapping[str, str]]) -> list[str]:
+    """Files that are written for who works here are named: they lie in the worktree."""
+    files = [item["path"] for item in knowledge if not item["body"] and item["path"]]
+    told = [f"{item['title']}\n{item['body']}" for item in knowledge if item["body"]]
+    if files:
+        told.append(f"Read first what it asks of who works here: {', '.join(map(one_line, files))}")
+    return _quoted("\n\n".join(told), KNOWLEDGE_LENGTH)
 
 
 def _plain(text: str) -> list[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict
+from maestro_ray.model import channels
 from maestro_ray.model.run import Purpose
 from maestro_ray.studio import loop, runs
 from maestro_ray.studio import schema as t
@@ -17,6 +18,14 @@ ATTEMPTS = 3
 ITEMS = 1000
 # how long each text of an item may be
 LENGTHS = {"kind": 64, "title": 200, "body": 64_000, "path": 4096}
+# files that are written for those who work on the project
+CONTEXT = "context"
+# what of it goes into prompts: so many items, and of each so many characters
+TOLD = ("languages", "frameworks", "commands", "directories", "hot_files", CONTEXT)
+DIGEST = 40
+DIGEST_BODY = 1500
+
+Item = Mapping[str, Any]
 
 
 def start(tx: Transaction, project_id: str, purpose: Purpose, note: str, role: str) -> Row:
@@ -63,24 +72,68 @@ def ask(tx: Transaction, row: Row, question: str) -> None:
 
 def learn(tx: Transaction, row: Row, result: Mapping[str, Any]) -> None:
     """Keep the items of a `repo_analysis`. One of the same kind, path and title replaces what was known."""
-    items = result.get("items", [])
-    if not isinstance(items, list) or len(items) > ITEMS:
-        raise Conflict(f"items of a repo_analysis must be a list of at most {ITEMS}", "")
-    known = _known(tx, row["project_id"])
-    for number, item in enumerate(items):
-        values = _item(item, number)
-        place = (values["kind"], values["path"], values["title"])
-        values |= {"run_id": row["id"], "updated_at": tx.now}
-        if place in known:
-            tx.update(t.knowledge, known[place], **values)
+    _keep(tx, row["project_id"], _checked(result.get("items", [])), run_id=row["id"], source="")
+
+
+def replace(tx: Transaction, project_id: str, source: str, items: object) -> dict[str, int]:
+    """Keep these items, and no others of this source: what a survey finds no more is so no more."""
+    tx.get(t.projects, project_id)
+    of_source = (t.knowledge.c.project_id == project_id, t.knowledge.c.source == source)
+    before = {_place(row): row for row in tx.all(sa.select(t.knowledge).where(*of_source))}
+    found = {_place(item): item for item in _checked(items)}
+    gone = [row["id"] for place, row in before.items() if place not in found]
+    new = [item for place, item in found.items() if place not in before or _differ(before[place], item)]
+    if gone:
+        tx.execute(t.knowledge.delete().where(t.knowledge.c.id.in_(gone)))
+    _keep(tx, project_id, new, run_id=None, source=source)
+    if gone or new:
+        files = [item["path"] for item in new if item["kind"] == CONTEXT]
+        tx.publish(
+            channels.project(project_id), "context_file.updated", paths=files, changed=len(new) + len(gone)
+        )
+    return {"items": len(found), "changed": len(new), "gone": len(gone)}
+
+
+def digest(tx: Transaction, project_id: str) -> list[dict[str, str]]:
+    """What everybody who works on the project should know: without the texts of context files, which they can read."""
+    query = sa.select(t.knowledge).where(t.knowledge.c.project_id == project_id, t.knowledge.c.kind.in_(TOLD))
+    rows = tx.all(query.order_by(t.knowledge.c.id).limit(DIGEST))
+    shown = [{name: row[name] for name in LENGTHS} for row in rows]
+    return [{**each, "body": "" if each["kind"] == CONTEXT else each["body"][:DIGEST_BODY]} for each in shown]
+
+
+def _keep(
+    tx: Transaction, project_id: str, items: Sequence[Item], *, run_id: str | None, source: str
+) -> None:
+    known = _known(tx, project_id)
+    for item in items:
+        values = {**item, "run_id": run_id, "source": source, "updated_at": tx.now}
+        if _place(item) in known:
+            tx.update(t.knowledge, known[_place(item)], **values)
         else:
-            known[place] = tx.insert(t.knowledge, project_id=row["project_id"], **values)
+            known[_place(item)] = tx.insert(t.knowledge, project_id=project_id, **values)
 
 
 def _known(tx: Transaction, project_id: str) -> dict[tuple[str, str, str], str]:
     columns = [t.knowledge.c[name] for name in ("id", "kind", "path", "title")]
     rows = tx.all(sa.select(*columns).where(t.knowledge.c.project_id == project_id))
-    return {(row["kind"], row["path"], row["title"]): row["id"] for row in rows}
+    return {_place(row): row["id"] for row in rows}
+
+
+def _place(item: Item) -> tuple[str, str, str]:
+    """Of one kind, path and title there is one item in a project."""
+    return item["kind"], item["path"], item["title"]
+
+
+def _differ(row: Row, item: Item) -> bool:
+    return any(row[name] != item[name] for name in LENGTHS)
+
+
+def _checked(items: object) -> list[Item]:
+    """Raises `Conflict` when they are too many, or one of them is none."""
+    if not isinstance(items, list) or len(items) > ITEMS:
+        raise Conflict(f"items of a repo_analysis must be a list of at most {ITEMS}", "")
+    return [_item(item, number) for number, item in enumerate(items)]
 
 
 def _item(item: object, number: int) -> dict[str, Any]:

@@ -11,19 +11,22 @@ from maestro_ray.model import dependency
 from maestro_ray.model import dispatch as dispatching
 from maestro_ray.model import run as run_machine
 from maestro_ray.model import task as task_machine
-from maestro_ray.studio import loop, queue, runs, seats
+from maestro_ray.model.raised import QUESTION
+from maestro_ray.studio import loop, queue, raised, runs, seats
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.nodes import nodes
 from maestro_ray.studio.store import Row, Transaction
 
 
 def blockers(tx: Transaction, task_id: str) -> list[Row]:
-    """`{kind, text, subject}` for each reason; empty when somebody works on the task, or when it is over."""
+    """`{kind, text, subject}` for each reason, what agents have raised first; of a task that is over there is none, and
+    of one that somebody works on nothing but what they raised."""
     row = tx.get(t.tasks, task_id)
+    told = raised.standing(tx, row)
     plan = tx.get(t.plans, row["plan_id"])
     run, begun = _next_run(tx, row)
     if begun:
-        return []
+        return told
     all_seats = seats.of_project(tx, plan["project_id"])
     situation = decide.Situation(
         loop.as_task(row),
@@ -35,7 +38,7 @@ def blockers(tx: Transaction, task_id: str) -> list[Row]:
         seats.busy(tx, all_seats),
         seats.moment(tx),
     )
-    return [asdict(blocker) for blocker in decide.blockers(situation)]
+    return [*told, *(asdict(blocker) for blocker in decide.blockers(situation))]
 
 
 def _next_run(tx: Transaction, row: Row) -> tuple[dispatching.Waiting | None, bool]:
@@ -62,5 +65,7 @@ def _cards(tx: Transaction, row: Row) -> list[tuple[str, str]]:
         t.decisions.c.task_id == row["id"],
         sa.and_(t.decisions.c.plan_id == row["plan_id"], t.decisions.c.task_id.is_(None)),
     )
-    query = sa.select(t.decisions).where(t.decisions.c.status == "open", about)
+    query = sa.select(t.decisions).where(
+        t.decisions.c.status == "open", t.decisions.c.kind != QUESTION, about
+    )
     return [(card["id"], card["question"]) for card in tx.all(query.order_by(t.decisions.c.id))]

@@ -185,6 +185,21 @@ class NewSubtask(Body):
     after_parent: bool = False
 
 
+class NewBlocker(Body):
+    """What keeps the agent from its work, in one line."""
+
+    epoch: int
+    text: Text
+
+
+class NewQuestion(Body):
+    """What the operator is to decide, each in one line."""
+
+    epoch: int
+    question: Text
+    options: Annotated[list[Word], Field(max_length=100)]
+
+
 class Proposal(Body):
     """`draft` is a plan as `model.plan_file.to_json` writes it."""
 
@@ -198,6 +213,13 @@ class NewAnalysis(Body):
     purpose: Literal["repo_analysis", "plan"] = "repo_analysis"
     note: Text = ""
     role: Annotated[str, StringConstraints(max_length=32, pattern=r"^([a-z][a-z0-9-]*)?$")] = ""
+
+
+class NewKnowledge(Body):
+    """All that this source knows: what it knew before and does not say again is forgotten."""
+
+    source: Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z][a-z0-9-]*$")]
+    items: list[dict[str, Any]]
 
 
 class NewDirective(Body):

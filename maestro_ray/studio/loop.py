@@ -13,6 +13,7 @@ from maestro_ray.ids import short, slug
 from maestro_ray.model import channels
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import task as task_machine
+from maestro_ray.model.raised import QUESTION
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.task import (
     AnnounceConflict,
@@ -23,7 +24,7 @@ from maestro_ray.model.task import (
     PostComment,
     StartRun,
 )
-from maestro_ray.studio import breakers, runs
+from maestro_ray.studio import answers, breakers, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
@@ -55,8 +56,10 @@ def task_event(tx: Transaction, /, task_id: str, event: task_machine.Event, **al
     if after.status in task_machine.TERMINAL and row["finished_at"] is None:
         values["finished_at"] = tx.now
     tx.update(t.tasks, task_id, **values)
-    if row["status"] == task_machine.Status.WAITING_FOR_RESUME != after.status:
+    if after.status in task_machine.TERMINAL:
         _withdraw_cards(tx, t.decisions.c.task_id == task_id)
+    elif row["status"] == task_machine.Status.WAITING_FOR_RESUME != after.status:
+        _withdraw_cards(tx, t.decisions.c.task_id == task_id, t.decisions.c.kind != QUESTION)
     announce_task(tx, {**row, **values})
     task_effects(tx, {**row, **values}, effects)
 
@@ -190,10 +193,10 @@ def put_card(
     return identifier
 
 
-def _withdraw_cards(tx: Transaction, which: sa.ColumnElement[bool]) -> None:
+def _withdraw_cards(tx: Transaction, *which: sa.ColumnElement[bool]) -> None:
     """Nobody needs to answer any more: it was decided in another way."""
     values = {"status": "withdrawn", "answered_at": tx.now}
-    for card in tx.all(sa.select(t.decisions).where(which, t.decisions.c.status == "open")):
+    for card in tx.all(sa.select(t.decisions).where(*which, t.decisions.c.status == "open")):
         tx.update(t.decisions, card["id"], **values)
         tx.publish(channels.project(card["project_id"]), "decision.answered", decision={**card, **values})
 
@@ -207,7 +210,9 @@ def answer(tx: Transaction, decision_id: str, word: str) -> Row:
         raise Conflict(f"the card was already answered: {card['answer'] or card['status']}", "")
     values = {"status": "answered", "answer": word, "answered_at": tx.now}
     tx.update(t.decisions, decision_id, **values)
-    if card["task_id"]:
+    if card["kind"] == QUESTION:
+        answers.tell(tx, card, word)
+    elif card["task_id"]:
         _answer_task(tx, card, word)
     elif card["plan_id"]:
         plan_event(tx, card["plan_id"], _PLAN_ANSWERS[word](), attempts=0)

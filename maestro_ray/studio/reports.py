@@ -58,6 +58,7 @@ def assignment(tx: Transaction, row: Row) -> dict[str, Any]:
         for key in ("id", "title", "description", "base_branch", "epic_branch", "epic_head", "test", "status")
     }
     answer["task"] = answer["evidence"] = None
+    answer["knowledge"] = analysis.digest(tx, row["project_id"])
     if row["task_id"]:
         task = tx.get(t.tasks, row["task_id"])
         shown = (

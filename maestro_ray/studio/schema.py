@@ -312,16 +312,30 @@ decisions = sa.Table(
     sa.Index("decisions_open", "status"),
 )
 
+reported = sa.Table(
+    "reported",
+    metadata,
+    _id(),
+    _ref("task_id", "tasks"),
+    _ref("run_id", "runs"),
+    _text("text"),
+    _time("created_at"),
+    sa.Index("reported_task", "task_id"),
+    sa.Index("reported_run", "run_id"),
+    comment="what agents at work said that blocks them",
+)
+
 knowledge = sa.Table(
     "knowledge",
     metadata,
     _id(),
     _ref("project_id", "projects"),
-    _ref("run_id", "runs"),
+    _ref("run_id", "runs", nullable=True),
     _text("kind"),
     _text("title"),
     _text("body"),
     _text("path"),
+    _text("source"),
     _time("created_at"),
     _time("updated_at"),
     sa.Index("knowledge_project", "project_id", "id"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maestro_ray.errors import HeadMoved
-from maestro_ray.workspace.git import Git
+from maestro_ray.errors import HeadMoved, TooMuchLeft
+from maestro_ray.workspace.git import Git, presentable
 from maestro_ray.workspace.message import CommitMessage
 from maestro_ray.workspace.refs import check_commit
 from maestro_ray.workspace.tree import remove_traps, remove_tree
+
+# bytes of new and changed files in one commit: more is a mistake, and no host takes it
+MOST = 2 << 30
 
 
 def commit_all(git: Git, message: CommitMessage, start: str) -> str | None:
@@ -18,13 +21,14 @@ def commit_all(git: Git, message: CommitMessage, start: str) -> str | None:
     and did not commit is finished with both parents. No branch moves: HEAD is detached afterwards, also when the agent
     had checked out a branch. A repository the agent made inside the worktree is added as the files it holds, its
     own history is dropped: a link to a commit nobody else has would be worth nothing. Submodules stay links.
-    Raises `HeadMoved` when HEAD is not `start` or a descendant of it.
+    Raises `HeadMoved` when HEAD is not `start` or a descendant of it, `TooMuchLeft` above `MOST` bytes.
     """
     head = git.run("rev-parse", "--verify", "-q", "HEAD^{commit}", check=False).strip()
     if not head or not git.ask("merge-base", "--is-ancestor", check_commit(start), head):
         raise HeadMoved(head or "no commit", start)
     remove_traps(git.directory)
     links = _absorb_repositories(git, start)
+    _weigh(git)
     _add(git, links)
     merging = _merge_heads(git, head)
     tree = git.line("write-tree")
@@ -42,6 +46,22 @@ def commit_tree(git: Git, tree: str, parents: list[str], message: CommitMessage)
     return git.line(
         "commit-tree", *given, "-F", "-", tree, stdin=message.full(git), env=message.by.environment()
     )
+
+
+def _weigh(git: Git) -> None:
+    """A file may say that it has terabytes and hold nothing: git would read zeros for days, and nobody wants them."""
+    names = git.records("ls-files", "--others", "--modified", "--exclude-standard", "-z")
+    sizes = {name: _size(git.directory / name) for name in names}
+    if (whole := sum(sizes.values())) > MOST:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise TooMuchLeft(presentable(largest), sizes[largest], whole, MOST)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:  # deleted, or below a link
+        return 0
 
 
 def _add(git: Git, links: list[str]) -> None:

@@ -80,7 +80,7 @@ class Worktrees:
     def commit_all(self, path: Path, message: CommitMessage, start: str) -> str | None:
         """What was done in the worktree since `start`, as a commit; see `commit.commit_all`.
 
-        The new HEAD, or None when nothing differs from `start`. Raises `HeadMoved` and `GitFailed`.
+        The new HEAD, or None when nothing differs from `start`. Raises `HeadMoved`, `TooMuchLeft` and `GitFailed`.
         """
         git = self.git(path)
         self._clear(git, _LOCKS)

@@ -50,7 +50,10 @@ The worktree starts at commit: {"c" * 40}
 ## What to do
 Make the change described above in the files of this worktree, and no other. Leave it uncommitted: maestro commits \
 what you leave there, in the worker's name. Do not change branches, and do not push. Work that is better a task of its \
-own is proposed by a line of its own, not in a code block: MAESTRO:SUBTASK {{"title": "…", "description": "…"}}
+own is proposed by a line of its own, not in a code block: MAESTRO:SUBTASK {{"title": "…", "description": "…"}}. What \
+keeps you from the work, and you cannot mend, is said in the same way: MAESTRO:BLOCKER {{"text": "…"}}. What only the \
+operator can decide is asked so, and you go on with what seems best meanwhile, for the answer comes in a later turn: \
+MAESTRO:DECISION {{"question": "…", "options": ["…", "…"]}}
 """
     )
 

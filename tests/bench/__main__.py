@@ -21,7 +21,19 @@ sys.path[:0] = [
 OF_STUDIO = (
     "studio.start", "studio.tasks", "studio.fanout", "connections", "studio.history", "studio.merges",
 )  # fmt: skip
-NAMES = ("spawn", "cold", "cli", "memory", "channel", "recovery", "idle", "reap", "prompt", *OF_STUDIO)
+NAMES = (
+    "spawn",
+    "cold",
+    "cli",
+    "memory",
+    "channel",
+    "recovery",
+    "idle",
+    "reap",
+    "prompt",
+    "steer",
+    *OF_STUDIO,
+)
 GROUPS = {"all": NAMES, "studio": OF_STUDIO}
 
 

@@ -21,6 +21,7 @@ NAMES = (
     "idle",
     "reap",
     "prompt",
+    "steer",
     "connections",
     *(f"studio.{name}" for name in OF_STUDIO),
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from maestro_ray.actors import raising
 from maestro_ray.actors.happenings import KEPT
 from maestro_ray.actors.service import Service
 from maestro_ray.config import (
@@ -32,6 +33,7 @@ from maestro_ray.model import channels
 from maestro_ray.model.agent import Failed
 from maestro_ray.model.dispatch import CLAIM_SECONDS, IN_FLIGHT_CAP, OFFERS_CAP, PATIENCE
 from maestro_ray.model.plan_file import _TASK_KEYS, PlanDraft, TaskDraft, parse_plan
+from maestro_ray.model.raised import QUESTION, REPORTED
 from maestro_ray.model.run import LEAD_PURPOSES, Purpose
 from maestro_ray.model.subtask import DEPTH, PER_TASK
 from maestro_ray.model.verdict import Judgement, read_verdict
@@ -281,7 +283,8 @@ def test_every_kind_of_blocker_is_described() -> None:
     known = set(re.findall(r'Blocker\(\s*"(\w+)"', (SOURCES / "model" / "blockers.py").read_text()))
 
     assert {"plan", "dependency", "skill"} < known
-    assert set(table("protocol.md", "What keeps a task from starting")) == known
+    raised = {REPORTED, QUESTION}
+    assert set(table("protocol.md", "What keeps a task from starting")) == known | raised
 
 
 def test_every_rest_call_is_described() -> None:
@@ -366,7 +369,7 @@ def test_every_event_of_a_team_is_described() -> None:
     known = {name for path in (SOURCES / "actors").glob("*.py") for name in posted.findall(path.read_text())}
 
     assert {"run.started", "directive", "team.waiting", "worker.lost"} < known
-    assert told == known
+    assert told == known | {*raising.KINDS.values(), *raising.REFUSED.values()}
     assert f"The last {KEPT} are kept" in section(REFERENCE / "protocol.md", "Events of a team")
 
 

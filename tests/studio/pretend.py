@@ -40,6 +40,9 @@ class Rest:
     async def post(self, path: str, body: Json = None, *, status: int = 200, key: str = "") -> Json:
         return await self.call("POST", path, {} if body is None else body, status=status, key=key)
 
+    async def put(self, path: str, body: Json, *, status: int = 200) -> Json:
+        return await self.call("PUT", path, body, status=status)
+
     async def patch(self, path: str, body: Json, *, status: int = 200, key: str = "") -> Json:
         return await self.call("PATCH", path, body, status=status, key=key)
 

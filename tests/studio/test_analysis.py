@@ -4,6 +4,7 @@ import pytest
 
 from maestro_ray.studio import analysis
 
+from .conftest import Published
 from .pretend import WORKERS, Enter, Json, PretendTeam, Rest, sha
 
 ITEMS = [
@@ -133,3 +134,44 @@ async def test_a_plan_needs_a_goal_and_goes_to_the_role_that_is_named(rest: Rest
     run = await team.take("plan")
     assert (run["plan"]["title"], run["note"]) == ("Plan for shop", "sell more")
     await team.complete(run, commit=sha("nothing"))
+
+
+async def test_a_survey_replaces_what_it_knew_and_nothing_else(rest: Rest) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    await analysed(rest, team, project, ITEMS)
+    path = f"projects/{project}/knowledge"
+    context = {"kind": "context", "title": "AGENTS.md", "path": "AGENTS.md", "body": "Mind it."}
+    survey = {"source": "survey", "items": [context, {"kind": "languages", "title": "Languages"}]}
+    assert await rest.put(path, survey) == {"items": 2, "changed": 2, "gone": 0}
+    assert await rest.put(path, survey) == {"items": 2, "changed": 0, "gone": 0}
+    fresh = {**survey, "items": [{**context, "body": "Mind that."}]}
+    assert await rest.put(path, fresh) == {"items": 1, "changed": 1, "gone": 1}
+    known = await by_title(rest, project)
+    assert {title: (row["source"], bool(row["run_id"])) for title, row in known.items()} == {
+        "shop": ("", True), "make test": ("", True), "AGENTS.md": ("survey", False),
+    }  # fmt: skip
+    assert known["AGENTS.md"]["body"] == "Mind that."
+
+
+async def test_who_works_is_told_what_is_known(rest: Rest) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    items = [
+        {"kind": "context", "title": "AGENTS.md", "path": "AGENTS.md", "body": "Mind it."},
+        {"kind": "commands", "title": "Commands", "body": "x" * 9000},
+        {"kind": "dependencies", "title": "Python dependencies", "body": "flask"},
+    ]
+    await rest.put(f"projects/{project}/knowledge", {"source": "survey", "items": items})
+    await rest.post(f"projects/{project}/analysis", {}, status=201)
+    told = (await team.take("repo_analysis"))["knowledge"]
+    assert [(each["kind"], len(each["body"])) for each in told] == [
+        ("context", 0), ("commands", analysis.DIGEST_BODY),
+    ]  # fmt: skip
+
+
+async def test_a_change_of_what_is_known_is_told_once(rest: Rest, published: Published) -> None:
+    project = await rest.project()
+    context = {"kind": "context", "title": "AGENTS.md", "path": "AGENTS.md", "body": "Mind it."}
+    for _ in range(2):
+        await rest.put(f"projects/{project}/knowledge", {"source": "survey", "items": [context]})
+    (event,) = [params for _, name, params in published if name == "context_file.updated"]
+    assert (event["paths"], event["changed"]) == (["AGENTS.md"], 1)

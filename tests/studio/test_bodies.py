@@ -37,6 +37,8 @@ GOOD: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (bodies.Delegate, {"run_id": "r", "to": "dev-1"}),
     (bodies.MySkills, {"skills": {"sql": 4}}),
     (bodies.NewSubtask, {"epoch": 1, "title": "x"}),
+    (bodies.NewBlocker, {"epoch": 1, "text": "x"}),
+    (bodies.NewQuestion, {"epoch": 1, "question": "x", "options": ["a", "b"]}),
     (bodies.Proposal, {"epoch": 1, "draft": {}}),
     (bodies.NewAnalysis, {"purpose": "plan", "note": "x", "role": "architect"}),
     (bodies.NewMessages, {"messages": [{"number": 1, "sender": "s", "kind": "k", "body": None, "at": 1.0}]}),

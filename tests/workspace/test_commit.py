@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from maestro_ray.errors import HeadMoved, NotFound
+from maestro_ray.errors import HeadMoved, NotFound, TooMuchLeft
 from maestro_ray.workspace.worktree import Worktrees
 
 from .sample import Sample, committer, head, note
@@ -360,3 +360,24 @@ def test_the_directory_itself_deleted_is_an_error_and_not_a_commit(desk: Desk) -
     shutil.rmtree(desk.path)
     with pytest.raises(NotFound):
         desk.finish()
+
+
+def test_terabytes_of_nothing_are_refused_at_once(desk: Desk) -> None:
+    with desk.write("big.bin", "").open("r+b") as file:
+        file.truncate(1 << 40)
+    desk.write("a.txt", "done")
+    with pytest.raises(TooMuchLeft, match=r"big\.bin alone 1099511627776"):
+        desk.finish()
+    desk.write(".gitignore", "*.bin\n")
+    assert desk.finish()
+    with (desk.path / "a.txt").open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(TooMuchLeft, match=r"a\.txt alone"):
+        desk.finish()
+
+
+def test_ten_thousand_files_are_one_commit(desk: Desk) -> None:
+    for number in range(10_000):
+        (desk.path / f"f{number}").write_bytes(b"%d" % number)
+    assert (commit := desk.finish())
+    assert desk.git("ls-tree", "-r", "--name-only", commit).count("\nf") == 10_000

@@ -74,5 +74,5 @@ def cards_text(cards: list[dict[str, object]]) -> str:
         lines.append(f"{out.paint(short, 'bold')}  {card['kind']}: {question}")
         if about := _about(card):
             lines.append(f"          {about}")
-        lines += [f"          maestro decide {short} {option}" for option in options]
+        lines += [f"          maestro decide {short} {out.typed(str(option))}" for option in options]
     return "\n".join(lines)

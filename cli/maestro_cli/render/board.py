@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from maestro_cli.render.out import printable
+from maestro_cli.render.out import printable, typed
 
 Event = Mapping[str, Any]
 
@@ -75,6 +75,17 @@ class Board:
         what, why = printable(body["server"]), printable(body["reason"])[:300]
         return [_line(event["sender"], f"goes on without the MCP server {what}: {why}")]
 
+    def _blocker(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], f"blocked: {printable(body['text'])[:300]}")]
+
+    def _blocker_refused(self, event: Event, body: Event) -> list[str]:
+        what, why = printable(body["blocker"])[:100], printable(body["reason"])[:300]
+        return [_line(event["sender"], f"blocker refused: {what}: {why}")]
+
+    def _decision_refused(self, event: Event, body: Event) -> list[str]:
+        what, why = printable(body["decision"])[:100], printable(body["reason"])[:300]
+        return [_line(event["sender"], f"question refused: {what}: {why}")]
+
     def _run_paused(self, event: Event, body: Event) -> list[str]:
         self.workers[event["sender"]] = f"paused: {printable(str(body['reason']))}"
         return [_line(event["sender"], self.workers[event["sender"]])]
@@ -140,7 +151,7 @@ class Board:
         card = event["decision"]
         self.decisions[card["id"]] = card
         question = [printable(line) for line in card["question"].splitlines() if line.strip()]
-        answers = [f"{'':14}maestro decide {card['id'][-8:]} {option}" for option in card["options"]]
+        answers = [f"{'':14}maestro decide {card['id'][-8:]} {typed(option)}" for option in card["options"]]
         return [
             _line("decide", f"{card['kind']}: {question[0]}"),
             *(f"{'':14}{line}" for line in question[1:20]),

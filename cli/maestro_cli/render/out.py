@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -102,6 +103,11 @@ def cells(text: str) -> int:
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in plain
     )
+
+
+def typed(word: str) -> str:
+    """A word of somebody else as a person types it in a shell."""
+    return shlex.quote(printable(word))
 
 
 def printable(text: str) -> str:

@@ -52,6 +52,12 @@ async def knowledge(call: Call) -> Any:
     return await call.rows(query, t.knowledge)
 
 
+async def put_knowledge(call: Call) -> Any:
+    """Say what a survey found."""
+    body: bodies.NewKnowledge = call.body
+    return await call.change(analysis.replace, call.path("id"), body.source, body.items)
+
+
 ROUTES = [
     Rest("GET", "projects", find, Action.READ, listing=True, query=("key",), paged=True),
     Rest("POST", "projects", create, Action.MANAGE, body=bodies.NewProject, status=201),
@@ -66,4 +72,5 @@ ROUTES = [
         query=("kind", "path"),
         paged=True,
     ),
+    Rest("PUT", "projects/{id}/knowledge", put_knowledge, Action.PLAN, t.projects, bodies.NewKnowledge),
 ]

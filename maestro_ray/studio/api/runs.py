@@ -8,7 +8,7 @@ from maestro_ray.errors import Conflict
 from maestro_ray.model import channels
 from maestro_ray.model.access import Action
 from maestro_ray.model.plan_file import from_json
-from maestro_ray.studio import proposals, reports, subtasks
+from maestro_ray.studio import proposals, raised, reports, subtasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
@@ -58,6 +58,18 @@ async def subtask(call: Call) -> Any:
     )
 
 
+async def blocker(call: Call) -> Any:
+    """Say what keeps the agent from its work."""
+    values = call.body.model_dump(exclude={"epoch"})
+    return await call.change(raised.block, call.path("id"), call.body.epoch, values)
+
+
+async def decision(call: Call) -> Any:
+    """Ask the operator to decide something."""
+    values = call.body.model_dump(exclude={"epoch"})
+    return await call.change(raised.ask, call.path("id"), call.body.epoch, values)
+
+
 async def propose_plan(call: Call) -> Any:
     """Propose a plan for an operator to decide on."""
     draft = from_json(call.body.draft)
@@ -104,6 +116,8 @@ ROUTES = [
     Rest("POST", "cli-runs/{id}/resume", resume, Action.WORK, t.runs, bodies.Epoch),
     Rest("POST", "cli-runs/{id}/interrupt", interrupt, Action.WORK, t.runs, bodies.Epoch),
     Rest("POST", "cli-runs/{id}/subtask", subtask, Action.WORK, t.runs, bodies.NewSubtask, status=201),
+    Rest("POST", "cli-runs/{id}/blocker", blocker, Action.WORK, t.runs, bodies.NewBlocker, status=201),
+    Rest("POST", "cli-runs/{id}/decision", decision, Action.WORK, t.runs, bodies.NewQuestion, status=201),
     Rest(
         "POST", "cli-runs/{id}/plan-proposal", propose_plan, Action.WORK, t.runs, bodies.Proposal, status=201
     ),

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
+from maestro_ray.model.raised import QUESTION
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.page.view import Ask
 from maestro_ray.studio.store import Row, Transaction
@@ -67,6 +68,8 @@ def _shown(row: Row, ask: Ask) -> Row:
 
 
 def _label(row: Row, word: str) -> str:
+    if row["kind"] == QUESTION:  # the words are an agent's
+        return word
     if word == "abort":
         return "Cancel the task" if row["task_id"] else "Cancel the plan" if row["plan_id"] else "Give up"
     return LABELS.get(word, word)

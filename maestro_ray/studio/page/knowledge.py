@@ -64,7 +64,7 @@ VIEW = View(
     "/projects/{id}/knowledge",
     _frame,
     {
-        "found": Part(_found, on=("run.updated",)),
+        "found": Part(_found, on=("run.updated", "context_file.")),
         "lessons": Part(_lessons, on=("verdict.",)),
         "skills": Part(_skills, on=("session.",)),
     },

@@ -141,3 +141,22 @@ def test_a_subtask_that_is_refused_says_why(board):
     assert board.take(happened("subtask.refused", body=body)) == [
         "dev-1         subtask refused: Docs [2J: no role 'x'"
     ]
+
+
+def test_what_agents_raise_is_shown_in_their_words(board):
+    body = {"run": "r", "task": "t", "title": "Parse", "purpose": "execute", "text": "no\ntable\x1b[2J"}
+    assert board.take(happened("blocker", body=body)) == ["dev-1         blocked: no table [2J"]
+    for kind, word in (("blocker", "blocker"), ("decision", "question")):
+        body = {"run": "r", kind: "x\x1b[2J", "reason": "why\n"}
+        assert board.take(happened(f"{kind}.refused", body=body)) == [
+            f"dev-1         {word} refused: x [2J: why"
+        ]
+
+
+def test_an_answer_of_several_words_is_shown_as_it_is_typed(board):
+    card = {"id": "0" * 8 + "cafecafe", "kind": "question", "question": "Which?", "options": ["a b", "$(c)"]}
+    assert board.take(happened("decision.requested", decision=card)) == [
+        "decide        question: Which?",
+        "              maestro decide cafecafe 'a b'",
+        "              maestro decide cafecafe '$(c)'",
+    ]

@@ -40,9 +40,11 @@ async def test_things_of_other_projects_are_not_there(rest: Rest, enter: Enter) 
         given = {
             "workers": [],
             "messages": [],
+            "items": [],
             "epoch": 1,
             "priority": 1,
             "draft": {"title": "x", "tasks": [{"title": "x"}]},
+            "options": ["a", "b"],
         }
         body = {name: given.get(name, "x")
                 for name, field in call.body.model_fields.items() if field.is_required()} if call.body else None  # fmt: skip

@@ -26,7 +26,7 @@ def body_of(call: Route) -> dict[str, Any] | None:
         return {"channels": [{"socket_id": "1.2", "channel_name": "private-team.x"}]}
     given: dict[str, Any] = {
         "key": "github:a/b",
-        "workers": [], "messages": [], "epoch": 1, "priority": 1, "channels": ["private-team.x"], "skills": {},
+        "workers": [], "messages": [], "epoch": 1, "priority": 1, "channels": ["private-team.x"], "skills": {}, "items": [], "options": ["a", "b"],
         "role": "lead", "draft": {"title": "x", "tasks": [{"title": "x"}]},
     }  # fmt: skip
     return {

@@ -40,6 +40,8 @@ GHOST = "01900000-0000-7000-8000-000000000000"
         ("GET", f"tasks/{GHOST}/blockers", None),
         ("POST", f"agent-sessions/{GHOST}/delegate", {"run_id": GHOST, "to": "x"}),
         ("POST", f"cli-runs/{GHOST}/subtask", {"epoch": 1, "title": "x"}),
+        ("POST", f"cli-runs/{GHOST}/blocker", {"epoch": 1, "text": "x"}),
+        ("POST", f"cli-runs/{GHOST}/decision", {"epoch": 1, "question": "x", "options": ["a", "b"]}),
         (
             "POST",
             f"cli-runs/{GHOST}/plan-proposal",
