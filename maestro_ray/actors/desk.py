@@ -7,20 +7,26 @@ it can be no directive and no verdict, and whoever reads it is shown it quoted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from maestro_ray.actors.mail import Courier, PeerGone
 from maestro_ray.actors.messages import PlanTasks, Post, Recall, TeamSpec
+from maestro_ray.actors.proposals import Proposed
+from maestro_ray.actors.raising import tell
 from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.clock import Clock
 from maestro_ray.errors import Conflict, UsageError
 from maestro_ray.journal import WHOLE, Entry
 from maestro_ray.model.plain_text import one_line, visible
+from maestro_ray.model.raised import read_blocker, read_question, refusal
 from maestro_ray.redaction import Secrets, redact, redact_all
 
 T = TypeVar("T")
+Read = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+YES_OR_NO = ("yes", "no")
 
 # characters of what an agent says at once, and of what it is shown at once
 LONGEST, SHOWN = 4_000, 24_000
@@ -86,18 +92,25 @@ class Desk:
         return "\n".join(lines)[:SHOWN] or "the plan has no tasks"
 
     async def report_blocker(self, reason: str) -> str:
-        self._allow("report_blocker")
-        body = {"text": self._sound(reason)}
-        await self._soon(self._reporter.report(self._assignment, "blocker", body))
+        await self._raise("report_blocker", "blocker", read_blocker, {"text": self._sound(reason)})
         return "reported: the operator is shown it. Go on with what you can, or end your turn and say why"
 
     async def request_decision(self, question: str, options: Sequence[str]) -> str:
-        self._allow("request_decision")
-        body: dict[str, Any] = {"question": self._sound(question)}
-        if options:
-            body["options"] = [self._sound(each) for each in options]
-        await self._soon(self._reporter.report(self._assignment, "decision", body))
+        values = {"question": self._sound(question), "options": [*map(self._sound, options or YES_OR_NO)]}
+        await self._raise("request_decision", "decision", read_question, values)
         return "asked. The answer comes in a later turn: go on with what seems best meanwhile"
+
+    async def _raise(self, tool: str, action: str, read: Read, values: Mapping[str, Any]) -> None:
+        """As if the agent had written a line `MAESTRO:BLOCKER` or `MAESTRO:DECISION`."""
+        try:
+            proposed = Proposed(read(values), action)
+        except ValueError as bad:
+            raise UsageError(str(bad), "") from None
+        if reason := refusal(self._counts.get(tool, 0), f"{action}s"):
+            raise UsageError(reason, "")
+        self._allow(tool)
+        if work := tell(self._reporter, self._assignment, proposed, self._secrets):
+            await self._soon(work)
 
     def _allow(self, tool: str) -> None:
         """Raises `UsageError` for one call too many."""

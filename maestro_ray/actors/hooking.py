@@ -143,7 +143,7 @@ def _input(question: PermissionAsked) -> dict[str, Any]:
     with contextlib.suppress(BadFrame):
         if isinstance(given := strictjson.parse(question.detail), dict):
             return given
-    key = {"Bash": "command", "shell": "command"}.get(question.tool, "")
+    key = {"Bash": "command", "shell": "command", "run": "command"}.get(question.tool, "")
     if not key and question.detail.startswith("/"):
         key = "file_path"
     return {key or "detail": question.detail}

@@ -17,8 +17,9 @@ from maestro_ray.model import steering
 OPERATOR = "operator"
 # what is said on a channel; a member may say more, which readers show as it is
 SAID = frozenset(
-    {"said", "team.up", "worker.joined", "worker.left", "subtask.refused", "post"}
+    {"said", "team.up", "worker.joined", "worker.left", "post"}
     | {"run.started", "run.resumed", "run.paused", "run.withdrawn", "run.ended"}
+    | {"blocker", "question", "subtask.refused", "blocker.refused", "decision.refused"}
     | {"hook.denied", "hook.failed", "mcp.left_out"}
 )
 # of how many messages it is known that they were said: a repeat comes soon, or never

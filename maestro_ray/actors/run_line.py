@@ -42,8 +42,8 @@ class RunLine:
         """The path of the socket. Raises `OSError`."""
         path = scratch / NAME
         path.unlink(missing_ok=True)
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         place = os.open(scratch, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             line.bind(f"/proc/self/fd/{place}/{NAME}")
             path.chmod(0o600)

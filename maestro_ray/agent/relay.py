@@ -18,8 +18,8 @@ PIECE = 65536
 def connect(path: str) -> socket.socket:
     """Raises `OSError`. The path may be longer than the address of a socket: it is reached by its directory."""
     directory, name = os.path.split(path)
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     place = os.open(directory or ".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         line.connect(f"/proc/self/fd/{place}/{name}")
     except OSError:

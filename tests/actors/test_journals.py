@@ -12,6 +12,7 @@ from maestro_ray.actors.journals import check_all
 from maestro_ray.actors.ledger import Ledger
 from maestro_ray.actors.messages import ClearSteering, Delivered, Post, Steer
 from maestro_ray.actors.minutes import SAID
+from maestro_ray.actors.raising import KINDS, REFUSED
 from maestro_ray.home import Home
 from maestro_ray.testing import FakeClock
 
@@ -75,5 +76,5 @@ def test_what_members_say_is_known() -> None:
     """A kind that is missing in the table would be shown as a fault of the journal it is in."""
     folder = Path(next(iter(maestro_ray.actors.__path__)))
     speakers = ("worker.py", "lead.py", "reporter.py", "reports.py", "desk.py", "hooking.py")
-    kinds = set().union(*(posted(folder / name) for name in speakers))
+    kinds = set().union(*(posted(folder / name) for name in speakers), KINDS.values(), REFUSED.values())
     assert kinds == SAID - {"said"}

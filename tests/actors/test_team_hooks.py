@@ -181,18 +181,15 @@ async def test_tools_are_asked_about_before_and_told_of_after(
     maestro: LocalMaestro, sample: Sample, hooks: Hooks, tmp_path: Path
 ) -> None:
     """Red when a turn's `permit` asks no hook."""
-    hooks.add("PreToolUse", "echo never that >&2; exit 2", 'matcher = "shell"')
+    hooks.add("PreToolUse", "echo never that >&2; exit 2", 'matcher = "run"')
     hooks.add("PostToolUse")
     script = tmp_path / "script.toml"
     script.write_text('[[turns]]\nsteps = [{ask = "rm -rf /"}, {edit = "one.txt", text = "x"}]\n')
     await begin(maestro, sample, providers={"dev": f"scripted:{script}", "review": APPROVE})
     await end(maestro)
     (asked,) = hooks.told("PreToolUse")
-    assert (asked["tool_name"], asked["tool_input"], asked["member"]) == (
-        "shell",
-        {"command": "rm -rf /"},
-        "dev-1",
-    )
+    assert (asked["tool_name"], asked["tool_input"]) == ("run", {"command": "rm -rf /"})
+    assert (asked["member"], asked["purpose"]) == ("dev-1", "execute")
     assert (await happened(maestro, "hook.denied"))[0]["reason"] == "never that"
     assert {each["tool_name"] for each in hooks.told("PostToolUse")} >= {"edit"}
 
