@@ -21,9 +21,9 @@ from .parts import ENV
 from .stage import APPROVE, begin, end, nothing_left, waiting_for
 
 # the agent's own words are the prompt, or the files that the prompt names
-TELL_PROMPT = 'command:sh -c \'cat "$MAESTRO_PROMPT_FILE" > one.txt\''
+TELL_PROMPT = "command:sh -c 'cat \"$MAESTRO_PROMPT_FILE\" > one.txt'"
 READ_SKILLS = (
-    "command:sh -c 'sed -n \"s/.*(\\(.*SKILL.md\\))$/\\1/p\" \"$MAESTRO_PROMPT_FILE\" | xargs cat > one.txt'"
+    'command:sh -c \'sed -n "s/.*(\\(.*SKILL.md\\))$/\\1/p" "$MAESTRO_PROMPT_FILE" | xargs cat > one.txt\''
 )
 
 
@@ -66,7 +66,9 @@ async def test_skills_can_be_read_in_the_box(boxed: LocalMaestro, home: Home, sa
     """Those of the worktree and those in the hidden state directory. Red when `confined` is not told of the places."""
     if not sandbox.layer("auto"):
         pytest.skip(sandbox.missing())
-    write(home.root, {"skills/mine/SKILL.md": skill("mine"), "skills/other/SKILL.md": skill("other", "Secret.")})
+    write(
+        home.root, {"skills/mine/SKILL.md": skill("mine"), "skills/other/SKILL.md": skill("other", "Secret.")}
+    )
     sample.commit("skills", **{".maestro/skills/pdf/SKILL.md": skill("pdf")})
     await begin(boxed, sample, providers={"dev": READ_SKILLS, "review": APPROVE}, skills=["mine", "pdf"])
     assert (await end(boxed))["status"] == "completed"
@@ -123,9 +125,15 @@ async def test_a_worker_that_comes_later_has_its_own_skills(
     providers = {"dev": waiting_for(gate := tmp_path / "gate"), "review": APPROVE}
     await begin(maestro, sample, providers=providers)
     joined = await maestro.call(
-        "team.join", repo=str(sample.path), role="dev", providers={"dev": "command:true"}, skills=["pdf", "x:2"]
+        "team.join",
+        repo=str(sample.path),
+        role="dev",
+        providers={"dev": "command:true"},
+        skills=["pdf", "x:2"],
     )
-    assert joined["warnings"] == ["there is no SKILL.md of the skill 'x': it only says who is given which task"]
+    assert joined["warnings"] == [
+        "there is no SKILL.md of the skill 'x': it only says who is given which task"
+    ]
     await maestro.kill_connections()
     (team,) = maestro.connections.teams.values()
     outfits = team.record.equipment.outfits
