@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
 
+from maestro_ray import budget_table
+from maestro_ray.budget_table import BudgetTable
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
+from maestro_ray.permission_table import permission_lines
 from maestro_ray.small_file import read_small
 from maestro_ray.toml import Table, read_toml
 
@@ -23,7 +26,9 @@ LEVELS = ("debug", "info", "warning", "error")
 
 
 # of providers; `providers.registry` has their adapters
-KINDS = ("claude", "codex", "command", "scripted")
+KINDS = ("claude", "codex", "gemini", "opencode", "qwen", "pi", "acp", "command", "manual", "scripted")
+# those whose `argv` is the program itself, which has nothing of the person's but what `env` names
+TEMPLATES = ("command", "manual", "scripted", "acp")
 
 
 @dataclass(frozen=True)
@@ -34,15 +39,22 @@ class ProviderTable:
     argv: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     verdict: str = "line"
+    model: str = ""
+    args: tuple[str, ...] = ()
+    exec: bool = False
 
 
 @dataclass(frozen=True)
 class RoleTable:
-    """A `[roles.NAME]` table: it makes `--NAME N` a worker role."""
+    """A `[roles.NAME]` table: it makes `--NAME N` a worker role.
+
+    `permissions` are lines for `model.permission.policy`.
+    """
 
     provider: str = ""
     skills: tuple[str, ...] = ()
     agent: str = ""
+    permissions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,8 +118,9 @@ class Config:
     """The merged configuration: built-in defaults, then the home's file, then the repository's.
 
     Tables of providers and roles are the other way round: whoever can merge into the repository, agents among them,
-    must not redefine what the operator relies on. `theirs` are the names of the providers that only the repository
-    defines, `agent_env` the variables it may name for them.
+    must not redefine what the operator relies on. So it is with the caps of `budget`: a repository says those that the
+    operator leaves open. `theirs` are the names of the providers that only the repository defines, `agent_env` the
+    variables it may name for them.
 
     Times are seconds. `ping` is how often a worker shows that it lives, `lease` how long it is believed
     without; `session_heartbeat` and `session_lease` are the same between Connections and Studio.
@@ -126,11 +139,13 @@ class Config:
     session_heartbeat: float = 30.0
     session_lease: float = 90.0
     stop_grace: float = 0.7
+    silence: float = 45.0
     agent_env: tuple[str, ...] = ()
     team_tools: bool = True
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     listen: ListenTable = field(default_factory=ListenTable)
+    budget: BudgetTable = field(default_factory=BudgetTable)
     theirs: frozenset[str] = frozenset()
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
     roles: Mapping[str, RoleTable] = field(default_factory=dict)
@@ -251,6 +266,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     },
     "agents": {
         "stop_grace": ("stop_grace", Table.number),
+        "silence": ("silence", _duration),
         "env": ("agent_env", _names),
         "team_tools": ("team_tools", _flag),
     },
@@ -275,6 +291,7 @@ def _of_the_home(top: Table) -> Config:
         sandbox=_sandbox(top.table("sandbox")),
         limits=_limits(top.table("agents").table("limits")),
         listen=_listen(top.table("listen")),
+        budget=budget_table.read(top.table("budget")),
         roles=_tables(top, "roles", _role),
         identities=_tables(top, "identities", _identity),
     )
@@ -291,12 +308,14 @@ def _with_repository(config: Config, top: Table) -> Config:
     for name in theirs:
         if name in new:
             _env_is_allowed(config, top.table("providers").table(name), theirs[name])
+            _arguments_are_ours(top.table("providers").table(name), theirs[name])
     return replace(
         config,
         **_settings(top),
         theirs=new,
+        budget=config.budget.under(budget_table.read(top.table("budget"))),
         providers={**theirs, **config.providers},
-        roles={**_tables(top, "roles", _role), **config.roles},
+        roles=_with_their_roles(config.roles, _tables(top, "roles", _their_role)),
     )
 
 
@@ -311,9 +330,19 @@ def _env_is_allowed(config: Config, table: Table, provider: ProviderTable) -> No
             raise ConfigError(*mistake.args, hint)
 
 
+def _arguments_are_ours(table: Table, provider: ProviderTable) -> None:
+    """An argument can send the key or the log-in of the operator's own agent to another address."""
+    for key, given in (("args", provider.args), ("argv", provider.argv)):
+        if given and (key == "args" or provider.kind not in TEMPLATES):
+            mistake = table.mistake(
+                f"a repository may not give arguments to an agent with your log-in: {key!r}", key
+            )
+            raise ConfigError(*mistake.args, "put the table into the config.toml of the state directory")
+
+
 def _settings(top: Table) -> dict[str, Any]:
     # what is wrong in a table of extensions harms no other: `maestro_ray.extensions` reads them, one by one
-    top.only(*KEYS, "listen", "sandbox", "providers", "roles", "identities", "mcp", "hooks")
+    top.only(*KEYS, "listen", "budget", "sandbox", "providers", "roles", "identities", "mcp", "hooks")
     found: dict[str, Any] = {}
     for name, keys in KEYS.items():
         table = top.table(name)
@@ -342,7 +371,7 @@ def _leases_can_be_kept(config: Config, table: Table) -> None:
 
 def _provider(tables: Table, name: str) -> ProviderTable:
     table = tables.table(name)
-    table.only("kind", "argv", "env", "verdict")
+    table.only("kind", "argv", "env", "verdict", "model", "args", "exec")
     verdict = table.text("verdict", "line")
     if verdict not in ("line", "exit-code"):
         raise table.mistake('verdict is "line" or "exit-code"', "verdict")
@@ -351,7 +380,15 @@ def _provider(tables: Table, name: str) -> ProviderTable:
         raise table.mistake(
             f"there is no kind of provider {kind!r}: {', '.join(KINDS)} or one of a package", "kind"
         )
-    return ProviderTable(kind, tuple(table.texts("argv")), tuple(table.texts("env")), verdict)
+    return ProviderTable(
+        kind,
+        tuple(table.texts("argv")),
+        tuple(table.texts("env")),
+        verdict,
+        table.text("model"),
+        tuple(table.texts("args")),
+        table.flag("exec", False),
+    )
 
 
 def _of_a_package(kind: str) -> bool:
@@ -360,14 +397,29 @@ def _of_a_package(kind: str) -> bool:
     return bool(entry_points(group="maestro.providers", name=kind))
 
 
-def _role(roles: Table, name: str) -> RoleTable:
+def _role(roles: Table, name: str, *, theirs: bool = False) -> RoleTable:
     table = roles.table(name)
     # a worker of the role `lead` would be given the lead's own runs
     if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
         why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
         raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
-    table.only("provider", "skills", "agent")
-    return RoleTable(table.text("provider"), tuple(table.texts("skills")), table.text("agent"))
+    table.only("provider", "skills", "agent", "permissions")
+    permissions = permission_lines(table.table("permissions"), theirs=theirs)
+    skills, agent = tuple(table.texts("skills")), table.text("agent")
+    return RoleTable(table.text("provider"), skills, agent, permissions)
+
+
+def _their_role(roles: Table, name: str) -> RoleTable:
+    return _role(roles, name, theirs=True)
+
+
+def _with_their_roles(ours: Mapping[str, RoleTable], theirs: Mapping[str, RoleTable]) -> dict[str, RoleTable]:
+    """Of a role that both have, the operator's holds; a repository can only permit it less."""
+    both = {
+        name: replace(ours[name], permissions=(*ours[name].permissions, *theirs[name].permissions))
+        for name in ours.keys() & theirs.keys()
+    }
+    return {**theirs, **ours, **both}
 
 
 def _sandbox(table: Table) -> SandboxTable:

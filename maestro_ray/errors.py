@@ -5,7 +5,7 @@ MaestroError
 │   ├── UsageError
 │   │   ├── PlanFileError            a plan file, with line and column
 │   │   ├── ConfigError              a configuration file, with line and column
-│   │   ├── UnknownRole, NoWorkers, BadProvider, GoalNeedsAgent
+│   │   ├── UnknownRole, NoWorkers, BadProvider
 │   ├── NotARepository, EmptyRepository, BareRepository, GitFailed, GitMissing, NotWritable
 │   │   └── DiskFull                 git, on a disk that takes nothing: full, or read-only
 │   ├── OutputFailed                 what they want to read cannot be written
@@ -135,16 +135,6 @@ class BadProvider(UsageError):
     @property
     def hint(self) -> str:
         return "the form is ROLE=NAME[:ARG], for example dev=command:'aider --message {prompt}'"
-
-
-class GoalNeedsAgent(UsageError):
-    """A goal in words needs a lead agent that can plan."""
-
-    template = "a goal in words needs a planning agent, which is not available yet"
-
-    @property
-    def hint(self) -> str:
-        return "give the work as --plan FILE or --task TEXT"
 
 
 class NotARepository(UserError):
@@ -313,6 +303,17 @@ class ProviderMissing(AgentError):
 
     template = "the provider of role {0} needs the program {1!r}, which is not on PATH"
     hint_template = "install {1}, or choose another with --provider {0}=NAME"
+
+
+class NoAgentFound(AgentError):
+    """`NoAgentFound(problems)`: why each agent that was looked for cannot be used, a sentence each."""
+
+    template = "no coding agent was found here that is installed and signed in"
+
+    @property
+    def hint(self) -> str:
+        looked = "".join(f"\n    {each}" for each in self.args[0])
+        return f"one of these is enough, or name another with --provider ROLE=NAME:{looked}"
 
 
 class HeadMoved(AgentError):

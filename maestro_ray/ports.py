@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from maestro_ray.model.agent import AgentEvent
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 
 # the name of maestro's own MCP server, by which an agent speaks to its team
@@ -20,7 +21,9 @@ class ProviderSpec:
 
     `kind` names the adapter, `arg` is the text after the colon, `argv` the template of the table (empty when
     there is none), `env` the names of further environment variables the agent may see, and `verdict` says
-    whether a reviewer's judgement is its VERDICT line or its exit code.
+    whether a reviewer's judgement is its VERDICT line or its exit code. For an installed agent `model` is the one to
+    use where `arg` names none, `args` are appended to its program's own arguments, and `exec` is the plain way to talk
+    to a program that has two. `permissions` are the role's rules, as `model.permission.policy` reads them.
     """
 
     kind: str
@@ -28,6 +31,10 @@ class ProviderSpec:
     argv: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
     verdict: Literal["line", "exit-code"] = "line"
+    model: str = ""
+    args: tuple[str, ...] = ()
+    exec: bool = False
+    permissions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,9 @@ class Job:
     and `scratch` a private directory outside the worktree that lives as long as the run. `resume` is the agent's
     own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one.
     `mcp` are the servers it is given, and no others; the one named `TEAM` is maestro's own. Of its tools `tools` are
-    those it may use, in its own words and all with none named, and `denied_tools` those it may not.
+    those it may use, in its own words and all with none named, and `denied_tools` those it may not. `boxed` says
+    that maestro's own box keeps the program, in which a sandbox of its own may not work. Before it uses what is in
+    `asks` the agent must ask for leave (`PermissionAsked`); it need not be offered what `refuses` has.
     """
 
     run: str
@@ -78,6 +87,9 @@ class Job:
     mcp: tuple[McpServer, ...] = ()
     tools: tuple[str, ...] = ()
     denied_tools: tuple[str, ...] = ()
+    boxed: bool = False
+    asks: frozenset[Tool] = frozenset()
+    refuses: frozenset[Tool] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def test_roles_make_worker_roles(home):
             '[providers.x]\nkind = "nope"\n',
             2,
             1,
-            "there is no kind of provider 'nope': claude, codex, command, scripted or one of a package",
+            "there is no kind of provider 'nope': acp, claude, codex, command, gemini, opencode, qwen, scripted or one of a package",
         ),
         ("[lease]\nping = 0\n", 2, 1, "'ping' must be more than 0 seconds"),
         ("[studio]\nport = 70000\n", 2, 1, "'port' is a port, 0 to 65535"),
@@ -232,3 +232,23 @@ def test_a_link_inside_of_the_repository_is_followed(home):
     (repo / "shared.toml").write_text("[team]\nattempts = 7\n")
     (repo / ".maestro" / "config.toml").symlink_to("../shared.toml")
     assert Config.load(home, repo).attempts == 7
+
+
+def test_a_repository_gives_no_arguments_to_an_agent_with_a_log_in(home, tmp_path):
+    """An argument can send the operator's key to another address. Red without `_arguments_are_ours`."""
+    repo = tmp_path / "repo"
+    (repo / ".maestro").mkdir(parents=True)
+    path = repo / ".maestro" / "config.toml"
+    for line in ('args = ["--settings", "x"]', 'argv = ["--settings", "x"]'):
+        path.write_text(f'[providers.mine]\nkind = "claude"\nmodel = "opus"\n{line}\n')
+        with pytest.raises(
+            ConfigError, match=r"config\.toml:4:1: a repository may not give arguments"
+        ) as caught:
+            Config.load(home, repo)
+        assert "state directory" in caught.value.hint
+    path.write_text('[providers.mine]\nkind = "claude"\nmodel = "opus"\n')
+    assert Config.load(home, repo).providers["mine"].model == "opus"
+    (home.root / "config.toml").write_text(
+        '[providers.mine]\nkind = "codex"\nargs = ["-c", "a=1"]\nexec = true\n'
+    )
+    assert Config.load(home, repo).providers["mine"] == ProviderTable("codex", args=("-c", "a=1"), exec=True)

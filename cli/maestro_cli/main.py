@@ -62,6 +62,7 @@ for module in (
     module.register(app)
 
 for name, about in (
+    ("task", "Runs of a team that a person does."),
     ("skills", "Instructions that agents read when their work is of that kind."),
     ("agents", "Definitions of kinds of agents: prompt, provider, model, tools."),
     ("mcp", "The MCP servers that agents are given."),

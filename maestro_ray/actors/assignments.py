@@ -52,10 +52,14 @@ class Assignments:
             self._connections.spawn(self._take_inbox(team))
 
     def _project_event(self, team: LiveTeam, method: str, params: dict[str, Any]) -> None:
+        if method == "budget.updated" and params["team"]["id"] != team.record.id:
+            return  # that of another team of the project
         body = {key: value for key, value in params.items() if key not in ("id", "n")}
         team.happenings.add(method, self._connections.clock.wall(), **body)
+        self._connections.planning.on_event(team, method)
         if method.startswith("decision."):
             team.card(params["decision"])
+            self._connections.answers.heard(team, params["decision"])
         if method == "decision.requested" and params["decision"]["plan_id"] in (None, *team.open_plans):
             self._connections.hooks.card_asked(team, params["decision"])
         if team.cards and method in ("run.updated", "decision.requested"):
@@ -68,7 +72,12 @@ class Assignments:
     def _run_updated(self, team: LiveTeam, run: Mapping[str, Any]) -> None:
         held = team.runs.get(run["id"])
         gone = (run_machine.State.CANCELLED, run_machine.State.INTERRUPTED)
-        if held is not None and run["state"] in gone and run["epoch"] > held["epoch"]:
+        taken = held is not None and run["state"] in gone and run["epoch"] > held["epoch"]
+        # one that failed and is still held was stopped in Studio: its holder would have reported it first
+        failed = (
+            held is not None and run["state"] == run_machine.State.FAILED and run["epoch"] == held["epoch"]
+        )
+        if held is not None and (taken or failed):
             self._withdraw(team, Holding(run["id"], held["session_id"], held["epoch"]))
         over = run["state"] in run_machine.OVER
         if over and run["purpose"] == Purpose.RELEASE_CLEANUP and run["plan_id"] in team.open_plans:
@@ -87,7 +96,9 @@ class Assignments:
         """Nothing goes on in the team's plans before the operator decides: those who watch should know."""
         plans = [await self.from_studio(team, f"plans/{plan_id}") for plan_id in list(team.open_plans)]
         team.cards = {card["id"]: card for plan in plans for card in plan["decisions"]}
-        if any(run["state"] in run_machine.LIVE for plan in plans for run in plan["runs"]):
+        asked = {card["run_id"] for card in team.cards.values()}
+        # whose agent waits for leave works on nothing
+        if any(_goes_on(run, team) and run["id"] not in asked for plan in plans for run in plan["runs"]):
             return
         if team.cards and team.cards.keys() != team.waits:
             team.happenings.add(
@@ -102,7 +113,8 @@ class Assignments:
                 self._connections.spawn(self.catch_up(team))
                 self._connections.spawn(self._take_inbox(team))
             elif channel == channels.project(team.record.project):
-                self._connections.spawn(self._look_at_plans(team))
+                self._connections.planning.on_gap(team)
+                self._connections.spawn(self.look_at_plans(team))
 
     def look_again(self, team: LiveTeam) -> None:
         """An event may be lost and nobody know of it, so from time to time it is not waited for."""
@@ -182,7 +194,7 @@ class Assignments:
     def _rest(self, team: LiveTeam) -> Rest:
         return self._connections.connection(team.record.key).rest
 
-    async def _look_at_plans(self, team: LiveTeam) -> None:
+    async def look_at_plans(self, team: LiveTeam) -> None:
         """An event that ended a plan may have been missed."""
         for plan_id in list(team.open_plans):
             plan = await self.from_studio(team, f"plans/{plan_id}")
@@ -214,6 +226,14 @@ class Assignments:
         # a run about the project is of no plan
         if plan_id and team.record.serves_all and plan_id not in team.record.plans:
             await self._connections.add_plan(team, plan_id)
+
+
+def _goes_on(run: Mapping[str, Any], team: LiveTeam) -> bool:
+    """Whether a run is live by itself. At a cap, what waits and what pauses without an end does so for a decision."""
+    if not any(card["kind"] == "budget" for card in team.cards.values()):
+        return run["state"] in run_machine.LIVE
+    works = run["state"] in (run_machine.State.DISPATCHED, run_machine.State.RUNNING)
+    return works or (run["state"] == run_machine.State.PAUSED and run["resume_at"] is not None)
 
 
 async def _wait(pause: float) -> float:

@@ -12,6 +12,7 @@ from maestro_ray.agent import sandbox
 from maestro_ray.agent.box import Bench, Box, box_for, hidden, seen_anyway
 from maestro_ray.agent.confined import Confined
 from maestro_ray.config import SandboxTable
+from maestro_ray.errors import NoSandbox
 from maestro_ray.workspace.worktree import Worktrees
 
 # programs of ours are started with this Python and import this package
@@ -36,6 +37,14 @@ def confined(
     box = box_of(team.sandbox, team.state, role, purpose, bench, argv, env)
     box = replace(box, writable=(*box.writable, *writable), readable=(*box.readable, *readable))
     return replace(sandbox.confine(argv, box, team.sandbox.mode), limits=team.limits)
+
+
+def boxed(team: TeamSpec) -> bool:
+    """Whether there is a box here. Tries it, once in each process: call it in a thread."""
+    try:
+        return bool(sandbox.layer(team.sandbox.mode))
+    except NoSandbox:
+        return False
 
 
 def bench_of(worktrees: Worktrees, worktree: Path, scratch: Path) -> Bench:

@@ -17,6 +17,7 @@ from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from maestro_ray.actors.answers import Answers
 from maestro_ray.actors.assignments import Assignments
 from maestro_ray.actors.leases import Leases
 from maestro_ray.actors.ledger import Ledger
@@ -24,6 +25,7 @@ from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import Courier, Letter, Mailbox
 from maestro_ray.actors.messages import (
     Answered,
+    Asking,
     Assign,
     Beat,
     BeLead,
@@ -42,13 +44,16 @@ from maestro_ray.actors.messages import (
     Quit,
     Report,
     Shown,
+    Spent,
     WhoAmI,
 )
 from maestro_ray.actors.mirror import Mirror
+from maestro_ray.actors.planning import Planning
 from maestro_ray.actors.pool import Place, Pool, SlotActors
 from maestro_ray.actors.recent import Recent
 from maestro_ray.actors.reports import Reports
 from maestro_ray.actors.result import team_result
+from maestro_ray.actors.silences import Silences
 from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.switchboard import Switchboard
 from maestro_ray.actors.team_env import TeamEnv
@@ -105,6 +110,7 @@ class Connections:
         # ids of projects, by key
         self.projects: Recent[str, str] = Recent(PROJECTS_REMEMBERED)
         self.ended: dict[str, LiveTeam] = {}
+        self.answers = Answers(self)
         self.assignments = Assignments(self)
         self.switchboard = Switchboard(
             config, identify, self.assignments, self, slots, courier, self.spawn, str(home.pulses)
@@ -117,6 +123,8 @@ class Connections:
         self._env = TeamEnv(home)
         self.leases = Leases(self)
         self.hooks = TeamHooks(self)
+        self.planning = Planning(self)
+        self.silences = Silences(self)
 
     @property
     def studio(self) -> StudioClient:
@@ -162,7 +170,12 @@ class Connections:
             place.beat = self.clock.monotonic() + RETURNING
             # after a restart of Ray its actor is gone; one that is still there is left alone
             self.slots.make(place.name)
-        for work in (self.reports.outbox.run(), self.leases.keep_sessions(), self.leases.watch_beats()):
+        for work in (
+            self.reports.outbox.run(),
+            self.leases.keep_sessions(),
+            self.leases.watch_beats(),
+            self.silences.watch(),
+        ):
             self.spawn(work)
         if self.teams:  # they have the processors first
             self.spawn(self._refill_pool(RETURNING))
@@ -174,7 +187,9 @@ class Connections:
 
     async def _end_if_cut(self, team: LiveTeam) -> None:
         """A start that was cut before the team had its plan at work has told nobody of the team."""
-        if not team.record.serves_all:
+        if team.record.goal and not team.record.plans:
+            await self.planning.resume(team)
+        elif not team.record.serves_all:
             plans = [await self.assignments.from_studio(team, f"plans/{plan}") for plan in team.record.plans]
             if all(plan["status"] == "draft" for plan in plans):
                 self.end_team(team, "its start was cut")
@@ -239,10 +254,14 @@ class Connections:
                 return tuple(self._renew(node, each) for each in shown)
             case Report():
                 return self.reports.put(message)
+            case Spent(run, epoch, body, project):
+                return self.reports.spent(project, run, {"epoch": epoch, **body})
             case Delivery():
                 return self._delivery(message)
             case PlanTasks(project, plan):
                 return self._tasks(project, plan)
+            case Asking():
+                return self.answers.look(message)
             case WhoAmI(slot, pid, node):
                 return self._who(slot, pid, node)
             case Answered() | Heard() | Missed() | Changed():
@@ -333,6 +352,7 @@ class Connections:
             team.happenings.add(
                 entry.kind, entry.at, number=entry.number, sender=entry.sender, body=entry.body
             )
+        self.silences.heard(team, news, delivery.texts)
         team.mirror.add(news)
         team.stream.add(delivery.texts)
         if delivery.dropped:

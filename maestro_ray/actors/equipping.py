@@ -175,9 +175,9 @@ def _sound(found: Sequence[Found[T]], what: str, notes: list[str]) -> tuple[Foun
 
 def with_model(spec: ProviderSpec, definition: Definition | None, takes: bool) -> ProviderSpec:
     """The provider with the definition's model, unless it was told one; `takes` says whether its kind knows models."""
-    if definition is None or not definition.model or not takes or spec.arg:
+    if definition is None or not definition.model or not takes or spec.arg or spec.model:
         return spec
-    return replace(spec, arg=definition.model)
+    return replace(spec, model=definition.model)
 
 
 def of_words(words: Sequence[str]) -> list[str]:

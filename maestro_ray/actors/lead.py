@@ -17,6 +17,7 @@ from maestro_ray.actors.messages import (
     Assign,
     Beat,
     BeLead,
+    Digest,
     Directive,
     DirectivesCleared,
     Joined,
@@ -27,12 +28,14 @@ from maestro_ray.actors.messages import (
     WorkerEvent,
 )
 from maestro_ray.actors.outcome import Outcome, about
+from maestro_ray.actors.planner import planner
 from maestro_ray.actors.recent import Recent
 from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.threads import ended
 from maestro_ray.clock import Clock
 from maestro_ray.errors import IllegalEvent, MaestroError
 from maestro_ray.model import team as machine
+from maestro_ray.model.run import Purpose
 from maestro_ray.redaction import Secrets
 
 log = logging.getLogger(__name__)
@@ -49,6 +52,7 @@ class Lead:
         self._part = part
         self._courier = courier
         self._clock = clock
+        self._planner = planner(part, courier, clock)
         self._reporter = Reporter(part.team.bot, part.team, courier, clock)
         self._work = LeadWork(part, lambda kind, body: self._reporter.post(kind, **body))
         self._slots = dict(part.team.slots)
@@ -70,6 +74,8 @@ class Lead:
     @property
     def handover(self) -> tuple[str, int]:
         """The run in hand and its epoch; an empty one when there is none."""
+        if self._held is None and self._planner is not None:
+            return self._planner.handover
         return (self._held["id"], self._held["epoch"]) if self._held else ("", 0)
 
     def start(self) -> None:
@@ -77,11 +83,15 @@ class Lead:
 
     async def quit(self) -> None:
         """Stop the run in hand and remove the lead's worktrees."""
+        if self._planner is not None:
+            await self._planner.quit()
         await self.close()
         await self._work.clear()
 
     async def close(self) -> None:
         """Stop the run in hand; what git has begun is ended first."""
+        if self._planner is not None:
+            await self._planner.close()
         if self._working is not None:
             await ended(self._working)
 
@@ -105,8 +115,10 @@ class Lead:
                 return self._worker_event(message)
             case Roster():
                 return self._roster()
+            case Digest(text, silent):
+                return self._reporter.post("digest", text=text, silent=list(silent))
             case Directive() | DirectivesCleared():
-                return None
+                return self._planner.handle(sender, message) if self._planner else None
             case _:
                 raise IllegalEvent("lead", "any", f"{type(message).__name__} of {sender}")
 
@@ -166,7 +178,9 @@ class Lead:
     def _assign(self, assignment: Mapping[str, Any]) -> None:
         session = assignment["session_id"]
         run, epoch = assignment["id"], assignment["epoch"]
-        if session == self._part.session:
+        if session == self._part.session and self._planner and assignment["purpose"] == Purpose.PLAN:
+            self._planner.handle("lead", Assign(assignment))
+        elif session == self._part.session:
             if epoch > self._seen.get(run, -1):
                 self._seen[run] = epoch
                 self._queue.put_nowait(assignment)
@@ -175,14 +189,17 @@ class Lead:
         else:
             raise IllegalEvent("lead", "without such a session", f"Assign to {session}")
 
-    def _withdraw(self, message: Withdraw) -> None:
+    def _withdraw(self, message: Withdraw) -> Any:
         """To whoever holds the session; whether they work on it already is theirs to know."""
+        if self._planner and message.run == self._planner.handover[0]:
+            return self._planner.handle("lead", message)
         if message.session == self._part.session:
             self._withdrawn[message.run] = message.epoch
             if self._doing is not None and self._held is not None and self._is_withdrawn(self._held):
                 self._doing.cancel()
         elif name := self._sessions.get(message.session):
             self._courier.tell(self._slots[name], message)
+        return None
 
     def _is_withdrawn(self, assignment: Mapping[str, Any]) -> bool:
         return bool(assignment["epoch"] <= self._withdrawn.get(assignment["id"], -1))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maestro_ray.actors.equipment import Equipment
+from maestro_ray.actors.goal import Goal
 from maestro_ray.config import LimitsTable, SandboxTable
 from maestro_ray.connection.login import Login
 from maestro_ray.connection.trouble import Trouble
@@ -65,11 +66,12 @@ class Leash:
 
 @dataclass(frozen=True)
 class BeLead:
-    """`members` are `(worker name, role, session)`."""
+    """`members` are `(worker name, role, session)`. With a `goal` its agent makes a plan of it."""
 
     team: TeamSpec
     session: str
     members: Sequence[tuple[str, str, str]]
+    goal: Goal | None = None
 
 
 @dataclass(frozen=True)
@@ -150,9 +152,9 @@ class Pings:
 
 @dataclass(frozen=True)
 class Report:
-    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `subtask`, `blocker` or
-    `decision` of Studio's REST, `project` is the key of the project whose Studio it is for. `id` makes it harmless when
-    repeated."""
+    """What became of a run; `action` is `complete`, `fail`, `pause`, `resume`, `interrupt`, `spent`, `permission`,
+    `subtask`, `blocker` or `decision` of Studio's REST, `project` is the key of the project whose Studio it is for.
+    `id` makes it harmless when repeated."""
 
     run: str
     epoch: int
@@ -168,6 +170,30 @@ class PlanTasks:
 
     project: str
     plan: str
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a run has used so far; the reply is Studio's answer, or an error. Soft: the next one says all of it again.
+
+    With `ask` in its body it asks for leave to use more.
+    """
+
+    run: str
+    epoch: int
+    body: Mapping[str, Any] = field(default_factory=dict)
+    project: str = ""
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A worker in this slot waits for the answer to a question of its agent, and may have missed it."""
+
+    slot: str
+    run: str
+    epoch: int
+    request: str
+    project: str
 
 
 @dataclass(frozen=True)
@@ -199,6 +225,17 @@ class Withdraw:
     run: str
     session: str
     epoch: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """To a worker: what was said to its agent's question. `word` is the card's answer, or its status if it has none."""
+
+    run: str
+    epoch: int
+    request: str
+    word: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -257,6 +294,14 @@ class Lost:
     """To the lead: a worker's process is gone, or silent for too long."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class Digest:
+    """To the lead: these workers have been silent for long; `text` is what the team is told."""
+
+    text: str
+    silent: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -336,6 +381,17 @@ class Text:
     worker: str
     run: str
     text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """To a worker: the person who does this run is done. `verdict` is that of a review or a test, as in a VERDICT line.
+
+    The reply is `Conflict` when the run does not wait for anybody there.
+    """
+
+    run: str
+    verdict: str
 
 
 @dataclass(frozen=True)

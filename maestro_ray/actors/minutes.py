@@ -18,7 +18,7 @@ OPERATOR = "operator"
 # what is said on a channel; a member may say more, which readers show as it is
 SAID = frozenset(
     {"said", "team.up", "worker.joined", "worker.left", "post"}
-    | {"run.started", "run.resumed", "run.paused", "run.withdrawn", "run.ended"}
+    | {"run.started", "run.resumed", "run.paused", "run.waits", "run.withdrawn", "run.ended"}
     | {"blocker", "question", "subtask.refused", "blocker.refused", "decision.refused"}
     | {"hook.denied", "hook.failed", "mcp.left_out"}
 )

@@ -11,7 +11,8 @@ from maestro_ray.redaction import Secrets, redact, redact_all
 
 @dataclass(frozen=True)
 class Outcome:
-    """`action` is `complete` or `fail` with the body of that REST call; `resume_after` (seconds) makes it a pause."""
+    """`action` is `complete` or `fail` with the body of that REST call, or `again` for another turn of the same run;
+    `resume_after` (seconds) makes it a pause."""
 
     action: str
     body: Mapping[str, Any] = field(default_factory=dict)

@@ -8,12 +8,15 @@ from typing import Any, TypeVar
 
 from maestro_ray import room
 from maestro_ray.actors.mail import Courier
-from maestro_ray.actors.messages import Post, Report, TeamSpec
+from maestro_ray.actors.messages import Post, Report, Spent, TeamSpec
 from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.clock import Clock
 from maestro_ray.errors import MaestroError
 
 T = TypeVar("T")
+
+# how long Studio's answer is waited for, in seconds; who asks asks again
+ANSWER_WITHIN = 6.0
 
 ALONE: Mapping[str, Any] = {"alone": True}
 
@@ -45,6 +48,28 @@ class Reporter:
         await self.report(assignment, "pause", {"resume_at": resume_at, **more})
         await asyncio.sleep(seconds)
         await self.report(assignment, "resume", {})
+
+    async def spent(self, assignment: Mapping[str, Any], body: Mapping[str, Any]) -> Any:
+        """One try to tell what a run has used; Studio's answer, or None."""
+        message = Spent(assignment["id"], assignment["epoch"], body, self._team.project)
+        answer = self._courier.tell(CONNECTIONS, message)
+        await asyncio.wait([answer], timeout=ANSWER_WITHIN)
+        return answer.result() if answer.done() and not answer.exception() else None
+
+    async def wait(
+        self,
+        assignment: Mapping[str, Any],
+        reason: str,
+        more: Mapping[str, Any],
+        over: Callable[[], Awaitable[bool]],
+    ) -> None:
+        """Let everybody know, and wait until it is `over`, however long."""
+        self.post("run.paused", run=assignment["id"], resume_at=None, reason=reason)
+        await self.report(assignment, "pause", {"resume_at": None, **more})
+        while not await over():
+            pass
+        await self.report(assignment, "resume", {})
+        self.post("run.resumed", run=assignment["id"])
 
     async def with_room(self, assignment: Mapping[str, Any], work: Callable[[], Awaitable[T]]) -> T:
         """Again and again while the disk takes nothing, each time after a pause."""

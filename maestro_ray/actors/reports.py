@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# how long Studio's answer to what was spent is waited for, in seconds
+ANSWER_WITHIN = 5.0
 # why a run has failed whose own report nobody can read, and how long that may be, in characters
 UNSENT, LONGEST_REASON = "its report cannot be sent", 2000
 
@@ -59,6 +61,8 @@ class Reports:
         """
         connections, reason = self._connections, presentable(str(error))
         log.warning("Studio does not take the report %s of run %s: %s", report.action, report.run, reason)
+        if report.action == "permission":
+            connections.answers.refused(report, reason)
         for team in self._concerned(report):
             if what := refused(report.action, report.body):
                 body = {"run": report.run, report.action: what, "reason": reason}
@@ -69,6 +73,11 @@ class Reports:
                 team.happenings.add("report.refused", at, run=report.run, reason=reason)
         if unreadable(error) and (instead := _in_place_of(report, error)):
             self.outbox.put(instead)
+
+    async def spent(self, project: str, run: str, body: Mapping[str, Any]) -> Any:
+        """What Studio says to what a run has used. Raises what its call does; the next one says it all again."""
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await self._post(project, f"cli-runs/{run}/spent", body, "")
 
     def _note_end(self, action: str, run: str, epoch: int) -> None:
         if action in ("complete", "fail", "interrupt"):

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from maestro_ray.actors.equipment import Equipment
 from maestro_ray.actors.equipping import definitions, equip, untrusted, with_model
+from maestro_ray.actors.goal import LEAD, Goal
+from maestro_ray.actors.goal import LONGEST as LONGEST_GOAL
 from maestro_ray.actors.params import of_the_system, sound
 from maestro_ray.agent import sandbox
 from maestro_ray.agent.limits import not_kept
+from maestro_ray.budget_table import BudgetTable, caps_of
 from maestro_ray.config import Config, SandboxTable
-from maestro_ray.errors import BadProvider, NoWorkers, UnknownRole, UsageError
+from maestro_ray.errors import NoWorkers, UnknownRole, UsageError
 from maestro_ray.extensions.definitions import Definition
 from maestro_ray.home import Home
 from maestro_ray.model.plan_file import PlanDraft, from_json
 from maestro_ray.model.skill import read_skills
 from maestro_ray.ports import ProviderSpec
+from maestro_ray.prices import Prices
+from maestro_ray.providers import auto
 from maestro_ray.providers.command import Command
 from maestro_ray.providers.installed import Installed
-from maestro_ray.providers.registry import build, resolve
+from maestro_ray.providers.registry import build, kinds, resolve
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
@@ -46,7 +51,14 @@ class TeamRequest:
     draft: PlanDraft | None
     env: Mapping[str, str]
     config: Config
+    budget: BudgetTable = field(default_factory=BudgetTable)
+    goal: Goal | None = None
     equipment: Equipment = field(default_factory=Equipment)
+
+    @property
+    def serves_all(self) -> bool:
+        """Whether it is for every plan of the project, having none of its own and no goal."""
+        return self.draft is None and self.goal is None
 
     @property
     def workers(self) -> list[dict[str, Any]]:
@@ -67,7 +79,9 @@ class TeamRequest:
 class Asked:
     """The words of the request as they came over the line; `roles` maps a role to a number of workers.
 
-    `alone` allows a lead without workers: they come later, from other terminals. `skills` are given to every worker.
+    `alone` allows a lead without workers: they come later, from other terminals. `budget` are caps that come before
+    those of the configuration. `goal` is what a plan is to be made of, in words, and `yes` that the operator wants to
+    see none before it is carried out. `skills` are given to every worker.
     """
 
     repo: str
@@ -78,6 +92,9 @@ class Asked:
     base: str = ""
     name: str = ""
     alone: bool = False
+    budget: Mapping[str, Any] = field(default_factory=dict)
+    goal: str = ""
+    yes: bool = False
     skills: Sequence[str] = ()
 
 
@@ -86,6 +103,8 @@ def check(asked: Asked, home: Home) -> TeamRequest:
     _check_types(asked)
     repo = _open(asked.repo)
     config = Config.load(home, repo.root)
+    budget = _budget(asked).under(config.budget)
+    Prices.load(home.root)
     roles = _roles(asked, config)
     draft = from_json(asked.plan) if asked.plan is not None else None
     base = (asked.base or (draft.base if draft else "") or repo.default_base()).removeprefix("refs/heads/")
@@ -95,6 +114,7 @@ def check(asked: Asked, home: Home) -> TeamRequest:
     skills = {role: _skills(role, _words(role, config, asked.skills)) for role in roles}
     if draft is not None:
         _can_be_done(draft, roles, skills, providers)
+    goal = _goal(asked, config, base, roles, providers, repo) if asked.goal else None
     return TeamRequest(
         repo,
         project_key(repo, home.machine_id()),
@@ -106,6 +126,8 @@ def check(asked: Asked, home: Home) -> TeamRequest:
         draft,
         asked.env,
         config,
+        budget,
+        goal,
         equip(
             home,
             repo.root,
@@ -123,6 +145,15 @@ def _words(role: str, config: Config, asked: Sequence[str]) -> tuple[str, ...]:
     table = config.roles[role].skills if role in config.roles else ()
     named = {word.partition(":")[0].strip() for word in table}
     return (*table, *(name for name in asked if name not in named))
+
+
+def _budget(asked: Asked) -> BudgetTable:
+    if not isinstance(asked.budget, Mapping):
+        raise UsageError("budget must map caps to numbers", "")
+    try:
+        return caps_of(asked.budget)
+    except ValueError as bad:
+        raise UsageError(str(bad), "") from None
 
 
 def _open(path: str) -> Repo:
@@ -148,8 +179,10 @@ def _check_types(asked: Asked) -> None:
         for key, value in table.items():
             of_the_system(f"a name in {name}", key)
             of_the_system(f"{key} in {name}", value)
-    if not isinstance(asked.alone, bool):
-        raise UsageError("alone must be true or false", "")
+    sound("goal", asked.goal)
+    for name in ("alone", "yes"):
+        if not isinstance(getattr(asked, name), bool):
+            raise UsageError(f"{name} must be true or false", "")
     if not isinstance(asked.skills, list | tuple):
         raise UsageError("skills must be a list of names", "")
     for each in asked.skills:
@@ -172,7 +205,8 @@ def check_name(name: str, whose: str) -> str:
 
 def _roles(asked: Asked, config: Config) -> dict[str, int]:
     known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in BUILT_IN_ROLES)]
-    for role in (*asked.roles, *asked.providers):
+    of_lead = {LEAD} if asked.goal else set()
+    for role in (*asked.roles, *(role for role in asked.providers if role not in of_lead)):
         if role not in known:
             raise UnknownRole(role, ", ".join(known))
     if negative := next((role for role, count in asked.roles.items() if count < 0), ""):
@@ -199,18 +233,49 @@ def _providers(
             asked.providers.get(role)
             or (table.provider if table else "")
             or (defined[role].provider if role in defined else "")
-            or ("command" if role == "test" else "")
+            or ("command" if role == "test" else auto.AUTO)
         )
-        if not choice:
-            raise BadProvider(f"{role}=?", "no provider was named for this role")
-        choices[role] = choice
+        choices[role] = auto.named(choice, asked.env, kinds())
     specs = {
         role: with_model(spec, defined.get(role), isinstance(build(spec), Installed))
         for role, spec in resolve(choices, config, repo.root).items()
     }
     for role, spec in specs.items():
         build(spec).check(asked.env.get("PATH", ""), role)
-    return specs
+    return {role: replace(spec, permissions=_permissions(config, role)) for role, spec in specs.items()}
+
+
+def _permissions(config: Config, role: str) -> tuple[str, ...]:
+    return config.roles[role].permissions if role in config.roles else ()
+
+
+def _goal(
+    asked: Asked,
+    config: Config,
+    base: str,
+    roles: Mapping[str, int],
+    providers: Mapping[str, ProviderSpec],
+    repo: Repo,
+) -> Goal:
+    """What the lead's agent is asked for, in a team that can do what it plans."""
+    text = asked.goal.strip()
+    if not text or len(text) > LONGEST_GOAL:
+        raise UsageError(f"a goal is a text of at most {LONGEST_GOAL} characters", "put the rest into a file")
+    if asked.plan is not None:
+        raise UsageError("a goal and a plan cannot be given together", "the lead makes a plan of the goal")
+    _has_a_reviewer(roles)
+    if not roles.keys() - {"review", "test"}:
+        raise UsageError("nobody in the team makes changes", "add --dev 1")
+    provider = _providers(asked, config, {LEAD: 1}, repo, {})[LEAD]
+    return Goal(
+        text,
+        provider,
+        base,
+        asked.yes,
+        tests=bool(_testing(providers)),
+        attempts=max(1, config.attempts),
+        revision_cap=config.revision_cap,
+    )
 
 
 def _skills(role: str, words: tuple[str, ...]) -> dict[str, int]:
@@ -227,11 +292,8 @@ def _can_be_done(
     providers: Mapping[str, ProviderSpec],
 ) -> None:
     """A plan that nobody in the team can finish is refused now, and not found stuck later."""
-    if "review" not in roles:
-        raise UsageError("the plan needs a reviewer: nothing is merged without a verdict", "add --review 1")
-    testing = [
-        role for role, spec in providers.items() if spec.kind == "command" and Command(spec).needs_test
-    ]
+    _has_a_reviewer(roles)
+    testing = _testing(providers)
     for task in draft.tasks:
         if task.role == "lead":
             raise UsageError(
@@ -254,10 +316,19 @@ def _can_be_done(
             )
 
 
+def _has_a_reviewer(roles: Mapping[str, int]) -> None:
+    if "review" not in roles:
+        raise UsageError("the plan needs a reviewer: nothing is merged without a verdict", "add --review 1")
+
+
+def _testing(providers: Mapping[str, ProviderSpec]) -> list[str]:
+    """The roles that run test commands, and can do nothing without one."""
+    return [role for role, spec in providers.items() if spec.kind == "command" and Command(spec).needs_test]
+
+
 def warnings(request: TeamRequest, config: Config, home: Path) -> list[str]:
-    """What a person should know and may ignore; `config` is that of the machine, `home` the state
-    directory. Blocks: in a large repository this
-    look takes seconds."""
+    """What a person should know and may ignore; `config` is that of the machine, `home` the state directory. Blocks: in
+    a large repository this look takes seconds."""
     found, repo = [], request.repo
     if changes := repo.dirty():
         files = "file" if len(changes) == 1 else "files"
@@ -267,8 +338,24 @@ def warnings(request: TeamRequest, config: Config, home: Path) -> list[str]:
         )
     found += [*request.equipment.notes, *untrusted(request.equipment.hooks, home)]
     found += _of_the_sandbox(config.sandbox, [role for role, count in request.roles.items() if count])
+    found += _of_permissions(request)
     found += [f"[agents.limits] {key}: {why}" for key, why in not_kept(config.limits).items()]
+    found += filter(
+        None,
+        (auto.warning(kind, request.env) for kind in {each.kind: 0 for each in request.providers.values()}),
+    )
     return found
+
+
+def _of_permissions(request: TeamRequest) -> list[str]:
+    """Who cannot ask cannot be told no either: what keeps such an agent is its box alone."""
+    return [
+        f"[roles.{role}.permissions] do not hold for {spec.kind}: its agents cannot ask for leave"
+        for role, spec in request.providers.items()
+        if request.roles.get(role)
+        and any(not line.startswith("allow ") and line != "unattended allow" for line in spec.permissions)
+        and not getattr(build(spec), "asks", False)
+    ]
 
 
 def _of_the_sandbox(rules: SandboxTable, roles: Sequence[str]) -> list[str]:

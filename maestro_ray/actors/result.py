@@ -28,6 +28,7 @@ async def team_result(studio: Rest, team: LiveTeam, pool: Pool) -> dict[str, Any
             plans.append(await asyncio.to_thread(_plan, record.repo, plan))
     return {
         "team": record.name,
+        "goal": record.goal.text if record.goal else "",
         "repo": record.repo,
         "plans": plans,
         "workers": workers(team, pool),

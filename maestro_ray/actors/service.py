@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from maestro_ray.actors.answers import KIND
+from maestro_ray.actors.by_hand import all_by_hand, ended, meant, waits_for_a_person
 from maestro_ray.actors.connections import Connections
 from maestro_ray.actors.equipment import Outfit
 from maestro_ray.actors.equipping import with_skills
@@ -70,6 +72,8 @@ class Service:
             "steer": self.steer,
             "steering.clear": self.steering_clear,
             "steering.list": self.steering_list,
+            "task.list": self.task_list,
+            "task.done": self.task_done,
             "status": self.status,
             "disconnect": self.disconnect,
             "decide.list": self.decide_list,
@@ -292,6 +296,8 @@ class Service:
         teams = {
             plan: team.record.name for team in self._connections.teams.values() for plan in team.record.plans
         }
+        known = {team.record.id: team.record.name for team in self._connections.teams.values()}
+        teams |= {each: known[plan["team_id"]] for each, plan in plans.items() if plan["team_id"] in known}
         return [
             {
                 **card,
@@ -304,6 +310,9 @@ class Service:
 
     async def decide_answer(self, params: Params, _notify: Notify) -> Any:
         wanted, answer = text(params, "id"), text(params, "answer")
+        # a Studio of an earlier version knows of no reason
+        why = {"reason": reason} if (reason := text(params, "reason").strip()) else {}
+        body = {"answer": answer, **why}
         rests = self._connections.switchboard.rests()
         found = await asyncio.gather(*(rest.list("decisions") for rest in rests), return_exceptions=True)
         cards: dict[str, list[tuple[StudioClient, dict[str, Any]]]] = {}
@@ -320,11 +329,32 @@ class Service:
         card = seen[0][1]
         if answer not in card["options"]:
             raise UsageError(f"{answer!r} is no answer to this card", f"one of: {', '.join(card['options'])}")
-        return await _answered([rest for rest, _ in seen], card["id"], answer)
+        return await _answered([rest for rest, _ in seen], card["id"], body)
 
     async def project_learn(self, params: Params, _notify: Notify) -> Any:
         key = await self._key(path(params, "repo"))
         return await learn(self._connections.switchboard.rest(key), key, params)
+
+    # ── runs that a person does ──────────────────────────────────────────────────────────────────────────────────
+
+    async def task_list(self, params: Params, _notify: Notify) -> Any:
+        return {"runs": [run for _, run in self._by_hand(await self._chosen(params))]}
+
+    async def task_done(self, params: Params, _notify: Notify) -> Any:
+        """The worker has taken it when this is answered."""
+        team, run = meant(self._by_hand(await self._chosen(params)), text(params, "id"))
+        reject = text(params, "reject") if params.get("reject") is not None else None
+        message = ended(run, flag(params, "approve"), reject)
+        slot = team.record.slots[run["worker"]]
+        try:
+            async with asyncio.timeout(CHANNEL_WITHIN):
+                await self._connections.courier.tell(slot, message)
+        except (TimeoutError, PeerGone) as error:
+            raise Conflict(f"{run['worker']} does not answer", "try again in a moment") from error
+        return {"run": run}
+
+    def _by_hand(self, teams: Sequence[LiveTeam]) -> list[tuple[LiveTeam, dict[str, Any]]]:
+        return all_by_hand(teams, self._connections.home.worktrees)
 
     # ── the whole ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -445,14 +475,30 @@ class Service:
             "repo": record.repo,
             "state": "draining" if team.ending else roster["state"],
             "started_at": record.started_at,
+            "goal": record.goal.text if record.goal else "",
             "plans": plans,
             "notes": await connections.hooks.notes(team),
+            "budget": await self._budget(team),
             "workers": [
-                self._member(team, member, roster["workers"].get(member, {})) for member in record.slots
+                self._member(team, member, roster["workers"].get(member, {}), plans)
+                for member in record.slots
             ],
         }
 
-    def _member(self, team: LiveTeam, member: str, told: dict[str, Any]) -> dict[str, Any]:
+    async def _budget(self, team: LiveTeam) -> Any:
+        """What the team has used, of how much; empty while its Studio does not say."""
+        record = team.record
+        try:
+            async with asyncio.timeout(STUDIO_WITHIN):
+                return (await self._connections.connection(record.key).rest.get(f"teams/{record.id}"))[
+                    "budget"
+                ]
+        except (MaestroError, TimeoutError):
+            return {}
+
+    def _member(
+        self, team: LiveTeam, member: str, told: dict[str, Any], plans: Sequence[dict[str, Any]]
+    ) -> dict[str, Any]:
         place = self._connections.pool.get(team.record.slots[member])
         beat = place.beat if place else None
         age = None if beat is None else round(self._connections.clock.monotonic() - beat, 2)
@@ -466,28 +512,39 @@ class Service:
             "node": place.node if place else "",
             "state": "up" if member in team.beaten else "down",
             "lease_age": age,
+            "silent": self._connections.silences.of(team).get(member),
             "run": held
             and {
                 "id": held["id"],
                 "purpose": held["purpose"],
                 "task": held["task"]["title"] if held["task"] else held["plan"]["title"],
             },
+            "by_hand": held and waits_for_a_person(team, held, self._connections.home.worktrees),
+            "waits": held and self._waits(held["id"], plans),
         }
+
+    def _waits(self, run: str, plans: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+        """The question of this run's agent that nobody has answered, and since how long, in seconds."""
+        for card in (card for plan in plans for card in plan["decisions"]):
+            if card["kind"] == KIND and card["run_id"] == run:
+                age = round(self._connections.clock.wall() - card["created_at"], 1)
+                return {"for": KIND, "decision": card["id"], "question": card["question"], "age": age}
+        return None
 
 
 def _shown(trouble: Trouble) -> dict[str, Any]:
     return {"connected": not trouble, "trouble": trouble.value}
 
 
-async def _answered(rests: Sequence[StudioClient], card: str, answer: str) -> Any:
+async def _answered(rests: Sequence[StudioClient], card: str, body: Mapping[str, str]) -> Any:
     """The card with its answer, by the first of these identities that may give one. Raises what the last one raised."""
     for rest in rests[:-1]:
         try:
-            return await rest.post(f"decisions/{card}/answer", {"answer": answer})
+            return await rest.post(f"decisions/{card}/answer", body)
         except StudioRefused as refused:
             if refused.args[0] != 403:
                 raise
-    return await rests[-1].post(f"decisions/{card}/answer", {"answer": answer})
+    return await rests[-1].post(f"decisions/{card}/answer", body)
 
 
 def _skills(params: Params) -> dict[str, int]:

@@ -66,6 +66,8 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
         )
         await _bring_up(connections, team, phases)
         plan = await _hand_over_plan(connections, team, request) if request.draft else None
+        if request.goal:
+            await connections.planning.begin(team, request.goal)
         phases.ended("plan")
         told = await warned
     except (
@@ -79,6 +81,7 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
         "team": {"id": record.id, "name": record.name},
         "repo": record.repo,
         "base": request.base,
+        "goal": request.goal.text if request.goal else "",
         "plan": plan,
         "workers": workers(team, connections.pool),
         "warnings": told,
@@ -122,7 +125,8 @@ async def _allocate_team(
     body = {
         "workers": wanted,
         "workspace": _workspace(connections, request),
-        "serves_all": request.draft is None,
+        "serves_all": request.serves_all,
+        **({"budget": caps} if (caps := request.budget.to_json()) else {}),
     }
     given = await connections.connection(request.key).rest.post(f"agent-sessions/{lead}/team", body)
     # from here to the record of the team nothing is awaited: the places taken are free until then
@@ -145,7 +149,8 @@ async def _allocate_team(
         lead=places[0].name,
         channel=places[1].name,
         members=members,
-        serves_all=request.draft is None,
+        serves_all=request.serves_all,
+        goal=request.goal,
         started_at=connections.clock.wall(),
         equipment=request.equipment,
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from maestro_ray.actors.equipment import Equipment
+from maestro_ray.actors.goal import Goal
 from maestro_ray.actors.messages import BeChannel, BeLead, BeWorker, Part, TeamSpec
 from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.config import Config
@@ -28,7 +29,8 @@ class MemberRecord:
 @dataclass(frozen=True)
 class TeamRecord:
     """`lead` and `channel` are slots, `session` the lead's. `plans` are those it was started for; with none it serves
-    every active plan of the project. `equipment` is what was found when it was started. The agents' environment is
+    every active plan of the project, or with a `goal` the plan that its lead makes of that. `equipment` is what was
+    found when it was started. The agents' environment is
     no part of this: it holds keys."""
 
     id: str
@@ -44,6 +46,7 @@ class TeamRecord:
     members: tuple[MemberRecord, ...]
     plans: tuple[str, ...] = ()
     serves_all: bool = False
+    goal: Goal | None = None
     started_at: float = 0.0
     equipment: Equipment = field(default_factory=Equipment)
 
@@ -95,7 +98,7 @@ class TeamRecord:
         members = tuple((each.name, each.role, each.session) for each in self.members)
         parts: dict[str, Part] = {
             self.channel: BeChannel(spec, (CONNECTIONS,)),
-            self.lead: BeLead(spec, self.session, members),
+            self.lead: BeLead(spec, self.session, members, self.goal),
         }
         for each in self.members:
             parts[each.slot] = BeWorker(spec, each.name, each.role, each.session, each.provider)
@@ -112,8 +115,10 @@ class TeamRecord:
         )
         # what an older version wrote beside them means nothing any more
         known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
+        goal = Goal.from_json(data["goal"]) if data.get("goal") else None
         equipment = Equipment.from_json(data.get("equipment") or {})
-        return cls(**{**known, "members": members, "plans": tuple(data["plans"]), "equipment": equipment})
+        read = {"members": members, "plans": tuple(data["plans"]), "goal": goal, "equipment": equipment}
+        return cls(**{**known, **read})
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:

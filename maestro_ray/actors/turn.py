@@ -13,6 +13,7 @@ from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.environment import allowed
 from maestro_ray.agent.limits import reached
 from maestro_ray.agent.process import AgentProcess
+from maestro_ray.errors import Conflict
 from maestro_ray.model.agent import (
     AgentEvent,
     DirectiveTaken,
@@ -31,6 +32,7 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job
+from maestro_ray.providers.manual import ManualTurn
 from maestro_ray.providers.registry import build
 from maestro_ray.small_file import put_small
 
@@ -61,13 +63,13 @@ class Ears:
     """Who is told what of a turn.
 
     `say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once; `named` the
-    run and the agent's own session, with which it can be resumed; `delivered` a directive that the agent has taken;
-    `spent` what was used. `permit` decides about what the agent asks leave for: an empty text, or why not.
+    run and the agent's own session, with which it can be resumed; `delivered` a directive that the agent has taken, and
+    how; `spent` what was used. `permit` decides about what the agent asks leave for: an empty text, or why not.
     `returned` gets the result of each tool, `left_out` the name of an MCP server that cannot be used, and why.
     """
 
     say: Callable[[str], None]
-    delivered: Callable[[str], None] = lambda _directive: None
+    delivered: Callable[[str, How], None] = lambda _directive, _how: None
     heard: Callable[[str], None] = lambda _text: None
     named: Callable[[str, str], None] = lambda _run, _session: None
     spent: Callable[[UsageCounted], None] = lambda _usage: None
@@ -156,6 +158,12 @@ class Turn:
         else:
             self._early.append(data)
 
+    async def done(self, verdict: str) -> None:
+        """The person who does this run is done. Raises `Conflict` for an agent's run, and before it has begun."""
+        if not isinstance(self._talk, ManualTurn) or self._process is None or not self._begun:
+            raise Conflict(f"the run {self._job.run} does not wait for a person", "see `maestro task list`")
+        await self._process.write(self._talk.done(verdict))
+
     async def stop(self) -> None:
         """End the agent and everything it started. Harmless when repeated."""
         for asked in self._asked:
@@ -215,7 +223,7 @@ class Turn:
                 case Reply(data) if self._process is not None:
                     await self._process.write(data)
                 case DirectiveTaken(identifier):
-                    self._ears.delivered(identifier)
+                    self._ears.delivered(identifier, self._talk.steering)
                 case RateLimited(seconds, reason, resets_at):
                     wait = max(seconds if not resets_at else resets_at - time.time(), 0.0)
                     self._limited = RateLimited(wait, reason)

@@ -12,7 +12,7 @@ from typing import Any
 
 from maestro_ray import room
 from maestro_ray.actors.briefing import brief
-from maestro_ray.actors.confinement import bench_of, confined
+from maestro_ray.actors.confinement import bench_of, boxed, confined
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.actors.run_servers import RunServers
@@ -48,11 +48,18 @@ class Workbench:
         self._identity = Identity(part.name, f"{part.name}@maestro.invalid")
         self._conflicts: tuple[str, ...] = ()
         self._start = ""
+        self._boxed = False
         self._worktrees: Worktrees | None = None
         self._secrets = Secrets.of(part.team.env)
         self._readable: tuple[Path, ...] = ()
         # set for each run
         self.given = RunServers()
+
+    def refusal(self, assignment: Assignment) -> str:
+        """Why such a run is not done here, or an empty string."""
+        if assignment["task"] is None:
+            return f"the workers of this team do tasks, and no {assignment['purpose']}"
+        return ""
 
     async def prepare(self, assignment: Assignment) -> None:
         """A clean worktree at the run's commit, and what the agent may read beside it."""
@@ -119,6 +126,7 @@ class Workbench:
             mcp=self.given.servers,
             tools=outfit.tools,
             denied_tools=outfit.denied_tools,
+            boxed=self._boxed,
         )
 
     def scratch(self, assignment: Assignment) -> Path:
@@ -167,6 +175,7 @@ class Workbench:
 
     def _prepare(self, assignment: Assignment) -> None:
         worktrees = self._open()
+        self._boxed = boxed(self._part.team)
         onto, self._conflicts = assignment["onto"], ()
         # a program from a template cannot resolve markers, but does its work again on what is there now
         anew = onto and self._part.provider.kind == "command"

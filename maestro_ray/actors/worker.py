@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from maestro_ray import room
@@ -17,54 +18,69 @@ from maestro_ray.actors.desk import Desk
 from maestro_ray.actors.hooking import Hooking
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
+    Answer,
     Assign,
     BeWorker,
     Delivered,
     Directive,
     DirectivesCleared,
+    Done,
     Text,
     Withdraw,
     WorkerEvent,
 )
 from maestro_ray.actors.outcome import Outcome, about
+from maestro_ray.actors.permits import Permits
 from maestro_ray.actors.proposals import Proposals
+from maestro_ray.actors.purse import AGAIN, Purse
 from maestro_ray.actors.raising import tell
 from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.run_servers import run_servers
-from maestro_ray.actors.spending import Spending
+from maestro_ray.actors.spending import Spending, prices_of
 from maestro_ray.actors.threads import ended
 from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
-from maestro_ray.errors import IllegalEvent, MaestroError
+from maestro_ray.errors import Conflict, IllegalEvent, MaestroError
+from maestro_ray.model.agent import Failed, UsageCounted
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
+from maestro_ray.providers.manual import KIND as MANUAL
 from maestro_ray.redaction import Redactor, Secrets, redact
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+# a turn that ended because all that was granted is used
+BROKE = Outcome.limited(0.0, "the budget is used up", alone=True)
+
 
 class Worker:
     """One worker of one team. Public methods are called from one event loop."""
 
-    def __init__(self, part: BeWorker, courier: Courier, clock: Clock) -> None:
+    def __init__(
+        self, part: BeWorker, courier: Courier, clock: Clock, bench: Workbench | None = None
+    ) -> None:
+        """A `bench` of another kind makes it do other work than tasks."""
         self.run = ""
         self._part = part
         self._courier = courier
         self._reporter = Reporter(part.name, part.team, courier, clock)
-        self._bench = Workbench(part)
+        self._permits = Permits(part, courier, self._reporter)
+        self._bench = bench or Workbench(part)
         # what its agents are told and nobody else: it leaves this object in no text
         self._secrets = Secrets.of(part.team.env)
         self._clock = clock
         self._hooking = Hooking(part.team, part.name, lambda kind, body: self._reporter.post(kind, **body))
+        self._permits.ruling = self._hooking.ruling
         self._missed: set[str] = set()
         self._directives: dict[str, str] = {}
         self._receipts: dict[str, How] = {}
-        self._spending = Spending()
+        self._purse = Purse(Spending(), _unasked, capped=False)
         self._working: set[asyncio.Task[None]] = set()
         self._turn: Turn | None = None
+        self._stopping: asyncio.Future[None] | None = None
         self._taken: tuple[str, int] | None = None
         self._held: Mapping[str, Any] | None = None
 
@@ -92,10 +108,14 @@ class Worker:
                 return self._assign(assignment)
             case Withdraw(run, _, epoch):
                 return self._withdraw(run, epoch)
+            case Done(run, verdict):
+                return self._done(run, verdict)
             case Directive(identifier, text):
                 return self._direct(identifier, text)
             case DirectivesCleared(kept):
                 return self._clear_all_but(kept)
+            case Answer():
+                return self._permits.answered(message)
             case _:
                 raise IllegalEvent("worker", "any", f"{type(message).__name__} of {sender}")
 
@@ -112,12 +132,14 @@ class Worker:
 
     async def _work(self, assignment: Mapping[str, Any], before: Sequence[asyncio.Task[None]]) -> None:
         await _ended(before)
+        self._purse = self._open_purse(assignment)
         self._tell_lead(assignment, began=True)
         self._reporter.post("run.started", **about(assignment))
         self._hooking.about = {**about(assignment), "role": self._part.role, "commit": assignment["commit"]}
         outcome = (await self._outcome(assignment)).without(self._secrets)
         await self._bench.finish(assignment)
-        await self._reporter.report(assignment, outcome.action, {**outcome.body, **self._spending.take()})
+        spent = self._purse.spending.told()
+        await self._reporter.report(assignment, outcome.action, {**outcome.body, **spent})
         self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
         await self._hooking.ask("RunEnd", action=outcome.action, summary=outcome.summary)
         await self._hooking.close()
@@ -139,8 +161,7 @@ class Worker:
 
     async def _until_done(self, assignment: Mapping[str, Any]) -> Outcome:
         """Turns until one ends with an outcome; a rate limit is a pause between two."""
-        if assignment["task"] is None:
-            reason = f"the workers of this team do tasks, and no {assignment['purpose']}"
+        if reason := self._bench.refusal(assignment):
             return Outcome.failed(reason, retryable=False)
         if denied := await self._hooking.ask("RunStart"):
             return Outcome.failed(f"a hook denies this run: {denied}", retryable=False)
@@ -158,14 +179,37 @@ class Worker:
         if self._bench.session(assignment):
             self._reporter.post("run.resumed", run=assignment["id"])
         while True:
+            await self._fill_purse(assignment)
             outcome = await self._reporter.with_room(
                 assignment, lambda: self._one_turn(assignment, proposals)
             )
+            if outcome.action == "again":
+                continue
             if outcome.resume_after is None:
                 return outcome
+            if outcome is BROKE:
+                continue
             reason = redact(outcome.summary, self._secrets)
-            more = {**outcome.body, **self._spending.take()}
+            more = {**outcome.body, **self._purse.spending.told()}
             await self._reporter.pause(assignment, outcome.resume_after, reason, more)
+
+    def _open_purse(self, assignment: Mapping[str, Any]) -> Purse:
+        spec = self._part.provider
+        model = "" if spec.kind in ("scripted", "command") else spec.arg
+        spending = Spending(prices_of(self._part.team), spec.kind, model, self._part.session)
+        ask = partial(self._reporter.spent, assignment)
+        return Purse(spending, ask, capped=bool(assignment.get("budget")))
+
+    async def _fill_purse(self, assignment: Mapping[str, Any]) -> None:
+        """Nothing is begun before it is reserved; while it cannot be, the run pauses with its agent's session."""
+        purse = self._purse
+        if reason := await purse.fill():
+
+            async def filled() -> bool:
+                await asyncio.sleep(AGAIN)
+                return not await purse.fill()
+
+            await self._reporter.wait(assignment, reason, purse.spending.told(), filled)
 
     async def _one_turn(
         self, assignment: Mapping[str, Any], proposals: Proposals, how: How = How.NEXT_TURN
@@ -175,24 +219,30 @@ class Worker:
         if reason := self._bench.no_room():  # a turn costs money
             return Outcome.limited(room.PAUSE, reason, alone=True)
         directives = dict(self._directives)
-        job = self._bench.job(assignment, list(directives.values()))
+        job = await self._permits.begin(assignment, self._bench.job(assignment, list(directives.values())))
         voice = Redactor(self._secrets)
 
         def say(text: str) -> None:
             self._say(voice.feed(text))
 
+        def named(run: str, session: str) -> None:
+            self._bench.name_session(run, session)
+            if self._part.provider.kind == MANUAL:  # from now on what the person does is kept
+                self._reporter.post("run.waits", **about(assignment), worktree=str(job.worktree))
+
         async with self._proposing(assignment, proposals) as heard:
             ears = Ears(
                 say,
-                self._delivered_in_turn,
+                self._delivered,
                 heard,
-                self._bench.name_session,
-                self._spending.add,
-                self._hooking.ruling,
+                named,
+                self._spent,
+                self._permits.permit,
                 self._hooking.returned,
                 self._left_out,
             )
             self._turn = Turn(self._part, job, ears, self._bench.confine)
+            keeping = asyncio.get_running_loop().create_task(self._purse.keep())
             try:
                 await self._turn.begin()
                 for identifier in directives:
@@ -200,8 +250,15 @@ class Worker:
                 end = await self._turn.finish()
             finally:
                 turn, self._turn = self._turn, None
-                await turn.stop()
+                try:
+                    await turn.stop()
+                finally:
+                    await ended(keeping)
+                self._purse.spending.turn_over()
                 self._say(voice.close())
+        await self._permits.end()
+        if self._purse.empty and isinstance(end.event, Failed):
+            return BROKE  # it was stopped between two steps, and is to go on there
         if end.again and self._unheard():
             return await self._one_turn(assignment, proposals, end.again)
         outcome = await self._reporter.with_room(assignment, lambda: self._bench.outcome(assignment, end))
@@ -209,6 +266,10 @@ class Worker:
         doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE
         reason = self._bench.no_room() if doubtful else ""
         return Outcome.limited(room.PAUSE, reason, alone=True) if reason else outcome
+
+    def _spent(self, usage: UsageCounted) -> None:
+        if self._purse.spent(usage) and self._turn is not None:
+            self._stopping = asyncio.ensure_future(self._turn.stop())
 
     @contextlib.asynccontextmanager
     async def _proposing(
@@ -246,10 +307,15 @@ class Worker:
         held = self._held
         if held is None or held["id"] != run or held["epoch"] > epoch:
             return None
-        return self._withdrawn(held, self._let_go())
+        return self._withdrawn(held, self._let_go(), self._purse)
 
-    async def _withdrawn(self, held: Mapping[str, Any], working: Sequence[asyncio.Task[None]]) -> None:
+    async def _withdrawn(
+        self, held: Mapping[str, Any], working: Sequence[asyncio.Task[None]], purse: Purse
+    ) -> None:
         await _ended(working)
+        if spent := purse.spending.told():
+            # it was used, whoever has the run now
+            await self._reporter.report(held, "spent", spent)
         self._end(held, "run.withdrawn", summary="withdrawn")
 
     async def _stop(self) -> None:
@@ -273,6 +339,11 @@ class Worker:
         if self._turn is not None:
             await self._turn.steer(identifier, text)
 
+    async def _done(self, run: str, verdict: str) -> None:
+        if self._turn is None or self.run != run:
+            raise Conflict(f"the run {run} is not at work here now", "see `maestro task list`")
+        await self._turn.done(verdict)
+
     def _unheard(self) -> bool:
         return any(identifier not in self._receipts for identifier in self._directives)
 
@@ -280,9 +351,6 @@ class Worker:
         for identifier in set(self._directives).difference(kept):
             del self._directives[identifier]
             self._receipts.pop(identifier, None)
-
-    def _delivered_in_turn(self, identifier: str) -> None:
-        self._delivered(identifier, How.IN_TURN)
 
     def _delivered(self, identifier: str, how: How) -> None:
         if identifier in self._directives and identifier not in self._receipts:
@@ -301,6 +369,10 @@ class Worker:
     def _tell_lead(self, assignment: Mapping[str, Any], *, began: bool, summary: str = "") -> None:
         event = WorkerEvent(self._part.name, assignment["id"], began, summary)
         self._courier.tell(self._part.team.slots["lead"], event)
+
+
+async def _unasked(_body: Mapping[str, Any]) -> None:
+    """Before the first run there is nothing to spend."""
 
 
 async def _ended(working: Sequence[asyncio.Task[None]]) -> None:

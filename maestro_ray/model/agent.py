@@ -31,11 +31,14 @@ class ToolReturned:
 
 @dataclass(frozen=True)
 class UsageCounted:
-    """Tokens and money spent since the last such event; `cost` in US dollars."""
+    """Tokens and money spent since the last such event; `cost` in US dollars, of all that was counted since the agent
+    last said one. Of what went in, `cached_tokens` were read from the model's cache."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float = 0.0
+    model: str = ""
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,13 @@ class Retrying:
 @dataclass(frozen=True)
 class PermissionAsked:
     """The agent waits for leave to use a tool. `request` names the question to its provider, `detail` is exactly what
-    would be done: the command, the file, or the tool's input as JSON."""
+    would be done: the command, the file, or the tool's input as JSON. `about` are the paths or the address that rules
+    are compared with, where they are not the detail itself."""
 
     request: str
     tool: str
     detail: str
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

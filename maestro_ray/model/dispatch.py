@@ -122,6 +122,8 @@ def misfit(run: Waiting, seat: Seat) -> str:
         return "it is of another project"
     if seat.role != run.role:
         return f"it is no {run.role} session"
+    if run.purpose is Purpose.PLAN and run.session:  # made for one lead, whichever plans its team serves
+        return "" if run.session == seat.session else "another session is to do it"
     if run.team != seat.team and (run.team or not seat.serves_all):
         return "its team does not serve this plan"
     if run.workspace and run.workspace != seat.workspace:

@@ -163,6 +163,14 @@ class SignedOut:
 
 
 @dataclass(frozen=True)
+class OverBudget:
+    """The operator stopped its run at a cap, whether it had begun or not."""
+
+    purpose: Purpose
+    reason: str
+
+
+@dataclass(frozen=True)
 class RunInterrupted:
     """The run lost its session and was queued again. That costs an attempt, unless the session left in order."""
 
@@ -217,8 +225,8 @@ class _GaveUp:
 
 Event = (
     Edited | Assigned | Accepted | HolderEnded | Dispatched | ReviewReopened | Started | WorkDone | Tested | Untested
-    | Judged | Merged | Conflicted | RunFailed | SignedOut | RunInterrupted | Unclaimed | Blocked | Paused | Resumed
-    | Aborted | CompletedByClient | Released
+    | Judged | Merged | Conflicted | RunFailed | SignedOut | OverBudget | RunInterrupted | Unclaimed | Blocked
+    | Paused | Resumed | Aborted | CompletedByClient | Released
 )  # fmt: skip
 
 
@@ -286,6 +294,7 @@ ARROWS: dict[tuple[Status, type], Status] = {
     (Status.AWAITING_REVIEW, RunFailed): Status.AWAITING_REVIEW,
     (Status.IN_PROGRESS, SignedOut): Status.IN_PROGRESS,
     (Status.AWAITING_REVIEW, SignedOut): Status.AWAITING_REVIEW,
+    **{(state, OverBudget): state for state in ACTIVE},
     (Status.DISPATCHED, RunInterrupted): Status.DISPATCHED,
     (Status.IN_PROGRESS, RunInterrupted): Status.DISPATCHED,
     (Status.AWAITING_REVIEW, RunInterrupted): Status.AWAITING_REVIEW,
@@ -325,9 +334,8 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
         case Conflicted(commit, reason):
             _about(task.approved, commit, event)
             return _revise(replace(task, review_sent_at=None), reason, policy, [AnnounceConflict(reason)])
-        case SignedOut(account, reason):
-            question = f"the account of {account} was refused ({reason}): sign in, then go on"
-            return _give_up(task, "signed_out", question)
+        case SignedOut() | OverBudget():
+            return _until_decided(task, event)
         case Blocked(dependency):
             return task, [
                 AskDecision(
@@ -383,6 +391,14 @@ def _without_result(task: Task, event: RunFailed | RunInterrupted | Unclaimed, p
             return _give_up(
                 task, "unclaimed", f"{purpose} was handed out {offers} times and nobody took it up", purpose
             )
+
+
+def _until_decided(task: Task, event: SignedOut | OverBudget) -> Step:
+    """What no agent can mend, nor another try."""
+    if isinstance(event, OverBudget):
+        return _give_up(task, "over_budget", f"{event.purpose}: {event.reason}")
+    question = f"the account of {event.account} was refused ({event.reason}): sign in, then go on"
+    return _give_up(task, "signed_out", question)
 
 
 def _accepted(task: Task, session: str) -> Task:

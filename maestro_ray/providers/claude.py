@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from maestro_ray.errors import BadProvider
 from maestro_ray.model import steering
 from maestro_ray.model.agent import (
     AgentEvent,
@@ -24,8 +24,9 @@ from maestro_ray.model.agent import (
     ToolReturned,
     UsageCounted,
 )
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
-from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.ports import Job, Launch
 from maestro_ray.providers import mcp_forms
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
@@ -46,13 +47,25 @@ _NOT_HERE = (
     "AskUserQuestion", "EnterPlanMode", "ExitPlanMode", "EnterWorktree", "ExitWorktree", "CronCreate", "CronDelete",
     "CronList", "ScheduleWakeup", "SendMessage", "ListAgents",
 )  # fmt: skip
+# what is said with these is what the adapter lives on, or who may do what
+_OWN = frozenset({
+    "-p", "--print", "--input-format", "--output-format", "--replay-user-messages", "--permission-prompt-tool",
+    "--permission-mode", "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions",
+    "--disallowedTools", "--disallowed-tools", "-r", "--resume", "-c", "--continue", "--session-id", "--fork-session",
+    "--no-session-persistence", "-w", "--worktree", "--from-pr", "--bg", "--background", "--model",
+})  # fmt: skip
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = ".credentials.json"
 _SETTINGS = (_LOGIN, "settings.json", "CLAUDE.md", "agents", "commands", "skills", "plugins")
 # what it is given to start, variables filled in
 _SERVERS = "mcp.json"
 _EDITORS = ("Edit", "Write", "NotebookEdit")
+_NAMES: Mapping[str, Sequence[str]] = {
+    Tool.SHELL: ("Bash",), Tool.EDIT: _EDITORS, Tool.READ: ("Read", "Glob", "Grep"),
+    Tool.FETCH: ("WebFetch", "WebSearch"), Tool.MCP: ("mcp__*",),
+}  # fmt: skip
 _SIGNED_OUT = (401, 403)
+_CACHED = "cache_read_input_tokens"
 # seconds, when it does not say how long
 _REST = 60.0
 
@@ -182,7 +195,7 @@ class ClaudeTurn:
         match asked:
             case {"subtype": "can_use_tool", "tool_name": str(tool), "input": given}:
                 self._asked[request] = given
-                return PermissionAsked(request, tool, clean(_detail(given)))
+                return PermissionAsked(request, tool, _detail(given), _about(given))
         return Reply(_error(request, "maestro does not do that"))
 
     def _steered(self, directive: str, state: object) -> list[AgentEvent]:
@@ -216,17 +229,13 @@ class ClaudeTurn:
 
 
 class Claude(Installed):
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+    """Raises `BadProvider`."""
 
-    program, variables = PROGRAM, VARIABLES
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        if any(word.startswith("-") for word in spec.arg.split()):
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        super().__init__(spec)
+    program, variables, own = PROGRAM, VARIABLES, _OWN
+    asks = True
 
     def open(self, job: Job) -> ClaudeTurn:
-        return ClaudeTurn(job, self._spec.arg, self._spec.argv)
+        return ClaudeTurn(job, self._model, self._more)
 
 
 class _Counted:
@@ -234,23 +243,29 @@ class _Counted:
 
     def __init__(self) -> None:
         self._request = ""
-        self._input = 0
+        self._input = self._cached = 0
+        self._model = ""
 
     def request(self, message: Mapping[str, Any]) -> list[AgentEvent]:
         """The tokens that went into one more request; what came out is only known at the end."""
-        number, spent = str(message.get("id")), _input(message.get("usage") or {})
+        usage = message.get("usage") or {}
+        number, spent = str(message.get("id")), _input(usage)
         if number == self._request or not spent:
             return []
         self._request, self._input = number, self._input + spent
-        return [UsageCounted(input_tokens=spent)]
+        cached, self._model = int(usage.get(_CACHED) or 0), str(message.get("model") or "")
+        self._cached += cached
+        return [UsageCounted(input_tokens=spent, model=self._model, cached_tokens=cached)]
 
     def rest(self, usage: Mapping[str, Any], cost: float) -> UsageCounted:
-        said, self._input = self._input, 0
-        return UsageCounted(max(0, _input(usage) - said), int(usage.get("output_tokens") or 0), cost)
+        said, self._input, cached, self._cached = self._input, 0, self._cached, 0
+        spent = max(0, _input(usage) - said), int(usage.get("output_tokens") or 0), cost
+        found = UsageCounted(*spent, cached_tokens=max(0, int(usage.get(_CACHED) or 0) - cached))
+        return replace(found, model=self._model) if found != UsageCounted() else found
 
 
 def _input(usage: Mapping[str, Any]) -> int:
-    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    names = ("input_tokens", "cache_creation_input_tokens", _CACHED)
     return sum(int(usage.get(name) or 0) for name in names)
 
 
@@ -266,10 +281,16 @@ def _left_out(servers: Sequence[Mapping[str, Any]]) -> list[AgentEvent]:
 
 def _mode(job: Job) -> tuple[str, ...]:
     """Who judges or tests may look and run, and is not given the tools that change files."""
-    refused = (*_NOT_HERE, *(() if job.purpose == "execute" else _EDITORS), *job.denied_tools)
-    mode = "acceptEdits" if job.purpose == "execute" else "default"
+    refused = [*_NOT_HERE, *(name for tool in sorted(job.refuses) for name in _NAMES.get(tool, ()))]
+    if job.purpose != "execute":
+        refused += [name for name in _EDITORS if name not in refused]
+    refused += [name for name in job.denied_tools if name not in refused]
     named = ("--tools", ",".join(job.tools)) if job.tools else ()
-    return ("--permission-mode", mode, *named, "--disallowedTools", ",".join(dict.fromkeys(refused)))
+    mode = "acceptEdits" if job.purpose == "execute" else "default"
+    # before what the person's own settings allow, and whatever the mode
+    asked = [name for tool in sorted(job.asks - job.refuses) for name in _NAMES.get(tool, ())]
+    settings = ("--settings", json.dumps({"permissions": {"ask": asked}})) if asked else ()
+    return ("--permission-mode", mode, *named, "--disallowedTools", ",".join(refused), *settings)
 
 
 def _failure(reason: str, signed_out: bool = False) -> Failed:
@@ -285,6 +306,16 @@ def _detail(given: object) -> str:
             return path
         case _:
             return json.dumps(given, ensure_ascii=False)
+
+
+def _about(given: object) -> tuple[str, ...]:
+    """The file or the address that it is about."""
+    match given:
+        case (
+            {"file_path": str(path)} | {"notebook_path": str(path)} | {"path": str(path)} | {"url": str(path)}
+        ):
+            return (path,)
+    return ()
 
 
 def _text(content: object) -> str:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from maestro_ray.errors import BadProvider
 from maestro_ray.model import steering
 from maestro_ray.model.agent import (
     AgentEvent,
@@ -24,9 +23,11 @@ from maestro_ray.model.agent import (
     ToolReturned,
     UsageCounted,
 )
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
-from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.ports import Job, Launch
 from maestro_ray.providers import mcp_forms
+from maestro_ray.providers.codex_exec import CodexExecTurn
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
 from maestro_ray.providers.output import bounded, brief, clean
@@ -34,6 +35,16 @@ from maestro_ray.providers.output import bounded, brief, clean
 PROGRAM = "codex"
 VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY", "OPENAI_BASE_URL")
 
+# what is said with these is what the adapter lives on, or who may do what
+_OWN = frozenset({
+    "--listen", "--stdio", "-m", "--model", "-s", "--sandbox", "-a", "--ask-for-approval", "--full-auto", "--yolo",
+    "--dangerously-bypass-approvals-and-sandbox", "--approve-for-me", "--worktree", "--dangerously-bypass-hook-trust",
+    "--all", "-C", "--cd", "--add-dir", "--json",
+    "--skip-git-repo-check", "-o", "--output-last-message", "--output-schema", "--ephemeral", "--last",
+})  # fmt: skip
+_KEYS = frozenset(
+    {"sandbox_mode", "approval_policy", "sandbox_workspace_write", "default_permissions", "permissions"}
+)
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = "auth.json"
 _SETTINGS = (_LOGIN, "config.toml", "AGENTS.md", "prompts", "skills", "rules")
@@ -50,6 +61,7 @@ class CodexTurn:
         self._lines = JsonLines()
         self._job = job
         self._thread = self._turn = ""
+        self._model = model
         # directives by the number of their request, and those that came before there was a turn
         self._steered: dict[int, str] = {}
         self._early: list[tuple[str, str]] = []
@@ -63,7 +75,10 @@ class CodexTurn:
             stdin=self._greeting(),
             keep_stdin=True,
             files=mcp.files,
-            links={place / name: f"~/.codex/{name}" for name in _SETTINGS},
+            # a person's own rules say what is done without a question
+            links={
+                place / name: f"~/.codex/{name}" for name in _SETTINGS if not (self._asks and name == "rules")
+            },
             writes=(f"~/.codex/{_LOGIN}",),
         )
 
@@ -101,13 +116,18 @@ class CodexTurn:
             return line({"id": int(request), "result": {"action": answer, "content": {}}})
         return line({"id": int(request), "result": {"decision": answer}})
 
+    @property
+    def _asks(self) -> bool:
+        """Whether the policy wants to hear of what it would do by itself."""
+        return bool(self._job.asks.difference(self._job.refuses) & {Tool.SHELL, Tool.EDIT})
+
     def _greeting(self) -> bytes:
         client = {"name": "maestro", "title": None, "version": "1"}
         # who makes no change has no reason to write; what leaves the worktree is asked for
         writes = self._job.purpose == "execute"
         rules = {
             "cwd": str(self._job.worktree),
-            "approvalPolicy": "on-request",
+            "approvalPolicy": "untrusted" if self._asks else "on-request",
             "sandbox": "workspace-write" if writes else "read-only",
         }
         resume = {"threadId": self._job.resume} if self._job.resume else {}
@@ -144,6 +164,7 @@ class CodexTurn:
     def _answered(self, number: int, result: Mapping[str, Any]) -> list[AgentEvent]:
         if number == _THREAD:
             self._thread = str(result["thread"]["id"])
+            self._model = str(result.get("model") or self._model)
             begin = _call(_TURN, "turn/start", threadId=self._thread, input=_text(self._job.prompt))
             return [SessionNamed(self._thread), Reply(begin)]
         if number == _TURN:
@@ -159,15 +180,16 @@ class CodexTurn:
     def _request(self, request: int, method: str, params: Mapping[str, Any]) -> AgentEvent:
         match method:
             case "item/commandExecution/requestApproval":
-                return PermissionAsked(str(request), "shell", clean(str(params["command"])))
+                return PermissionAsked(str(request), "shell", str(params["command"]))
             case "item/fileChange/requestApproval":
                 item = self._items.get(str(params["itemId"]), {})
-                return PermissionAsked(str(request), "edit", clean(_paths(item)))
+                paths = tuple(str(change["path"]) for change in item.get("changes", ()))
+                return PermissionAsked(str(request), "edit", _paths(item), paths)
             case "mcpServer/elicitation/request" if _asks_for_tool(params):
                 self._asked_forms.add(str(request))
                 tool = f"mcp__{params['serverName']}__{params['_meta']['tool_name']}"
                 given = json.dumps(params["_meta"].get("tool_params") or {}, ensure_ascii=False)
-                return PermissionAsked(str(request), tool, clean(given))
+                return PermissionAsked(str(request), tool, given)
         error = {"code": -32601, "message": "maestro does not do that"}
         return Reply(line({"id": request, "error": error}))
 
@@ -181,7 +203,9 @@ class CodexTurn:
                 return [ServerLeftOut(str(params["name"]), brief(str(params.get("error") or "")))]
             case "thread/tokenUsage/updated":
                 last = params["tokenUsage"]["last"]
-                return [UsageCounted(int(last["inputTokens"]), int(last["outputTokens"]))]
+                spent, made = int(last["inputTokens"]), int(last["outputTokens"])
+                cached = int(last.get("cachedInputTokens") or 0)
+                return [UsageCounted(spent, made, model=self._model, cached_tokens=cached)]
             case "error" if params.get("willRetry"):
                 error = params["error"]
                 return [Retrying(1, reason=brief(str(error.get("additionalDetails") or error["message"])))]
@@ -234,17 +258,16 @@ class CodexTurn:
 
 
 class Codex(Installed):
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+    """Raises `BadProvider`."""
 
-    program, variables = PROGRAM, VARIABLES
+    program, variables, own, keys, ways = PROGRAM, VARIABLES, _OWN, _KEYS, 2
+    asks = True
 
-    def __init__(self, spec: ProviderSpec) -> None:
-        if spec.arg.startswith("-") or '"' in spec.arg:
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        super().__init__(spec)
-
-    def open(self, job: Job) -> CodexTurn:
-        return CodexTurn(job, self._spec.arg, self._spec.argv)
+    def open(self, job: Job) -> CodexTurn | CodexExecTurn:
+        talk = CodexTurn(job, self._model, self._more)
+        if self._spec.exec:
+            return CodexExecTurn(job, PROGRAM, talk.launch, self._model, self._more)
+        return talk
 
 
 def _asks_for_tool(params: Mapping[str, Any]) -> bool:

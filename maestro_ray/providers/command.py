@@ -84,7 +84,7 @@ class CommandRun:
     def __init__(self, job: Job, argv: tuple[str, ...], judge: bool = False) -> None:
         self._purpose, self._judge = job.purpose, judge
         self._lines = Lines(whole=job.purpose == "review")
-        self._whole = Bounded(HEAD, TAIL) if job.purpose == "review" else Bounded(0, CLOSING_WORDS)
+        self._whole = Bounded(HEAD, TAIL) if job.purpose in ("review", "plan") else Bounded(0, CLOSING_WORDS)
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._launch = Launch(
             argv,

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 LONGEST = 16 * 1_024 * 1_024
+HEAD = 4 * 1_024
 
 
 class JsonLines:
     """Bytes in, values out; how the bytes are split changes nothing.
 
     A line that is no JSON object comes out as its text, for people; of one longer than `longest` bytes nothing is kept
-    but a remark.
+    but a remark. Of one that begins like `heads` only the first `HEAD` bytes are, as text: some programs repeat all
+    that was said with each word of it.
     """
 
-    def __init__(self, longest: int = LONGEST) -> None:
+    def __init__(self, longest: int = LONGEST, heads: re.Pattern[bytes] | None = None) -> None:
         self._longest = longest
+        self._heads = heads
         self._parts: list[bytes] = []
         self._held = 0
         self._dropped = 0
+        # whether enough of this line has come to know which kind it is, and whether the rest of it is wanted
+        self._known = self._enough = False
 
     def feed(self, data: bytes) -> list[dict[str, Any] | str]:
         first, *more = data.split(b"\n")
@@ -35,16 +41,25 @@ class JsonLines:
         return self._end()
 
     def _hold(self, part: bytes) -> None:
+        if self._enough:
+            return
         if self._dropped or self._held + len(part) > self._longest:
             self._dropped += self._held + len(part)
             self._parts, self._held = [], 0
         else:
             self._parts.append(part)
             self._held += len(part)
+        if self._heads and not self._known and self._held >= HEAD:
+            line, self._known = b"".join(self._parts), True
+            if self._heads.match(line):
+                self._parts, self._held, self._enough = [line[:HEAD]], HEAD, True
 
     def _end(self) -> list[dict[str, Any] | str]:
         line, dropped = b"".join(self._parts), self._dropped
         self._parts, self._held, self._dropped = [], 0, 0
+        self._known = self._enough = False
+        if self._heads and self._heads.match(line):
+            return [line[:HEAD].decode(errors="replace")]
         if dropped:
             return [f"[… a line of {dropped} bytes left out …]"]
         text = line.decode(errors="replace").strip()

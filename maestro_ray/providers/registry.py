@@ -6,30 +6,47 @@ import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import Literal
 
 from maestro_ray.config import Config, ProviderTable
 from maestro_ray.errors import BadProvider
 from maestro_ray.ports import Provider, ProviderSpec
-from maestro_ray.providers import claude, codex
+from maestro_ray.providers import claude, codex, gemini, opencode, pi, qwen
+from maestro_ray.providers.acp import Acp
 from maestro_ray.providers.claude import Claude
 from maestro_ray.providers.codex import Codex
 from maestro_ray.providers.command import Command
+from maestro_ray.providers.gemini import Gemini
+from maestro_ray.providers.manual import Manual
+from maestro_ray.providers.opencode import OpenCode
+from maestro_ray.providers.pi import Pi
+from maestro_ray.providers.qwen import Qwen
 from maestro_ray.providers.scripted import Scripted, located
 from maestro_ray.toml import did_you_mean
 
 GROUP = "maestro.providers"
 
 _BUILT_IN: dict[str, Callable[[ProviderSpec], Provider]] = {
+    "acp": Acp,
     "claude": Claude,
     "codex": Codex,
+    "pi": Pi,
     "command": Command,
+    "gemini": Gemini,
+    "opencode": OpenCode,
+    "qwen": Qwen,
+    "manual": Manual,
     "scripted": Scripted,
 }
-_LATER = ("auto", "acp", "gemini", "opencode", "qwen", "pi", "aider", "manual")
 
 
 # what agents of the kinds above need of the shell that starts a team; each sees only its own
-VARIABLES = (*claude.VARIABLES, *codex.VARIABLES)
+VARIABLES = (
+    *claude.VARIABLES, *codex.VARIABLES, *gemini.VARIABLES, *opencode.VARIABLES, *qwen.VARIABLES, *pi.VARIABLES,
+)  # fmt: skip
+
+# well-known programs that a template is enough for
+_TEMPLATED = ("aider", "mini")
 
 
 def parse_choice(text: str) -> tuple[str, str, str]:
@@ -48,6 +65,11 @@ def resolve(choices: Mapping[str, str], config: Config, directory: Path) -> dict
     `BadProvider`, or `ConfigError` for a mistake inside a script. Whether the programs exist is `Provider.check`'s.
     """
     return {role: _resolve(f"{role}={text}", config, directory) for role, text in choices.items()}
+
+
+def kinds() -> frozenset[str]:
+    """All there are, those of other packages too."""
+    return frozenset(_BUILT_IN) | frozenset(_others())
 
 
 def build(spec: ProviderSpec) -> Provider:
@@ -80,9 +102,8 @@ def _resolve(choice: str, config: Config, directory: Path) -> ProviderSpec:
 def _spec(choice: str, kind: str, arg: str, table: ProviderTable) -> ProviderSpec:
     if wrong := next((name for name in table.env if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)), None):
         raise BadProvider(choice, f"env lists names of variables, and {wrong!r} is none")
-    return ProviderSpec(
-        kind, arg, table.argv, table.env, "exit-code" if table.verdict == "exit-code" else "line"
-    )
+    verdict: Literal["line", "exit-code"] = "exit-code" if table.verdict == "exit-code" else "line"
+    return ProviderSpec(kind, arg, table.argv, table.env, verdict, table.model, table.args, table.exec)
 
 
 def _try(choice: str, spec: ProviderSpec) -> None:
@@ -94,8 +115,8 @@ def _try(choice: str, spec: ProviderSpec) -> None:
 
 def _unknown(name: str, tables: tuple[str, ...]) -> str:
     known = sorted({*_BUILT_IN, *_others(), *tables})
-    if name in _LATER:
-        return f"{name!r} is not available yet; there are: {', '.join(known)}"
+    if name in _TEMPLATED:
+        return f"{name} works from a template: give [providers.{name}] an argv, or write command:… after the role"
     return f"unknown provider {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}"
 
 

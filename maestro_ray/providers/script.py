@@ -142,15 +142,17 @@ def _verdict(table: Table, do: str) -> str:
     return text
 
 
-def _usage(table: Table, do: str) -> dict[str, float]:
+def _usage(table: Table, do: str) -> dict[str, Any]:
     usage = table.table(do)
-    usage.only("input", "output", "cost")
-    for key in ("input", "output"):
+    usage.only("input", "output", "cost", "cached", "model")
+    for key in ("input", "output", "cached"):
         usage.number(key)
     return {
         "input": usage.whole("input", 0),
         "output": usage.whole("output", 0),
         "cost": usage.number("cost"),
+        **({"cached": usage.whole("cached", 0)} if "cached" in usage else {}),
+        **({"model": usage.text("model")} if "model" in usage else {}),
     }
 
 

@@ -43,6 +43,8 @@ def located(spec: ProviderSpec, directory: Path) -> ProviderSpec:
 class Scripted:
     """`spec.arg` is the script's path, read at once. Raises `BadProvider`, or `ConfigError` with line and column."""
 
+    asks = True
+
     def __init__(self, spec: ProviderSpec) -> None:
         if not spec.arg:
             raise BadProvider("scripted", "it needs a script: scripted:FILE.toml")
@@ -159,13 +161,15 @@ class ScriptedTurn:
 def _told(message: object) -> AgentEvent:
     match message:
         case {"asks": str(request), "tool": str(tool), "detail": str(detail)}:
-            return PermissionAsked(request, tool, clean(detail))
+            return PermissionAsked(request, tool, detail)
         case {"tool": str(tool), "detail": str(detail)}:
             return ToolCalled(tool, clean(detail))
         case {"returned": str(tool), "ok": bool(ok), "detail": str(detail)}:
             return ToolReturned(tool, ok, clean(detail))
-        case {"usage": {"input": int(spent), "output": int(made), "cost": cost}}:
-            return UsageCounted(spent, made, _finite(cost))
+        case {"usage": {"input": int(spent), "output": int(made), "cost": cost, **more}}:
+            found = UsageCounted(spent, made, _finite(cost), str(more.get("model", "")))
+            cached = more.get("cached", 0)
+            return replace(found, cached_tokens=cached) if isinstance(cached, int) else found
         case {"rate_limit": seconds}:
             return RateLimited(_finite(seconds), "the script says so")
         case {"retry": int(attempt), "wait": wait, "reason": str(reason)}:

@@ -85,7 +85,7 @@ class Player:
     def verdict(self, text: str) -> None:
         emit(say=f"VERDICT: {text}")
 
-    def usage(self, usage: dict[str, float]) -> None:
+    def usage(self, usage: dict[str, Any]) -> None:
         emit(usage=usage)
 
     def wait(self, seconds: float) -> None:

@@ -44,6 +44,8 @@ def in_place_of_plan(tx: Transaction, row: Row) -> dict[str, Any]:
     empty = dict.fromkeys(("id", "base_branch", "epic_branch", "epic_head", "test"), "")
     words = {Purpose.REPO_ANALYSIS: "Analysis of", Purpose.PLAN: "Plan for"}
     title = f"{words[Purpose(row['purpose'])]} {project['name'] or project['key']}"
+    if row["purpose"] == Purpose.PLAN:
+        empty["base_branch"] = row["base"]
     return {**empty, "title": title, "description": row["note"], "status": "active"}
 
 

@@ -1,7 +1,11 @@
-"""The audit log: what people asked Studio to do. What agents report stands in runs and messages."""
+"""The audit log: what people asked Studio to do, and what agents were permitted, by whom.
+
+What agents report stands in runs and messages.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from maestro_ray.model.access import EVERYWHERE, Action, Caller
@@ -22,5 +26,17 @@ def note(tx: Transaction, caller: Caller, action: Action, project: str, subject:
         user_id=caller.user,
         action=action,
         subject=redact(subject),
+        detail=redact_all(detail),
+    )
+
+
+def permission(tx: Transaction, run: Mapping[str, Any], user: str, **detail: Any) -> None:
+    """Leave that an agent asked for, and what became of that; `user` is empty where no person decided."""
+    tx.insert(
+        t.audit,
+        project_id=run["project_id"],
+        user_id=user,
+        action="permission",
+        subject=f"cli-runs/{run['id']}",
         detail=redact_all(detail),
     )

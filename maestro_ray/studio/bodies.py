@@ -68,10 +68,26 @@ class NewWorker(Body):
     pool: Pool = ""
 
 
+TokenCap = Annotated[int, Field(ge=1, le=10**12)] | None
+DollarCap = Annotated[float, Field(gt=0, le=10**6, allow_inf_nan=False)] | None
+
+
+class Budget(Body):
+    """Caps of tokens and US dollars; what is not given has none. A day is one of UTC, of whoever works on it."""
+
+    run_tokens: TokenCap = None
+    run_usd: DollarCap = None
+    team_tokens: TokenCap = None
+    team_usd: DollarCap = None
+    day_tokens: TokenCap = None
+    day_usd: DollarCap = None
+
+
 class NewTeam(Body):
     workers: list[NewWorker] = Field(max_length=1000)
     workspace: Text = ""
     serves_all: bool = False
+    budget: Budget | None = None
 
 
 class Heartbeat(Body):
@@ -87,12 +103,35 @@ class Claim(Body):
 Count = Annotated[int, Field(ge=0, le=10**12)]
 
 
+Dollars = Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)]
+Name = Annotated[str, StringConstraints(max_length=200)]
+
+
+class ModelUsage(Body):
+    """All that a meter has counted of one model. `cached_tokens` are among those that went in, `unpriced_tokens` those
+    of which nobody knows what they cost."""
+
+    model: Name = ""
+    input_tokens: Count = 0
+    cached_tokens: Count = 0
+    output_tokens: Count = 0
+    unpriced_tokens: Count = 0
+    cost_usd: Dollars = 0.0
+
+
 class Usage(Body):
-    """What the run has used since its last report."""
+    """What the run has used since its last report; or with a `meter` all that this one has counted, by `models`."""
 
     input_tokens: Count = 0
+    cached_tokens: Count = 0
     output_tokens: Count = 0
-    cost_usd: Annotated[float, Field(ge=0, le=10**6, allow_inf_nan=False)] = 0.0
+    unpriced_tokens: Count = 0
+    cost_usd: Dollars = 0.0
+    meter: Annotated[str, StringConstraints(max_length=36)] = ""
+    number: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    models: Annotated[list[ModelUsage], Field(max_length=100)] = []
+    provider: Name = ""
+    session_id: Name = ""
 
 
 class Report(Body):
@@ -102,6 +141,12 @@ class Report(Body):
     @property
     def spent(self) -> dict[str, Any]:
         return self.usage.model_dump()
+
+
+class Spent(Report):
+    """While the run goes on: what it has used, and whether it asks for leave to use more (`ask`)."""
+
+    ask: bool = False
 
 
 class Complete(Report):
@@ -208,10 +253,13 @@ class Proposal(Body):
 
 
 class NewAnalysis(Body):
-    """`repo_analysis` fills the knowledge; `plan` drafts a plan for what `note` says."""
+    """`repo_analysis` fills the knowledge; `plan` drafts a plan for what `note` says, by the lead with this session,
+    when it is given, for its own team and for `base_branch`."""
 
     purpose: Literal["repo_analysis", "plan"] = "repo_analysis"
     note: Text = ""
+    session_id: Word | None = None
+    base_branch: str = ""
     role: Annotated[str, StringConstraints(max_length=32, pattern=r"^([a-z][a-z0-9-]*)?$")] = ""
 
 
@@ -258,8 +306,31 @@ class NewComment(Body):
     body: Text
 
 
+class Permission(Body):
+    """What an agent asks leave for, and how its policy rules.
+
+    `ask` puts it before people, `withdrawn` says that the agent waits no longer. `hash` is the SHA-256 of exactly what
+    would be done, `command` is that for people to read.
+    """
+
+    epoch: int
+    request: Word
+    ruling: Literal["allow", "ask", "deny", "withdrawn"]
+    tool: Annotated[str, StringConstraints(max_length=200)] = ""
+    command: Text = ""
+    hash: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]*$")] = ""
+    length: Count = 0
+    agent: Annotated[str, StringConstraints(max_length=200)] = ""
+    by: Annotated[str, StringConstraints(max_length=200)] = ""
+    why: Annotated[str, StringConstraints(max_length=4000)] = ""
+
+
 class Answer(Body):
+    """The `reason` is told to whoever waits for the answer; the lead of a plan that is rejected with one proposes
+    another."""
+
     answer: Word
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=10_000)] = ""
 
 
 class Mirrored(Body):

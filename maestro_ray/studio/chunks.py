@@ -16,11 +16,18 @@ class Chunks:
 
     def __init__(self) -> None:
         self._tails: OrderedDict[str, str] = OrderedDict()
+        self._heard: dict[str, float] = {}
 
-    def add(self, run: str, text: str) -> None:
+    def add(self, run: str, text: str, at: float = 0.0) -> None:
+        """`at` in Unix seconds."""
         self._tails[run] = (self._tails.pop(run, "") + text)[-KEPT:]
+        self._heard[run] = at
         while len(self._tails) > RUNS:
-            self._tails.popitem(last=False)
+            del self._heard[self._tails.popitem(last=False)[0]]
+
+    def heard(self, run: str) -> float:
+        """When it spoke last, in Unix seconds; 0 when nothing is known of it."""
+        return self._heard.get(run, 0.0)
 
     def tail(self, run: str) -> str:
         return self._tails.get(run, "")

@@ -12,7 +12,7 @@ from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import run as run_machine
 from maestro_ray.model import task as task_machine
 from maestro_ray.model.run import Purpose
-from maestro_ray.studio import loop, queue, runs, seats
+from maestro_ray.studio import budget, loop, queue, runs, seats
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.nodes import nodes
 from maestro_ray.studio.store import Row, Transaction
@@ -136,9 +136,18 @@ def _assign(tx: Transaction) -> None:
     waiting = queue.waiting(tx, {seat.project for seat in free}, {seat.role for seat in free})
     if not waiting:
         return
-    moment = seats.moment(tx, waiting)
-    for run_id, session_id in decide.assign(map(queue.as_waiting, waiting), free, moment):
-        _hand_over(tx, tx.get(t.runs, run_id), session_id)
+    moment, shut = seats.moment(tx, waiting), budget.shut(tx, free)
+    runs_waiting = [queue.as_waiting(row) for row in waiting]
+    pairs = decide.assign(runs_waiting, [seat for seat in free if seat.session not in shut], moment)
+    if shut:
+        given = {run_id for run_id, _ in pairs}
+        left = [run for run in runs_waiting if run.run not in given]
+        pairs += budget.refuse(
+            tx, decide.assign(left, [seat for seat in free if seat.session in shut], moment), shut
+        )
+    for run_id, session_id in pairs:
+        if budget.hand_out(tx, tx.get(t.runs, run_id), session_id):
+            _hand_over(tx, tx.get(t.runs, run_id), session_id)
 
 
 def _hand_over(tx: Transaction, row: Row, session_id: str) -> None:
@@ -148,7 +157,8 @@ def _hand_over(tx: Transaction, row: Row, session_id: str) -> None:
         run_machine.Dispatched(session_id),
         emitted=row["emitted"] + 1,
         dispatched_at=tx.now,
-        delegated_to="",
+        # one that was made for the lead of one team is for nobody else, however often it is cut
+        delegated_to=row["delegated_to"] if runs.of_lead(row) else "",
     )
     session = tx.get(t.sessions, session_id)
     team = tx.get(t.teams, session["team_id"])

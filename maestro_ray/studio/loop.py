@@ -184,11 +184,12 @@ def put_card(
     question: str,
     options: Sequence[str],
     of: Mapping[str, str | None],
+    about: Mapping[str, Any] | None = None,
 ) -> str:
-    """The card itself; `of` says which plan, task or run it is about."""
-    card = {"kind": kind, "question": question, "options": list(options), **of}
+    """The card itself; `of` says which plan, task or run it is about, `about` what else a program may want to know."""
+    card = {"kind": kind, "question": question, "options": list(options), "about": dict(about or {}), **of}
     identifier = tx.insert(t.decisions, project_id=project_id, **card)
-    shown = {"id": identifier, "status": "open", **card}
+    shown = {"id": identifier, "status": "open", "created_at": tx.now, **card}
     tx.publish(channels.project(project_id), "decision.requested", decision=shown)
     return identifier
 
@@ -201,21 +202,30 @@ def _withdraw_cards(tx: Transaction, *which: sa.ColumnElement[bool]) -> None:
         tx.publish(channels.project(card["project_id"]), "decision.answered", decision={**card, **values})
 
 
-def answer(tx: Transaction, decision_id: str, word: str) -> Row:
-    """The operator's answer to a card, once. Raises `Conflict` for an unknown word or a card that is closed."""
-    card = tx.get(t.decisions, decision_id)
+def can_be_answered(card: Row, word: str) -> None:
+    """Raises `Conflict` for an unknown word or a card that is closed."""
     if word not in card["options"]:
         raise Conflict(f"{word!r} is not an answer to this card", f"answers: {', '.join(card['options'])}")
     if card["status"] != "open":
         raise Conflict(f"the card was already answered: {card['answer'] or card['status']}", "")
-    values = {"status": "answered", "answer": word, "answered_at": tx.now}
+
+
+def answer(tx: Transaction, decision_id: str, word: str, reason: str = "") -> Row:
+    """The operator's answer to a card, once. Raises `Conflict` for an unknown word or a card that is closed."""
+    card = tx.get(t.decisions, decision_id)
+    can_be_answered(card, word)
+    values = {"status": "answered", "answer": word, "reason": reason, "answered_at": tx.now}
     tx.update(t.decisions, decision_id, **values)
     if card["kind"] == QUESTION:
         answers.tell(tx, card, word)
+    elif card["kind"] == "budget":
+        pass  # that is for `budget.answer`, which comes from there
     elif card["task_id"]:
         _answer_task(tx, card, word)
     elif card["plan_id"]:
         plan_event(tx, card["plan_id"], _PLAN_ANSWERS[word](), attempts=0)
+        if word == REJECT and reason:
+            answers.propose_again(tx, card)
     elif word == RETRY:
         runs.again(tx, tx.get(t.runs, card["run_id"]), attempt=1)
     tx.publish(channels.project(card["project_id"]), "decision.answered", decision={**card, **values})

@@ -81,11 +81,12 @@ class Wire:
 @dataclass(frozen=True)
 class Work:
     """The database at one moment: runs that are not over, open cards, and for how many seconds the run that has waited
-    longest is queued."""
+    longest is queued; what all runs have used."""
 
     runs: dict[tuple[str, str], int]
     queue_age: float
     decisions: dict[str, int]
+    spent: dict[str, float] = field(default_factory=dict)
 
 
 def work(tx: Transaction) -> Work:
@@ -104,7 +105,17 @@ def work(tx: Transaction) -> Work:
         },
         0.0 if since is None else max(0.0, tx.now - since),
         {row["kind"]: row["n"] for row in tx.all(cards.group_by(t.decisions.c.kind))},
+        _spent(tx),
     )
+
+
+def _spent(tx: Transaction) -> dict[str, float]:
+    """Tokens `in` and `out`, US dollars, and the US dollars that are reserved now."""
+    of = {"in": t.spent.c.input_tokens, "out": t.spent.c.output_tokens, "usd": t.spent.c.cost_usd}
+    sums = [sa.func.sum(column).label(name) for name, column in of.items()]
+    (spent,) = tx.all(sa.select(*sums).where(t.spent.c.plan_id == ""))
+    (reserved,) = tx.all(sa.select(sa.func.sum(t.reservations.c.usd).label("reserved")))
+    return {name: float(value or 0) for name, value in {**spent, **reserved}.items()}
 
 
 def exposition(metrics: Metrics, wire: Wire, work: Work, version: str) -> bytes:
@@ -159,7 +170,17 @@ class _Families:
         about = "Age of the run that has been queued longest."
         yield _family("Gauge", "queue_age_seconds", about, [], [((), work.queue_age)])
         cards = [((kind,), n) for kind, n in work.decisions.items()]
+        tokens = [((way,), work.spent.get(way, 0.0)) for way in ("in", "out")]
+        yield _family("Gauge", "spent_tokens", "Tokens that runs have used.", ["way"], tokens)
+        for name, key, what in _MONEY:
+            yield _family("Gauge", name, what, [], [((), work.spent.get(key, 0.0))])
         yield _family("Gauge", "decisions_open", "Decision cards without an answer.", ["kind"], cards)
+
+
+_MONEY = (
+    ("spent_usd", "usd", "US dollars that runs have used."),
+    ("reserved_usd", "reserved", "US dollars that running work has reserved of a budget."),
+)
 
 
 def _family(

@@ -91,7 +91,7 @@ def act(tx: Transaction, plan_id: str, word: str) -> Row:
 _SHOWN = [
     t.runs.c[name]
     for name in ("id", "task_id", "session_id", "purpose", "state", "attempt", "commit", "reason",
-                 "created_at", "started_at", "finished_at")
+                 "resume_at", "created_at", "started_at", "finished_at")
 ]  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict
@@ -18,13 +20,19 @@ def propose(tx: Transaction, run_id: str, epoch: int, draft: PlanDraft) -> Row:
     run = at_work(tx, run_id, epoch)
     if run["purpose"] != Purpose.PLAN:
         raise Conflict(f"a run of purpose {run['purpose']} proposes no plan", "")
+    return put(tx, run, draft)
+
+
+def put(tx: Transaction, run: Row, draft: PlanDraft, **values: Any) -> Row:
+    """The same for a run that its caller knows; `values` are further columns of the plan."""
+    run_id = run["id"]
     of_project = t.plans.c.project_id == run["project_id"]
     if tx.first(sa.select(t.plans.c.id).where(of_project, t.plans.c.proposed_by == run_id)):
         raise Conflict("this run has proposed a plan already", "")
     team = tx.get(t.teams, tx.get(t.sessions, run["session_id"])["team_id"])
     # what a team that works for its own plans proposes, no other may ever take up
     own = {} if team["serves_all"] else {"team_id": team["id"], "workspace": team["workspace"]}
-    plan_id = plans.create(tx, run["project_id"], draft, proposed_by=run_id, **own)["id"]
+    plan_id = plans.create(tx, run["project_id"], draft, proposed_by=run_id, **own, **values)["id"]
     count = len(draft.tasks)
     question = f"proposed plan {draft.title!r} with {count} task{'s' if count > 1 else ''}: carry it out?"
     card = loop.ask(tx, plan_id, "proposal", question, options=(loop.APPROVE, loop.REJECT))

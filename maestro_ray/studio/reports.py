@@ -14,7 +14,7 @@ from maestro_ray.model import task as task_machine
 from maestro_ray.model.dispatch import OFFERS_CAP, SIGNED_OUT
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.verdict import read_verdict
-from maestro_ray.studio import analysis, breakers, loop, runs, usage
+from maestro_ray.studio import analysis, breakers, budget, loop, planning, runs, usage
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 from maestro_ray.studio.usage import NOTHING, Spent
@@ -59,6 +59,7 @@ def assignment(tx: Transaction, row: Row) -> dict[str, Any]:
     }
     answer["task"] = answer["evidence"] = None
     answer["knowledge"] = analysis.digest(tx, row["project_id"])
+    answer["budget"] = budget.is_capped(tx, row)
     if row["task_id"]:
         task = tx.get(t.tasks, row["task_id"])
         shown = (
@@ -84,6 +85,8 @@ def assignment(tx: Transaction, row: Row) -> dict[str, Any]:
         )
         answer["branches"] = [task["branch_name"] for task in tx.all(branches)]
         answer["merged"] = _merged(tx, plan["id"])
+    elif row["purpose"] == Purpose.PLAN:
+        answer |= planning.context(tx, row)
     return answer
 
 
@@ -196,7 +199,7 @@ def interrupt(tx: Transaction, run_id: str, epoch: int | None = None, *, costs: 
     row = tx.get(t.runs, run_id)
     if machine.State(row["state"]) not in machine.HELD or epoch not in (None, row["epoch"]):
         return
-    resting = row["state"] == machine.State.PAUSED and row["resume_at"] is not None
+    resting = budget.waits(tx, row) or (row["state"] == machine.State.PAUSED and row["resume_at"] is not None)
     _requeue(tx, row, costs=costs and not resting)
 
 
@@ -320,7 +323,7 @@ _OUTCOMES = {
     Purpose.RELEASE: _released,
     Purpose.RELEASE_CLEANUP: _nothing_more,
     Purpose.REPO_ANALYSIS: analysis.learn,
-    Purpose.PLAN: _nothing_more,
+    Purpose.PLAN: planning.propose,
 }
 
 

@@ -9,8 +9,12 @@ import sqlalchemy as sa
 from maestro_ray.model import channels
 from maestro_ray.model import run as machine
 from maestro_ray.model.run import Purpose
+from maestro_ray.studio import purses, unasked
 from maestro_ray.studio.schema import plans, runs
 from maestro_ray.studio.store import Row, Transaction
+
+# the states in which a run may use what it has reserved
+_SPENDS = (machine.State.DISPATCHED, machine.State.RUNNING)
 
 
 def queue(
@@ -34,8 +38,13 @@ def queue_for_project(tx: Transaction, project_id: str, purpose: Purpose, **valu
 
 def again(tx: Transaction, row: Row, attempt: int) -> str:
     """Another run like this one, which is about no plan and is over."""
-    kept = {name: row[name] for name in ("note", "role")}
+    kept = {name: row[name] for name in ("note", "role", "base", "delegated_to")}
     return queue_for_project(tx, row["project_id"], Purpose(row["purpose"]), attempt=attempt, **kept)
+
+
+def of_lead(row: Row) -> bool:
+    """Whether it was made for the lead of one team, and is about no plan."""
+    return row["plan_id"] is None and row["role"] == "lead" and bool(row["delegated_to"])
 
 
 def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machine.Run:
@@ -43,6 +52,9 @@ def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machin
     after = machine.apply(as_run(row), event)
     if after.state in machine.OVER:
         also.setdefault("finished_at", tx.now)
+        purses.withdraw(tx, f"{purses.RUN}:{row['id']}")
+    if after.state not in _SPENDS:
+        purses.release(tx, row["id"])
     tx.update(
         runs,
         row["id"],
@@ -52,6 +64,8 @@ def step(tx: Transaction, row: Row, event: machine.Event, **also: Any) -> machin
         resume_at=after.resume_at,
         **also,
     )
+    if after.state not in machine.HELD:
+        unasked.close(tx, row["id"])
     # who holds it now, or who held it last
     session = after.session or row["session_id"]
     announce(tx, {**row, "state": after.state, "epoch": after.epoch, "session_id": session, **also})

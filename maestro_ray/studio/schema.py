@@ -268,6 +268,72 @@ spent = sa.Table(
     comment="what runs have used, added up with each report: nobody waits for a sum over all of them",
 )
 
+budgets = sa.Table(
+    "budgets",
+    metadata,
+    sa.Column("team_id", sa.String(36), sa.ForeignKey("teams.id"), primary_key=True),
+    *(
+        column
+        for whose in ("run", "team", "day")
+        for column in (
+            sa.Column(f"{whose}_tokens", sa.BigInteger, nullable=True),
+            sa.Column(f"{whose}_usd", sa.Float, nullable=True),
+        )
+    ),
+    comment="what a team may use at most, as whoever started it said; without a row nothing is capped",
+)
+
+purses = sa.Table(
+    "purses",
+    metadata,
+    sa.Column(
+        "scope", sa.String(120), primary_key=True, comment="run:ID, team:ID or day:USER:DATE, the date in UTC"
+    ),
+    _count("tokens"),
+    _count("unpriced"),
+    sa.Column("usd", sa.Float, nullable=False, default=0.0),
+    _count("more_tokens"),
+    sa.Column("more_usd", sa.Float, nullable=False, default=0.0),
+    sa.Column("free", sa.Boolean, nullable=False, default=False),
+    sa.Column("card", sa.String(36), nullable=False, default=""),
+    sa.Index("purses_card", "card"),
+    comment="what was used on an account, and by how much its cap was raised; `card` asked for that last",
+)
+
+reservations = sa.Table(
+    "reservations",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id"), primary_key=True),
+    _text("team"),
+    _text("day"),
+    _count("tokens"),
+    sa.Column("usd", sa.Float, nullable=False, default=0.0),
+    comment="what runs that work may still use, by the scopes of their accounts; it ends with their epoch",
+)
+
+bills = sa.Table(
+    "bills",
+    metadata,
+    sa.Column("run_id", sa.String(36), sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("meter", sa.String(36), primary_key=True, comment="of one worker's work on the run"),
+    sa.Column("model", sa.String(200), primary_key=True),
+    sa.Column("day", sa.String(10), primary_key=True),
+    _ref("project_id", "projects"),
+    _text("team_id"),
+    _text("user_id"),
+    _text("role"),
+    _text("provider"),
+    _number("number"),
+    _count("input_tokens"),
+    _count("cached_tokens"),
+    _count("output_tokens"),
+    _count("unpriced_tokens"),
+    sa.Column("cost_usd", sa.Float, nullable=False, default=0.0),
+    sa.Index("bills_team", "team_id"),
+    sa.Index("bills_project", "project_id", "day"),
+    comment="what was used, by run, model and day; `number` is of the last report that counted",
+)
+
 verdicts = sa.Table(
     "verdicts",
     metadata,
@@ -307,9 +373,12 @@ decisions = sa.Table(
     sa.Column("options", sa.JSON, nullable=False),
     _text("status", "open"),
     _text("answer"),
+    _text("reason"),
+    sa.Column("about", sa.JSON, nullable=False, default=dict),
     _time("created_at"),
     _time("answered_at"),
     sa.Index("decisions_open", "status"),
+    sa.Index("decisions_run", "run_id"),
 )
 
 reported = sa.Table(

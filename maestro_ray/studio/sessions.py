@@ -12,12 +12,13 @@ from maestro_ray.ids import slug, suffix
 from maestro_ray.model import channels
 from maestro_ray.model import run as run_machine
 from maestro_ray.model import task as task_machine
-from maestro_ray.studio import breakers, loop, reports, runs
+from maestro_ray.studio import breakers, budget, loop, purses, reports, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
 # an interrupted session is waited for this many leases
 GIVEN_UP = 10
+NO_CAPS: Mapping[str, float | None] = {}
 
 
 def find_project(tx: Transaction, key: str) -> Row | None:
@@ -65,8 +66,9 @@ def allocate_team(
     workspace: str,
     serves_all: bool,
     lease: float,
+    caps: Mapping[str, float | None] = NO_CAPS,
 ) -> dict[str, Any]:
-    """Give a lead its team: a channel, and one session for each worker `{name, role, skills}`."""
+    """Give a lead its team: a channel, and one session for each worker `{name, role, skills}`; and its `caps`."""
     lead = tx.get(t.sessions, lead_id)
     if lead["role"] != "lead" or lead["team_id"] or lead["status"] == "ended":
         raise Conflict("only a connected lead without a team can ask for one", "")
@@ -81,6 +83,7 @@ def allocate_team(
         status="active",
     )
     tx.update(t.sessions, lead_id, team_id=team_id)
+    purses.cap(tx, team_id, caps)
     members = [add_worker(tx, team_id, worker, lead["user_id"], lease=lease) for worker in workers]
     tx.publish(channels.project(lead["project_id"]), "team.allocated", team={"id": team_id, "name": name})
     return {"id": team_id, "name": name, "channel": channels.team(name), "lead": lead_id, "members": members}
@@ -177,6 +180,7 @@ def end_team(tx: Transaction, team_id: str) -> None:
         sa.select(t.sessions).where(t.sessions.c.team_id == team_id, t.sessions.c.status != "ended")
     ):
         _leave(tx, row, "ended")
+    budget.team_over(tx, team_id)
     tx.publish(channels.project(team["project_id"]), "team.ended", team={"id": team_id, "name": team["name"]})
 
 
@@ -192,7 +196,10 @@ def _leave(tx: Transaction, row: Row, status: str) -> None:
     for run in runs.live(tx, t.runs.c.state.in_(run_machine.HELD), t.runs.c.session_id == row["id"]):
         reports.interrupt(tx, run["id"], costs=status != "ended")
     for run in tx.all(sa.select(t.runs).where(_meant_for(row["id"]))):
-        tx.update(t.runs, run["id"], delegated_to="")
+        if not runs.of_lead(run):
+            tx.update(t.runs, run["id"], delegated_to="")
+        elif status == "ended":  # nobody else was asked for it
+            runs.cancel(tx, t.runs.c.id == run["id"])
     if status == "ended":
         _give_up_tasks(tx, row["id"])
     _announce(tx, {**row, "status": status})

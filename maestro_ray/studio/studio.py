@@ -73,7 +73,7 @@ class Studio:
                 backstage.hear(method, params)
                 return
             if method == "run.chunk":
-                chunks.add(params["run_id"], params["text"])
+                chunks.add(params["run_id"], params["text"], clock.wall())
             hub.publish(channel, method, params, *numbered)
 
         store = await Store.open(place, clock, hear, hub.renumber)

@@ -7,16 +7,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from maestro_ray.studio import bills
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
-# `{input_tokens, output_tokens, cost_usd}` since the run's last report
+# `{input_tokens, output_tokens, cost_usd}` since the run's last report, or what `bills.book` takes of a meter
 Spent = Mapping[str, Any]
 NOTHING: Spent = {}
 
 COUNTED = (t.runs.c.input_tokens, t.runs.c.output_tokens, t.runs.c.cost_usd)
 NAMES = tuple(column.name for column in COUNTED)
-BY = ("project", "plan", "run")
+BY = ("project", "plan", "run", *bills.BY)
 
 # in `spent` the plan of the sums of a whole project
 WHOLE = ""
@@ -29,11 +30,12 @@ _ADD = (
 
 def spend(tx: Transaction, row: Row, spent: Spent) -> dict[str, Any]:
     """Add one more report of a run to the sums; its columns afterwards. A run that changes hands keeps what it used."""
-    more = {name: spent[name] for name in NAMES if spent.get(name)}
+    counted = bills.book(tx, row, spent) if spent else {}
+    more = {name: counted[name] for name in NAMES if counted.get(name)}
     if more:
-        counted = {**more, "runs": int(not any(row[name] for name in NAMES))}
+        sums = {**more, "runs": int(not any(row[name] for name in NAMES))}
         for plan_id in {WHOLE, row["plan_id"] or WHOLE}:
-            _add(tx, row["project_id"], plan_id, counted)
+            _add(tx, row["project_id"], plan_id, sums)
     return {name: row[name] + value for name, value in more.items()}
 
 
@@ -43,8 +45,11 @@ def _add(tx: Transaction, project_id: str, plan_id: str, more: Mapping[str, Any]
         tx.insert(t.spent, project_id=project_id, plan_id=plan_id, **more)
 
 
-def sums(by: str, project_id: str = "", plan_id: str = "") -> sa.Subquery:
-    """One row for each project, plan or run that has used something: its id, the sums and how many runs it were."""
+def sums(by: str, project_id: str = "", plan_id: str = "", team_id: str = "") -> sa.Subquery:
+    """One row for each project, plan, run and so on that has used something: its id, the sums and how many runs it
+    were."""
+    if by in bills.BY:
+        return bills.sums(by, project_id, plan_id, team_id).subquery("sums")
     query = _of_runs(plan_id) if by == "run" else _added_up(by, plan_id)
     if project_id:
         query = query.where(query.selected_columns.project_id == project_id)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from maestro_ray.model import run as machine
 from maestro_ray.model.dispatch import CLAIM_SECONDS
-from maestro_ray.studio import breakers, dispatch, reports, runs
+from maestro_ray.studio import breakers, dispatch, purses, reports, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Transaction
 
@@ -15,12 +15,14 @@ def due(tx: Transaction) -> bool:
     """Whether there is anything to do now. It is asked all the time, and the answer is nearly always no."""
     some = [sa.exists(sa.select(t.breakers.c.pool).where(breakers.over(tx)))]
     some += [sa.exists(sa.select(t.runs.c.id).where(which)) for which in (_lapsed(tx), _resting(tx))]
-    return tx.first(sa.select(sa.literal(1)).where(sa.or_(*some))) is not None
+    return tx.first(sa.select(sa.literal(1)).where(sa.or_(*some))) is not None or bool(purses.past(tx))
 
 
 def wake(tx: Transaction) -> None:
     """Do it. Nobody sent a request for this, so everything it makes possible is looked for."""
     tx.execute(t.breakers.delete().where(breakers.over(tx)))
+    for scope in purses.past(tx):
+        purses.withdraw(tx, scope)
     for row in tx.all(sa.select(t.runs).where(_resting(tx)).order_by(t.runs.c.id)):
         if row["state"] == machine.State.PAUSED:
             runs.step(tx, row, machine.Resumed(row["epoch"]))

@@ -97,7 +97,7 @@ def test_a_definitions_model_is_for_who_knows_models_and_was_told_none() -> None
     from maestro_ray.extensions.definitions import Definition
 
     definition = Definition("a", "b", Path("/a"), model="opus")
-    assert with_model(CLAUDE, definition, True).arg == "opus"
+    assert with_model(CLAUDE, definition, True).model == "opus"
     assert with_model(ProviderSpec("claude", "sonnet"), definition, True).arg == "sonnet"
     assert with_model(COMMAND, definition, False) == COMMAND
     assert with_model(CLAUDE, None, True) == CLAUDE

@@ -19,6 +19,7 @@ from maestro_ray.errors import (
     ConfigError,
     EmptyRepository,
     MaestroError,
+    NoAgentFound,
     NotARepository,
     NotFound,
     NoWorkers,
@@ -63,7 +64,7 @@ def test_a_good_one_says_who_will_be_there(asked: Asked, home: Home, sample: Sam
 @pytest.mark.parametrize(
     ("changes", "error", "words"),
     [
-        ({"providers": {"dev": "command:true"}}, BadProvider, "no provider was named"),
+        ({"providers": {"dev": "command:true"}}, NoAgentFound, "no coding agent was found"),
         ({"providers": {"dev": "nonsense", "review": "command:true"}}, BadProvider, "unknown provider"),
         ({"providers": {"chef": "command:true"}}, UnknownRole, "chef"),
         ({"roles": {"dev": 1, "chef": 1}}, UnknownRole, "chef"),
@@ -241,3 +242,24 @@ def test_a_path_that_is_not_utf8(asked: Asked, home: Home, sample: Sample, tmp_p
     sample.git("clone", "-q", str(sample.path), str(place))
     with pytest.raises(UsageError, match="is not UTF-8"):
         check(replace(asked, repo=str(place)), home)
+
+
+def test_the_flags_come_before_the_files_and_the_person_before_the_repository(
+    home: Home, asked: Asked
+) -> None:
+    configure(home, "[budget]\nteam_usd = 5\nday_usd = 20\n")
+    assert check(asked, home).budget.to_json() == {"team_usd": 5.0, "day_usd": 20.0}
+    found = check(replace(asked, budget={"team_usd": 50}), home).budget
+    assert found.to_json() == {"team_usd": 50.0, "day_usd": 20.0}
+
+
+@pytest.mark.parametrize("budget", [5, {"team_usd": 0}, {"moon": 1}, {"team_tokens": "x"}])
+def test_a_budget_that_is_none_is_refused(home: Home, asked: Asked, budget: Any) -> None:
+    with pytest.raises(UsageError):
+        check(replace(asked, budget=budget), home)
+
+
+def test_a_mistake_in_the_persons_prices_is_told_before_anything_starts(home: Home, asked: Asked) -> None:
+    (home.root / "prices.toml").write_text("models = 5\n")
+    with pytest.raises(ConfigError, match=r"prices\.toml:1"):
+        check(asked, home)

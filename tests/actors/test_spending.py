@@ -1,15 +1,82 @@
-"""What agents use, taken once."""
+"""What agents use: all of it told each time, priced by the agent where it says so and else by the prices."""
 
 from __future__ import annotations
 
-from maestro_ray.actors.spending import Spending
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from maestro_ray.actors.spending import Spending, prices_of
+from maestro_ray.home import Home
 from maestro_ray.model.agent import UsageCounted
+from maestro_ray.model.budget import Amount
+from maestro_ray.prices import Price, Prices
+
+from .parts import a_spec
+
+PRICES = Prices((Price("known", 1.0, 10.0, 0.1),))
+MILLION = 1_000_000
 
 
-def test_what_was_used_is_added_up_and_taken_once() -> None:
-    spending = Spending()
-    assert spending.take() == {}
+def models(spending: Spending) -> dict[str, Any]:
+    return {row["model"]: row for row in spending.told()["usage"]["models"]}
+
+
+def test_all_that_was_used_is_told_each_time_under_a_rising_number() -> None:
+    spending = Spending(provider="claude", session="s-1")
+    assert spending.told() == {}
     spending.add(UsageCounted(10, 2, 0.5))
     spending.add(UsageCounted(1, 3, 0.25))
-    assert spending.take() == {"usage": {"input_tokens": 11, "output_tokens": 5, "cost_usd": 0.75}}
-    assert spending.take() == {}
+    first, second = spending.told()["usage"], spending.told()["usage"]
+    assert (first["models"], first["meter"]) == (second["models"], second["meter"])
+    assert second["number"] > first["number"]
+    assert (first["provider"], first["session_id"]) == ("claude", "s-1")
+    assert models(spending)[""] == {
+        "model": "", "input_tokens": 11, "cached_tokens": 0, "output_tokens": 5, "unpriced_tokens": 0, "cost_usd": 0.75,
+    }  # fmt: skip
+    assert Spending().asked()["usage"]["meter"] != first["meter"], "two workers of one run are two meters"
+
+
+def test_an_agent_that_says_its_cost_is_believed_and_until_then_the_prices_are() -> None:
+    """Red with `add` that keeps what is pending."""
+    spending = Spending(PRICES)
+    spending.add(UsageCounted(MILLION, model="known", cached_tokens=MILLION // 2))
+    assert spending.total() == Amount(MILLION, pytest.approx(0.55))
+    spending.add(UsageCounted(0, MILLION, 7.0, model="known"))
+    spending.turn_over()
+    assert spending.total() == Amount(2 * MILLION, 7.0)
+    # what was cut before it said anything is not covered by what the next turn says
+    spending.add(UsageCounted(MILLION, model="known"))
+    spending.turn_over()
+    spending.add(UsageCounted(1, 1, 2.0, model="known"))
+    spending.turn_over()
+    assert spending.total().usd == pytest.approx(10.0)
+
+
+def test_tokens_that_are_told_after_the_cost_of_their_turn_cost_nothing_more() -> None:
+    spending = Spending(PRICES)
+    spending.add(UsageCounted(cost=3.0))
+    spending.add(UsageCounted(MILLION, model="known"))
+    spending.turn_over()
+    assert spending.total() == Amount(MILLION, 3.0)
+
+
+def test_what_nobody_knows_the_price_of_is_said_so() -> None:
+    spending = Spending(PRICES, model="new-model")
+    spending.add(UsageCounted(100, 10))
+    spending.turn_over()
+    row = models(spending)["new-model"]
+    assert (row["unpriced_tokens"], row["cost_usd"]) == (110, 0.0)
+
+
+def test_the_prices_are_those_of_the_person_and_ours_while_they_have_a_mistake(
+    home: Home, tmp_path: Path
+) -> None:
+    team = replace(a_spec(home, tmp_path), state=(str(home.root),))
+    (home.root / "prices.toml").write_text('models = [{ model = "mine", input = 1, output = 1 }]')
+    assert prices_of(team).cost("mine", MILLION, 0, 0) == 1.0
+    (home.root / "prices.toml").write_text("models = 5")
+    assert prices_of(team).cost("mine", 1, 0, 0) is None
+    assert prices_of(team).cost("gpt-4o", MILLION, 0, 0) == 2.5

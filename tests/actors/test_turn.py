@@ -43,7 +43,7 @@ class Stage:
         self.job = job_in(directory, **changes)
         env = {**ENV, "SECRET": "s3cret", "NAMED": "yes", "RAY_AUTH_TOKEN": "key of the cluster"}
         part = a_worker(home, directory, provider, env=env)
-        ears = Ears(self.said.append, self.taken.append, permit=permit)
+        ears = Ears(self.said.append, lambda each, _how: self.taken.append(each), permit=permit)
         self.turn = Turn(part, self.job, ears, free)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from maestro_ray.actors.messages import (
     Post,
     Report,
     Roster,
+    Spent,
     Text,
     Withdraw,
     WorkerEvent,
@@ -207,7 +209,7 @@ async def test_a_rate_limit_is_a_pause_and_no_failure(
     assert kinds(office) == ["run.started", "run.paused", "run.ended"]
 
 
-async def test_what_an_agent_uses_is_in_the_next_report_and_in_no_other(
+async def test_all_that_an_agent_has_used_is_in_each_report_that_is_about_more_of_it(
     hire: Hire, office: Office, sample: Sample, tmp_path: Path
 ) -> None:
     used = "{ usage = { input = 5, output = 2, cost = 0.5 } }"
@@ -215,16 +217,86 @@ async def test_what_an_agent_uses_is_in_the_next_report_and_in_no_other(
     worker = hire(spec)
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     await reported(office)
-    pause, resume, complete = (report.body.get("usage") for report in office.of(Report))
-    assert pause == {"input_tokens": 10, "output_tokens": 4, "cost_usd": 1.0}
+    pause, resume, complete = (_counts(report.body.get("usage")) for report in office.of(Report))
+    assert pause == (10, 4, 1.0)
     assert resume is None
-    assert complete == {"input_tokens": 5, "output_tokens": 2, "cost_usd": 0.5}
+    assert complete == (15, 6, 1.5)
+    # and while it works, for those who watch
+    assert office.of(Spent)
 
 
-async def test_what_an_agent_asks_leave_for_is_granted_where_nobody_watches(
+def _counts(usage: Any) -> Any:
+    if usage is None:
+        return None
+    (row,) = usage["models"]
+    return row["input_tokens"], row["output_tokens"], row["cost_usd"]
+
+
+def studio(office: Office, *answers: dict[str, Any] | None) -> None:
+    """What Studio says to what is spent, one after the other, and the last for ever."""
+    left = list(answers)
+    office.replies[Spent] = lambda _to, _message: left.pop(0) if len(left) > 1 else left[0]
+
+
+def grant(usd: float) -> dict[str, Any]:
+    return {"granted": True, "tokens": None, "usd": usd, "waits": False, "reason": ""}
+
+
+NO_MORE = {"granted": False, "tokens": 0, "usd": 0.0, "waits": False, "reason": "it is used up"}
+
+
+async def test_at_its_cap_a_run_pauses_between_two_steps_and_goes_on_there(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red with `_spent` that only counts: the second step is taken too, and the third."""
+    monkeypatch.setattr("maestro_ray.actors.worker.AGAIN", 0.05)
+    spend, wait = "{ usage = { input = 10, cost = 0.6 } }", "{ until = 'go' }"
+    write = "{ run = 'echo step >> steps.txt' }"
+    worker = hire(script(tmp_path, write, spend, wait, write, spend, wait, write))
+    studio(office, grant(0.5), NO_MORE, NO_MORE, NO_MORE, grant(5.0))
+    worker.handle("lead", Assign({**a_run(sample.sha("main")), "budget": True}))
+    pause = await reported(office, "pause")
+    assert (pause.body["resume_at"], _counts(pause.body["usage"])) == (None, (10, 0, 0.6))
+    posts = await office.until(lambda: [post for post in office.of(Post) if post.kind == "run.paused"])
+    assert posts[0].body["reason"] == "it is used up"
+    await reported(office, "resume")
+    (worker._bench._path() / "go").write_text("")
+    complete = await reported(office)
+    assert _counts(complete.body["usage"])[2] == pytest.approx(1.2)
+    # the steps of before were not taken again
+    assert sample.git("show", f"{complete.body['result']['commit']}:steps.txt") == "step\nstep\nstep"
+
+
+async def test_nothing_begins_before_it_is_reserved(
+    hire: Hire, office: Office, sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while Studio does not answer. Red without `_fill_purse` before the turn."""
+    monkeypatch.setattr("maestro_ray.actors.worker.AGAIN", 0.05)
+    worker = hire("echo x > new.txt")
+    studio(office, None, NO_MORE, grant(1.0))
+    worker.handle("lead", Assign({**a_run(sample.sha("main")), "budget": True}))
+    await reported(office)
+    assert [report.action for report in office.of(Report)] == ["pause", "resume", "complete"]
+    assert [message.body["ask"] for message in office.of(Spent)][:3] == [True] * 3
+
+
+async def test_what_a_withdrawn_run_has_used_is_reported_all_the_same(
     hire: Hire, office: Office, sample: Sample, tmp_path: Path
 ) -> None:
-    worker = hire(script(tmp_path, """{ ask = "echo x > new.txt" }"""))
+    """Red with `_withdrawn` that reports nothing."""
+    worker = hire(script(tmp_path, "{ usage = { input = 10, cost = 0.6 } }", "{ until = 'never' }"))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await office.until(lambda: office.of(Spent))
+    await worker.handle("lead", Withdraw("run-1", "session-dev", 1))
+    (report,) = office.of(Report)
+    assert (report.action, _counts(report.body["usage"])) == ("spent", (10, 0, 0.6))
+
+
+async def test_what_an_agent_asks_leave_for_is_granted_where_the_policy_says_so(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
+    spec = replace(script(tmp_path, """{ ask = "echo x > new.txt" }"""), permissions=("unattended allow",))
+    worker = hire(spec)
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     commit = (await reported(office)).body["result"]["commit"]
     assert sample.git("show", f"{commit}:new.txt") == "x"

@@ -10,7 +10,7 @@ import pytest
 from actors.stage import begin, end, nothing_left
 from models.script import After, Part, Say
 from models.server import playing
-from models.tools import Run, Write
+from models.tools import Read, Run, Write
 from workspace.sample import Sample
 
 from maestro_ray.config import Config, SandboxTable
@@ -18,6 +18,8 @@ from maestro_ray.home import Home
 from maestro_ray.testing import LocalMaestro
 
 from .codex import provider
+from .gemini import MODEL
+from .opencode import OPENCODE
 from .programs import HERE
 from .recipes import RECIPES
 from .workplace import Workplace
@@ -38,8 +40,8 @@ def sample(tmp_path: Path) -> Sample:
 @pytest.fixture(params=["off", "auto"])
 async def maestro(request: pytest.FixtureRequest, home: Home) -> AsyncIterator[LocalMaestro]:
     """Outside of a box, and in the one that this machine has."""
-    # a checkout below /tmp would not be seen in it
-    rules = SandboxTable(request.param, read=(str(HERE),))
+    # a checkout below /tmp would not be seen in it, nor what a link in it leads to
+    rules = SandboxTable(request.param, read=(str(HERE), str((HERE / "node_modules").resolve())))
     config = Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=rules)
     async with LocalMaestro(home, config=config) as maestro:
         yield maestro
@@ -47,19 +49,42 @@ async def maestro(request: pytest.FixtureRequest, home: Home) -> AsyncIterator[L
 
 def settings(url: str) -> str:
     """The configuration that points Codex at the scripted model; the others are told by their environment."""
-    return (
-        f'[providers.codex-here]\nkind = "codex"\nenv = ["MODEL_KEY"]\nargv = {json.dumps(provider(url))}\n'
-    )
+    keep_in = json.dumps([name for name in OPENCODE.env(url) if name != "OPENCODE_CONFIG_CONTENT"])
+    return f"""
+[providers.codex-here]
+kind = "codex"
+env = ["MODEL_KEY"]
+argv = {json.dumps(provider(url))}
+
+[providers.opencode-here]
+kind = "opencode"
+env = {keep_in}
+"""
 
 
-@pytest.mark.parametrize(("dev", "review"), [("claude", "codex-here"), ("codex-here", "claude")])
+GEMINI = f"gemini:{MODEL}"
+# who asks for words between its steps has none of them before the step that it is at is done
+LATE = ("qwen",)
+
+
+@pytest.mark.parametrize(
+    ("dev", "review", "how"),
+    [
+        ("claude", "codex-here", "in-turn"),
+        ("codex-here", "claude", "in-turn"),
+        ("opencode-here", GEMINI, "in-turn"),
+        (GEMINI, "qwen", "restart-with-resume"),
+        ("qwen", "opencode-here", "in-turn"),
+    ],
+)
 async def test_a_plan_is_sent_back_once_steered_and_merged(
-    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path, dev: str, review: str
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path, dev: str, review: str, how: str
 ) -> None:
     place = Workplace(tmp_path / "place")
     # of the parts whose words were said last the first one is played
     parts = (
-        Part((Write("one.txt", "better\n"), Say("Mended it.")), words="was rejected"),
+        # Qwen changes only what it has read
+        Part((Read("one.txt"), Write("one.txt", "better\n"), Say("Mended it.")), words="was rejected"),
         Part(
             (Write("one.txt", "first\n"), After("go", Run("true")), Say("Wrote it.")), words="Make the change"
         ),
@@ -68,21 +93,29 @@ async def test_a_plan_is_sent_back_once_steered_and_merged(
     )
     async with playing(*parts) as model:
         (home.root / "config.toml").write_text(settings(model.url))
-        env = {
-            **RECIPES["claude"].environment(model.url, place),
-            **RECIPES["codex"].environment(model.url, place),
-        }
+        env = everything(model.url, place)
         answer = await begin(maestro, sample, providers={"dev": dev, "review": review}, env=env)
         team = answer["team"]["name"]
         await model.waited("go")
         await maestro.call("steer", team=team, text="Keep the public API.")
+        if dev in LATE:
+            model.open("go")
         receipt = await maestro.until("receipt", worker="dev-1")
         model.open("go")
+        # each of these takes its time to start
+        await maestro.until("verdict.given")
         result = await end(maestro)
         assert result["status"] == "completed"
         assert sample.git("show", "main:one.txt") == "better"
-    assert receipt["body"]["how"] == "in-turn"
+    assert receipt["body"]["how"] == how
     assert [each["verdict"] for each in result["verdicts"]] == ["REJECTED", "APPROVED"]
-    assert any("[OPERATOR STEERING]" in asked.question.said for asked in model.asked[:4])
+    first_review = next(n for n, asked in enumerate(model.asked) if "Judge whether" in asked.question.said)
+    assert any("[OPERATOR STEERING]" in asked.question.said for asked in model.asked[:first_review])
     nothing_left(home, sample)
     assert place.left() == []
+
+
+def everything(url: str, place: Workplace) -> dict[str, str]:
+    """What the shell of a person has who uses all of them; its PATH has every program."""
+    names = ("claude", "codex", "opencode", "gemini", "qwen")
+    return {name: value for each in names for name, value in RECIPES[each].environment(url, place).items()}

@@ -9,7 +9,9 @@ import pytest
 
 from maestro_ray.actors import raising
 from maestro_ray.actors.happenings import KEPT
+from maestro_ray.actors.purse import EVERY
 from maestro_ray.actors.service import Service
+from maestro_ray.budget_table import TOKENS_RULE, USD_RULE, BudgetTable
 from maestro_ray.config import (
     KEYS,
     Config,
@@ -31,12 +33,14 @@ from maestro_ray.extensions.tree import MOST_BYTES, MOST_FILES
 from maestro_ray.home import Home
 from maestro_ray.model import channels
 from maestro_ray.model.agent import Failed
+from maestro_ray.model.budget import Amount, Cap, burn
 from maestro_ray.model.dispatch import CLAIM_SECONDS, IN_FLIGHT_CAP, OFFERS_CAP, PATIENCE
 from maestro_ray.model.plan_file import _TASK_KEYS, PlanDraft, TaskDraft, parse_plan
 from maestro_ray.model.raised import QUESTION, REPORTED
 from maestro_ray.model.run import LEAD_PURPOSES, Purpose
 from maestro_ray.model.subtask import DEPTH, PER_TASK
 from maestro_ray.model.verdict import Judgement, read_verdict
+from maestro_ray.prices import Prices
 from maestro_ray.protocol.server import ServerLimits
 from maestro_ray.providers import script, template
 from maestro_ray.providers.script import parse_script
@@ -45,6 +49,7 @@ from maestro_ray.studio.analysis import ATTEMPTS, ITEMS
 from maestro_ray.studio.api.decode import LARGEST_BODY
 from maestro_ray.studio.api.problem import STATUS
 from maestro_ray.studio.api.table import routes
+from maestro_ray.studio.budget import FINISH, RAISE, STOP
 from maestro_ray.studio.loop import APPROVE, REJECT
 from maestro_ray.studio.metrics import Metrics, Wire, Work, _Families
 from maestro_ray.studio.neighbours import LEASE
@@ -96,6 +101,9 @@ def test_toml_in_the_documentation_is_read(block: Block, tmp_path: Path) -> None
             (tmp_path / "config.toml").write_text(block.text)
             config = Config.load(Home(tmp_path, tmp_path))
             assert config != Config()
+        case "prices":
+            (tmp_path / "prices.toml").write_text(block.text)
+            assert Prices.load(tmp_path).known[0].model in block.text
         case "extensions":
             (tmp_path / "config.toml").write_text(block.text)
             where = Surroundings(tmp_path, tmp_path)
@@ -103,7 +111,9 @@ def test_toml_in_the_documentation_is_read(block: Block, tmp_path: Path) -> None
             assert found
             assert not [each.problem for each in found if each.problem]
         case _:
-            pytest.fail(f"{block.place}: say after the fence what it is: plan, script, config or extensions")
+            pytest.fail(
+                f"{block.place}: say after the fence what it is: plan, script, config, prices or extensions"
+            )
 
 
 def test_verdict_lines_are_read_as_they_are_described() -> None:
@@ -149,6 +159,22 @@ def test_every_key_of_a_table_is_described_with_its_default(heading: str, cls: t
         field.name: list(field.default) if isinstance(field.default, tuple) else field.default
         for field in fields(cls)
     }
+
+
+def test_every_cap_is_described() -> None:
+    text = section(REFERENCE / "configuration.md", "`[budget]`")
+
+    told = {key for cells in rows(text) for key in re.findall(r"`(\w+)`", cells[0])}
+    assert told == {field.name for field in fields(BudgetTable)}
+    assert TOKENS_RULE in text
+    assert USD_RULE in text
+
+
+def test_the_numbers_of_a_budget_are_those_of_the_code() -> None:
+    text = (DOCS / "how-to" / "budget.md").read_text(encoding="utf-8")
+
+    assert f"the last {EVERY:g} seconds may not be known" in text
+    assert burn(Amount(120_000, 1.23), Cap(usd=5.0)) in text
 
 
 def test_the_keys_events_and_numbers_of_extensions_are_described() -> None:
@@ -259,6 +285,8 @@ def test_every_kind_of_decision_is_described() -> None:
         f"`proposal` shows a plan that an agent has drafted: `{APPROVE}` starts it, `{REJECT}` cancels"
         in text
     )
+    assert "`budget` says that a [cap]" in text
+    assert f"`{RAISE}`, `{FINISH}` or `{STOP}`" in text
     assert f"offered {OFFERS_CAP} times" in text
     assert f"interrupted {ATTEMPTS} times" in text
 

@@ -49,11 +49,18 @@ CASES = {
     "missing program": (
         "repo", ["--dev", "1", "--provider", "dev=command:no-such-program {prompt}"], 1, "provider_missing",
         "the provider of role dev needs the program 'no-such-program', which is not on PATH"),
-    "no provider": ("repo", ["--dev", "1"], 2, "bad_provider", "--provider dev=?: no provider was named for this role"),
-    "not available yet": ("repo", ["--dev", "1", "--provider", "dev=gemini"], 2, "bad_provider", "is not available yet"),
+    "no provider": ("repo", ["--dev", "1"], 1, "no_agent_found", "no coding agent was found here"),
+    "a template": ("repo", ["--dev", "1", "--provider", "dev=aider"], 2, "bad_provider", "works from a template"),
     "unknown placeholder": (
         "repo", ["--dev", "1", "--provider", "dev=command:true {promt}"], 2, "bad_provider", "{{promt}}"),
-    "a goal": ("repo", [*WORKERS, "make it better"], 2, "goal_needs_agent", "a goal in words needs a planning agent"),
+    "a goal without a lead": (
+        "repo", [*WORKERS, *PROVIDERS, "make it better"], 2, "bad_provider", "--provider lead=?: no provider was named"),
+    "a goal and a plan": (
+        "repo", [*WORKERS, *PROVIDERS, "--plan", "../good.toml", "make it better"], 2, "usage_error",
+        "a goal and a plan cannot be given together"),
+    "a goal of one word": ("repo", [*WORKERS, "statsu"], 2, "usage_error", "'statsu' is no command of `maestro team`"),
+    "two goals": ("repo", [*WORKERS, "do this", "do that"], 2, "usage_error", "'do that' is no command"),
+    "yes to nothing": ("repo", [*WORKERS, "--yes"], 2, "usage_error", "--yes means nothing without a goal"),
     "no such plan": ("repo", [*WORKERS, "--plan", "no.toml"], 2, "usage_error", "the plan {dir}/repo/no.toml cannot be read"),
     "broken plan": (
         "repo", [*WORKERS, *PROVIDERS, "--plan", "../broken.toml"], 2, "plan_file_error", "../broken.toml:3:8: "),

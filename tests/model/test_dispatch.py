@@ -62,6 +62,9 @@ def test_who_does_what(purpose: Purpose, role: str) -> None:
         ({"session": "other"}, {}, False),
         ({"session": ""}, {}, False),
         ({"session": "s", "role": "review"}, {}, False),
+        ({"session": "s", "purpose": Purpose.PLAN}, {"serves_all": False}, True),
+        ({"session": "other", "purpose": Purpose.PLAN}, {"serves_all": False}, False),
+        ({"session": "s", "purpose": Purpose.PLAN, "project": "q"}, {}, False),
         ({"session": "s", "workspace": "/clone"}, {}, False),
     ],
 )

@@ -28,6 +28,7 @@ from maestro_ray.model.task import (
     HolderEnded,
     Judged,
     Merged,
+    OverBudget,
     Paused,
     Policy,
     PostComment,
@@ -76,15 +77,16 @@ EXPECTED: dict[str, dict[type, str]] = {
         Dispatched: "dispatched", ReviewReopened: "awaiting_review", Blocked: "waiting_for_resume", **_whose("draft"),
     },
     "dispatched": {
-        Unclaimed: "waiting_for_resume", Assigned: "draft",
+        Unclaimed: "waiting_for_resume", Assigned: "draft", OverBudget: "waiting_for_resume",
         Started: "in_progress", RunInterrupted: "dispatched", Paused: "waiting_for_resume", **_whose("dispatched"),
     },
     "in_progress": {
         WorkDone: "awaiting_review", RunFailed: "dispatched", RunInterrupted: "dispatched",
-        SignedOut: "waiting_for_resume", Paused: "waiting_for_resume", **_whose("in_progress"),
+        SignedOut: "waiting_for_resume", Paused: "waiting_for_resume", OverBudget: "waiting_for_resume",
+        **_whose("in_progress"),
     },
     "awaiting_review": {
-        Unclaimed: "waiting_for_resume", SignedOut: "waiting_for_resume",
+        Unclaimed: "waiting_for_resume", SignedOut: "waiting_for_resume", OverBudget: "waiting_for_resume",
         **dict.fromkeys((Started, WorkDone, machine.Tested, Untested, Judged, Conflicted, RunFailed, RunInterrupted),
                         "awaiting_review"),
         Merged: "merged", Paused: "waiting_for_resume", **_whose("awaiting_review"),
@@ -101,7 +103,7 @@ EVENTS: list[Event] = [
     Edited(), Assigned("u"), Accepted("s"), HolderEnded("s"), Unclaimed(Purpose.EXECUTE, 5),
     Dispatched(), ReviewReopened(), Started(), WorkDone("b"), machine.Tested("a"), Untested("a"), approved("a"),
     rejected("a"), Merged("a", "m"), Conflicted("a", "MERGE CONFLICT in x"), RunFailed(Purpose.EXECUTE, "x"),
-    SignedOut("claude", "401"),
+    SignedOut("claude", "401"), OverBudget(Purpose.EXECUTE, "used up"),
     RunInterrupted(Purpose.EXECUTE), Blocked("other"), Paused(), Resumed(), Aborted(), CompletedByClient(),
     Released(),
 ]  # fmt: skip

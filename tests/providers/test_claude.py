@@ -77,7 +77,8 @@ def test_what_was_used_is_counted_once() -> None:
     assert sum(each.input_tokens for each in used) == 200
     assert sum(each.output_tokens for each in used) == 20
     assert sum(each.cost for each in used) == pytest.approx(0.0012)
-    assert used[0] == UsageCounted(input_tokens=100)
+    assert used[0] == UsageCounted(input_tokens=100, model="claude-opus-5-5")
+    assert {each.model for each in used} == {"claude-opus-5-5"}
 
 
 def test_an_account_that_is_refused_is_no_reason_to_try_again() -> None:
@@ -284,3 +285,12 @@ def test_no_twist_of_a_known_line_makes_it_raise(lines: list[str], twist: dict[s
     for each in lines:
         talk.feed(line(**{**json.loads(each)["out"], **twist}))
     talk.exited(None, "")
+
+
+def test_the_table_names_the_model_and_the_colon_another() -> None:
+    spec = ProviderSpec("claude", model="opus", args=("--effort", "high"))
+    argv = Claude(spec).open(a_job()).launch.argv
+    assert argv[argv.index("--model") + 1] == "opus"
+    assert argv[-2:] == ("--effort", "high")
+    argv = Claude(ProviderSpec("claude", "haiku", model="opus")).open(a_job()).launch.argv
+    assert argv[argv.index("--model") + 1] == "haiku"

@@ -90,7 +90,7 @@ def test_a_turn_that_makes_a_change() -> None:
     rest = [each for each in told[2:] if not isinstance(each, UsageCounted)]
     assert rest == [
         ToolCalled("edit", "/worktree/hello.txt"),
-        PermissionAsked("0", "edit", "/worktree/hello.txt"),
+        PermissionAsked("0", "edit", "/worktree/hello.txt", ("/worktree/hello.txt",)),
         ToolReturned("edit", ok=True),
         Said("Wrote hello.txt.\n"),
         Finished("Wrote hello.txt."),
@@ -103,6 +103,7 @@ def test_a_turn_that_makes_a_change() -> None:
 def test_what_was_used_is_counted_once() -> None:
     used = [each for each in events(turn()) if isinstance(each, UsageCounted)]
     assert (sum(each.input_tokens for each in used), sum(each.output_tokens for each in used)) == (200, 20)
+    assert {each.model for each in used} == {"gpt-5.5"}
 
 
 def test_what_we_begin_with_is_what_was_answered() -> None:

@@ -21,7 +21,7 @@ CONFIG = Config(
         "fmt": ProviderTable(argv=("ruff", "format"), env=("RUFF_CACHE_DIR",), verdict="exit-code"),
         "command": ProviderTable(argv=("mine",)),
         "robot": ProviderTable(kind="robot"),
-        "odd": ProviderTable(kind="gemini"),
+        "odd": ProviderTable(kind="aider"),
         "leak": ProviderTable(argv=("x",), env=("KEY=value",)),
     }
 )
@@ -92,14 +92,11 @@ def test_a_script_is_found_from_the_directory_and_read(tmp_path: Path) -> None:
 def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
     assert refusal("dev=comand:x") == (
         "--provider dev=comand:x: unknown provider 'comand' (did you mean command?); "
-        "there are: claude, codex, command, fmt, leak, odd, robot, scripted"
+        "there are: acp, claude, codex, command, fmt, gemini, leak, manual, odd, opencode, pi, qwen, robot, scripted"
     )
-    assert refusal("dev=gemini", Config()) == (
-        "--provider dev=gemini: 'gemini' is not available yet; there are: claude, codex, command, scripted"
-    )
-    assert refusal("dev=odd") == (
-        "--provider dev=odd: [providers.odd]: 'gemini' is not available yet; there are: claude, codex, command, scripted"
-    )
+    words = "works from a template: give [providers.aider] an argv, or write command:… after the role"
+    assert refusal("dev=aider", Config()) == f"--provider dev=aider: aider {words}"
+    assert refusal("dev=odd") == f"--provider dev=odd: [providers.odd]: aider {words}"
     assert refusal("dev=robot").startswith(
         "--provider dev=robot: [providers.robot]: unknown provider 'robot'; there"
     )
@@ -112,8 +109,8 @@ def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
 
 def test_kinds_are_built() -> None:
     assert isinstance(build(ProviderSpec("command", "x")), Command)
-    with pytest.raises(BadProvider, match="--provider auto: 'auto' is not available yet"):
-        build(ProviderSpec("auto"))
+    with pytest.raises(BadProvider, match="--provider aider: aider works from a template"):
+        build(ProviderSpec("aider"))
 
 
 @pytest.fixture
@@ -143,7 +140,7 @@ def test_another_package_brings_a_kind_that_is_loaded_only_when_it_is_built() ->
         BadProvider, match="--provider broken: some_robots:Broken cannot be loaded: OSError: no arm"
     ):
         build(specs["lint"])
-    assert "broken, claude, codex, command" in refusal("dev=nobody", Config())
+    assert "acp, broken, claude, codex, command" in refusal("dev=nobody", Config())
 
 
 @pytest.mark.usefixtures("others")

@@ -69,6 +69,7 @@ def test_a_turn_of_work(tmp_path: Path) -> None:
         'run = "cat a.txt; echo; echo $MAESTRO_KEY >&2; pwd"',
         "wait = 0",
         "usage = { input = 3, output = 4, cost = 0.25 }",
+        'usage = { input = 9, cached = 5, model = "gpt-5" }',
     )
     assert ran.events == [
         SessionNamed("run-1"),
@@ -80,6 +81,7 @@ def test_a_turn_of_work(tmp_path: Path) -> None:
         Said("one\n"), Said("2\n"), Said("\n"), Said("add\n"), Said(f"{tree}\n"),
         ToolReturned("run", True, "exit code 0"),
         UsageCounted(3, 4, 0.25),
+        UsageCounted(9, 0, 0.0, "gpt-5", 5),
         Finished(f"Working.\none\n2\n\nadd\n{tree}\n", 0),
     ]  # fmt: skip
     assert (tree / "new/deep/b.txt").read_text() == "ü\n"

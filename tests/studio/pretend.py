@@ -111,6 +111,7 @@ class PretendTeam:
     async def join(
         cls, rest: Rest, project: str, workers: Iterable[tuple[str, str]] = WORKERS, *,
         workspace: str = "/repo", serves_all: bool = True, skills: Mapping[str, Mapping[str, int]] | None = None, pools: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> PretendTeam:  # fmt: skip
         lead = await rest.post(
             "agent-sessions", {"project_id": project, "role": "lead", "name": "maestro"}, status=201
@@ -124,7 +125,7 @@ class PretendTeam:
             }
             for name, role in workers
         ]
-        body = {"workers": members, "workspace": workspace, "serves_all": serves_all}
+        body = {"workers": members, "workspace": workspace, "serves_all": serves_all, **more}
         return cls(rest, lead["id"], await rest.post(f"agent-sessions/{lead['id']}/team", body, status=201))
 
     async def held(self) -> list[Json]:

@@ -25,6 +25,12 @@ GOOD: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (bodies.Claim, {"run_id": "r"}),
     (bodies.Complete, {"epoch": 1, "result": {"commit": "c"}}),
     (bodies.Fail, {"epoch": 1, "reason": "x" * 1_000_000}),
+    (
+        bodies.Spent,
+        {"epoch": 1, "usage": {"meter": "m", "number": 3, "models": [{"model": "opus"}]}, "ask": True},
+    ),
+    (bodies.ModelUsage, {"model": "opus", "cached_tokens": 5}),
+    (bodies.Budget, {"team_usd": 5.0, "run_tokens": 1000}),
     (bodies.Pause, {"epoch": 1, "resume_at": 1.5}),
     (bodies.Epoch, {"epoch": 1}),
     (bodies.NewPlan, {"project_id": "p", "draft": {}}),

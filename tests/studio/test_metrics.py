@@ -65,6 +65,7 @@ def test_what_was_counted_is_told() -> None:
     assert found["runs", "execute", "running"] == 3
     assert found[("queue_age_seconds",)] == 12.5
     assert found["decisions_open", "attempts"] == 1
+    assert found[("spent_usd",)] == 0.0
     assert found[("process_resident_memory_bytes",)] > 0
 
 
@@ -128,3 +129,15 @@ def test_nobody_waits_for_the_library_who_never_scrapes() -> None:
 
 def test_no_name_holds_what_it_should_not() -> None:
     assert all(re.fullmatch(r"[a-z_]+", name[0]) for name in told(Metrics()))
+
+
+async def test_what_was_used_and_reserved_is_counted(studio: Studio, rest: Rest) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project(), budget={"team_usd": 5.0})
+    await rest.plan(project)
+    await team.bootstrap()
+    run = await team.take("execute")
+    models = [{"input_tokens": 100, "output_tokens": 5, "cost_usd": 0.5}]
+    body = {"epoch": run["epoch"], "usage": {"meter": "m", "number": 1, "models": models}, "ask": True}
+    answer = await rest.post(f"cli-runs/{run['id']}/spent", body)
+    spent = (await studio.store.read(work)).spent
+    assert spent == {"in": 100, "out": 5, "usd": 0.5, "reserved": pytest.approx(answer["usd"])}

@@ -73,5 +73,5 @@ async def test_what_cannot_have_been_used_is_refused(rest: Rest, usage: object) 
     body = {"epoch": run["epoch"], "reason": "x", "usage": usage}
     assert await rest.refused("POST", f"cli-runs/{run['id']}/fail", body, status=400) == "bad_frame"
     bad = await rest.call("GET", "usage", status=400, params={"by": "moon"})
-    assert bad["detail"] == "bad frame: by must be one of project, plan, run"
+    assert bad["detail"] == "bad frame: by must be one of project, plan, run, team, day, role, model"
     assert await rest.get("usage") == []

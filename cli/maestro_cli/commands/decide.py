@@ -9,6 +9,7 @@ import typer
 from maestro_cli import invocation
 from maestro_cli.daemon_line import connect_to_teams
 from maestro_cli.render import out
+from maestro_cli.render.permission import PERMISSION, permission_text
 from maestro_ray.errors import MaestroError, UsageError
 from maestro_ray.home import Home
 
@@ -20,6 +21,13 @@ def register(app: typer.Typer) -> None:
 def decide(
     card: Annotated[str, typer.Argument(help="`list`, or the end of a card's id.")] = "list",
     answer: Annotated[str, typer.Argument(help="One of the card's answers.")] = "",
+    reason: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT",
+            help="Why, for whoever waits for the answer: a rejected plan is made again with it.",
+        ),
+    ] = "",
     everything: Annotated[
         bool, typer.Option("--all", help="List every project's, not only this repository's.")
     ] = False,
@@ -29,13 +37,18 @@ def decide(
         raise UsageError(f"`maestro decide list` takes no {answer!r}", "an answer goes after a card's id")
     if card != "list" and not answer:
         raise UsageError("which answer?", f"for example: maestro decide {card} retry")
+    if reason and not answer:
+        raise UsageError(
+            "--reason goes with an answer", "for example: maestro decide 3fa9c1d2 reject --reason TEXT"
+        )
     with connect_to_teams(Home.find()) as line:
         if card == "list":
             where = {} if everything else _here()
             _list(line.call("decide.list", **where), here=bool(where))
             return
-        given = line.call("decide.answer", id=card, answer=answer)
-    out.emit("decision", "answer", "ok", f"answered: {answer}", decision=given)
+        given = line.call("decide.answer", id=card, answer=answer, **({"reason": reason} if reason else {}))
+    shown = f"{permission_text(given)}\n" if given.get("kind") == PERMISSION else ""
+    out.emit("decision", "answer", "ok", f"{shown}answered: {answer}", decision=given)
 
 
 def _list(answer: dict[str, Any], *, here: bool) -> None:
@@ -64,14 +77,18 @@ def _about(card: dict[str, object]) -> str:
     return ", ".join(f"{name} {out.printable(str(card[key]))}" for key, name in words if card.get(key))
 
 
+def _question(card: dict[str, object]) -> str:
+    return "\n  ".join(map(out.printable, str(card["question"]).splitlines()))
+
+
 def cards_text(cards: list[dict[str, object]]) -> str:
     """Each card with the commands that answer it, below what it is about."""
     lines = []
     for card in cards:
         short = str(card["id"])[-8:]
         options = card["options"] if isinstance(card["options"], list) else []
-        question = "\n  ".join(map(out.printable, str(card["question"]).splitlines()))
-        lines.append(f"{out.paint(short, 'bold')}  {card['kind']}: {question}")
+        asked = permission_text(card) if card["kind"] == PERMISSION else _question(card)
+        lines.append(f"{out.paint(short, 'bold')}  {card['kind']}: {asked}")
         if about := _about(card):
             lines.append(f"          {about}")
         lines += [f"          maestro decide {short} {out.typed(str(option))}" for option in options]

@@ -11,6 +11,7 @@ from maestro_cli.daemon_line import connect, ray_runs_on
 from maestro_cli.render import out
 from maestro_ray.errors import DaemonUnavailable
 from maestro_ray.home import Home
+from maestro_ray.model.silence import sentence
 
 
 def register(app: typer.Typer) -> None:
@@ -87,10 +88,24 @@ def _unknown(daemon: dict[str, Any]) -> str:
     return f"which teams run is not known at the moment: {doing}"
 
 
+def _doing(member: dict[str, Any]) -> str:
+    if not member["run"]:
+        return "idle"
+    doing = f"{member['run']['purpose']}: {out.printable(member['run']['task'])}"
+    if waits := member.get("waits"):
+        return f"{doing}, waits for {waits['for']} since {age(waits['age'])}: see `maestro decide`"
+    silent = None if member.get("by_hand") else member.get("silent")
+    return f"{doing}, {sentence(silent['seconds'], out.printable(silent['last']))}" if silent else doing
+
+
 def team_text(team: dict[str, Any]) -> str:
     """One team: its plans, then a line a member."""
     lines = [f"team {out.paint(team['name'], 'bold')}  {team['state']}  {out.printable(team['project'])}"]
     lines += [out.paint(f"! {out.printable(note)}", "red") for note in team.get("notes", ())]
+    if team.get("goal") and not team["plans"]:
+        lines.append(f"goal {out.printable(team['goal'])[:200]}: no plan is accepted yet")
+    if burn := team.get("budget", {}).get("burn"):
+        lines.append(f"used {burn}")
     for plan in team["plans"]:
         title = out.printable(plan["title"])
         lines.append(f"plan {title}: {plan['status']}, {plan['done']} of {plan['tasks']} tasks done")
@@ -103,11 +118,17 @@ def team_text(team: dict[str, Any]) -> str:
             str(each["pid"] or "-"),
             # one that comes back after a restart has some time to show itself, and was not seen yet
             "-" if each["lease_age"] is None or each["lease_age"] < 0 else f"{each['lease_age']:.1f}s",
-            f"{each['run']['purpose']}: {out.printable(each['run']['task'])}" if each["run"] else "idle",
+            _doing(each),
         ]
         for each in team["workers"]
     ]
-    return "\n".join([*lines, out.columns(rows, ["member", "state", "pid", "seen", "doing"])])
+    table = out.columns(rows, ["member", "state", "pid", "seen", "doing"])
+    return "\n".join([*lines, table, *(_by_hand(each) for each in team["workers"] if each.get("by_hand"))])
+
+
+def _by_hand(worker: dict[str, Any]) -> str:
+    run = worker["by_hand"]
+    return f"{worker['name']} waits for you, in {out.printable(run['worktree'])}: maestro task done {run['id'][-8:]}"
 
 
 def age(seconds: float) -> str:

@@ -13,7 +13,7 @@ from maestro_cli import invocation
 from maestro_cli.daemon_line import connect_or_start, connect_to_teams
 from maestro_cli.render import out
 from maestro_ray.config import Config
-from maestro_ray.errors import BadProvider, DaemonUnavailable, GoalNeedsAgent, NoTeam, UsageError
+from maestro_ray.errors import BadProvider, DaemonUnavailable, NoTeam, UsageError
 from maestro_ray.home import Home
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ WORDS = ("status", "stop", "logs", "watch")
 def register(app: typer.Typer) -> None:
     app.command(
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-        epilog="Example: maestro team --dev 2 --review 1 --test 1 --plan plan.toml --provider dev=scripted:script.toml "
+        epilog='Example: maestro team --dev 2 --review 1 --test 1 --provider lead=claude "Users can log in"    Or: '
+        "maestro team --dev 2 --review 1 --test 1 --plan plan.toml --provider dev=scripted:script.toml "
         "--provider review=command:./review.sh    Then: maestro team status | watch | logs | stop",
     )(team)
 
@@ -42,16 +43,26 @@ def team(
         list[str] | None, typer.Option(metavar="TEXT", help="One task in words; may be repeated.")
     ] = None,
     provider: Annotated[
-        list[str] | None, typer.Option(metavar="ROLE=NAME[:ARG]", help="Who does a role; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="ROLE=NAME[:ARG]", help="Who does a role, or the lead; may be repeated."),
     ] = None,
     with_skill: Annotated[
         list[str] | None,
         typer.Option(metavar="A,B", help="Skills that every worker is told of; may be repeated."),
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Carry out the plan that is made of a goal, unseen.")
+    ] = False,
     base: Annotated[
         str, typer.Option(metavar="BRANCH", help="Released into; by default the branch you are on.")
     ] = "",
     name: Annotated[str, typer.Option(metavar="BOT", help="The bot name in commits and reports.")] = "",
+    max_cost: Annotated[
+        str, typer.Option(metavar="USD", help="At this cost the team pauses and asks you.")
+    ] = "",
+    max_tokens: Annotated[
+        str, typer.Option(metavar="N", help="The same of tokens, in and out: 200000, 200k, 2M.")
+    ] = "",
     watch: Annotated[
         bool, typer.Option("--watch/--detach", help="Follow the team, or return when it is up.")
     ] = True,
@@ -60,16 +71,18 @@ def team(
 ) -> None:
     """Start a team on this repository and watch it work: develop, test, review, merge, release.
 
-    Roles of your own, defined as [roles.NAME] in config.toml, are given as --NAME N. With no plan and no task the
-    team serves the project's active plans until it is stopped.
+    The work is a plan, tasks, or a goal in words, of which the lead's agent makes a plan that you accept. Roles of
+    your own, defined as [roles.NAME] in config.toml, are given as --NAME N. With no plan, task or goal the team serves
+    the project's active plans until it is stopped.
     """
     words = context.args
     if words and words[0] in WORDS:
         _refuse_options(context, words[0])
         _look(words[0], words[1:])
         return
-    roles = {"dev": dev, "review": review, "test": test, **_further_roles(words)}
-    request = {
+    further, goal = _further(words)
+    roles = {"dev": dev, "review": review, "test": test, **further}
+    request: dict[str, Any] = {
         "repo": invocation.current.here,
         "roles": {role: count for role, count in roles.items() if count},
         "providers": _providers(provider or []),
@@ -77,7 +90,14 @@ def team(
         "base": base,
         "name": name,
         "skills": _skills(with_skill or []),
+        "budget": _budget(max_cost, max_tokens),
     }
+    if goal:
+        request |= {"goal": goal, "yes": yes}
+    elif yes:
+        raise UsageError(
+            "--yes means nothing without a goal", 'for example: maestro team --dev 1 --review 1 "GOAL" --yes'
+        )
     start(request, watching=watch, timings=timings, dry_run=dry_run)
 
 
@@ -105,33 +125,43 @@ def start(request: dict[str, Any], *, watching: bool, timings: bool = False, dry
 
 
 def follow(line: Any, answer: dict[str, Any]) -> None:
-    """Watch to the end and print what came of it."""
+    """Watch to the end and print what came of it. A plan that is proposed meanwhile is asked about, on a terminal."""
+    from maestro_cli.proposal import ask
     from maestro_cli.render.watch import Waiting, summary
     from maestro_cli.render.watch import watch as follow_team
 
     name = answer["team"]["name"]
     try:
-        result = follow_team(line, answer)
+        result = follow_team(line, answer, ask)
     except KeyboardInterrupt:
         out.say(
             f"\ndetached; the team goes on.\n  back:  maestro team watch {name}\n  stop:  maestro team stop {name}"
         )
         raise
     except Waiting as waiting:
-        _waits(answer, list(waiting.args[0].decisions.values()))
+        board = waiting.args[0]
+        _waits(
+            {**answer, **({"proposed": board.proposed} if board.proposed else {})},
+            list(board.decisions.values()),
+        )
     status = plan_status(result)
-    out.emit("team", "run", status, summary(result), **{**answer, **result, "timings": answer["timings"]})
+    text = "no plan was carried out" if status == "no_plan" else summary(result)
+    out.emit("team", "run", status, text, **{**answer, **result, "timings": answer["timings"]})
     if status not in ("completed", "stopped"):
         raise typer.Exit(1)
 
 
 def plan_status(result: dict[str, Any]) -> str:
-    """What became of the plans together; `stopped` for a team that had none, `nothing_merged` for cancelled tasks."""
+    """What became of the plans together; `stopped` for a team that had none, `no_plan` when one was to be made of its
+    goal, `nothing_merged` for cancelled tasks."""
     from maestro_cli.render.watch import nothing_merged
 
     plans = result.get("plans", [])
     states = ["nothing_merged" if nothing_merged(plan) else plan["status"] for plan in plans]
-    return next((state for state in states if state != "completed"), "completed" if states else "stopped")
+    return next(
+        (state for state in states if state != "completed"),
+        "completed" if states else "no_plan" if result.get("goal") else "stopped",
+    )
 
 
 def request_team(line: Any, request: dict[str, Any]) -> dict[str, Any]:
@@ -186,21 +216,31 @@ def timings_text(timings: dict[str, Any]) -> str:
 # ── what the words mean ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _further_roles(words: list[str]) -> dict[str, int]:
-    """`--docs 1` or `--docs=1`; whatever else is left is a goal in words."""
+def _further(words: list[str]) -> tuple[dict[str, int], str]:
+    """Roles as `--docs 1` or `--docs=1`; whatever else is left is a goal in words."""
     roles: dict[str, int] = {}
+    goal = ""
     rest = iter(words)
     for word in rest:
         found = re.fullmatch(r"--([a-z][a-z0-9-]*)(?:=(.*))?", word)
         if not found:
             if word.startswith("-"):
                 raise UsageError(f"there is no option {word}", "see `maestro team --help`")
-            raise GoalNeedsAgent
+            goal = _goal(word, goal)
+            continue
         count = found[2] if found[2] is not None else next(rest, "")
         if not count.isdecimal():
             raise UsageError(f"--{found[1]} needs a number of workers", f"for example --{found[1]} 1")
         roles[found[1]] = int(count)
-    return roles
+    return roles, goal
+
+
+def _goal(word: str, before: str) -> str:
+    """One text of several words: a single word is more likely a command that was mistyped."""
+    if before or len(word.split()) < 2:
+        hint = f"a goal is one text of several words, in quotation marks; there are also: {', '.join(WORDS)}"
+        raise UsageError(f"{word!r} is no command of `maestro team`, and no goal", hint)
+    return word
 
 
 def _providers(choices: list[str]) -> dict[str, str]:
@@ -221,6 +261,23 @@ def _skills(words: list[str]) -> list[str]:
     from maestro_ray.actors.equipping import of_words
 
     return of_words(words)
+
+
+def _budget(cost: str, tokens: str) -> dict[str, float]:
+    """What of the team's caps the flags say. They come before what the files say: a person has just typed them."""
+    from maestro_ray import budget_table
+
+    found: dict[str, float] = {}
+    for flag, text, key, read, rule in (
+        ("--max-cost", cost, "team_usd", budget_table.usd, budget_table.USD_RULE),
+        ("--max-tokens", tokens, "team_tokens", budget_table.tokens, budget_table.TOKENS_RULE),
+    ):
+        if text:
+            value = read(text)
+            if value is None:
+                raise UsageError(f"{flag} {text} is no cap", f"it is {rule}")
+            found[key] = value
+    return found
 
 
 def _draft(plan: str, tasks: list[str]) -> dict[str, Any] | None:

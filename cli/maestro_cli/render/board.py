@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from maestro_cli.render.out import printable, typed
+from maestro_cli.render.permission import PERMISSION, permission_lines
+from maestro_ray.model.silence import sentence
 
 Event = Mapping[str, Any]
 
@@ -22,6 +24,11 @@ class Board:
     directives: int = 0
     decisions: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     waiting: bool = False
+    burn: str = ""
+    # workers whose agents wait for leave, since when in Unix seconds
+    since: dict[str, float] = field(default_factory=dict)
+    # the plan that was proposed last, with its card, until that is answered
+    proposed: Mapping[str, Any] = field(default_factory=dict)
 
     def take(self, event: Event) -> list[str]:
         """Take in an event; the lines of a plain log it is worth, mostly none or one."""
@@ -31,9 +38,17 @@ class Board:
         self.waiting = False
         return [line for line in handler(event, event.get("body") or {}) or [] if line]
 
-    def lines(self) -> list[tuple[str, str]]:
-        """Each member and what it does."""
-        return list(self.workers.items())
+    def lines(self, now: float) -> list[tuple[str, str]]:
+        """Each member and what it does; `now` in Unix seconds."""
+        return [
+            (
+                name,
+                f"waits for permission, {max(0, now - self.since[name]):.0f} s"
+                if name in self.since
+                else doing,
+            )
+            for name, doing in self.workers.items()
+        ]
 
     @property
     def done(self) -> int:
@@ -89,6 +104,15 @@ class Board:
     def _run_paused(self, event: Event, body: Event) -> list[str]:
         self.workers[event["sender"]] = f"paused: {printable(str(body['reason']))}"
         return [_line(event["sender"], self.workers[event["sender"]])]
+
+    def _run_waits(self, event: Event, body: Event) -> list[str]:
+        run = printable(str(body["run"]))[-8:]
+        verdict = "" if body["purpose"] == "execute" else " --approve | --reject REASON"
+        self.workers[event["sender"]] = f"waits for you: {printable(str(body['title']))}"
+        return [
+            _line(event["sender"], f"waits for you, in {printable(str(body['worktree']))}"),
+            f"{'':14}maestro task done {run}{verdict}",
+        ]
 
     def _run_resumed(self, event: Event, _body: Event) -> list[str]:
         return [_line(event["sender"], "goes on where it was cut")]
@@ -150,17 +174,50 @@ class Board:
     def _decision_requested(self, event: Event, _body: Event) -> list[str]:
         card = event["decision"]
         self.decisions[card["id"]] = card
-        question = [printable(line) for line in card["question"].splitlines() if line.strip()]
+        if card["kind"] == PERMISSION:
+            question = permission_lines(card)
+            worker = str(card["about"]["worker"])
+            self.since[worker] = float(card.get("created_at") or event.get("at") or 0.0)
+        else:
+            question = [printable(line) for line in card["question"].splitlines() if line.strip()][:20]
         answers = [f"{'':14}maestro decide {card['id'][-8:]} {typed(option)}" for option in card["options"]]
         return [
             _line("decide", f"{card['kind']}: {question[0]}"),
-            *(f"{'':14}{line}" for line in question[1:20]),
+            *(f"{'':14}{line}" for line in question[1:]),
             *answers,
         ]
 
     def _decision_answered(self, event: Event, _body: Event) -> list[str]:
-        self.decisions.pop(event["decision"]["id"], None)
-        return [_line("decide", f"answered: {event['decision']['answer']}")]
+        card = event["decision"]
+        self.decisions.pop(card["id"], None)
+        if card.get("kind") == PERMISSION:
+            self.since.pop(str(card["about"]["worker"]), None)
+        if self.proposed and self.proposed["decision"]["id"] == card["id"]:
+            self.proposed = {}
+        why = f": {printable(card['reason'])[:300]}" if card.get("reason") else ""
+        said = f"answered: {printable(card['answer'])}{why}" if card["answer"] else card["status"]
+        return [_line("decide", said)]
+
+    def _permission_denied(self, event: Event, body: Event) -> list[str]:
+        first = printable(body["command"])[:100]
+        return [_line(event["sender"], f"denied: {first}: {printable(body['reason'])[:300]}")]
+
+    def _permission_late(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], f"the answer {body['answer']!r} came too late and changed nothing")]
+
+    def _budget_updated(self, event: Event, _body: Event) -> list[str]:
+        """Told every few seconds: on a log it would drown the rest."""
+        self.burn = str(event["team"]["burn"])
+        return []
+
+    def _plan_proposed(self, event: Event, _body: Event) -> list[str]:
+        plan, card = event["plan"], event["decision"]
+        self.proposed = {"plan": plan, "decision": card}
+        self.decisions[card["id"]] = card
+        self.titles |= {task["id"]: task["title"] for task in plan["tasks"]}
+        return [
+            _line("proposed", line) if not n else f"{'':14}{line}" for n, line in enumerate(plan_lines(plan))
+        ]
 
     def _team_waiting(self, _event: Event, _body: Event) -> list[str]:
         self.waiting = True
@@ -171,6 +228,15 @@ class Board:
     def _worker_lost(self, event: Event, _body: Event) -> list[str]:
         self.workers[event["worker"]] = "lost; it will be back"
         return [_line(event["worker"], "lost; its run is queued again")]
+
+    def _worker_silent(self, event: Event, _body: Event) -> list[str]:
+        told = sentence(event["seconds"], printable(event["last"]))
+        doing = self.workers.get(event["worker"], "").partition(" · ")[0]
+        self.workers[event["worker"]] = f"{doing} · {told}" if doing else told
+        return [_line(event["worker"], told)]
+
+    def _digest(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], printable(body["text"])[:500])]
 
     def _worker_up(self, event: Event, _body: Event) -> list[str]:
         if "lost" in self.workers.get(event["worker"], ""):
@@ -183,6 +249,21 @@ class Board:
 
     def _team_ending(self, event: Event, _body: Event) -> list[str]:
         return [_line("team", f"ending: {printable(event['reason'])}")]
+
+
+def plan_lines(plan: Mapping[str, Any]) -> list[str]:
+    """A plan that was proposed: its title, then a line for each task."""
+    lines = [f"{printable(plan['title'])}, {len(plan['tasks'])} task{'s' if len(plan['tasks']) != 1 else ''}"]
+    if plan["test"]:
+        lines.append(f"test: {printable(plan['test'])[:200]}")
+    for task in plan["tasks"]:
+        after = f" after {', '.join(map(printable, task['depends_on']))}" if task["depends_on"] else ""
+        about = next(iter(task["description"].splitlines()), "")
+        lines.append(
+            f"{printable(task['key'])} ({printable(task['role'])}{after}): {printable(task['title'])}"
+        )
+        lines += [f"    {printable(about)[:200]}"] if about.strip() else []
+    return lines
 
 
 def summary_rows(plan: Mapping[str, Any]) -> list[list[str]]:

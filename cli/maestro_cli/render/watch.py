@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from maestro_cli import invocation
@@ -19,7 +19,11 @@ class Waiting(Exception):
     """`Waiting(board)`: nothing goes on before the operator decides, and nobody is at the terminal."""
 
 
-def watch(line: Line, answer: dict[str, Any]) -> dict[str, Any]:
+# asks the person about a plan that was proposed, given the event that says so
+Ask = Callable[[Mapping[str, Any]], None]
+
+
+def watch(line: Line, answer: dict[str, Any], ask: Ask | None = None) -> dict[str, Any]:
     """Follow the team that `team.start` answered with to its end; its result. Raises `Waiting`."""
     tasks = (answer.get("plan") or {}).get("tasks", [])
     board = Board(
@@ -27,16 +31,25 @@ def watch(line: Line, answer: dict[str, Any]) -> dict[str, Any]:
         {task["id"]: task["status"] for task in tasks},
         {task["id"]: task["title"] for task in tasks},
     )
-    with _screen(board) as show:
+    with _screen(board) as (show, aside):
         for kind, value in follow_events(line, answer["team"]["id"]):
             if kind == "team.event":
                 show(board.take(value))
+                if ask and _asks(value, board):
+                    with aside():
+                        ask(value)
                 # what is past may have been answered meanwhile
                 if board.waiting and not value.get("past") and not _interactive():
                     raise Waiting(board)
             elif not kind:
                 return dict(value or {})
     raise AssertionError("a stream ends with its answer")
+
+
+def _asks(event: Mapping[str, Any], board: Board) -> bool:
+    """Whether it is a card of a proposal that nobody has answered, and somebody here can."""
+    waits = event["kind"] == "team.waiting" and bool(board.proposed) and not event.get("past")
+    return waits and _interactive() and sys.stdin.isatty()
 
 
 def _interactive() -> bool:
@@ -46,7 +59,7 @@ def _interactive() -> bool:
 @contextmanager
 def _screen(board: Board) -> Iterator[Any]:
     if invocation.current.json:
-        yield lambda _lines: None
+        yield (lambda _lines: None), nullcontext
     elif not sys.stdout.isatty():
         began = time.monotonic()
 
@@ -54,10 +67,10 @@ def _screen(board: Board) -> Iterator[Any]:
             for line in lines:
                 out.say(f"{time.monotonic() - began:7.1f}s  {line}")
 
-        yield log
+        yield log, nullcontext
     else:
-        with _live(board) as show:
-            yield show
+        with _live(board) as screen:
+            yield screen
 
 
 @contextmanager
@@ -69,22 +82,32 @@ def _live(board: Board) -> Iterator[Any]:
 
     def below() -> Text:
         steered = f"  ⚑ {board.directives} steering" if board.directives else ""
-        head = f"{board.done} of {len(board.tasks)} tasks done{steered}" if board.tasks else "…"
+        burn = f"  {board.burn}" if board.burn else ""
+        head = f"{board.done} of {len(board.tasks)} tasks done{steered}{burn}" if board.tasks else f"…{burn}"
         text = Text(head + "\n", style="dim", no_wrap=True, overflow="ellipsis")
-        for name, doing in board.lines():
+        for name, doing in board.lines(time.time()):
             text.append(f"{name:<14}", style="cyan")
             text.append(doing + "\n", style="dim" if doing == "idle" else "")
         return text
 
     console = Console(highlight=False, soft_wrap=False)
-    with Live(below(), console=console, refresh_per_second=8, transient=True) as live:
+    with Live(console=console, refresh_per_second=8, transient=True, get_renderable=below) as live:
 
         def show(lines: list[str]) -> None:
             for each in lines:
                 console.print(Text(each, overflow="fold"))
-            live.update(below())
+            live.refresh()
 
-        yield show
+        @contextmanager
+        def aside() -> Iterator[None]:
+            """The person has the terminal."""
+            live.stop()
+            try:
+                yield
+            finally:
+                live.start(refresh=True)
+
+        yield show, aside
 
 
 def summary(result: dict[str, Any]) -> str:

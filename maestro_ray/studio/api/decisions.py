@@ -7,10 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import loop
+from maestro_ray.studio import audit, budget, permissions, unasked
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
+from maestro_ray.studio.store import Row, Transaction
 
 
 async def find(call: Call) -> Any:
@@ -23,7 +24,18 @@ async def find(call: Call) -> Any:
 
 async def answer(call: Call) -> Any:
     """Answer a decision card."""
-    return await call.change(loop.answer, call.path("id"), call.body.answer)
+    body: bodies.Answer = call.body
+
+    def give(tx: Transaction) -> Row:
+        if tx.get(t.decisions, call.path("id"))["kind"] == unasked.PERMISSION:
+            return permissions.answer(tx, call.path("id"), body.answer, body.reason, call.caller.user)
+        card = budget.answer(tx, call.path("id"), body.answer, body.reason)
+        if card["kind"] == "budget":
+            said = {"answer": card["answer"], "question": card["question"]}
+            audit.note(tx, call.caller, Action.DECIDE, call.project, f"budget/{card['id']}", **said)
+        return card
+
+    return await call.change(give)
 
 
 async def read_audit(call: Call) -> Any:

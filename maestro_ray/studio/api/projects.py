@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from maestro_ray.errors import Conflict
 from maestro_ray.model.access import Action
 from maestro_ray.model.run import Purpose
-from maestro_ray.studio import analysis, sessions
+from maestro_ray.studio import analysis, planning, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
@@ -39,6 +39,9 @@ async def analyse(call: Call) -> Any:
     purpose = Purpose(body.purpose)
     if purpose is Purpose.PLAN and not body.note.strip():
         raise Conflict("a plan needs a note that says what it is for", "")
+    if purpose is Purpose.PLAN and body.session_id:
+        lead, base = body.session_id, body.base_branch
+        return await call.change(planning.start, call.path("id"), body.note.strip(), lead, base)
     return await call.change(analysis.start, call.path("id"), purpose, body.note, body.role)
 
 

@@ -8,7 +8,7 @@ from maestro_ray.errors import Conflict
 from maestro_ray.model import channels
 from maestro_ray.model.access import Action
 from maestro_ray.model.plan_file import from_json
-from maestro_ray.studio import proposals, raised, reports, subtasks
+from maestro_ray.studio import budget, permissions, proposals, raised, reports, subtasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
@@ -30,6 +30,12 @@ async def fail(call: Call) -> None:
         await call.change(reports.signed_out, identifier, epoch, body.reason, spent=body.spent)
     else:
         await call.change(reports.fail, identifier, epoch, body.reason, **how)
+
+
+async def spent(call: Call) -> Any:
+    """Report what a run has used so far, and ask for leave to use more."""
+    body: bodies.Spent = call.body
+    return await call.write(budget.spent, call.path("id"), body.epoch, body.spent, ask=body.ask)
 
 
 async def pause(call: Call) -> None:
@@ -76,6 +82,17 @@ async def propose_plan(call: Call) -> Any:
     return await call.change(proposals.propose, call.path("id"), call.body.epoch, draft)
 
 
+async def permission(call: Call) -> None:
+    """Say what an agent asks leave for, and how that was ruled or that a person must."""
+    asked = call.body.model_dump(exclude={"epoch"})
+    await call.write(permissions.report, call.path("id"), call.body.epoch, asked)
+
+
+async def questions(call: Call) -> Any:
+    """What its agents asked people, and the answers."""
+    return await call.read(permissions.questions, call.path("id"))
+
+
 async def chunk(call: Call) -> None:
     """Text of the agent for those who watch; none of it is written to the database."""
     run, body = call.path("id"), call.body
@@ -112,9 +129,12 @@ ROUTES = [
     Rest("GET", "cli-runs/{id}/chunks", chunks, Action.READ, t.runs),
     Rest("POST", "cli-runs/{id}/complete", complete, Action.WORK, t.runs, bodies.Complete),
     Rest("POST", "cli-runs/{id}/fail", fail, Action.WORK, t.runs, bodies.Fail),
+    Rest("POST", "cli-runs/{id}/spent", spent, Action.WORK, t.runs, bodies.Spent),
     Rest("POST", "cli-runs/{id}/pause", pause, Action.WORK, t.runs, bodies.Pause),
     Rest("POST", "cli-runs/{id}/resume", resume, Action.WORK, t.runs, bodies.Epoch),
     Rest("POST", "cli-runs/{id}/interrupt", interrupt, Action.WORK, t.runs, bodies.Epoch),
+    Rest("POST", "cli-runs/{id}/permission", permission, Action.WORK, t.runs, bodies.Permission),
+    Rest("GET", "cli-runs/{id}/permissions", questions, Action.READ, t.runs),
     Rest("POST", "cli-runs/{id}/subtask", subtask, Action.WORK, t.runs, bodies.NewSubtask, status=201),
     Rest("POST", "cli-runs/{id}/blocker", blocker, Action.WORK, t.runs, bodies.NewBlocker, status=201),
     Rest("POST", "cli-runs/{id}/decision", decision, Action.WORK, t.runs, bodies.NewQuestion, status=201),

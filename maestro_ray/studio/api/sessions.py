@@ -47,6 +47,7 @@ async def allocate(call: Call) -> Any:
         [worker.model_dump() for worker in body.workers],
         workspace=body.workspace,
         serves_all=body.serves_all,
+        caps=body.budget.model_dump() if body.budget else {},
         lease=call.studio.config.session_lease,
     )
 

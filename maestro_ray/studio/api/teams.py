@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import messages, sessions
+from maestro_ray.studio import budget, messages, planning, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
@@ -29,7 +29,7 @@ async def show(call: Call) -> Any:
     def view(tx: Transaction) -> Row:
         team = tx.get(t.teams, call.path("id"))
         members = sa.select(t.sessions).where(t.sessions.c.team_id == team["id"]).order_by(t.sessions.c.id)
-        return {**team, "sessions": tx.all(members)}
+        return {**team, "sessions": tx.all(members), "budget": budget.standing(tx, team)}
 
     return await call.read(view)
 
@@ -55,7 +55,13 @@ async def list_messages(call: Call) -> Any:
     return await call.read(messages.after, call.path("id"), call.number("after"))
 
 
+async def show_planning(call: Call) -> Any:
+    """How the planning of a team with a goal stands."""
+    return await call.read(planning.of_team, call.path("id"))
+
+
 ROUTES = [
+    Rest("GET", "teams/{id}/planning", show_planning, Action.READ, t.teams),
     Rest("GET", "teams", find, Action.READ, listing=True, query=("project_id", "status"), paged=True),
     Rest("GET", "teams/{id}", show, Action.READ, t.teams),
     Rest("DELETE", "teams/{id}", end, Action.LEAD, t.teams),

@@ -1,4 +1,4 @@
-"""What was used, in tokens and money: by project, plan or run."""
+"""What was used, in tokens and money: by project, plan or run, and by team, day, role or model."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ async def show(call: Call) -> Any:
     by = call.query("by") or "project"
     if by not in usage.BY:
         raise BadFrame(f"by must be one of {', '.join(usage.BY)}")
-    sums = usage.sums(by, call.query("project_id"), call.query("plan_id"))
+    project, plan, team = call.query("project_id"), call.query("plan_id"), call.query("team_id")
+    if by in ("day", "role", "model") and not project:
+        raise BadFrame(f"by={by} needs a project_id")
+    sums = usage.sums(by, project, plan, team)
     return await call.rows(sa.select(sums), sums)
 
 
-ROUTES = [
-    Rest("GET", "usage", show, Action.READ, listing=True, query=("by", "project_id", "plan_id"), paged=True)
-]
+QUERY = ("by", "project_id", "plan_id", "team_id")
+ROUTES = [Rest("GET", "usage", show, Action.READ, listing=True, query=QUERY, paged=True)]

@@ -21,6 +21,12 @@ LABELS: Mapping[str, str] = {
     "untested": "Go on without tests",
     "approve": "Approve",
     "reject": "Reject",
+    "raise": "Raise it by the same amount",
+    "finish": "Let what has begun end",
+    "stop": "Stop",
+    "allow": "Allow once",
+    "allow-run": "Allow for this run",
+    "deny": "Deny",
 }
 
 

@@ -129,7 +129,7 @@ VIEW = View(
         "head": Part(_head, on=("plan.",)),
         "cards": Part(_cards, on=("decision.",)),
         "board": Part(_board, on=("task.", "run.", "plan.", "merge.")),
-        "usage": Part(_usage, on=("run.updated",)),
+        "usage": Part(_usage, on=("run.updated", "budget.")),
     },
     about=t.plans,
 )

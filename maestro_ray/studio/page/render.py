@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maestro_ray.ids import short
+from maestro_ray.model.plain_text import exposed
 from maestro_ray.studio.page import words
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def environment() -> Environment:
     for name in ("tone", "plain", "span", "stamp", "found"):
         templates.filters[name] = getattr(words, name)
     templates.filters["short"] = short
+    templates.filters["exposed"] = exposed
     templates.globals["message"] = words.message
     return templates
 

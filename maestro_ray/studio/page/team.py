@@ -7,13 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from maestro_ray.model import channels, steering
+from maestro_ray.model import channels, silence, steering
 from maestro_ray.model import run as run_machine
-from maestro_ray.studio import inbox
+from maestro_ray.model.run import LEAD_PURPOSES, Purpose
+from maestro_ray.redaction import redact
+from maestro_ray.studio import budget, inbox
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.page import frame, usage
 from maestro_ray.studio.page.view import Ask, Part, View
 from maestro_ray.studio.store import Row, Transaction
+from maestro_ray.studio.unasked import PERMISSION
 
 SHOWN_MESSAGES, SHOWN_RUNS, SHOWN_VERDICTS = 80, 12, 12
 
@@ -30,14 +33,43 @@ def _frame(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 
 
 def _roster(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
-    """`members`: each with the `run` it holds, and the moment of its last heartbeat, `heard`."""
+    """`members`: each with the `run` it holds, since when its agent waits for leave, `asks`, and the moment of its last
+    heartbeat, `heard`."""
     team = tx.get(t.teams, ask.id)
     runs = {run["session_id"]: run for run in _held(tx, ask.id)}
     rows = tx.all(_members(ask.id))
     kept = [row for row in rows if row["status"] != "ended" or team["status"] == "ended"]
     kept.sort(key=lambda row: (row["role"] != "lead", row["name"]))
-    shown = [{**row, "run": runs.get(row["id"]), "heard": row["lease_until"] - ask.lease} for row in kept]
+    asking = _asking(tx, [run["id"] for run in runs.values()])
+    shown = [
+        {
+            **row,
+            "run": (run := runs.get(row["id"])),
+            "asks": asking.get(run["id"]) if run else None,
+            "heard": row["lease_until"] - ask.lease,
+            "silent": _silent(tx, ask, run) if run and run["id"] not in asking else "",
+        }
+        for row in kept
+    ]
     return {"members": shown, "team": team, "lease": ask.lease}
+
+
+def _asking(tx: Transaction, runs: list[str]) -> dict[str, float]:
+    """Since when agents of these runs wait for a person, by run."""
+    card = t.decisions.c
+    query = sa.select(t.decisions).where(
+        card.run_id.in_(runs), card.status == "open", card.kind == PERMISSION
+    )
+    return {row["run_id"]: row["created_at"] for row in tx.all(query.order_by(card.id.desc()))}
+
+
+def _silent(tx: Transaction, ask: Ask, run: Row) -> str:
+    """That its agent has said nothing for long, in words; a lead that does its own work says nothing by nature."""
+    mute = Purpose(run["purpose"]) in LEAD_PURPOSES or run["state"] != run_machine.State.RUNNING
+    seconds = tx.now - max(ask.heard(run["id"]), run["started_at"] or tx.now)
+    if mute or seconds < ask.silence:
+        return ""
+    return silence.sentence(seconds, silence.last_line(redact(ask.tail(run["id"]))))
 
 
 def _runs(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
@@ -81,8 +113,9 @@ def _verdicts(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 
 
 def _usage(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
-    """`usage`: tokens and money of each member that used any, and the `total`."""
-    return usage.of(tx, t.sessions.c.team_id == ask.id)
+    """`usage`: tokens and money of each member that used any, and the `total`; the `burn` of the whole, of how much."""
+    burn = budget.standing(tx, tx.get(t.teams, ask.id))["burn"]
+    return {**usage.of(tx, t.sessions.c.team_id == ask.id), "burn": burn}
 
 
 def _held(tx: Transaction, team_id: str) -> list[Row]:
@@ -91,11 +124,12 @@ def _held(tx: Transaction, team_id: str) -> list[Row]:
 
 def _of_team(team_id: str) -> sa.Select[Any]:
     """Runs that members of the team hold or held, with the `worker` and the `title` of what they are about."""
+    goal = sa.func.nullif(t.runs.c.note, "")
     return (
         sa.select(
             t.runs,
             t.sessions.c.name.label("worker"),
-            sa.func.coalesce(t.tasks.c.title, t.plans.c.title, "the repository").label("title"),
+            sa.func.coalesce(t.tasks.c.title, t.plans.c.title, goal, "the repository").label("title"),
         )
         .join(t.sessions, t.runs.c.session_id == t.sessions.c.id)
         .outerjoin(t.plans, t.runs.c.plan_id == t.plans.c.id)
@@ -118,12 +152,14 @@ VIEW = View(
     _frame,
     {
         # heartbeats are no events, so the ages are read again now and then
-        "roster": Part(_roster, on=("session.", "run.updated", "run.dispatched", "team.ended"), every=15),
+        "roster": Part(
+            _roster, on=("session.", "decision.", "run.updated", "run.dispatched", "team.ended"), every=15
+        ),
         "runs": Part(_runs, on=("run.updated", "run.dispatched")),
         "steering": Part(_steering, on=("steering.", "team.message", "team.ended")),
         "channel": Part(_channel, on=("team.message",)),
         "verdicts": Part(_verdicts, on=("verdict.",)),
-        "usage": Part(_usage, on=("run.updated",)),
+        "usage": Part(_usage, on=("run.updated", "budget.")),
     },
     about=t.teams,
 )

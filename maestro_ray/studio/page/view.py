@@ -39,6 +39,9 @@ class Ask:
     lease: float
     # what a run said last
     tail: Callable[[str], str]
+    # when a run spoke last, and after how many seconds that is long ago
+    heard: Callable[[str], float]
+    silence: float
 
     def may(self, action: str) -> bool:
         return self.caller.may(Action(action), self.project)
@@ -109,7 +112,8 @@ class View:
         if self.about is not None:
             project = await studio.store.read(project_of, self.about, identifier)
         query, lease = request.query_params, studio.config.session_lease
-        return Ask(who.caller, project, identifier, query, lease, studio.chunks.tail)
+        chunks, silence = studio.chunks, studio.config.silence
+        return Ask(who.caller, project, identifier, query, lease, chunks.tail, chunks.heard, silence)
 
     async def page(self, studio: Studio, request: Request, who: Browser, ask: Ask, **more: Any) -> str:
         """The whole page; `more` takes the place of what its frame says."""

@@ -39,11 +39,25 @@ def stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
-def message(kind: str, body: object) -> str:
+# messages that are a text of one key, if any, and what is said before it
+_TEXTS = {
+    "run.resumed": ("goes on where it was cut", ""),
+    "cleared": ("⚑ steering cleared", ""),
+    "team.up": ("the team is up", ""),
+    "digest": ("", "text"),
+    "blocker": ("blocked: ", "text"),
+    "question": ("asks: ", "question"),
+}
+
+
+def message(kind: str, body: object) -> str:  # noqa: PLR0912 - one line for each kind
     """What a message of a team's channel says, in one line."""
     if not isinstance(body, Mapping):
         return str(body)
     about = f"{plain(str(body.get('purpose', '')))} {body.get('title', '')}".strip()
+    if kind in _TEXTS:
+        before, key = _TEXTS[kind]
+        return f"{before}{body.get(key, '')}"
     match kind:
         case "run.started":
             return f"began {about}"
@@ -51,22 +65,25 @@ def message(kind: str, body: object) -> str:
             return f"{about}: {body.get('summary') or body.get('action', '')}"
         case "run.paused":
             return f"paused: {body.get('reason', '')}"
-        case "run.resumed":
-            return "goes on where it was cut"
+        case "run.waits":
+            run = str(body.get("run", ""))[-8:]
+            return f"waits for a person, in {body.get('worktree', '')}: maestro task done {run}"
+        case "permission.asked":
+            return f"waits for permission: {body.get('tool', '')} {body.get('command', '')}"
+        case "permission.answered":
+            return f"{body.get('answer', '')}: {body.get('tool', '')} {body.get('command', '')}"
+        case "permission.denied":
+            return f"denied: {body.get('command', '')}: {body.get('reason', '')}"
+        case "permission.late":
+            return f"the answer {body.get('answer', '')} came too late and changed nothing"
         case "directive":
             return f"⚑ {body.get('text', '')}"
         case "accepted":
             return f"⚑ goes to {body.get('worker', '')} too"
         case "receipt":
             return f"⚑ delivered ({body.get('how', '')})"
-        case "cleared":
-            return "⚑ steering cleared"
-        case "team.up":
-            return "the team is up"
-        case "worker.joined":
-            return f"{body.get('worker', '')} joined the team"
-        case "worker.left":
-            return f"{body.get('worker', '')} left the team"
+        case "worker.joined" | "worker.left":
+            return f"{body.get('worker', '')} {kind.removeprefix('worker.')} the team"
     return f"{kind}: {body['text'] if isinstance(body.get('text'), str) else json.dumps(body, ensure_ascii=False)}"
 
 

@@ -36,6 +36,7 @@ def test_a_team_is_shown_with_the_age_of_each_sign_of_life():
                 "pid": 8,
                 "lease_age": 1.0,
                 "run": {"purpose": "execute", "task": "Do"},
+                "silent": {"seconds": 80.4, "last": "reading\x1b[2J"},
             },
             {"name": "dev-2", "state": "down", "pid": 0, "lease_age": None, "run": None},
             {"name": "dev-3", "state": "down", "pid": 0, "lease_age": -9.5, "run": None},
@@ -48,7 +49,7 @@ def test_a_team_is_shown_with_the_age_of_each_sign_of_life():
         "     waits: main is dirty\n"
         "member  state  pid  seen  doing\n"
         "lead    up     7    0.2s  idle\n"
-        "dev-1   up     8    1.0s  execute: Do\n"
+        "dev-1   up     8    1.0s  execute: Do, silent for 1 min 20 s; last: reading [2J\n"
         "dev-2   down   -    -     idle\n"
         "dev-3   down   -    -     idle"
     )
@@ -129,3 +130,15 @@ def test_titles_cannot_write_on_the_terminal():
     plan = {"title": "a\u202eb\x1b[2J", "status": "active", "done": 0, "tasks": 1, "waiting": ""}
     team = {"name": "m", "state": "active", "project": "p", "plans": [plan], "workers": []}
     assert "plan a b [2J: active" in team_text(team)
+
+
+def test_a_team_that_has_a_goal_and_no_plan_says_so():
+    team = {
+        "name": "m",
+        "state": "active",
+        "project": "p",
+        "goal": "Sell\x1b more",
+        "plans": [],
+        "workers": [],
+    }
+    assert team_text(team).splitlines()[1] == "goal Sell  more: no plan is accepted yet"

@@ -26,6 +26,11 @@ def board():
     return Board({"dev-1": "idle", "review-1": "idle"})
 
 
+def test_what_is_used_is_kept_for_the_line_below_and_in_no_log(board):
+    assert board.take(happened("budget.updated", team={"burn": "$1.23 of $5.00 · 120k tokens"})) == []
+    assert board.burn == "$1.23 of $5.00 · 120k tokens"
+
+
 def test_a_run_from_its_start_to_its_end(board):
     assert board.take(happened("run.started", body=RUN)) == ["dev-1         develop Parse [2J it"]
     assert board.workers["dev-1"] == "develop Parse [2J it"
@@ -177,3 +182,38 @@ def test_an_answer_of_several_words_is_shown_as_it_is_typed(board):
         "              maestro decide cafecafe 'a b'",
         "              maestro decide cafecafe '$(c)'",
     ]
+
+
+def test_a_worker_whose_agent_waits_for_leave_shows_it_with_its_age(board):
+    about = {
+        "worker": "dev-1", "agent": "claude", "tool": "Bash", "command": "a\n" * 30 + "git push", "hash": "ab", "length": 3,
+        "why": "no rule names it",
+    }  # fmt: skip
+    card = {
+        "id": "0123456789",
+        "kind": "permission",
+        "question": "?",
+        "options": ["allow"],
+        "about": about,
+        "answer": "",
+    }
+    lines = board.take(happened("decision.requested", at=90.0, decision=card))
+    assert "              | git push" in lines, "all of the command is there"
+    assert board.lines(100.0)[0] == ("dev-1", "waits for permission, 10 s")
+    board.take(happened("decision.answered", decision={**card, "answer": "allow"}))
+    assert board.lines(100.0)[0] == ("dev-1", "idle")
+
+
+def test_a_silence_is_shown_with_its_age_and_the_last_line(board):
+    board.take(happened("run.started", body=RUN))
+    board.take(happened("text", text="reading\n"))
+    told = {"worker": "dev-1", "seconds": 80.2, "last": "reading\x1b[2J"}
+    assert board.take(happened("worker.silent", **told)) == [
+        "dev-1         silent for 1 min 20 s; last: reading [2J"
+    ]
+    assert dict(board.lines())["dev-1"] == "develop Parse [2J it · silent for 1 min 20 s; last: reading [2J"
+    board.take(happened("text", text="on\n"))
+    assert dict(board.lines())["dev-1"] == "develop Parse [2J it · on"
+    assert board.take(
+        happened("digest", sender="maestro", body={"text": "dev-1 is silent", "silent": []})
+    ) == ["maestro       dev-1 is silent"]

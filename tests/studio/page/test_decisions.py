@@ -7,6 +7,8 @@ from maestro_ray.studio.page import cards
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
 from studio.pretend import PretendTeam, Rest
+from studio.test_permissions import ask
+from studio.test_subtasks import at_work
 
 from .conftest import Enter
 from .surfer import Surfer
@@ -91,3 +93,44 @@ async def test_a_card_of_a_plan_names_the_plan(rest: Rest, surfer: Surfer) -> No
     await surfer.open("/decisions")
     assert "Shop bootstrap epic" in surfer.text()
     assert "no such branch: main Try again Cancel the plan" in surfer.text()
+
+
+async def test_a_question_of_an_agent_is_shown_whole_and_answered(rest: Rest, surfer: Surfer) -> None:
+    team, _, run = await at_work(rest)
+    command = "echo <b>\n" + "x" * 3000 + " \u202eend"
+    await ask(rest, run, command=command, length=len(command))
+    (card,) = await rest.cards()
+    await surfer.open(f"/teams/{team.id}?part=roster")
+    assert "waits for permission 0 s ago · execute" in surfer.text()
+    await surfer.open("/decisions")
+    text = surfer.text()
+    assert "dev-1 (claude) asks for leave to use Bash" in text
+    assert "x" * 3000 + " ⟦U+202E⟧end" in text
+    assert "<b>" not in surfer.page
+    assert card["about"]["hash"] in text
+    assert "Allow once Allow for this run Deny" in text
+    await surfer.post(
+        f"/do/decisions/{card['id']}/answer",
+        {**surfer.hidden(f"/do/decisions/{card['id']}/answer"), "answer": "deny", "reason": "no"},
+    )
+    (question,) = await rest.get(f"cli-runs/{run['id']}/permissions")
+    assert (question["answer"], question["reason"]) == ("deny", "no")
+    await surfer.open("/audit")
+    assert "permission deny" in surfer.text()
+    assert "echo <b>" in surfer.text()
+
+
+async def test_a_proposed_plan_is_sent_back_with_a_reason(rest: Rest, surfer: Surfer) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project(), serves_all=False)
+    asked = {"purpose": "plan", "note": "Sell more", "session_id": team.lead}
+    await rest.post(f"projects/{project}/analysis", asked, status=201)
+    await surfer.open(f"/teams/{team.id}")
+    assert "Sell more" in surfer.text()
+    await team.complete(await team.take("plan"), draft={"title": "Shop", "tasks": [{"title": "A"}]})
+    (card,) = await rest.cards()
+    await surfer.open("/decisions")
+    assert "Ask for another plan" in surfer.text()
+    path = f"/do/decisions/{card['id']}/answer"
+    await surfer.submit(path, answer="reject", reason="Too small <b>")
+    assert "carry it out? Too small <b> reject" in surfer.text()
+    assert (await team.take("plan"))["rejected"][0]["reason"] == "Too small <b>"

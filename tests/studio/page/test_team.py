@@ -19,7 +19,8 @@ async def test_the_roster_says_who_does_what_and_when_they_were_heard(
     await surfer.open(f"/teams/{team.id}?part=roster")
     text = surfer.text()
     assert (
-        "maestro lead idle 30 s ago dev-1 dev working execute · One 50 s ago dev-2 dev idle 30 s ago" in text
+        "maestro lead idle 30 s ago dev-1 dev working execute · One silent for 50 s 50 s ago dev-2 dev idle 30 s ago"
+        in text
     )
     assert 'class="late"' in surfer.page
     assert plan
@@ -133,3 +134,24 @@ async def test_what_a_run_said_last_stands_in_the_page(rest: Rest, surfer: Surfe
     assert '">\n\n  &lt;b&gt;reading&lt;/b&gt;\n</pre>' in page, (
         "a browser drops the first line end of a <pre>"
     )
+
+
+async def test_silence_has_an_age_and_a_last_line_and_ends_with_a_word(
+    rest: Rest, surfer: Surfer, clock: FakeClock
+) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    await rest.plan(project)
+    await team.bootstrap()
+    run = await team.take("execute")
+    path, said = f"cli-runs/{run['id']}/chunks", {"worker": "dev-1", "text": "reading\n<b>the tests\n"}
+    clock.advance(10)
+    await rest.post(path, said, status=204)
+    clock.advance(44)
+    await surfer.open(f"/teams/{team.id}?part=roster")
+    assert "silent" not in surfer.text()
+    clock.advance(36)
+    await surfer.open(f"/teams/{team.id}?part=roster")
+    assert "execute · One silent for 1 min 20 s; last: <b>the tests" in surfer.text()
+    await rest.post(path, said, status=204)
+    await surfer.open(f"/teams/{team.id}?part=roster")
+    assert "silent" not in surfer.text()

@@ -1,0 +1,102 @@
+"""The tools that an agent of the Agent Client Protocol uses: each call is told of once, with what it does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from maestro_ray.model.agent import AgentEvent, PermissionAsked, ToolCalled, ToolReturned
+from maestro_ray.providers.output import brief, clean
+
+# of the protocol's kinds; `other` says nothing
+_NAMES = {"execute": "shell"}
+_SAYS_NOTHING = ("", "other", "think", "switch_mode")
+_PATHS = ("file_path", "filePath", "filepath", "path")
+# what is remembered of calls that never return
+_MOST = 1_000
+
+
+@dataclass(frozen=True)
+class _Call:
+    name: str = ""
+    detail: str = ""
+    told: bool = False
+
+
+class Tools:
+    """What has been called and has not returned. An agent says a little more of a call with each message about it."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, _Call] = {}
+
+    def called(self, call: Mapping[str, Any]) -> list[AgentEvent]:
+        """A `tool_call`, or a `tool_call_update`."""
+        number, status = str(call["toolCallId"]), call.get("status")
+        known = self._known(number, call)
+        ended = status in ("completed", "failed")
+        events = self._tell(number, known) if ended or _is_said(call) else []
+        if ended:
+            self._calls.pop(number, None)
+            events.append(ToolReturned(known.name, status == "completed", brief(_output(call))))
+        return events
+
+    def asked(self, request: str, call: Mapping[str, Any]) -> list[AgentEvent]:
+        """A question about one: what it is about is as exact as the agent says."""
+        number = str(call["toolCallId"])
+        known = self._known(number, call)
+        return [*self._tell(number, known), PermissionAsked(request, known.name, clean(known.detail))]
+
+    def _known(self, number: str, call: Mapping[str, Any]) -> _Call:
+        before = self._calls.get(number, _Call())
+        known = replace(before, name=_name(call, before.name), detail=_detail(call) or before.detail)
+        if number in self._calls or len(self._calls) < _MOST:
+            self._calls[number] = known
+        return known
+
+    def _tell(self, number: str, call: _Call) -> list[AgentEvent]:
+        if call.told:
+            return []
+        if number in self._calls:
+            self._calls[number] = replace(call, told=True)
+        return [ToolCalled(call.name, brief(call.detail))]
+
+
+def _is_said(call: Mapping[str, Any]) -> bool:
+    """Some begin with an empty call, and say what it is about later."""
+    return call.get("status") == "in_progress" or bool(call.get("rawInput") and _detail(call))
+
+
+def _name(call: Mapping[str, Any], before: str) -> str:
+    kind = str(call.get("kind") or "")
+    if kind not in _SAYS_NOTHING:
+        return _NAMES.get(kind, brief(kind))
+    return before or brief(str(call.get("title") or kind or "tool"))
+
+
+def _detail(call: Mapping[str, Any]) -> str:
+    """The command, the files, or the tool's whole input."""
+    given = call.get("rawInput")
+    given = given if isinstance(given, Mapping) else {}
+    if isinstance(command := given.get("command"), str):
+        return command
+    paths = [str(each["path"]) for each in call.get("locations") or () if call.get("kind") != "execute"]
+    paths = paths or [given[name] for name in _PATHS if isinstance(given.get(name), str)][:1]
+    if paths and call.get("kind") in ("edit", "read", "delete", "move"):
+        return " ".join(paths)
+    if given and call.get("kind") != "execute":
+        return json.dumps(given, ensure_ascii=False)
+    # an agent that gives no input has it in the title
+    return "" if given else str(call.get("title") or "")
+
+
+def _output(call: Mapping[str, Any]) -> str:
+    words = []
+    for each in call.get("content") or ():
+        match each:
+            case {"type": "content", "content": {"type": "text", "text": str(text)}}:
+                words.append(text)
+            case {"type": "diff", "path": str(path)}:
+                words.append(path)
+    return " ".join(words)

@@ -1,0 +1,64 @@
+"""Qwen Code, through the Agent Client Protocol: it asks us for words between its steps, and for leave."""
+
+from __future__ import annotations
+
+import json
+
+from maestro_ray.errors import BadProvider
+from maestro_ray.ports import Job, Launch, ProviderSpec
+from maestro_ray.providers.acp import AcpTurn
+from maestro_ray.providers.acp_habits import habits_of
+from maestro_ray.providers.installed import Installed
+
+PROGRAM = "qwen"
+VARIABLES = (
+    "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "QWEN_MODEL", "DASHSCOPE_API_KEY", "MODELSCOPE_API_KEY",
+    "BAILIAN_CODING_PLAN_API_KEY",
+)  # fmt: skip
+
+_LOGIN = "oauth_creds.json"
+_SETTINGS = (
+    _LOGIN, "settings.json", ".env", "QWEN.md", "installation_id", "commands", "extensions", "skills", "agents",
+    "rules", "output-styles", "trustedFolders.json",
+)  # fmt: skip
+# it begins in a mode in which a model decides
+_ASKS = ("session/set_mode", {"modeId": "default"})
+
+
+class Qwen(Installed):
+    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+
+    program, variables = PROGRAM, VARIABLES
+
+    def __init__(self, spec: ProviderSpec) -> None:
+        if any(word.startswith("-") for word in spec.arg.split()):
+            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
+        super().__init__(spec)
+
+    def open(self, job: Job) -> AcpTurn:
+        place, defaults = job.scratch / "qwen", job.scratch / "qwen-defaults.json"
+        launch = Launch(
+            (PROGRAM, "--acp", *(("--model", self._spec.arg) if self._spec.arg else ()), *self._spec.argv),
+            env={
+                "QWEN_HOME": str(place),
+                "QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(defaults),
+                "NO_BROWSER": "true",
+            },
+            files={defaults: json.dumps(_defaults(job.purpose)).encode()},
+            links={place / name: f"~/.qwen/{name}" for name in _SETTINGS},
+            writes=(f"~/.qwen/{_LOGIN}",),
+        )
+        return AcpTurn(job, launch, habits_of("qwen-code"), [_ASKS])
+
+
+def _defaults(purpose: str) -> dict[str, object]:
+    """What holds where the person's own settings say nothing else: a refused request is made again for minutes, and
+    after each turn its model is asked what to remember."""
+    defaults: dict[str, object] = {
+        "general": {"enableAutoUpdate": False},
+        "model": {"generationConfig": {"maxRetries": 1}},
+        "memory": {"enableManagedAutoMemory": False, "enableManagedAutoDream": False},
+    }
+    if purpose == "execute":
+        return defaults
+    return {**defaults, "permissions": {"deny": ["Edit"]}}

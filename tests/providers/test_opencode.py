@@ -1,0 +1,74 @@
+"""How OpenCode is started; what it says is in test_acp.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from maestro_ray.errors import BadProvider, ProviderMissing
+from maestro_ray.model.agent import Reply
+from maestro_ray.model.steering import How
+from maestro_ray.ports import Launch, ProviderSpec
+from maestro_ray.providers.opencode import OpenCode
+from providers.jobs import a_job
+
+SCRATCH = Path("/scratch")
+
+
+def launched(**changes: object) -> Launch:
+    return OpenCode(ProviderSpec("opencode")).open(a_job(**changes)).launch
+
+
+def test_all_that_it_writes_is_in_the_scratch_directory() -> None:
+    launch = launched()
+    places = {name: value for name, value in launch.env.items() if name.startswith("XDG_")}
+    assert places.keys() == {"XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"}
+    assert all(Path(value).is_relative_to(SCRATCH) for value in places.values())
+
+
+def test_the_persons_own_is_read_and_only_a_log_in_is_written_back() -> None:
+    launch = launched()
+    assert launch.links[SCRATCH / "config" / "opencode"] == "~/.config/opencode"
+    assert launch.writes == ("~/.local/share/opencode/auth.json",)
+    assert launch.links[SCRATCH / "opencode" / "auth.json"] == launch.writes[0]
+    # whose shell has a configuration of its own keeps it
+    assert "OPENCODE_CONFIG_CONTENT" not in launch.env
+    assert "OPENCODE_CONFIG_CONTENT" in OpenCode(ProviderSpec("opencode")).environment()
+
+
+def test_git_finds_the_persons_settings_where_it_looks() -> None:
+    assert launched().links[SCRATCH / "config" / "git"] == "~/.config/git"
+
+
+def test_commands_are_asked_for() -> None:
+    assert json.loads(launched().env["OPENCODE_PERMISSION"]) == {"bash": {"*": "ask"}}
+
+
+@pytest.mark.parametrize("purpose", ["review", "test"])
+def test_who_makes_no_change_has_no_tools_for_it(purpose: str) -> None:
+    assert json.loads(launched(purpose=purpose).env["OPENCODE_PERMISSION"])["edit"] == "deny"
+
+
+def test_the_model_is_chosen_before_the_work() -> None:
+    talk = OpenCode(ProviderSpec("opencode", "anthropic/claude", ("--print-logs",))).open(a_job())
+    assert talk.launch.argv == ("opencode", "acp", "--print-logs")
+    assert talk.steering is How.IN_TURN
+    talk.feed(b'{"id":1,"result":{"protocolVersion":1}}\n')
+    _, reply = talk.feed(b'{"id":2,"result":{"sessionId":"s"}}\n')
+    assert isinstance(reply, Reply)
+    said = json.loads(reply.data)
+    assert said["method"] == "session/set_config_option"
+    assert said["params"] == {"sessionId": "s", "configId": "model", "value": "anthropic/claude"}
+
+
+@pytest.mark.parametrize("arg", ["--yolo", "claude", "/x"])
+def test_what_is_no_model_is_refused(arg: str) -> None:
+    with pytest.raises(BadProvider, match="PROVIDER/MODEL"):
+        OpenCode(ProviderSpec("opencode", arg))
+
+
+def test_without_the_program_the_role_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ProviderMissing, match="opencode"):
+        OpenCode(ProviderSpec("opencode")).check(str(tmp_path), "dev")
