@@ -131,7 +131,7 @@ def test_roles_make_worker_roles(home):
             '[providers.x]\nkind = "nope"\n',
             2,
             1,
-            "there is no kind of provider 'nope': acp, claude, codex, command, gemini, opencode, qwen, scripted or one of a package",
+            "there is no kind of provider 'nope': claude, codex, gemini, opencode, qwen, pi, acp, command, manual, scripted or one of a package",
         ),
         ("[lease]\nping = 0\n", 2, 1, "'ping' must be more than 0 seconds"),
         ("[studio]\nport = 70000\n", 2, 1, "'port' is a port, 0 to 65535"),

@@ -23,6 +23,9 @@ OWN = [path for path in SOURCES if "demo/" not in path.relative_to(ROOT).as_posi
 TESTED_ELSEWHERE = {
     "maestro_ray/actors/connections_process.py": "tests/ray/test_runtime.py",
     "maestro_ray/actors/runtime.py": "tests/ray/test_runtime.py",
+    "maestro_ray/actors/goal.py": "tests/actors/test_planning.py",
+    "maestro_ray/actors/plan_bench.py": "tests/actors/test_planning.py",
+    "maestro_ray/actors/planner.py": "tests/actors/test_planning.py",
     "maestro_ray/actors/answers.py": "tests/actors/test_permits.py",
     "maestro_ray/actors/messages.py": "tests/actors/test_slot.py",
     "maestro_ray/actors/live_team.py": "tests/actors/test_connections.py",

@@ -173,3 +173,17 @@ def test_one_that_is_written_in_one_line_takes_no_more(path):
     with pytest.raises(Conflict):
         append_table(path, "hooks", "PreMerge", {"command": "y"})
     assert path.read_text() == "hooks = {PreMerge = [{command = 'x'}]}\n"
+
+
+def test_no_link_at_a_name_that_can_be_guessed_is_written_through(tmp_path):
+    """A repository could bring one for each process id, and have the file of its choice overwritten."""
+    path, mine = tmp_path / "config.toml", tmp_path / "mine"
+    mine.write_text("mine")
+    (tmp_path / f".config.toml.{os.getpid()}").symlink_to(mine)
+    set_table(path, "mcp", "x", {"command": "y"})
+    assert mine.read_text() == "mine"
+    (tmp_path / ".config.toml.lock").unlink()
+    (tmp_path / ".config.toml.lock").symlink_to(tmp_path / "made")
+    with pytest.raises(NotWritable):
+        set_table(path, "mcp", "z", {"command": "y"})
+    assert not (tmp_path / "made").exists()

@@ -28,14 +28,19 @@ def here() -> Surroundings:
 
 
 def place(kind: str, user: bool) -> Path:
-    """The directory that an addition goes into: `kind` below `.maestro` of the repository, or the operator's own."""
-    return (Home.find().root if user else top() / ".maestro") / kind
+    """The directory that an addition goes into: `kind` below `.maestro` of the repository, or the operator's own.
+
+    Raises `UsageError` where a link would lead elsewhere.
+    """
+    return Home.find().root / kind if user else _kept_inside(top() / ".maestro" / kind)
 
 
 def own_places(kind: str) -> list[Path]:
     """The directories that maestro adds to, and may remove from."""
     found = top_of(invocation.current.cwd.resolve())
-    return [*([found / ".maestro" / kind] if found else []), Home.find().root / kind]
+    theirs = [found / ".maestro" / kind] if found else []
+    inside = [each for each in theirs if found and each.resolve().is_relative_to(found)]
+    return [*inside, Home.find().root / kind]
 
 
 def top() -> Path:
@@ -50,10 +55,14 @@ def top() -> Path:
 
 def config_file(user: bool) -> Path:
     """The config.toml that an addition is written into. Raises `UsageError` where a link would lead elsewhere."""
-    path = (Home.find().root if user else top() / ".maestro") / "config.toml"
-    if not user and not path.resolve().is_relative_to(top()):
-        raise UsageError(f"{path} is a link that leads out of the repository", "nothing was written")
+    path = Home.find().root / "config.toml" if user else _kept_inside(top() / ".maestro/config.toml")
     path.parent.mkdir(mode=0o700 if user else 0o755, parents=True, exist_ok=True)
+    return path
+
+
+def _kept_inside(path: Path) -> Path:
+    if not path.resolve().is_relative_to(top()):
+        raise UsageError(f"{path} is a link that leads out of the repository", "nothing was written")
     return path
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from maestro_ray.errors import GitFailed
 from maestro_ray.ports import RunsGit
 
 COMMITS = 500
@@ -21,9 +22,15 @@ class HotFile:
 
 
 def hot_files(git: RunsGit, commit: str, present: Collection[str], most: int = 15) -> list[HotFile]:
-    """Of the files that are still there, those with the most changes; one change is not hot."""
+    """Of the files that are still there, those with the most changes; one change is not hot.
+
+    None where the clone has left out what its history is made of.
+    """
     told = ("--no-merges", "--no-renames", "--name-only", "-z", f"-n{COMMITS}", "--format=%x01%ae")
-    log = git.run("log", *told, commit, "--")
+    try:
+        log = git.run("log", *told, commit, "--")
+    except GitFailed:
+        return []
     changes: Counter[str] = Counter()
     authors: dict[str, set[str]] = {}
     for entry in log.split("\x01")[1:]:

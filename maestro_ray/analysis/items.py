@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from maestro_ray.analysis.survey import Survey
 from maestro_ray.redaction import redact
@@ -11,12 +13,22 @@ Item = dict[str, str]
 
 # the names of one manifest's dependencies that are listed
 DEPENDENCIES = 300
+# how long each text of an item may be, and all of them together as JSON: more is refused as a whole
+LENGTHS = {"kind": 64, "title": 200, "body": 64_000, "path": 4096}
+MOST_BYTES = 6 * 1024 * 1024
 
 
 def items(survey: Survey) -> list[Item]:
-    """Most telling first; without what looks like a secret."""
+    """Most telling first; without what looks like a secret, and without what Studio would not take."""
     found = [*_made_of(survey), *_places(survey), *_written(survey)]
-    return [{key: redact(value) for key, value in item.items()} for item in found]
+    told = [{key: _taken(value, LENGTHS[key]) for key, value in item.items()} for item in found]
+    sizes = accumulate(len(json.dumps(item)) for item in told)
+    return [item for item, size in zip(told, sizes, strict=True) if size <= MOST_BYTES]
+
+
+def _taken(text: str, most: int) -> str:
+    """Names of files may be no UTF-8, and JSON of a manifest can hold anything."""
+    return redact(text.encode(errors="replace").decode().replace("\0", " "))[:most]
 
 
 def _made_of(survey: Survey) -> Iterator[Item]:
@@ -43,12 +55,12 @@ def _places(survey: Survey) -> Iterator[Item]:
 
 
 def _written(survey: Survey) -> Iterator[Item]:
+    for file in survey.context_files:
+        yield {"kind": "context", "title": file.path, "body": file.text, "path": file.path}
     for manifest in survey.manifests:
         if manifest.dependencies:
             names = manifest.dependencies[:DEPENDENCIES]
             yield _item("dependencies", f"{manifest.ecosystem} dependencies", names, manifest.path)
-    for file in survey.context_files:
-        yield {"kind": "context", "title": file.path, "body": file.text, "path": file.path}
 
 
 def _item(kind: str, title: str, lines: Iterator[str] | Sequence[str], path: str = "") -> Item:

@@ -59,7 +59,10 @@ _LOCKS = frozenset(
 
 @dataclass(frozen=True)
 class Listed:
-    """A file: its path from the top of the repository, parts joined by slashes, and its size in bytes."""
+    """A file: its path from the top of the repository, parts joined by slashes, and its size in bytes.
+
+    The size of a file that a partial clone left out is not known, and 0.
+    """
 
     path: str
     size: int
@@ -91,12 +94,13 @@ def files_of(git: RunsGit, commit: str) -> list[Listed]:
 def _listed(line: str) -> Listed:
     """`MODE blob HASH  SIZE<tab>PATH`"""
     head, _, path = line.partition("\t")
-    return Listed(path, int(head.split()[3]))
+    size = head.split()[3]
+    return Listed(path, int(size) if size.isdecimal() else 0)
 
 
 def contents(git: RunsGit, commit: str, file: Listed, most: int) -> str:
-    """The text of one file; empty when it is longer than `most` bytes, or no text at all."""
-    if file.size > most:
+    """The text of one file; empty when it is longer than `most` bytes, not here, or no text at all."""
+    if not 0 < file.size <= most:
         return ""
     text = git.run("cat-file", "blob", f"{commit}:{file.path}")
     return "" if "\0" in text else text.encode(errors="replace").decode()

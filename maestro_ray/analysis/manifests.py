@@ -1,13 +1,18 @@
-"""Manifests: what a project says of itself to its package manager. Text in, value out; a broken one says nothing."""
+"""Manifests: what a project says of itself to its package manager. Text in, value out; a broken one says nothing.
+
+They are anybody's: no pattern looks twice at what it has passed.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from maestro_ray.errors import ConfigError
+from maestro_ray.toml import read_toml
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,21 @@ def is_manifest(name: str) -> bool:
     return any(re.fullmatch(pattern, name) for pattern, _, _ in _KINDS)
 
 
+def _toml(text: str) -> dict[str, Any]:
+    """As our own files are read: a key of very many parts would take tomllib for ever."""
+    try:
+        table = read_toml(text, "", ConfigError)
+    except ConfigError as error:
+        _, line, _, words, *_ = error.args
+        raise ValueError(f"line {line}: {words}") from None
+    return {key: table.raw(key) for key in table}
+
+
 _Read = tuple[Iterable[str], Mapping[str, str]]
 
 
 def _pyproject(text: str) -> _Read:
-    data = tomllib.loads(text)
+    data = _toml(text)
     project, tool = data.get("project", {}), data.get("tool", {})
     poetry = tool.get("poetry", {})
     wanted = [*project.get("dependencies", ())]
@@ -74,7 +89,7 @@ def _requirements_file(text: str) -> _Read:
 
 
 def _pipfile(text: str) -> _Read:
-    data = tomllib.loads(text)
+    data = _toml(text)
     return [*data.get("packages", {}), *data.get("dev-packages", {})], _texts(data.get("scripts", {}))
 
 
@@ -96,27 +111,39 @@ def _deno(text: str) -> _Read:
 
 
 def _cargo(text: str) -> _Read:
-    data = tomllib.loads(text)
+    data = _toml(text)
     places = [data, data.get("workspace", {}), *data.get("target", {}).values()]
     kinds = ("dependencies", "dev-dependencies", "build-dependencies")
     return [name for place in places for kind in kinds for name in place.get(kind, {})], {}
 
 
 def _go_mod(text: str) -> _Read:
-    return re.findall(r"^(?:require\s+|\s+)([\w.-]+\.[\w.-]+/\S+)\s+v\S+", text, re.MULTILINE), {}
+    pattern = r"^(?:require[ \t]++|[ \t]++)([\w-]++\.[\w.-]++/\S++)[ \t]++v\S"
+    return re.findall(pattern, text, re.MULTILINE), {}
 
 
 def _maven(text: str) -> _Read:
-    inside = re.findall(
-        r"<(?:dependency|plugin|parent)>(.*?)</(?:dependency|plugin|parent)>", text, re.DOTALL
-    )
-    found = [re.search(r"<artifactId>\s*([\w.-]+)\s*</artifactId>", each) for each in inside]
-    return [each[1] for each in found if each], {}
+    """The first artifactId in each of these elements: what is excluded from a dependency comes after its own."""
+    names, wanted = [], False
+    for close, name in re.findall(
+        r"<(/?)(?:dependency|plugin|parent)>|<artifactId>\s*+([\w.-]++)\s*+</artifactId>", text
+    ):
+        if name and wanted:
+            names.append(name)
+        wanted = not name and not close
+    return names, {}
 
 
 def _gradle(text: str) -> _Read:
     plugins = re.findall(r"\bid[\s(]+['\"]([\w.-]+)['\"]", text)
     return [*re.findall(r"['\"]([\w.-]+:[\w.-]+)(?::[^'\"]*)?['\"]", text), *plugins], {}
+
+
+def _swift(text: str) -> _Read:
+    """The last part of each package's address."""
+    inside = (each.partition(")")[0] for each in text.split(".package(")[1:])
+    found = (re.search(r"/([\w.-]++)\"", each) for each in inside)
+    return [each[1].removesuffix(".git") for each in found if each], {}
 
 
 def _matches(pattern: str) -> Callable[[str], _Read]:
@@ -125,7 +152,7 @@ def _matches(pattern: str) -> Callable[[str], _Read]:
 
 def _targets(text: str) -> _Read:
     """Targets of a Makefile and recipes of a justfile: names at the beginning of a line, before a colon."""
-    names = re.findall(r"^([A-Za-z][\w.-]*)(?:\s+[\w\"'=*+ ]+)?\s*:(?![=:])", text, re.MULTILINE)
+    names = re.findall(r"^([A-Za-z][\w.-]*+)(?:[ \t][\w\"'=*+ \t]*+)?:(?![=:])", text, re.MULTILINE)
     return (), dict.fromkeys(names, "")
 
 
@@ -150,11 +177,11 @@ _KINDS: tuple[tuple[str, str, Callable[[str], _Read]], ...] = (
     (r"go\.mod", "Go", _go_mod),
     (r"pom\.xml", "Java", _maven),
     (r"build\.gradle(\.kts)?", "Java", _gradle),
-    (r"Gemfile", "Ruby", _matches(r"^\s*gem\s+['\"]([\w-]+)['\"]")),
+    (r"Gemfile", "Ruby", _matches(r"^[ \t]*+gem[ \t]++['\"]([\w-]+)['\"]")),
     (r"composer\.json", "PHP", _composer),
     (r"mix\.exs", "Elixir", _matches(r"\{:(\w+),\s*[\"'~>{]")),
     (r".*\.(cs|fs|vb)proj", ".NET", _matches(r"<PackageReference\s+Include=\"([\w.-]+)\"")),
-    (r"Package\.swift", "Swift", _matches(r"\.package\([^)]*?/([\w.-]+?)(?:\.git)?\"")),
+    (r"Package\.swift", "Swift", _swift),
     (r"pubspec\.yaml", "Dart", _matches(r"^  ([a-z_]\w*):(?=\s*(?:\^|\d|any|$|\"))")),
     (r"CMakeLists\.txt", "C/C++", _matches(r"find_package\(\s*(\w+)")),
     (r"meson\.build", "C/C++", _matches(r"dependency\(\s*'([\w.+-]+)'")),

@@ -13,6 +13,7 @@ from maestro_ray.analysis.hot_files import HotFile, hot_files
 from maestro_ray.analysis.languages import Language, languages
 from maestro_ray.analysis.listing import Listed, contents, files_of
 from maestro_ray.analysis.manifests import Manifest, is_manifest, read_manifest
+from maestro_ray.analysis.offline import Offline
 from maestro_ray.ports import RunsGit
 
 MANIFEST_BYTES = 512_000
@@ -68,7 +69,8 @@ class Survey:
 
 
 def survey(git: RunsGit, commit: str) -> Survey:
-    """Look at this commit and its history; nothing of the repository is run. Raises `GitFailed`."""
+    """Look at this commit and its history as far as they are here; nothing is run or fetched. Raises `GitFailed`."""
+    git = Offline(git)
     files = files_of(git, commit)
     manifests = list(_manifests(git, commit, files))
     top = {each.path for each in files if "/" not in each.path}

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from maestro_ray.errors import AgentFailed
 from maestro_ray.extensions.events import AFTERWARDS
-from maestro_ray.extensions.found import Found
+from maestro_ray.extensions.found import Found, Origin
 from maestro_ray.extensions.hooks import Hook
 from maestro_ray.extensions.trust import allowed
 from maestro_ray.ports import RunProgram
@@ -20,6 +20,7 @@ from maestro_ray.redaction import redact
 DENIES = 2
 _TOO_MUCH = "it printed more than is kept, and the middle of that is lost"
 LONGEST_REASON = 2000
+_UNTRUSTED = "nobody has trusted it: see it with `maestro hooks list`"
 
 Status = Literal["passed", "denied", "failed", "timed-out", "untrusted"]
 
@@ -73,15 +74,21 @@ async def run_hooks(
     Each gets `said` as one JSON object on its standard input.
 
     `known` are the hashes of `trust.trusted`; a hook of others that is not among them is not run and said to be
-    untrusted. `env` is all the environment they get, but for three names of their own. Raises nothing for what a
-    hook does.
+    untrusted, whatever its matcher says. `env` is all the environment they get, but for three names of their own.
+    Raises nothing for what a hook does.
     """
     told = {"hook_event_name": event, "cwd": str(cwd), **said}
     outcomes = []
     for each in found:
-        if each.value is None or not each.value.matches(event, told):
+        if each.value is None or each.value.event != event:
             continue
-        outcome = await _run(each.value, each, told, run, known, cwd, env)
+        # its matcher too is somebody else's, and can take for ever
+        if not allowed(each, known):
+            outcomes.append(Outcome(each.value, "untrusted", _UNTRUSTED))
+            continue
+        if not each.value.matches(event, told):
+            continue
+        outcome = await _run(each.value, each.origin, told, run, cwd, env)
         outcomes.append(outcome)
         if outcome.status == "denied":
             break
@@ -90,19 +97,16 @@ async def run_hooks(
 
 async def _run(
     hook: Hook,
-    found: Found[Hook],
+    origin: Origin,
     told: Mapping[str, Any],
     run: RunProgram,
-    known: Collection[str],
     cwd: Path,
     env: Mapping[str, str],
 ) -> Outcome:
-    if not allowed(found, known):
-        return Outcome(hook, "untrusted", "nobody has trusted it: see it with `maestro hooks list`")
     # what was trusted is the file that a path of the command leads to from there
-    at = hook.root if found.origin.level == "repository" else cwd
+    at = hook.root if origin.level == "repository" else cwd
     own = {"MAESTRO_HOOK_EVENT": hook.event, "CLAUDE_PROJECT_DIR": str(at)}
-    plugin = {"CLAUDE_PLUGIN_ROOT": str(hook.root)} if found.origin.plugin else {}
+    plugin = {"CLAUDE_PLUGIN_ROOT": str(hook.root)} if origin.plugin else {}
     stdin = json.dumps(told).encode() + b"\n"
     began = time.monotonic()
     try:

@@ -18,6 +18,7 @@ from maestro_ray.toml import Table, as_table, did_you_mean, read_toml
 
 TIMEOUT = 30.0
 LONGEST_TIMEOUT = 600.0
+LONGEST_COMMAND = 32 * 1024
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Hook:
     @property
     def words(self) -> str:
         """The command as a person would write it."""
-        return self.argv[2] if self.argv[:2] == ("sh", "-c") else shlex.join(self.argv)
+        return (
+            self.argv[2] if self.argv[:2] == ("sh", "-c") and len(self.argv) == 3 else shlex.join(self.argv)
+        )
 
     def matches(self, event: str, said: dict[str, Any]) -> bool:
         """Whether it is meant by this event, of which `said` is told."""
@@ -125,6 +128,8 @@ def _argv(table: Table) -> tuple[str, ...]:
         argv = ("sh", "-c", text) if text else ()
     if not argv or not argv[0]:
         raise table.mistake("a command is missing: a list of words, or a text for sh", "command")
+    if sum(map(len, argv)) > LONGEST_COMMAND:
+        raise table.mistake(f"the command is longer than {LONGEST_COMMAND} characters", "command")
     return argv
 
 

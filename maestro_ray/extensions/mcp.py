@@ -13,7 +13,7 @@ from maestro_ray.extensions.found import Found, Origin, shadow
 from maestro_ray.extensions.places import Surroundings, content, is_there, top_of, upward
 from maestro_ray.ports import McpServer
 from maestro_ray.protocol import strictjson
-from maestro_ray.redaction import HIDDEN, redact
+from maestro_ray.redaction import HIDDEN, redact, says_secret
 from maestro_ray.toml import did_you_mean, read_toml
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -23,6 +23,8 @@ KEYS = ("type", "command", "args", "env", "cwd", "url", "headers")
 # what says nothing secret about whoever starts a server; anything else must be allowed to a repository by name
 PLAIN = frozenset({"HOME", "USER", "LOGNAME", "PATH", "PWD", "TMPDIR", "SHELL", "LANG", "CLAUDE_PLUGIN_ROOT"})
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+# what Claude, Gemini, Qwen and OpenCode put a variable or a file in place of, whatever we allow
+_AGENTS_OWN = re.compile(r"\$\{|\$[A-Z_]|\{(?:env|file):")
 
 
 def read_server(name: str, values: object) -> tuple[McpServer, tuple[str, ...]]:
@@ -229,10 +231,26 @@ def expand(
 
 
 def expand_found(found: Found[McpServer], environ: Mapping[str, str], agent_env: Iterable[str]) -> McpServer:
-    """`expand` with the rights of whoever wrote it: what is not the operator's own sees `PLAIN` and `agent_env`."""
+    """`expand` with the rights of whoever wrote it: what is not the operator's own sees `PLAIN` and `agent_env`.
+
+    Raises `UsageError` as `expand` does, and for an address or header of theirs that the agent would fill in after us.
+    """
     assert found.value is not None
+    if found.origin.theirs:
+        _refuse_what_agents_fill_in(found.value)
     inside = {"CLAUDE_PLUGIN_ROOT": str(found.origin.within)} if found.origin.plugin else {}
     return expand(found.value, {**environ, **inside}, allowed_to(found.origin, agent_env))
+
+
+def _refuse_what_agents_fill_in(server: McpServer) -> None:
+    for text in (server.url, *server.headers.values()):
+        left = _VARIABLE.sub(lambda found: found[2] or "", text)
+        if found := _AGENTS_OWN.search(left):
+            raise UsageError(
+                f"the MCP server {server.name!r} holds {left[found.start() :][:40]!r}, which an agent would fill in "
+                "from its own environment",
+                "only ${NAME} and ${NAME:-text} are known here",
+            )
 
 
 def shown(server: McpServer) -> dict[str, Any]:
@@ -252,9 +270,16 @@ def redacted_arguments(words: Iterable[str]) -> list[str]:
     for word in words:
         before = shown_words[-1] if shown_words else ""
         paired = redact(f"{before} {word}") if before.startswith("-") else ""
-        hidden = paired.startswith(before) and paired.endswith(HIDDEN) and not _VARIABLE.search(word)
+        looks = paired.startswith(before) and paired.endswith(HIDDEN)
+        hidden = (looks or _asks_for_secret(before, word)) and not _VARIABLE.search(word)
         shown_words.append(HIDDEN if hidden else redact(word))
     return shown_words
+
+
+def _asks_for_secret(option: str, word: str) -> bool:
+    """Whatever is said after `--password` is one, though it may look like a word."""
+    named = option.startswith("-") and "=" not in option and says_secret(option.strip("-"))
+    return named and not word.startswith("-")
 
 
 def _hidden(values: Mapping[str, str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from maestro_ray.extensions.hooks import Hook, hooks_of_plugin
 from maestro_ray.extensions.mcp import servers_of_json
 from maestro_ray.extensions.places import Place
 from maestro_ray.extensions.skills import FILES, Skill, skills_in
-from maestro_ray.extensions.tree import Leaf, Tree, under
+from maestro_ray.extensions.tree import Leaf, Tree, bounded, under
 from maestro_ray.ports import McpServer
 from maestro_ray.protocol import strictjson
 
@@ -116,7 +116,7 @@ def _laid_out(tree: Tree, manifest: Mapping[str, Any]) -> dict[str, Leaf]:
     """With what the manifest names elsewhere, or says itself, where a plugin has it by default."""
     files = dict(tree)
     for path in _paths(manifest, "skills"):
-        files |= {f"skills/{name}": leaf for name, leaf in _skills_at(tree, path)}
+        files |= {f"skills/{name}": leaf for name, leaf in _skills_at(tree, path, manifest["name"])}
     for path in _paths(manifest, "agents"):
         found = {path: tree[path]} if path in tree else under(tree, path)
         files |= {
@@ -125,14 +125,14 @@ def _laid_out(tree: Tree, manifest: Mapping[str, Any]) -> dict[str, Leaf]:
     for key, target in (("hooks", HOOKS), ("mcpServers", SERVERS)):
         if key in manifest:
             files[target] = Leaf(json.dumps(_merged(tree, manifest[key], key, target), indent=1).encode())
-    return files
+    return bounded(files)
 
 
-def _skills_at(tree: Tree, path: str) -> Iterator[tuple[str, Leaf]]:
-    """A directory of skills, or one skill."""
+def _skills_at(tree: Tree, path: str, plugin: str) -> Iterator[tuple[str, Leaf]]:
+    """A directory of skills, or one skill; the whole plugin may be one, of its name."""
     found = under(tree, path)
     one = any(name in found for name in FILES)
-    prefix = f"{posixpath.basename(path)}/" if one else ""
+    prefix = f"{plugin if path == '.' else posixpath.basename(path)}/" if one else ""
     return ((prefix + name, leaf) for name, leaf in found.items())
 
 

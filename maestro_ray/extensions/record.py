@@ -11,7 +11,7 @@ from typing import Any
 
 from maestro_ray.errors import BadFrame, ConfigError, NotWritable
 from maestro_ray.protocol import strictjson
-from maestro_ray.small_file import put_small, read_small
+from maestro_ray.small_file import MOST, put_small, read_small
 
 Entries = dict[str, dict[str, Any]]
 
@@ -40,6 +40,9 @@ def change_record(path: Path, change: Callable[[Entries], None]) -> None:
             fcntl.flock(held, fcntl.LOCK_EX)
             entries = read_record(path)
             change(entries)
-            put_small(path, json.dumps(entries, indent=1, sort_keys=True).encode() + b"\n")
+            fresh = json.dumps(entries, indent=1, sort_keys=True).encode() + b"\n"
+            if len(fresh) > MOST:
+                raise NotWritable(str(path), f"it would be larger than {MOST} bytes, and not be read again")
+            put_small(path, fresh)
     except OSError as error:
         raise NotWritable(str(path), error.strerror or str(error)) from error

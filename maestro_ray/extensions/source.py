@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maestro_ray.errors import GitFailed, NotFound, UsageError
-from maestro_ray.extensions.tree import MOST_BYTES, Leaf, checked, digest, read_directory
+from maestro_ray.extensions.file_count import file_count
+from maestro_ray.extensions.tree import MOST_BYTES, MOST_FILES, Leaf, checked, digest, read_directory
 from maestro_ray.ports import RunsGit
 from maestro_ray.redaction import bare_addresses
 
@@ -102,9 +103,9 @@ def _ref(ref: str) -> str:
 
 def _refuse_password(place: str) -> None:
     """An address is written down and shown."""
-    if re.match(r"https://[^/]*@|ssh://[^/:@]*:[^/]*@", place):
+    if re.match(r"https://[^/]*@|ssh://[^/:@]*:[^/]*@|https://.*[?#]", place):
         raise UsageError(
-            "the address holds a name or a password", "let git's credential helper know it instead"
+            "the address holds a name, a password or a query", "let git's credential helper know it instead"
         )
 
 
@@ -146,6 +147,8 @@ def _commit(git: RunsGit, source: Source) -> str:
 
 def _leaves(git: RunsGit, commit: str) -> Iterator[tuple[str, Leaf]]:
     """Read as git keeps them: a checkout would run the filters that its own attributes name."""
+    if file_count(git, commit) > MOST_FILES:
+        raise ValueError(f"it has more than {MOST_FILES} files")
     listed = [_entry(each) for each in git.run("ls-tree", "-r", "-z", "-l", commit).split("\0") if each]
     if sum(size for *_, size in listed) > MOST_BYTES:
         raise ValueError(f"it is larger than {MOST_BYTES >> 20} MiB")

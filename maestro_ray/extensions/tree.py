@@ -45,9 +45,17 @@ def checked(leaves: Iterable[tuple[str, Leaf]]) -> dict[str, Leaf]:
         else:
             files[path] = leaf
         _refuse_size(len(files) + len(links), 0)
-    copies = [copy for path, link in links.items() for copy in _copies(path, link, files)]
-    _refuse_size(len(files) + len(copies), sum(len(leaf.data) for _, leaf in (*files.items(), *copies)))
-    return files | dict(copies)
+    copies: dict[str, Leaf] = {}
+    for path, link in links.items():
+        copies |= _copies(path, link, files)
+        _refuse_size(len(files) + len(copies), 0)
+    return bounded(files | copies)
+
+
+def bounded(tree: Tree) -> dict[str, Leaf]:
+    """The same. Raises `ValueError` with a sentence for more than `MOST_FILES` or `MOST_BYTES`."""
+    _refuse_size(len(tree), sum(len(leaf.data) for leaf in tree.values()))
+    return dict(tree)
 
 
 def _refuse_path(path: str) -> None:

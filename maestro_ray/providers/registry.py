@@ -27,14 +27,14 @@ from maestro_ray.toml import did_you_mean
 GROUP = "maestro.providers"
 
 _BUILT_IN: dict[str, Callable[[ProviderSpec], Provider]] = {
-    "acp": Acp,
     "claude": Claude,
     "codex": Codex,
-    "pi": Pi,
-    "command": Command,
     "gemini": Gemini,
     "opencode": OpenCode,
     "qwen": Qwen,
+    "pi": Pi,
+    "acp": Acp,
+    "command": Command,
     "manual": Manual,
     "scripted": Scripted,
 }

@@ -115,6 +115,44 @@ async def test_a_plan_is_sent_back_once_steered_and_merged(
     assert place.left() == []
 
 
+PLAN = '{"title": "A plan", "test": "true", "tasks": [{"key": "one", "title": "Write one"}]}'
+
+
+@pytest.mark.parametrize(("lead", "dev"), [("claude", "codex-here"), ("codex-here", "claude")])
+async def test_a_goal_becomes_a_plan_that_is_mended_accepted_and_released(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path, lead: str, dev: str
+) -> None:
+    """The lead's first reply is no plan; it is told why in the same session."""
+    place = Workplace(tmp_path / "place")
+    parts = (
+        Part((Say(f"Now it is one.\n```json\n{PLAN}\n```\n"),), words="What is wrong with your plan"),
+        Part((Run("ls"), Say('I looked.\n```json\n{"title": "A plan"}\n```\n')), words="You plan, others do"),
+        Part((Write("one.txt", "first\n"), Say("Wrote it.")), words="Make the change"),
+        Part((Say("Good.\nVERDICT: APPROVED"),), words="Judge whether"),
+    )
+    async with playing(*parts) as model:
+        (home.root / "config.toml").write_text(settings(model.url))
+        env = {
+            **RECIPES["claude"].environment(model.url, place),
+            **RECIPES["codex"].environment(model.url, place),
+        }
+        providers = {"lead": lead, "dev": dev, "review": dev}
+        await begin(maestro, sample, providers=providers, env=env, plan=None, goal="Write one.")
+        shown = await maestro.until("plan.proposed")
+        await maestro.call("decide.answer", id=shown["decision"]["id"], answer="approve")
+        result = await end(maestro)
+        assert result["status"] == "completed"
+        assert sample.git("show", "main:one.txt") == "first"
+    assert [task["key"] for task in shown["plan"]["tasks"]] == ["one"]
+    # what was asked again is a turn of the same session: its own words are in it
+    mended = next(
+        asked.question.said for asked in model.asked if "What is wrong with your plan" in asked.question.said
+    )
+    assert "tasks: must be a list of at least one task" in mended
+    nothing_left(home, sample)
+    assert place.left() == []
+
+
 def everything(url: str, place: Workplace) -> dict[str, str]:
     """What the shell of a person has who uses all of them; its PATH has every program."""
     names = ("claude", "codex", "opencode", "gemini", "qwen")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,3 +108,55 @@ def test_no_text_raises(name: str, text: str) -> None:
     found = read_manifest(name, text)
     assert found is not None
     assert all(isinstance(each, str) for each in (*found.dependencies, *found.scripts.values()))
+
+
+MANY = 300_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("go.mod", "\n" * MANY),
+        ("go.mod", " " + "a." * MANY),
+        ("pom.xml", "<dependency>" * MANY),
+        ("pom.xml", "<dependency><artifactId>" + " " * MANY),
+        ("build.gradle", "id" + " (" * MANY),
+        ("build.gradle", "'a:" * MANY),
+        ("Gemfile", "\n" * MANY),
+        ("mix.exs", "{:a," + " " * MANY),
+        ("Package.swift", ".package(" * MANY),
+        ("Package.swift", ".package(" + "/a" * MANY),
+        ("pubspec.yaml", "  a:" + "\n" * MANY),
+        ("CMakeLists.txt", "find_package(" * MANY),
+        ("Makefile", "a" + " " * MANY),
+        ("Makefile", "a b" * MANY),
+        ("Makefile", "a" + " \n" * MANY),
+        ("Cargo.toml", "a." * MANY + "a = 1"),
+    ],
+)
+def test_a_hostile_one_takes_no_more_than_its_length(name: str, text: str) -> None:
+    """With patterns that may look twice each of these takes from minutes to years."""
+    began = time.process_time()
+    assert read_manifest(name, text) is not None
+    assert time.process_time() - began < 10
+
+
+def test_what_is_read_stands_in_its_own_line_and_element() -> None:
+    def names(name: str, text: str) -> tuple[str, ...]:
+        found = read_manifest(name, text)
+        assert found is not None
+        return found.dependencies
+
+    excluded = "<dependency><artifactId>a</artifactId><x><artifactId>b</artifactId></x></dependency>"
+    assert names("pom.xml", f"<plugin></plugin><artifactId>me</artifactId>{excluded}") == ("a",)
+    assert names("go.mod", "require (\n\tgithub.com/a/b v1.0.0 // indirect\n)\nrequire x.org/y v2.0.0\n") == (
+        "github.com/a/b",
+        "x.org/y",
+    )
+    swift = (
+        """.package(name: "V", url: "https://github.com/v/vapor.git", from: "4"), .package(path: "../own")"""
+    )
+    assert names("Package.swift", swift) == ("own", "vapor")
+    made = read_manifest("Makefile", "all : b\nVAR := x\nlint\tfast: c\nword\n  more:\n")
+    assert made is not None
+    assert list(made.scripts) == ["all", "lint"]

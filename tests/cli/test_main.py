@@ -23,20 +23,20 @@ def test_the_version_in_both_forms(capsys):
 
 
 def test_an_unknown_command_is_bad_usage_with_a_suggestion(capsys):
-    code, out, err = run(capsys, "statsu")
+    code, out, err = run(capsys, "statuss")
 
     assert (code, out) == (2, "")
-    assert err == "error: No such command 'statsu'. Did you mean 'status'?\nhint: see `maestro --help`\n"
+    assert err == "error: No such command 'statuss'. Did you mean 'status'?\nhint: see `maestro --help`\n"
 
 
 def test_an_error_as_json_is_one_object(capsys):
-    code, out, err = run(capsys, "statsu", "--json")
+    code, out, err = run(capsys, "statuss", "--json")
 
     assert (code, err) == (2, "")
     assert json.loads(out) == {
         "type": "error",
         "error_kind": "usage_error",
-        "message": "No such command 'statsu'. Did you mean 'status'?",
+        "message": "No such command 'statuss'. Did you mean 'status'?",
         "hint": "see `maestro --help`",
         "exit_code": 2,
     }

@@ -143,3 +143,10 @@ async def test_a_real_hook_that_hangs_and_one_that_prints_ten_megabytes(tmp_path
     assert ruling.reports == ["trap '' TERM; sleep 60 & sleep 60: it was stopped after 1 seconds"]
     assert set(ruling.denied) == {"y"}
     assert len(ruling.outcomes[1].stdout) < 70_000
+
+
+async def test_the_matcher_of_an_untrusted_hook_is_not_tried() -> None:
+    """This one would take hours; it hangs when matchers are tried before trust."""
+    theirs = hook("a", event="Notification", origin=Origin("repository", Path("/r")), matcher="(a|aa)+$")
+    ruling = await rule(Programs(), theirs, event="Notification", kind="a" * 80 + "!")
+    assert [each.status for each in ruling.outcomes] == ["untrusted"]

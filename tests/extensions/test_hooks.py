@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from maestro_ray.extensions.events import EVENTS
-from maestro_ray.extensions.hooks import Hook, find_hooks
+from maestro_ray.extensions.hooks import LONGEST_COMMAND, Hook, find_hooks
 
 from .trees import around, repository, write
 
@@ -132,3 +132,18 @@ def test_there_are_the_events_that_are_promised() -> None:
         "PreToolUse",
         "PostToolUse",
     }
+
+
+def test_a_command_is_shown_with_all_that_is_executed(tmp_path: Path) -> None:
+    """A shell's text is shown as a person would write it only when nothing follows that it could run."""
+    text = """[[hooks.RunEnd]]\ncommand = ["sh", "-c", "\\"$@\\"", "sh", "rm", "-rf", "all"]\n"""
+    repository(tmp_path, {".maestro/config.toml": text})
+    hook = find_hooks(around(tmp_path))[-1].value
+    assert hook is not None
+    assert hook.words == """sh -c '"$@"' sh rm -rf all"""
+
+
+def test_a_command_of_endless_words_is_broken(tmp_path: Path) -> None:
+    text = f"[[hooks.RunEnd]]\ncommand = 'true {'x ' * LONGEST_COMMAND}'\n"
+    repository(tmp_path, {".maestro/config.toml": text})
+    assert f"longer than {LONGEST_COMMAND} characters" in find_hooks(around(tmp_path))[-1].problem

@@ -205,3 +205,29 @@ def test_no_value_is_shown() -> None:
         "x", "http", url=f"https://u:{SECRET}@x.example/?token={SECRET}", headers={"Authorization": SECRET}
     )
     assert SECRET not in json.dumps(shown(far)) + repr(far)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("url", "https://e.example/?$OPENAI_API_KEY"),
+        ("url", "https://e.example/?${TMPDIR:-${OPENAI_API_KEY}}"),
+        ("url", "https://e.example/?${OPENAI_API_KEY:=}"),
+        ("headers", "{env:OPENAI_API_KEY}"),
+        ("headers", "{file:~/.ssh/id_ed25519}"),
+    ],
+)
+def test_what_agents_would_fill_in_after_us_is_refused_to_others(field: str, text: str) -> None:
+    """Gemini and Qwen fill in `$KEY`, OpenCode `{env:KEY}`, Claude what a default left over."""
+    values = {"url": "https://e.example", field: {"X": text} if field == "headers" else text}
+    server = McpServer("x", "http", **values)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="from its own environment"):
+        expand_found(Found("x", Origin("repository"), Path("x"), server), {}, ())
+    odata = McpServer("x", "http", url="https://e.example/?$top=5&${TMPDIR:-a}")
+    assert expand_found(Found("x", Origin("repository"), Path("x"), odata), {}, ()).url.endswith("$top=5&a")
+
+
+@pytest.mark.parametrize("option", ["--password", "--db-pass", "--api-key", "-token"])
+def test_what_follows_an_option_for_a_secret_is_hidden_though_it_looks_like_a_word(option: str) -> None:
+    server = McpServer("x", command="run", args=(option, "correcthorse", "--fast"))
+    assert shown(server)["args"] == [option, "***", "--fast"]

@@ -155,3 +155,19 @@ def test_a_marketplace_and_its_broken_entries() -> None:
     ]
     with pytest.raises(ValueError, match="'plugins' must be a list"):
         read_marketplace(tree(**{MARKETPLACE: {}}))
+
+
+def test_what_a_manifest_names_many_times_is_counted_each_time() -> None:
+    """A deep path and each directory above it: 60 MiB would become gigabytes on the disk."""
+    deep = [f"d{n}" for n in range(80)]
+    manifest = json.dumps({"name": "x", "skills": ["/".join(deep[: n + 1]) for n in range(80)]})
+    tree = {MANIFEST: Leaf(manifest.encode()), "/".join(deep) + "/f": Leaf(bytes(1024 * 1024))}
+    with pytest.raises(ValueError, match="larger than 64 MiB"):
+        read_plugin(tree)
+
+
+def test_a_plugin_that_is_one_skill_has_its_name() -> None:
+    tree = {MANIFEST: Leaf(b'{"name": "one", "skills": "./"}'), "SKILL.md": Leaf(skill("one").encode())}
+    files = read_plugin(tree).files
+    assert "skills/one/SKILL.md" in files
+    assert not any("/./" in path for path in files)

@@ -46,3 +46,10 @@ def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")
     with pytest.raises(NotWritable):
         change_record(tmp_path / "home" / "x.json", lambda entries: None)
+
+
+def test_nothing_is_written_that_could_not_be_read_again(tmp_path: Path) -> None:
+    change_record(tmp_path / "it.json", lambda entries: entries.update(a={}))
+    with pytest.raises(NotWritable, match="not be read again"):
+        change_record(tmp_path / "it.json", lambda entries: entries.update(b={"x": "y" * 1024 * 1024}))
+    assert read_record(tmp_path / "it.json") == {"a": {}}

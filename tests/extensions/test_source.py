@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from workspace.sample import Sample
@@ -50,7 +51,8 @@ def test_a_directory_comes_before_github(tmp_path: Path) -> None:
         ("ssh://-oProxyCommand=x/a@..", "is no branch, tag or commit"),
         ("owner/repo@--upload-pack=x", "is no branch, tag or commit"),
         ("owner/repo@a..b", "is no branch, tag or commit"),
-        ("https://user:s3cret@x.example/a", "the address holds a name or a password"),
+        ("https://user:s3cret@x.example/a", "the address holds a name, a password or a query"),
+        ("https://x.example/a?token=s3cret", "the address holds a name, a password or a query"),
     ],
 )
 def test_what_is_no_source_is_said(tmp_path: Path, text: str, sentence: str) -> None:
@@ -163,3 +165,19 @@ def test_a_submodule_is_refused(sample: Sample) -> None:
     sample.git("commit", "-q", "-m", "sub")
     with pytest.raises(ValueError, match="sub is a submodule"):
         fetch(Source(str(sample.path)), Git)
+
+
+def test_files_are_counted_before_they_are_listed(
+    sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maestro_ray.extensions.source.MOST_FILES", 2)
+    asked: list[str] = []
+
+    class Listened(Git):
+        def run(self, *args: str, **more: Any) -> str:
+            asked.append(args[0])
+            return super().run(*args, **more)
+
+    with pytest.raises(ValueError, match="more than 2 files"):
+        fetch(Source(str(sample.path)), Listened)
+    assert asked == ["init", "fetch", "rev-parse", "rev-parse", "cat-file"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,16 @@ def test_a_part_of_a_tree() -> None:
     found = {"a/b": leaf("b"), "ab": leaf("ab")}
     assert under(found, "./a/") == {"b": leaf("b")}
     assert under(found, "./") == under(found, "") == found
+
+
+def test_many_links_to_a_full_directory_do_not_fill_the_memory() -> None:
+    """A thousand links to a thousand files would be a million copies before anybody counts them."""
+    files = [(f"d/{n}", Leaf()) for n in range(1000)]
+    links = [(f"l{n}", Leaf(link="d")) for n in range(1000)]
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="more than 5000 files"):
+            checked([*files, *links])
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()

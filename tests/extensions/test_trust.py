@@ -58,6 +58,13 @@ def test_one_that_changed_is_asked_about_again(tmp_path: Path, repo: Path, file:
         '"sh ${CLAUDE_PROJECT_DIR}/check.sh"',
         '["sh", "--init-file=check.sh"]',
         "'sh check.sh \"never ends'",
+        '"curl localhost#top; ./check.sh"',
+        '"cd rules/.. && ./check.sh"',
+        "'bash -c \"nice ./check.sh --fast\"'",
+        '"echo `./check.sh`"',
+        "'\"$PWD\"/check.sh'",
+        "'\"$(git rev-parse --show-toplevel)/check.sh\"'",
+        '"${CLAUDE_PROJECT_DIR:-.}/check.sh"',
     ],
 )
 def test_however_a_command_names_a_file_its_content_counts(tmp_path: Path, repo: Path, command: str) -> None:
@@ -89,3 +96,48 @@ def test_what_is_trusted_is_what_was_looked_at(tmp_path: Path, repo: Path) -> No
     write(repo, {"check.sh": "curl evil"})
     trust(tmp_path / "home", seen)
     assert not allowed(only(tmp_path), trusted(tmp_path / "home"))
+
+
+def test_a_file_counts_in_the_directory_that_the_command_goes_to(tmp_path: Path, repo: Path) -> None:
+    text = '[[hooks.PreMerge]]\ncommand = "cd tools && ./in.sh"\n'
+    write(repo, {".maestro/config.toml": text, "tools/in.sh": "a"})
+    assert list(named_files(only(tmp_path))) == [repo / "tools/in.sh"]
+
+
+@pytest.mark.parametrize("command", ["./check.sh", "./away/it.sh"])
+def test_what_a_link_leads_to_counts_though_it_is_elsewhere(tmp_path: Path, repo: Path, command: str) -> None:
+    """The link is the repository's: whoever changes it, or what it leads to, changes what is run."""
+    outside = write(tmp_path / "outside", {"it.sh": "a", "other.sh": "evil"})
+    (repo / "check.sh").unlink()
+    (repo / "check.sh").symlink_to(outside / "it.sh")
+    (repo / "away").symlink_to(outside)
+    write(repo, {".maestro/config.toml": f'[[hooks.PreMerge]]\ncommand = "{command}"\n'})
+    trust_now(tmp_path / "home", only(tmp_path))
+    assert allowed(only(tmp_path), trusted(tmp_path / "home"))
+    (outside / "other.sh").rename(outside / "it.sh")
+    assert not allowed(only(tmp_path), trusted(tmp_path / "home"))
+
+
+def test_programs_of_the_machine_are_no_files_of_the_repository(tmp_path: Path, repo: Path) -> None:
+    text = '[[hooks.PreMerge]]\ncommand = "/bin/sh ../else.sh /etc/hosts"\n'
+    write(repo, {".maestro/config.toml": text, "../else.sh": "a"})
+    assert list(named_files(only(tmp_path))) == []
+
+
+def test_a_file_too_large_to_be_read_each_time_is_known_by_its_last_change(
+    tmp_path: Path, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("maestro_ray.extensions.trust.LARGEST", 3)
+    before = fingerprint(only(tmp_path))
+    assert fingerprint(only(tmp_path)) == before
+    write(repo, {"fresh": "exit 1"})
+    (repo / "fresh").rename(repo / "check.sh")
+    assert fingerprint(only(tmp_path)) != before
+
+
+def test_very_many_long_hooks_can_be_trusted_and_read_again(tmp_path: Path, repo: Path) -> None:
+    """What is written down for people is cut: a record that is too long to be read would trust nothing any more."""
+    long = "".join(f'[[hooks.PreMerge]]\ncommand = "true {n} {"é" * 15_000}"\n' for n in range(20))
+    write(repo, {".maestro/config.toml": long})
+    trust_now(tmp_path / "home", *find_hooks(around(tmp_path)))
+    assert len(trusted(tmp_path / "home")) == 20

@@ -26,10 +26,14 @@ def analyze(
 ) -> None:
     """Find out languages, frameworks, commands, directories and hot files of the last commit. Nothing of it is run."""
     from maestro_ray.analysis.survey import survey
+    from maestro_ray.errors import EmptyRepository
     from maestro_ray.workspace.repo import Repo
 
     repo = Repo.open(invocation.current.cwd)
-    found = survey(repo.git, repo.git.run("rev-parse", "HEAD").strip())
+    # other branches may have commits, and be worked from
+    if not (head := repo.git.run("rev-parse", "--verify", "-q", "HEAD^{commit}", check=False).strip()):
+        raise EmptyRepository(str(repo.root))
+    found = survey(repo.git, head)
     out.say(_text(found))
     told = _upload(found) if upload else None
     status = "uploaded" if told else "ok"

@@ -9,7 +9,7 @@ import typer
 
 from maestro_cli import invocation
 from maestro_cli.render import out
-from maestro_ray.errors import UsageError
+from maestro_ray.errors import NotWritable, UsageError
 
 _CONFIG = """\
 # Settings of this repository for everybody who runs a team on it. Your own config.toml wins over them.
@@ -73,13 +73,15 @@ def _tests(root: Path) -> str:
     from maestro_ray.workspace.git import Git
 
     git = Git(root)
-    found = survey(git, git.run("rev-parse", "HEAD").strip()).commands
+    # a branch without commits says nothing yet
+    head = git.run("rev-parse", "--verify", "-q", "HEAD^{commit}", check=False).strip()
+    found = survey(git, head).commands if head else ()
     known = [f"`{each.command}`" for each in found if each.kind == "test"]
     return known[0] if known else _TESTS
 
 
 def _put(root: Path, name: str, text: str, dry_run: bool) -> bool:
-    """Whether it was not there. Raises `UsageError` where a link would lead out of the repository."""
+    """Whether it was not there. Raises `NotWritable`, and `UsageError` where a link leads out of the repository."""
     path = root / name
     if os.path.lexists(path):
         return False
@@ -88,7 +90,10 @@ def _put(root: Path, name: str, text: str, dry_run: bool) -> bool:
             f"{path.parent} is a link that leads out of the repository", "nothing was written there"
         )
     if not dry_run:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            raise NotWritable(str(path), error.strerror or str(error)) from error
     return True

@@ -30,7 +30,10 @@ NONE = "no plugin is installed: see `maestro plugins add --help`"
 def show_all() -> None:
     """List the plugins that are installed, where they come from and the commit they are pinned to."""
     found = store.installed(Home.find().root)
-    rows = [[each.name, each.pin.version or "-", _commit(each.pin), _origin(each.pin)] for each in found]
+    rows = [
+        [each.name, out.printable(each.pin.version) or "-", _commit(each.pin), _origin(each.pin)]
+        for each in found
+    ]
     text = out.columns(rows, ["NAME", "VERSION", "COMMIT", "FROM"]) if rows else NONE
     out.emit("plugin", "list", "ok", text, plugins=[_told(each) for each in found])
 
@@ -40,7 +43,11 @@ def show(name: Name) -> None:
     """Show one plugin: its pin, its files and what it adds."""
     found = store.the_installed(Home.find().root, name)
     adds = parts(found.path, name)
-    rows = [["name", name], ["version", found.pin.version or "-"], ["from", _origin(found.pin)]]
+    rows = [
+        ["name", name],
+        ["version", out.printable(found.pin.version) or "-"],
+        ["from", _origin(found.pin)],
+    ]
     rows += [["commit", _commit(found.pin)], ["files", str(found.path)], *_rows(adds)]
     out.emit("plugin", "show", "ok", out.columns(rows), plugin={**_told(found), "adds": _adds(adds)})
 
@@ -229,7 +236,9 @@ def _commit(pin: Pin) -> str:
 
 
 def _origin(pin: Pin) -> str:
-    return f"{pin.place}{f'@{pin.ref}' if pin.ref else ''}{f' ({pin.chosen})' if pin.chosen else ''}"
+    return out.printable(
+        f"{pin.place}{f'@{pin.ref}' if pin.ref else ''}{f' ({pin.chosen})' if pin.chosen else ''}"
+    )
 
 
 def _difference(before: Pin, after: Pin, changes: Difference) -> list[str]:

@@ -30,7 +30,9 @@ def emit(kind: str, action: str, status: str, text: str, /, **data: Any) -> None
 def json_line(told: dict[str, Any]) -> str:
     """The object as a line of text; where the stream cannot hold every character, JSON's own escapes stand for them."""
     plain = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
-    return json.dumps(told, ensure_ascii=plain) + "\n"
+    line = json.dumps(told, ensure_ascii=plain) + "\n"
+    # a name of a file that is no UTF-8 holds what no stream takes
+    return json.dumps(told) + "\n" if re.search("[\ud800-\udfff]", line) else line
 
 
 def say(text: str) -> None:
@@ -60,9 +62,14 @@ def fail(error: MaestroError, *, as_json: bool | None = None) -> None:
         sys.stdout.write(json_line(told))
         sys.stdout.flush()
         return
-    sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {message}\n")
+    sys.stderr.write(f"{paint('error:', 'red', sys.stderr)} {_lines(message)}\n")
     if hint:
-        sys.stderr.write(f"{paint('hint:', 'cyan', sys.stderr)} {hint}\n")
+        sys.stderr.write(f"{paint('hint:', 'cyan', sys.stderr)} {_lines(hint)}\n")
+
+
+def _lines(text: str) -> str:
+    """As `printable`, but an error may have several lines: it names what others have named."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 def exit_code(error: MaestroError) -> int:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -68,3 +69,25 @@ def test_of_much_the_first_is_shown(sample, capsys):
 def test_outside_of_a_repository_there_is_nothing_to_look_at(tmp_path, capsys):
     assert main.run(["-C", str(tmp_path), "analyze"]) == 1
     assert "error: " in capsys.readouterr().err
+
+
+def test_names_that_are_no_text_are_shown_told_and_written_as_json(analyze, sample, daemon):
+    odd = os.fsdecode(b"caf\xe9\n\x1b[31m")
+    for text in ("1", "2"):
+        (sample.path / odd).mkdir(exist_ok=True)
+        (sample.path / odd / "a.py").write_text(text)
+        sample.commit("odd")
+    daemon.answers["project.learn"] = lambda params, notify: {
+        "project": {"id": "p", "key": "k"}, "items": 1, "changed": 0, "gone": 0,
+    }  # fmt: skip
+    code, out, err = analyze()
+    assert (code, err, "\x1b[31m" in out, "caf" in out) == (0, "", False, True)
+    code, out, err = analyze("--json")
+    assert (code, err) == (0, "")
+    assert f"{odd}/a.py" in [each["path"] for each in json.loads(out)["hot_files"]]
+
+
+def test_a_branch_without_a_commit_is_empty(analyze, sample):
+    sample.git("checkout", "-q", "--orphan", "fresh")
+    code, out, err = analyze()
+    assert (code, out, "has no commit" in err) == (1, "", True), err

@@ -56,3 +56,16 @@ def test_outside_of_a_repository_there_is_nothing_to_make(tmp_path, capsys):
     assert main.run(["-C", str(tmp_path), "init"]) == 1
     assert "error: " in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_in_the_way_is_said(init, sample):
+    (sample.path / ".maestro").write_text("mine")
+    code, out, err = init()
+    assert (code, out, err.startswith("error: cannot write to")) == (1, "", True), err
+    assert (sample.path / ".maestro").read_text() == "mine"
+
+
+def test_a_branch_without_a_commit_has_no_test_command_yet(init, sample):
+    sample.git("checkout", "-q", "--orphan", "fresh")
+    assert init()[0] == 0
+    assert "Write here the command" in (sample.path / "MAESTRO.md").read_text()

@@ -145,3 +145,12 @@ def test_what_is_no_source_is_bad_usage(ground, source):
     code, out, err = ground.run("plugins", "add", "--", source)
     assert (code, out) == (1 if source == "../none" else 2, "")
     assert err.startswith("error: ")
+
+
+def test_no_escape_of_a_plugin_reaches_the_terminal(plugin):
+    about = {"name": "tools", "version": "1\x1b[31m", "description": "x\x1b]0;y\x07"}
+    plugin.write({f"plug/{MANIFEST}": json.dumps(about)})
+    told = plugin.text("plugins", "add", "../plug", "--yes")
+    told += plugin.text("plugins", "list") + plugin.text("plugins", "show", "tools")
+    assert "1 [31m" in told
+    assert "\x1b" not in told

@@ -154,3 +154,15 @@ def test_outside_of_a_repository_only_ones_own_can_be_added(skills, capsys):
     for words, code in ((["--user"], 0), ([], 2)):
         assert main.run(["-C", str(skills.root / "elsewhere"), "skills", "add", "xls", *words]) == code
     assert "with --user it is yours everywhere" in capsys.readouterr().err
+
+
+def test_no_link_of_the_repository_leads_what_is_added_or_removed_elsewhere(skills):
+    """`.maestro/skills` may be anything that was merged: a link to the person's own files, too."""
+    skills.write({"mine/pdf/SKILL.md": skill("pdf"), "new/fresh/SKILL.md": skill("fresh")})
+    (skills.repo / ".maestro").mkdir(exist_ok=True)
+    (skills.repo / ".maestro/skills").symlink_to(skills.repo.parent / "mine")
+    assert "is a link that leads out of the repository" in skills.run("skills", "add", "../new/fresh")[2]
+    assert "removed" in skills.text("skills", "remove", "pdf", "--yes")
+    assert (skills.repo.parent / "mine/pdf/SKILL.md").exists()
+    assert not (skills.repo.parent / "mine/fresh").exists()
+    assert not (skills.home / "skills/pdf").exists()

@@ -211,9 +211,11 @@ def test_a_silence_is_shown_with_its_age_and_the_last_line(board):
     assert board.take(happened("worker.silent", **told)) == [
         "dev-1         silent for 1 min 20 s; last: reading [2J"
     ]
-    assert dict(board.lines())["dev-1"] == "develop Parse [2J it · silent for 1 min 20 s; last: reading [2J"
+    assert (
+        dict(board.lines(0.0))["dev-1"] == "develop Parse [2J it · silent for 1 min 20 s; last: reading [2J"
+    )
     board.take(happened("text", text="on\n"))
-    assert dict(board.lines())["dev-1"] == "develop Parse [2J it · on"
+    assert dict(board.lines(0.0))["dev-1"] == "develop Parse [2J it · on"
     assert board.take(
         happened("digest", sender="maestro", body={"text": "dev-1 is silent", "silent": []})
     ) == ["maestro       dev-1 is silent"]

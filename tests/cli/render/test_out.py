@@ -8,7 +8,7 @@ import pytest
 from maestro_cli import invocation
 from maestro_cli.invocation import Invocation
 from maestro_cli.render import out
-from maestro_ray.errors import NotARepository, Reported
+from maestro_ray.errors import NotARepository, NotFound, Reported
 
 
 class Terminal(io.StringIO):
@@ -86,3 +86,11 @@ def test_an_error_is_shown_without_secrets(capsys, as_json):
     assert "s3cret" not in told.out + told.err
     assert "https://***@h/x" in told.out
     assert "https://***@h/x" in told.err
+
+
+def test_no_error_brings_an_escape_of_somebody_else_to_the_terminal(capsys):
+    out.fail(NotFound("skill", "x\x1b[2J", "there are:\n  evil\x1b]0;title\x07"))
+    assert (
+        capsys.readouterr().err
+        == "error: there is no skill 'x\\x1b[2J'\nhint: there are:\n  evil ]0;title \n"
+    )
