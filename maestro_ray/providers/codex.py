@@ -266,7 +266,8 @@ class Codex(Installed):
     def open(self, job: Job) -> CodexTurn | CodexExecTurn:
         talk = CodexTurn(job, self._model, self._more)
         if self._spec.exec:
-            return CodexExecTurn(job, PROGRAM, talk.launch, self._model, self._more)
+            more = (*mcp_forms.codex(job.mcp, job.scratch).arguments, *self._more)
+            return CodexExecTurn(job, PROGRAM, talk.launch, self._model, more)
         return talk
 
 

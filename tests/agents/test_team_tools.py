@@ -18,8 +18,7 @@ from maestro_ray.home import Home
 from maestro_ray.testing import LocalMaestro
 
 from .programs import HERE
-from .recipes import RECIPES
-from .test_team import settings
+from .test_team import GEMINI, everything, settings
 from .workplace import Workplace
 
 SECRET = "tok-5up3rs3cr3tv4lu3"
@@ -32,17 +31,30 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-@pytest.fixture(params=["off", "auto"])
+@pytest.fixture
 async def maestro(request: pytest.FixtureRequest, home: Home) -> AsyncIterator[LocalMaestro]:
     """Outside of a box, and in the one that this machine has."""
+    box = request.param
     seen = (str(HERE), str((HERE / "node_modules").resolve()))
-    rules = SandboxTable(request.param, read=seen)
+    rules = SandboxTable(box, read=seen)
     config = Config(ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=rules)
     async with LocalMaestro(home, config=config) as maestro:
         yield maestro
 
 
-@pytest.mark.parametrize(("dev", "review"), [("claude", "codex-here"), ("codex-here", "claude")])
+@pytest.mark.parametrize(
+    ("maestro", "dev", "review"),
+    [
+        ("off", "claude", "codex-here"),
+        ("auto", "claude", "codex-here"),
+        ("off", "codex-here", "claude"),
+        ("auto", "codex-here", "claude"),
+        ("auto", "opencode-here", GEMINI),
+        ("auto", GEMINI, "qwen"),
+        ("auto", "qwen", "opencode-here"),
+    ],
+    indirect=["maestro"],
+)
 async def test_they_post_to_their_team_and_read_what_was_posted(
     maestro: LocalMaestro, home: Home, tmp_path: Path, dev: str, review: str
 ) -> None:
@@ -61,11 +73,7 @@ async def test_they_post_to_their_team_and_read_what_was_posted(
             f'{settings(model.url)}\n[agents]\nenv = ["MCP_TOKEN"]\n\n[mcp.broken]\ncommand = "/nowhere/at-all"\n'
             'env = { TOKEN = "${MCP_TOKEN}" }\n'
         )
-        env = {
-            **RECIPES["claude"].environment(model.url, place),
-            **RECIPES["codex"].environment(model.url, place),
-            "MCP_TOKEN": SECRET,
-        }
+        env = {**everything(model.url, place), "MCP_TOKEN": SECRET}
         await begin(maestro, sample, providers={"dev": dev, "review": review}, env=env)
         result = await end(maestro)
         told = [json.dumps(asked.body) for asked in model.asked]
@@ -74,7 +82,9 @@ async def test_they_post_to_their_team_and_read_what_was_posted(
     (posted,) = [each for each in events if each["kind"] == "post"]
     assert (posted["sender"], posted["body"]["text"]) == ("dev-1", said)
     left_out = {(each["sender"], each["body"]["server"]) for each in events if each["kind"] == "mcp.left_out"}
-    assert left_out == {("dev-1", "broken"), ("review-1", "broken")}
+    # the agents of the protocol start what they can, and say nothing of the rest
+    speak = {"dev-1": dev, "review-1": review}
+    assert left_out == {(name, "broken") for name, kind in speak.items() if kind in ("claude", "codex-here")}
     assert result["status"] == "completed"
     assert [each["verdict"] for each in result["verdicts"]] == ["APPROVED"]
     # whoever reads it is shown it quoted, and never as steering
