@@ -93,6 +93,9 @@ def _use(step: Use, question: Question) -> Call:
     for name in question.tools:
         if name.endswith(step.tool):
             return Call(name, step.arguments)
+    if "tool_call" in question.tools:  # Qwen has them behind a search as well, and this to use them
+        named = f"mcp__{step.server}__{step.tool}"
+        return Call("tool_call", {"name": named, "arguments": dict(step.arguments)})
     if (
         "apply_patch" in question.tools
     ):  # Codex offers them only to who searches, and takes the call all the same
