@@ -54,6 +54,7 @@ class RoleTable:
 
     provider: str = ""
     skills: tuple[str, ...] = ()
+    agent: str = ""
     permissions: tuple[str, ...] = ()
 
 
@@ -145,6 +146,7 @@ class Config:
     stop_grace: float = 0.7
     silence: float = 45.0
     agent_env: tuple[str, ...] = ()
+    team_tools: bool = True
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     listen: ListenTable = field(default_factory=ListenTable)
@@ -261,6 +263,10 @@ def _reviewers(table: Table, key: str) -> int:
     return value
 
 
+def _flag(table: Table, key: str) -> bool:
+    return table.flag(key, False)
+
+
 def _names(table: Table, key: str) -> tuple[str, ...]:
     return tuple(table.texts(key))
 
@@ -289,6 +295,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "stop_grace": ("stop_grace", Table.number),
         "silence": ("silence", _duration),
         "env": ("agent_env", _names),
+        "team_tools": ("team_tools", _flag),
     },
     "lease": {
         "ping": ("ping", _duration),
@@ -431,9 +438,10 @@ def _role(roles: Table, name: str, *, theirs: bool = False) -> RoleTable:
             f"{name!r} cannot be the name of a worker role: use small letters, digits and '-'", name
         )
     # the lead is one of no number: it has an agent where there is a goal, and takes no tasks
-    table.only("provider", "permissions", *(("skills",) if name != "lead" else ()))
+    table.only("provider", "permissions", *(("skills", "agent") if name != "lead" else ()))
     permissions = permission_lines(table.table("permissions"), theirs=theirs)
-    return RoleTable(table.text("provider"), tuple(table.texts("skills")), permissions)
+    skills, agent = tuple(table.texts("skills")), table.text("agent")
+    return RoleTable(table.text("provider"), skills, agent, permissions)
 
 
 def _their_role(roles: Table, name: str) -> RoleTable:

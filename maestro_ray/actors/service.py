@@ -7,12 +7,15 @@ import itertools
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from maestro_ray.actors.answers import KIND
 from maestro_ray.actors.by_hand import all_by_hand, ended, meant, waits_for_a_person
 from maestro_ray.actors.connections import Connections
+from maestro_ray.actors.equipment import Outfit
+from maestro_ray.actors.equipping import with_skills
 from maestro_ray.actors.knowledge import analyse, learn
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import PeerGone
@@ -135,24 +138,40 @@ class Service:
         asked = Asked(team.record.repo, {role: 1}, params.get("providers") or {}, env=env)
         request = await asyncio.to_thread(check, asked, self._connections.home)
         skills = {**request.skills.get(role, {}), **_skills(params)}
-        return await asyncio.shield(
-            self._connections.spawn(self._join(team, wanted, role, skills, request.providers[role]))
+        own = request.equipment.outfit("", role)
+        outfit, warnings = await asyncio.to_thread(
+            with_skills, self._connections.home, request.repo.root, own, role, list(_skills(params))
         )
+        join = self._join(team, wanted, role, skills, request.providers[role], outfit)
+        return {**await asyncio.shield(self._connections.spawn(join)), "warnings": warnings}
 
     async def _join(
-        self, team: LiveTeam, wanted: str, role: str, skills: dict[str, int], provider: ProviderSpec
+        self,
+        team: LiveTeam,
+        wanted: str,
+        role: str,
+        skills: dict[str, int],
+        provider: ProviderSpec,
+        outfit: Outfit,
     ) -> Any:
         async with team.changing:
             if team.ending is not None:
                 raise Conflict(f"the team {team.record.name} is ending", "start another with `maestro team`")
             name = _name_for(team, wanted, role)
-            await self._add_worker(team, name, role, skills, provider)
+            await self._connections.hooks.session_starts(team, "join", worker=name, role=role)
+            await self._add_worker(team, name, role, skills, provider, outfit)
         self._connections.refill_pool()
         added = next(each for each in workers(team, self._connections.pool) if each["name"] == name)
         return {"team": team.record.name, "worker": added}
 
     async def _add_worker(
-        self, team: LiveTeam, name: str, role: str, skills: dict[str, int], provider: ProviderSpec
+        self,
+        team: LiveTeam,
+        name: str,
+        role: str,
+        skills: dict[str, int],
+        provider: ProviderSpec,
+        outfit: Outfit,
     ) -> None:
         connections = self._connections
         body = {"name": name, "role": role, "skills": skills, "pool": build(provider).account}
@@ -163,7 +182,9 @@ class Service:
         team.up.clear()
         member = MemberRecord(name, role, session["id"], slot, provider)
         try:
-            await connections.record(team.record.with_member(member), team.env)
+            record = team.record.with_member(member)
+            record = replace(record, equipment=record.equipment.with_outfit(name, outfit))
+            await connections.record(record, team.env)
             parts = team.record.parts(connections.home, connections.config, team.env)
             connections.courier.tell(team.record.lead, Joined(name, role, session["id"], slot))
             slots = {each.name: each.slot for each in team.record.members}
@@ -195,6 +216,9 @@ class Service:
         teams = await self._chosen(params)
         if not teams:
             raise NoTeam
+        for team in teams:
+            if denied := await self._connections.hooks.steered(team, words):
+                raise Conflict(f"a hook denies this directive: {denied}", "see `maestro hooks list`")
         with self._say(teams, f"steer {words}") as fresh:
             directive = text(params, "id") or fresh
             numbers = await asyncio.gather(
@@ -455,7 +479,10 @@ class Service:
                 continue
             done = sum(1 for task in plan["tasks"] if task["finished_at"])
             plans.append(
-                {key: plan[key] for key in ("id", "title", "status", "waiting", "base_branch", "epic_branch")}
+                {
+                    key: plan[key]
+                    for key in ("id", "title", "status", "waiting", "base_branch", "epic_branch", "test")
+                }
                 | {"done": done, "tasks": len(plan["tasks"]), "decisions": plan["decisions"]}
             )
         return {
@@ -467,6 +494,7 @@ class Service:
             "started_at": record.started_at,
             "goal": record.goal.text if record.goal else "",
             "plans": plans,
+            "notes": await connections.hooks.notes(team),
             "budget": await self._budget(team),
             "workers": [
                 self._member(team, member, roster["workers"].get(member, {}), plans)
