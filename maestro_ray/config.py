@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 LARGEST_POOL = 256
 LARGEST_LIMIT = (1 << 62) - 1
+MOST_REVIEWERS = 100
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -135,6 +136,8 @@ class Config:
     studio_log: str = "warning"
     attempts: int = 3
     revision_cap: int = 3
+    reviewers: int = 1
+    review_policy: str = "all"
     ping: float = 1.0
     lease: float = 4.0
     session_heartbeat: float = 30.0
@@ -240,6 +243,24 @@ def _bot(table: Table, key: str) -> str:
     return value
 
 
+# from the least strict to the strictest
+AGREEMENTS = ("any", "majority", "all")
+
+
+def _agreement(table: Table, key: str) -> str:
+    value = table.text(key)
+    if value not in AGREEMENTS:
+        raise table.mistake(f"{key!r} is one of {', '.join(AGREEMENTS)}", key)
+    return value
+
+
+def _reviewers(table: Table, key: str) -> int:
+    value = _at_least_one(table, key)
+    if value > MOST_REVIEWERS:
+        raise table.mistake(f"{key!r} is at most {MOST_REVIEWERS}", key)
+    return value
+
+
 def _names(table: Table, key: str) -> tuple[str, ...]:
     return tuple(table.texts(key))
 
@@ -259,6 +280,10 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
     "team": {
         "attempts": ("attempts", _at_least_one),
         "revision_cap": ("revision_cap", _whole),
+    },
+    "review": {
+        "reviewers": ("reviewers", _reviewers),
+        "policy": ("review_policy", _agreement),
     },
     "agents": {
         "stop_grace": ("stop_grace", Table.number),
@@ -306,12 +331,19 @@ def _with_repository(config: Config, top: Table) -> Config:
             _arguments_are_ours(top.table("providers").table(name), theirs[name])
     return replace(
         config,
-        **_settings(top),
+        **_with_their_reviews(config, _settings(top)),
         theirs=new,
         budget=config.budget.under(budget_table.read(top.table("budget"))),
         providers={**theirs, **config.providers},
         roles=_with_their_roles(config.roles, _tables(top, "roles", _their_role)),
     )
+
+
+def _with_their_reviews(config: Config, theirs: dict[str, Any]) -> dict[str, Any]:
+    """Nobody merges into a repository that its next changes need fewer reviewers."""
+    most = max(config.reviewers, theirs.get("reviewers", 1))
+    agreement = max(config.review_policy, theirs.get("review_policy", "any"), key=AGREEMENTS.index)
+    return {**theirs, "reviewers": most, "review_policy": agreement}
 
 
 def _env_is_allowed(config: Config, table: Table, provider: ProviderTable) -> None:

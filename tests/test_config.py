@@ -89,6 +89,7 @@ def test_every_key_can_be_set(home):
         "ping": "2",
         "session": "100",
         "env": '["X"]',
+        "policy": '"any"',
     }
     for table, keys in KEYS.items():
         for key, (field, _) in keys.items():

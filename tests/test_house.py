@@ -60,6 +60,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/studio/seats.py": "tests/studio/test_dispatch.py",
     "maestro_ray/studio/migrations/columns.py": "tests/studio/migrations/test_versions.py",
     "maestro_ray/studio/migrations/env.py": "tests/studio/migrations/test_versions.py",
+    "maestro_ray/studio/judgements.py": "tests/studio/test_reviews.py",
     "maestro_ray/studio/unasked.py": "tests/studio/test_permissions.py",
     "maestro_ray/studio/studio.py": "tests/studio/test_app.py",
     "maestro_ray/studio/api/channels.py": "tests/connection/test_signatures.py",

@@ -304,6 +304,10 @@ def warnings(request: TeamRequest, config: Config) -> list[str]:
         )
     found += _of_the_sandbox(config.sandbox, [role for role, count in request.roles.items() if count])
     found += _of_permissions(request)
+    wanted, there = request.config.reviewers, request.roles.get("review", 0)
+    if request.draft is not None and wanted > there:
+        are = "is 1" if there == 1 else f"are {there}"
+        found.append(f"[review] reviewers = {wanted}, but there {are} in the team: that many judge its work")
     found += [f"[agents.limits] {key}: {why}" for key, why in not_kept(config.limits).items()]
     found += filter(
         None,

@@ -184,6 +184,12 @@ async def _place(connections: Connections, team: LiveTeam) -> None:
     await asyncio.gather(*(connections.slots.become(slot, parts[slot]) for slot in others))
 
 
+def _reviews(request: TeamRequest) -> dict[str, Any]:
+    """As many reviewers as are wanted and there are; a Studio of an earlier version knows of one."""
+    count = min(request.config.reviewers, request.roles.get("review", 0))
+    return {"reviewers": count, "review_policy": request.config.review_policy} if count > 1 else {}
+
+
 async def _hand_over_plan(
     connections: Connections, team: LiveTeam, request: TeamRequest
 ) -> Mapping[str, Any]:
@@ -199,6 +205,7 @@ async def _hand_over_plan(
             "base_branch": request.base,
             "attempts": max(1, request.config.attempts),
             "revision_cap": request.config.revision_cap,
+            **_reviews(request),
         },
     )
     await connections.add_plan(team, plan["id"])

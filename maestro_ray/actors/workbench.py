@@ -21,6 +21,7 @@ from maestro_ray.agent.prompt import build_prompt
 from maestro_ray.model import evidence
 from maestro_ray.model.agent import Failed, Finished
 from maestro_ray.model.run import Purpose
+from maestro_ray.model.verdict import read_verdict
 from maestro_ray.ports import Job
 from maestro_ray.redaction import Secrets, redact, redact_all
 from maestro_ray.small_file import put_small, read_small
@@ -28,7 +29,7 @@ from maestro_ray.workspace.conflict import begin_merge, unresolved
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.leftover import Owner
 from maestro_ray.workspace.message import CommitMessage, Identity
-from maestro_ray.workspace.repo import Repo
+from maestro_ray.workspace.repo import UNTRACKED, Repo, status
 from maestro_ray.workspace.tree import remove_tree
 from maestro_ray.workspace.worktree import Worktrees
 
@@ -149,7 +150,7 @@ class Workbench:
         if assignment["purpose"] == "test":
             return _tested(assignment, event)
         if assignment["purpose"] == "review":
-            return Outcome.completed("reviewed", output=event.text)
+            return await in_thread(self._reviewed, assignment, event)
         return await in_thread(self._commit, assignment, event)
 
     def no_room(self) -> str:
@@ -222,6 +223,21 @@ class Workbench:
         changed = f"{len(files)} file{'s' if len(files) != 1 else ''} changed"
         return Outcome.completed(f"{changed}, commit {commit[:10]}", commit=commit, files=files[:500],
                                  summary=summary)  # fmt: skip
+
+    def _reviewed(self, assignment: Assignment, event: Finished) -> Outcome:
+        """An approval of other files than those of the commit counts for nothing. New files beside them are left by
+        tests, and go with the worktree."""
+        git = self._open().git(self._path())
+        changed = [presentable(each[3:]) for each in status(git) if not each.startswith(UNTRACKED)]
+        if git.run("rev-parse", "HEAD").strip() != assignment["commit"]:
+            changed.append("the commit it is at")
+        if changed and read_verdict(event.text, assignment["commit"]).approved:
+            named = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+            return Outcome.failed(
+                f"the reviewer changed {named}: what it approves is not what is to be merged"
+            )
+        also = {"changed": changed[:100]} if changed else {}
+        return Outcome.completed("reviewed", output=event.text, **also)
 
     def _keep(self, branch: str, commit: str) -> None:
         """The task's branch follows the work, wherever an earlier attempt that died had left it."""

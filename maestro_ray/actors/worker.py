@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -36,7 +37,8 @@ from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.spending import Spending, prices_of
 from maestro_ray.actors.survey_bench import SurveyBench
 from maestro_ray.actors.threads import ended
-from maestro_ray.actors.turn import Ears, Turn
+from maestro_ray.actors.turn import Ears, Ended, Turn
+from maestro_ray.actors.unclear import again
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
 from maestro_ray.config import TEMPLATES
@@ -197,14 +199,20 @@ class Worker:
             await self._reporter.wait(assignment, reason, purse.spending.told(), filled)
 
     async def _one_turn(
-        self, assignment: Mapping[str, Any], proposals: Proposals, how: How = How.NEXT_TURN
+        self,
+        assignment: Mapping[str, Any],
+        proposals: Proposals,
+        how: How = How.NEXT_TURN,
+        unclear: Ended | None = None,
     ) -> Outcome:
         """`how` is how the directives of its prompt reach the agent. What the operator says while an agent works that
-        takes nothing then is heard in another turn of it, and only the last has an outcome."""
+        takes nothing then is heard in another turn of it, and only the last has an outcome. A reviewer whose verdict
+        was `unclear` is asked for it once more."""
         if reason := self._bench.no_room():  # a turn costs money
             return Outcome.limited(room.PAUSE, reason, alone=True)
         directives = dict(self._directives)
         job = await self._permits.begin(assignment, self._bench.job(assignment, list(directives.values())))
+        job = replace(job, prompt=again(assignment, unclear)) if unclear else job
         voice = Redactor(self._secrets)
 
         def say(text: str) -> None:
@@ -236,7 +244,12 @@ class Worker:
         if self._stopping is not None and isinstance(end.event, Failed):
             return BROKE  # it was stopped between two steps, and is to go on there
         if end.again and self._unheard():
-            return await self._one_turn(assignment, proposals, end.again)
+            return await self._one_turn(assignment, proposals, end.again, unclear)
+        if unclear is None and again(assignment, end):
+            self._reporter.post("verdict.unclear", run=assignment["id"])
+            return await self._one_turn(assignment, proposals, unclear=end)
+        # an agent that cannot go on with its session has said what it has said
+        end = unclear if unclear and isinstance(end.event, Failed) and not end.limited else end
         outcome = await self._reporter.with_room(assignment, lambda: self._bench.outcome(assignment, end))
         # what was found on a full disk says nothing of the work; what was committed there is whole
         doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE
