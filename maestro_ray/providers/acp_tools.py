@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from maestro_ray.model.agent import AgentEvent, PermissionAsked, ToolCalled, ToolReturned
-from maestro_ray.providers.output import brief, clean
+from maestro_ray.providers.output import brief
 
 # of the protocol's kinds; `other` says nothing
 _NAMES = {"execute": "shell"}
 _SAYS_NOTHING = ("", "other", "think", "switch_mode")
 _PATHS = ("file_path", "filePath", "filepath", "path")
+_OF_FILES = ("edit", "read", "delete", "move")
 # what is remembered of calls that never return
 _MOST = 1_000
 
@@ -23,6 +24,7 @@ class _Call:
     name: str = ""
     detail: str = ""
     told: bool = False
+    paths: tuple[str, ...] = ()
 
 
 class Tools:
@@ -46,11 +48,17 @@ class Tools:
         """A question about one: what it is about is as exact as the agent says."""
         number = str(call["toolCallId"])
         known = self._known(number, call)
-        return [*self._tell(number, known), PermissionAsked(request, known.name, clean(known.detail))]
+        about = known.paths if known.name in _OF_FILES else ()
+        return [*self._tell(number, known), PermissionAsked(request, known.name, known.detail, about)]
 
     def _known(self, number: str, call: Mapping[str, Any]) -> _Call:
         before = self._calls.get(number, _Call())
-        known = replace(before, name=_name(call, before.name), detail=_detail(call) or before.detail)
+        known = replace(
+            before,
+            name=_name(call, before.name),
+            detail=_detail(call) or before.detail,
+            paths=_paths(call) or before.paths,
+        )
         if number in self._calls or len(self._calls) < _MOST:
             self._calls[number] = known
         return known
@@ -81,14 +89,20 @@ def _detail(call: Mapping[str, Any]) -> str:
     given = given if isinstance(given, Mapping) else {}
     if isinstance(command := given.get("command"), str):
         return command
-    paths = [str(each["path"]) for each in call.get("locations") or () if call.get("kind") != "execute"]
-    paths = paths or [given[name] for name in _PATHS if isinstance(given.get(name), str)][:1]
-    if paths and call.get("kind") in ("edit", "read", "delete", "move"):
+    if (paths := _paths(call)) and call.get("kind") in _OF_FILES:
         return " ".join(paths)
     if given and call.get("kind") != "execute":
         return json.dumps(given, ensure_ascii=False)
     # an agent that gives no input has it in the title
     return "" if given else str(call.get("title") or "")
+
+
+def _paths(call: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files it is about."""
+    given = call.get("rawInput")
+    given = given if isinstance(given, Mapping) else {}
+    paths = [str(each["path"]) for each in call.get("locations") or () if call.get("kind") != "execute"]
+    return tuple(paths or [given[name] for name in _PATHS if isinstance(given.get(name), str)][:1])
 
 
 def _output(call: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from maestro_ray.errors import BadProvider
+from maestro_ray.model.permission import Tool
 from maestro_ray.ports import Job, Launch, ProviderSpec
 from maestro_ray.providers.acp import AcpTurn
 from maestro_ray.providers.acp_habits import habits_of
@@ -24,6 +25,7 @@ _QUIET = {
 }
 # its configuration is read and not changed, and so is what other programs have in the same place
 _CONFIGS = (PROGRAM, "git", "pip", "uv")
+_TOOLS = {Tool.EDIT: "edit", Tool.FETCH: "webfetch"}
 _LOGIN = f"~/.local/share/{PROGRAM}/auth.json"
 
 
@@ -31,6 +33,7 @@ class OpenCode(Installed):
     """`spec.arg` is the model as PROVIDER/MODEL, empty for the account's own. Raises `BadProvider`."""
 
     program, variables = PROGRAM, VARIABLES
+    asks = True
 
     def __init__(self, spec: ProviderSpec) -> None:
         if spec.arg.startswith(("-", "/")) or (spec.arg and "/" not in spec.arg):
@@ -47,7 +50,7 @@ class OpenCode(Installed):
             env={
                 **_QUIET, "XDG_DATA_HOME": str(job.scratch), "XDG_STATE_HOME": str(job.scratch / "state"),
                 "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(config),
-                "OPENCODE_PERMISSION": json.dumps(_permission(job.purpose)),
+                "OPENCODE_PERMISSION": json.dumps(_permission(job)),
             },
             links={
                 job.scratch / PROGRAM / "auth.json": _LOGIN,
@@ -60,8 +63,9 @@ class OpenCode(Installed):
         return AcpTurn(job, launch, habits_of(PROGRAM), model if self._spec.arg else ())
 
 
-def _permission(purpose: str) -> dict[str, object]:
+def _permission(job: Job) -> dict[str, object]:
     """Laid over the person's own, where rules for single commands that follow one for `*` go on to hold. Without it no
     command is asked for."""
     asks: dict[str, object] = {"bash": {"*": "ask"}}
-    return asks if purpose == "execute" else {**asks, "edit": "deny"}
+    asks |= {name: "ask" for tool, name in _TOOLS.items() if tool in job.asks}
+    return asks if job.purpose == "execute" else {**asks, "edit": "deny"}

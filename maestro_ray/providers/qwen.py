@@ -29,6 +29,7 @@ class Qwen(Installed):
     """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
 
     program, variables = PROGRAM, VARIABLES
+    asks = True
 
     def __init__(self, spec: ProviderSpec) -> None:
         if any(word.startswith("-") for word in spec.arg.split()):
