@@ -85,8 +85,8 @@ class SandboxTable:
 class LimitsTable:
     """The `[agents.limits]` table: what each run may use at most, 0 for no limit.
 
-    `memory` (bytes) and `processes` are about its whole tree, the others about each of its processes: `data` and
-    `file_size` in bytes, `cpu` in seconds of processor.
+    `memory` (bytes) and `processes` are about its whole tree, `time` (seconds) about each of its turns, the others
+    about each of its processes: `data` and `file_size` in bytes, `cpu` in seconds of processor.
     """
 
     memory: int = 0
@@ -95,6 +95,8 @@ class LimitsTable:
     cpu: int = 0
     open_files: int = 0
     file_size: int = 0
+    # an agent that never ends would hold its task for ever
+    time: int = 6 * 3600
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,8 @@ class Launch:
     `env` is added to the allow-listed environment of the worker. With `merge_stderr` both streams arrive as one.
     `files` are written by the worker, readable by their owner only, before the program starts: absolute paths
     inside the job's scratch directory. `links` are made there too: each leads to something of the person's own, a path
-    that may begin with `~/`, where there is such a thing; the agent may change only those that `writes` names.
+    that may begin with `~/`, where there is such a thing; the agent may change only those that `writes` names. In place
+    of a link that `defaults` names too stands a file: the JSON of the person's own, and that where it says nothing.
     """
 
     argv: tuple[str, ...]
@@ -110,6 +111,7 @@ class Launch:
     files: Mapping[Path, bytes] = field(default_factory=dict)
     links: Mapping[Path, str] = field(default_factory=dict)
     writes: tuple[str, ...] = ()
+    defaults: Mapping[Path, bytes] = field(default_factory=dict)
 
 
 class Conversation(Protocol):

@@ -318,6 +318,7 @@ class Connections:
         team.happenings.add(
             "worker.up", self.clock.wall(), worker=place.member, pid=place.pid, node=place.node
         )
+        self.planning.on_up(team)
         if isinstance(place.part, BeLead):
             for other in self.pool.of_team(team.record.id).values():
                 self._tell_beat(team, other)

@@ -12,6 +12,7 @@ from maestro_ray.actors.equipment import Equipment
 from maestro_ray.actors.equipping import definitions, equip, untrusted, with_model
 from maestro_ray.actors.goal import LEAD, Goal
 from maestro_ray.actors.goal import LONGEST as LONGEST_GOAL
+from maestro_ray.actors.knowledge import ANALYST
 from maestro_ray.actors.params import of_the_system, sound
 from maestro_ray.agent import sandbox
 from maestro_ray.agent.limits import not_kept
@@ -32,7 +33,7 @@ from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
 
-BUILT_IN_ROLES = ("dev", "review", "test")
+BUILT_IN_ROLES = ("dev", "review", "test", ANALYST)
 LARGEST_TEAM = 256  # workers; each is a process
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 

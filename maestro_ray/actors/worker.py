@@ -37,10 +37,12 @@ from maestro_ray.actors.raising import tell
 from maestro_ray.actors.reporter import Reporter
 from maestro_ray.actors.run_servers import run_servers
 from maestro_ray.actors.spending import Spending, prices_of
+from maestro_ray.actors.survey_bench import SurveyBench
 from maestro_ray.actors.threads import ended
 from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
+from maestro_ray.config import TEMPLATES
 from maestro_ray.errors import Conflict, IllegalEvent, MaestroError
 from maestro_ray.model.agent import Failed, UsageCounted
 from maestro_ray.model.run import Purpose
@@ -68,7 +70,9 @@ class Worker:
         self._courier = courier
         self._reporter = Reporter(part.name, part.team, courier, clock)
         self._permits = Permits(part, courier, self._reporter)
-        self._bench = bench or Workbench(part)
+        self._tasks = bench or Workbench(part)
+        self._survey = bench or SurveyBench(part)
+        self._bench = self._tasks
         # what its agents are told and nobody else: it leaves this object in no text
         self._secrets = Secrets.of(part.team.env)
         self._clock = clock
@@ -80,6 +84,7 @@ class Worker:
         self._purse = Purse(Spending(), _unasked, capped=False)
         self._working: set[asyncio.Task[None]] = set()
         self._turn: Turn | None = None
+        # the end of a turn for which nothing is left
         self._stopping: asyncio.Future[None] | None = None
         self._taken: tuple[str, int] | None = None
         self._held: Mapping[str, Any] | None = None
@@ -132,6 +137,7 @@ class Worker:
 
     async def _work(self, assignment: Mapping[str, Any], before: Sequence[asyncio.Task[None]]) -> None:
         await _ended(before)
+        self._bench = self._survey if assignment["purpose"] == Purpose.REPO_ANALYSIS else self._tasks
         self._purse = self._open_purse(assignment)
         self._tell_lead(assignment, began=True)
         self._reporter.post("run.started", **about(assignment))
@@ -195,7 +201,7 @@ class Worker:
 
     def _open_purse(self, assignment: Mapping[str, Any]) -> Purse:
         spec = self._part.provider
-        model = "" if spec.kind in ("scripted", "command") else spec.arg
+        model = "" if spec.kind in TEMPLATES else spec.arg or spec.model
         spending = Spending(prices_of(self._part.team), spec.kind, model, self._part.session)
         ask = partial(self._reporter.spent, assignment)
         return Purse(spending, ask, capped=bool(assignment.get("budget")))
@@ -241,7 +247,7 @@ class Worker:
                 self._hooking.returned,
                 self._left_out,
             )
-            self._turn = Turn(self._part, job, ears, self._bench.confine)
+            self._turn, self._stopping = Turn(self._part, job, ears, self._bench.confine), None
             keeping = asyncio.get_running_loop().create_task(self._purse.keep())
             try:
                 await self._turn.begin()
@@ -257,7 +263,7 @@ class Worker:
                 self._purse.spending.turn_over()
                 self._say(voice.close())
         await self._permits.end()
-        if self._purse.empty and isinstance(end.event, Failed):
+        if self._stopping is not None and isinstance(end.event, Failed):
             return BROKE  # it was stopped between two steps, and is to go on there
         if end.again and self._unheard():
             return await self._one_turn(assignment, proposals, end.again)
@@ -268,7 +274,7 @@ class Worker:
         return Outcome.limited(room.PAUSE, reason, alone=True) if reason else outcome
 
     def _spent(self, usage: UsageCounted) -> None:
-        if self._purse.spent(usage) and self._turn is not None:
+        if self._purse.spent(usage) and self._turn is not None and self._stopping is None:
             self._stopping = asyncio.ensure_future(self._turn.stop())
 
     @contextlib.asynccontextmanager

@@ -233,7 +233,8 @@ def expand(
 def expand_found(found: Found[McpServer], environ: Mapping[str, str], agent_env: Iterable[str]) -> McpServer:
     """`expand` with the rights of whoever wrote it: what is not the operator's own sees `PLAIN` and `agent_env`.
 
-    Raises `UsageError` as `expand` does, and for an address or header of theirs that the agent would fill in after us.
+    Raises `UsageError` as `expand` does, and for an address, header or variable of theirs that the agent would fill in
+    after us.
     """
     assert found.value is not None
     if found.origin.theirs:
@@ -243,7 +244,7 @@ def expand_found(found: Found[McpServer], environ: Mapping[str, str], agent_env:
 
 
 def _refuse_what_agents_fill_in(server: McpServer) -> None:
-    for text in (server.url, *server.headers.values()):
+    for text in (server.url, *server.headers.values(), *server.env.values()):
         left = _VARIABLE.sub(lambda found: found[2] or "", text)
         if found := _AGENTS_OWN.search(left):
             raise UsageError(

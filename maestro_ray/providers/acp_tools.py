@@ -14,8 +14,9 @@ from maestro_ray.providers.output import brief, clean
 _NAMES = {"execute": "shell"}
 _SAYS_NOTHING = ("", "other", "think", "switch_mode")
 _PATHS = ("file_path", "filePath", "filepath", "path")
-# what is remembered of calls that never return
+# what is remembered of calls that never return, and of each until it is asked about
 _MOST = 1_000
+_LONGEST = 10_000
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,15 @@ class Tools:
         before = self._calls.get(number, _Call())
         known = replace(before, name=_name(call, before.name), detail=_detail(call) or before.detail)
         if number in self._calls or len(self._calls) < _MOST:
-            self._calls[number] = known
+            cut = known.detail[:_LONGEST] + " …" if len(known.detail) > _LONGEST else known.detail
+            self._calls[number] = replace(known, detail=cut)
         return known
 
     def _tell(self, number: str, call: _Call) -> list[AgentEvent]:
         if call.told:
             return []
         if number in self._calls:
-            self._calls[number] = replace(call, told=True)
+            self._calls[number] = replace(self._calls[number], told=True)
         return [ToolCalled(call.name, brief(call.detail))]
 
 

@@ -53,6 +53,7 @@ _OWN = frozenset({
     "--permission-mode", "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions",
     "--disallowedTools", "--disallowed-tools", "-r", "--resume", "-c", "--continue", "--session-id", "--fork-session",
     "--no-session-persistence", "-w", "--worktree", "--from-pr", "--bg", "--background", "--model",
+    "--settings", "--setting-sources", "--allowedTools", "--allowed-tools",
 })  # fmt: skip
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = ".credentials.json"

@@ -261,7 +261,10 @@ class Codex(Installed):
     """Raises `BadProvider`."""
 
     program, variables, own, keys, ways = PROGRAM, VARIABLES, _OWN, _KEYS, 2
-    asks = True
+
+    @property
+    def asks(self) -> bool:
+        return not self._spec.exec
 
     def open(self, job: Job) -> CodexTurn | CodexExecTurn:
         talk = CodexTurn(job, self._model, self._more)

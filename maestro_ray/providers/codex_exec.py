@@ -140,5 +140,8 @@ class CodexExecTurn:
 
 
 def _spent(usage: Mapping[str, Any]) -> list[AgentEvent]:
-    spent = UsageCounted(int(usage.get("input_tokens") or 0), int(usage.get("output_tokens") or 0))
+    cached = int(usage.get("cached_input_tokens") or 0)
+    spent = UsageCounted(
+        int(usage.get("input_tokens") or 0), int(usage.get("output_tokens") or 0), cached_tokens=cached
+    )
     return [spent] if spent != UsageCounted() else []

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from maestro_ray.errors import BadProvider
-from maestro_ray.ports import Job, Launch, ProviderSpec
-from maestro_ray.providers.acp import AcpTurn
+from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.acp_habits import habits_of
+from maestro_ray.providers.acp_turn import AcpTurn
 from maestro_ray.providers.installed import Installed
 
 PROGRAM = "gemini"
@@ -19,33 +18,37 @@ VARIABLES = (
 
 # a folder that nobody has been asked about is a worktree of ours; whom to ask is not left to the person's settings
 _TALK = ("--acp", "--skip-trust", "--approval-mode", "default")
-_LOGIN = "oauth_creds.json"
+_LOGIN, _OWN = "oauth_creds.json", "settings.json"
 _SETTINGS = (
-    _LOGIN, "google_accounts.json", "gemini-credentials.json", "installation_id", "settings.json", ".env", "GEMINI.md",
+    _LOGIN, "google_accounts.json", "gemini-credentials.json", "installation_id", _OWN, ".env", "GEMINI.md",
     "commands", "extensions", "skills", "agents", "policies", "mcp-oauth-tokens.json", "trustedFolders.json",
 )  # fmt: skip
 
+# of its program: what maestro decides
+_OPTIONS = frozenset({
+    "--acp", "--experimental-acp", "-p", "--prompt", "-i", "--prompt-interactive", "-y", "--yolo", "--approval-mode",
+    "-o", "--output-format", "--input-format", "-r", "--resume", "-c", "--continue", "--session-id", "-m", "--model",
+    "-w", "--worktree", "--skip-trust", "-s", "--sandbox", "--allowed-tools", "--allowed-mcp-server-names",
+    "--auth-type", "--include-directories", "--add-dir", "--delete-session", "--list-sessions",
+})  # fmt: skip
+
 
 class Gemini(Installed):
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+    """Raises `BadProvider`."""
 
-    program, variables = PROGRAM, VARIABLES
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        if any(word.startswith("-") for word in spec.arg.split()):
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        super().__init__(spec)
+    program, variables, own = PROGRAM, VARIABLES, _OPTIONS
+    asks = True
 
     def open(self, job: Job) -> AcpTurn:
-        defaults = job.scratch / "gemini-defaults.json"
         # it looks for `.gemini` and `.agents` there
         home = job.scratch
         launch = Launch(
-            (PROGRAM, *_TALK, *(("-m", self._spec.arg) if self._spec.arg else ()), *self._spec.argv),
+            (PROGRAM, *_TALK, *(("-m", self._model) if self._model else ()), *self._more),
             env={
-                "GEMINI_CLI_HOME": str(home), "GEMINI_CLI_SYSTEM_DEFAULTS_PATH": str(defaults), "NO_BROWSER": "true",
+                "GEMINI_CLI_HOME": str(home), "NO_BROWSER": "true",
             },
-            files={defaults: json.dumps(_defaults(job.purpose)).encode()},
+            # system-wide settings it takes from root alone
+            defaults={home / ".gemini" / _OWN: json.dumps(_defaults(job.purpose)).encode()},
             links={
                 **{home / ".gemini" / name: f"~/.gemini/{name}" for name in _SETTINGS},
                 home / ".agents": "~/.agents",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from maestro_ray.errors import BadProvider
-from maestro_ray.ports import Job, Launch, ProviderSpec
-from maestro_ray.providers.acp import AcpTurn
+from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.acp_habits import habits_of
+from maestro_ray.providers.acp_turn import AcpTurn
 from maestro_ray.providers.installed import Installed
 
 PROGRAM = "qwen"
@@ -24,21 +23,25 @@ _SETTINGS = (
 # it begins in a mode in which a model decides
 _ASKS = ("session/set_mode", {"modeId": "default"})
 
+# of its program: what maestro decides
+_OPTIONS = frozenset({
+    "--acp", "--experimental-acp", "-p", "--prompt", "-i", "--prompt-interactive", "-y", "--yolo", "--approval-mode",
+    "-o", "--output-format", "--input-format", "-r", "--resume", "-c", "--continue", "--session-id", "-m", "--model",
+    "-w", "--worktree", "--skip-trust", "-s", "--sandbox", "--allowed-tools", "--allowed-mcp-server-names",
+    "--include-directories", "--add-dir", "--delete-session", "--list-sessions",
+})  # fmt: skip
+
 
 class Qwen(Installed):
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+    """Raises `BadProvider`."""
 
-    program, variables = PROGRAM, VARIABLES
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        if any(word.startswith("-") for word in spec.arg.split()):
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        super().__init__(spec)
+    program, variables, own = PROGRAM, VARIABLES, _OPTIONS
+    asks = True
 
     def open(self, job: Job) -> AcpTurn:
         place, defaults = job.scratch / "qwen", job.scratch / "qwen-defaults.json"
         launch = Launch(
-            (PROGRAM, "--acp", *(("--model", self._spec.arg) if self._spec.arg else ()), *self._spec.argv),
+            (PROGRAM, "--acp", *(("--model", self._model) if self._model else ()), *self._more),
             env={
                 "QWEN_HOME": str(place),
                 "QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(defaults),

@@ -89,8 +89,8 @@ async def start(maestro: LocalMaestro, sample: Sample, tmp_path: Path, **budget:
 async def test_at_the_cap_all_pause_and_raised_they_finish_where_they_were(
     maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
 ) -> None:
-    """Both developers spend at once. Red with `purses._reserved` that gives nothing, and with `Worker._spent` that only
-    counts: either spends more than the cap and an answer of each."""
+    """Both developers spend at once. Red with `Worker._spent` that only counts: more is spent than the cap and an answer
+    of each; and with `_goes_on` that holds what pauses for work."""
     cap, agents = 1.0, 2
     await start(maestro, sample, tmp_path, team_usd=cap)
     asked = await card(maestro)

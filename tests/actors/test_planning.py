@@ -205,6 +205,22 @@ async def test_the_lead_is_steered_while_it_plans_and_not_afterwards(
     ]
 
 
+@pytest.mark.parametrize("who", ["channel", "lead"])
+async def test_who_dies_meanwhile_does_not_keep_the_lead_from_being_steered(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path, who: str
+) -> None:
+    """Red (the channel has forgotten that the lead has an agent) without `Planning.on_up`."""
+    waits = f"{say('begun')}[[turns.steps]]\nuntil = 'go'\n{say(BLOCK)}"
+    started = await ask(maestro, sample, script(tmp_path, waits))
+    await maestro.until("text", sender="lead")
+    await maestro.kill(who)
+    await maestro.call("steer", team=started["team"]["name"], text="one task only")
+    await maestro.until("receipt", worker="lead")
+    (home.worktrees / started["team"]["name"] / "lead" / "go").touch()
+    await answer(maestro, "approve")
+    await end(maestro)
+
+
 @pytest.mark.parametrize("who", ["lead", "connections"])
 async def test_planning_outlives_a_death(
     maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path, who: str
@@ -260,7 +276,7 @@ async def test_a_rate_limit_of_the_lead_is_a_pause(
         ({"plan": {"title": "x", "tasks": [{"title": "x"}]}}, UsageError, "cannot be given together"),
         ({"roles": {"dev": 1}}, UsageError, "the plan needs a reviewer"),
         ({"roles": {"review": 1}}, UsageError, "nobody in the team makes changes"),
-        ({"providers": {"dev": WRITE, "review": APPROVE}}, BadProvider, "lead="),
+        ({"providers": {"dev": WRITE, "review": APPROVE, "lead": "nobody"}}, BadProvider, "lead=nobody"),
     ],
 )
 async def test_a_goal_that_cannot_be_is_refused_before_anything_starts(

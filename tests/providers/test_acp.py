@@ -30,7 +30,8 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Provider, ProviderSpec
-from maestro_ray.providers.acp import Acp, AcpTurn
+from maestro_ray.providers.acp import Acp
+from maestro_ray.providers.acp_turn import AcpTurn
 from maestro_ray.providers.gemini import Gemini
 from maestro_ray.providers.opencode import OpenCode
 from maestro_ray.providers.qwen import Qwen
@@ -281,6 +282,15 @@ def test_what_a_session_has_cost_before_is_not_counted_again() -> None:
     assert talk.feed(cost(0.75)) == []
 
 
+def test_who_tells_with_each_request_is_not_counted_again_at_the_end() -> None:
+    talk = begun()
+    usage = {"inputTokens": 5, "outputTokens": 2}
+    content = {"type": "text", "text": ""}
+    with_it = update(sessionUpdate="agent_message_chunk", content=content, _meta={"usage": usage})
+    assert talk.feed(with_it) == [UsageCounted(5, 2)]
+    assert talk.feed(ended(usage=usage)) == [Finished("")]
+
+
 def test_a_session_that_cannot_be_taken_up_is_begun_anew() -> None:
     """Gemini 0.61 loses one that is taken up in the minute in which it began."""
     talk = turn(resume="s-9")
@@ -360,6 +370,20 @@ def test_an_option_is_chosen_by_its_kind() -> None:
     talk.feed(asks("7"))
     answer = json.loads(talk.answer('"7"', "not here"))
     assert (answer["id"], answer["result"]["outcome"]["optionId"]) == ("7", "n")
+
+
+def test_the_exact_command_is_asked_about_however_long() -> None:
+    command = "x" * 100_000
+    asked = begun().feed(asks(rawInput={"command": command}))[-1]
+    assert asked == PermissionAsked("7", "shell", command)
+
+
+def test_what_is_known_from_the_call_need_not_be_said_again() -> None:
+    talk = begun()
+    talk.feed(
+        update(sessionUpdate="tool_call", toolCallId="c-1", kind="execute", rawInput={"command": "make"})
+    )
+    assert talk.feed(asks(kind="other", title="", rawInput={})) == [PermissionAsked("7", "shell", "make")]
 
 
 def test_without_an_option_of_that_kind_the_question_is_put_aside() -> None:

@@ -22,7 +22,7 @@ def launched(spec: ProviderSpec, **changes: object) -> Launch:
 
 
 def defaults(**changes: object) -> Any:
-    (content,) = launched(ProviderSpec("gemini"), **changes).files.values()
+    (content,) = launched(ProviderSpec("gemini"), **changes).defaults.values()
     return json.loads(content)
 
 
@@ -40,7 +40,7 @@ def test_its_home_is_the_scratch_directory_and_only_a_log_in_is_written_back() -
     assert launch.links[HOME / "settings.json"] == "~/.gemini/settings.json"
     assert launch.writes == ("~/.gemini/oauth_creds.json",)
     assert launch.links[HOME / "oauth_creds.json"] == launch.writes[0]
-    assert launch.files.keys() == {Path(launch.env["GEMINI_CLI_SYSTEM_DEFAULTS_PATH"])}
+    assert launch.defaults.keys() == {HOME / "settings.json"}
 
 
 def test_it_is_not_silent_for_minutes() -> None:

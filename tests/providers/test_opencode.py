@@ -30,7 +30,7 @@ def test_all_that_it_writes_is_in_the_scratch_directory() -> None:
 
 def test_the_persons_own_is_read_and_only_a_log_in_is_written_back() -> None:
     launch = launched()
-    assert launch.links[SCRATCH / "config" / "opencode"] == "~/.config/opencode"
+    assert launch.links[SCRATCH / "opencode" / "opencode.json"] == "~/.config/opencode/opencode.json"
     assert launch.writes == ("~/.local/share/opencode/auth.json",)
     assert launch.links[SCRATCH / "opencode" / "auth.json"] == launch.writes[0]
     # whose shell has a configuration of its own keeps it
@@ -39,7 +39,8 @@ def test_the_persons_own_is_read_and_only_a_log_in_is_written_back() -> None:
 
 
 def test_git_finds_the_persons_settings_where_it_looks() -> None:
-    assert launched().links[SCRATCH / "config" / "git"] == "~/.config/git"
+    launch = launched()
+    assert launch.links[Path(launch.env["XDG_CONFIG_HOME"]) / "git"] == "~/.config/git"
 
 
 def test_commands_are_asked_for() -> None:
@@ -63,7 +64,7 @@ def test_the_model_is_chosen_before_the_work() -> None:
     assert said["params"] == {"sessionId": "s", "configId": "model", "value": "anthropic/claude"}
 
 
-@pytest.mark.parametrize("arg", ["--yolo", "claude", "/x"])
+@pytest.mark.parametrize("arg", ["claude", "/x"])
 def test_what_is_no_model_is_refused(arg: str) -> None:
     with pytest.raises(BadProvider, match="PROVIDER/MODEL"):
         OpenCode(ProviderSpec("opencode", arg))
@@ -72,3 +73,10 @@ def test_what_is_no_model_is_refused(arg: str) -> None:
 def test_without_the_program_the_role_is_told(tmp_path: Path) -> None:
     with pytest.raises(ProviderMissing, match="opencode"):
         OpenCode(ProviderSpec("opencode")).check(str(tmp_path), "dev")
+
+
+@pytest.mark.parametrize("args", [("--cwd", "/"), ("--model=x/y",), ("-c",)])
+def test_what_maestro_decides_is_no_argument(args: tuple[str, ...]) -> None:
+    with pytest.raises(BadProvider, match="maestro itself decides about"):
+        OpenCode(ProviderSpec("opencode", args=args))
+    assert OpenCode(ProviderSpec("opencode", model="a/b", args=("--print-logs",)))._model == "a/b"

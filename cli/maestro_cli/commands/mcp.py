@@ -79,6 +79,11 @@ def add(
         server, _ = read_server(name, values)
     except ValueError as error:
         raise UsageError(f"{name}: {error}", "see `maestro mcp add --help`") from None
+    if not user and (shown(server).get("url", url), shown(server).get("args", words[1:])) != (url, words[1:]):
+        raise UsageError(
+            "the address or an argument looks like a secret, and the repository's file is no place for one",
+            "name a variable that holds it: '${NAME}'",
+        )
     path = around.config_file(user)
     if any(each.name == name and each.path == path for each in find_servers(around.here())):
         raise Conflict(f"there is a server {name!r} in {path} already", f"maestro mcp remove {name}")

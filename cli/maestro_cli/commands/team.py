@@ -186,11 +186,12 @@ def introduce(answer: dict[str, Any], timings: bool) -> None:
 def _started(answer: dict[str, Any], timings: bool) -> None:
     introduce(answer, timings)
     name = answer["team"]["name"]
+    plan = "  plan:  maestro decide\n" if answer.get("goal") else ""
     out.emit(
         "team",
         "start",
         "ok",
-        f"  watch: maestro team watch {name}\n  stop:  maestro team stop {name}",
+        f"{plan}  watch: maestro team watch {name}\n  stop:  maestro team stop {name}",
         **answer,
     )
 

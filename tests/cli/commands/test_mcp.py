@@ -167,3 +167,13 @@ def test_without_a_line_there_is_nothing_to_serve(servers, monkeypatch):
     code, out, err = servers.run("mcp", "serve")
     assert (code, out) == (2, "")
     assert "needs the line of a run" in err
+
+
+@pytest.mark.parametrize(
+    "words", [["--url", "https://me:pa55word@x.example"], ["--", "npx", "--api-key", "correcthorse"]]
+)
+def test_no_secret_is_written_into_the_repository_wherever_it_stands(servers, words):
+    code, _, err = servers.run("mcp", "add", "fresh", *words)
+    assert (code, "looks like a secret" in err) == (2, True), err
+    assert servers.run("mcp", "add", "fresh", "--user", *words)[0] == 0
+    assert servers.run("mcp", "add", "other", "--", "npx", "--api-key", "${KEY}")[0] == 0
