@@ -25,7 +25,8 @@ _OWN = frozenset({
     "--acp", "--experimental-acp", "-p", "--prompt", "-i", "--prompt-interactive", "-y", "--yolo", "--approval-mode",
     "-o", "--output-format", "--input-format", "-r", "--resume", "-c", "--continue", "--session-id", "-m", "--model",
     "-w", "--worktree", "--skip-trust", "-s", "--sandbox", "--allowed-tools", "--allowed-mcp-server-names",
-    "--auth-type", "--include-directories", "--add-dir", "--delete-session", "--list-sessions", "--policy", "--admin-policy",
+    "--auth-type", "--include-directories", "--add-dir", "--delete-session", "--list-sessions", "--policy",
+    "--admin-policy",
 })  # fmt: skip
 _NAMES: Mapping[str, Sequence[str]] = {
     Tool.SHELL: ("run_shell_command",), Tool.EDIT: ("write_file", "replace"),
