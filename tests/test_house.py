@@ -29,6 +29,7 @@ TESTED_ELSEWHERE = {
     "maestro_ray/model/knowledge.py": "tests/agent/test_survey_reply.py",
     "maestro_ray/actors/planner.py": "tests/actors/test_planning.py",
     "maestro_ray/actors/answers.py": "tests/actors/test_permits.py",
+    "maestro_ray/actors/joining.py": "tests/actors/test_service.py",
     "maestro_ray/actors/messages.py": "tests/actors/test_slot.py",
     "maestro_ray/actors/live_team.py": "tests/actors/test_connections.py",
     "maestro_ray/connection/login.py": "tests/connection/test_studios.py",

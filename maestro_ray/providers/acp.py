@@ -19,6 +19,8 @@ _LAUNCHERS = ("bunx", "env", "node", "npx", "pnpx", "python", "python3", "uvx")
 class Acp:
     """Any program that speaks the protocol: the table's `argv`, then the words of `spec.arg`. Raises `BadProvider`."""
 
+    asks = True
+
     def __init__(self, spec: ProviderSpec) -> None:
         self._spec = spec
         try:

@@ -264,6 +264,7 @@ class Codex(Installed):
 
     @property
     def asks(self) -> bool:
+        """Whether it can be told no."""
         return not self._spec.exec
 
     def open(self, job: Job) -> CodexTurn | CodexExecTurn:
