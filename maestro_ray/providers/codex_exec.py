@@ -50,7 +50,7 @@ class CodexExecTurn:
         self._launch = Launch(
             (program, "exec", "--json", "-s", box, "-C", str(job.worktree), *(("-m", model) if model else ()), *more,
              *(("resume", job.resume) if job.resume else ()), "-"),
-            env=launch.env, links=launch.links, writes=launch.writes,
+            env=launch.env, files=launch.files, links=launch.links, writes=launch.writes,
             stdin=job.prompt.encode(errors="replace"),
         )  # fmt: skip
 

@@ -12,8 +12,9 @@ from maestro_cli.render import found as render
 from maestro_cli.render import out
 from maestro_ray.errors import Conflict, UsageError
 from maestro_ray.extensions.found import Found, named
-from maestro_ray.extensions.mcp import McpServer, allowed_to, find_servers, read_server, shown, variables
+from maestro_ray.extensions.mcp import allowed_to, find_servers, read_server, shown, variables
 from maestro_ray.home import Home
+from maestro_ray.ports import McpServer
 
 group = typer.Typer(rich_markup_mode=None)
 
@@ -133,6 +134,26 @@ def validate() -> None:
     out.emit("mcp", "validate", status, text, servers=[render.told(each, shown) for each in found])
     if status != "ok":
         raise typer.Exit(1)
+
+
+@group.command(epilog="Example: maestro mcp serve --line /path/of/a/run/team.sock")
+def serve(
+    line: Annotated[
+        str, typer.Option(metavar="PATH", envvar="MAESTRO_LINE", help="The line of the run it is for.")
+    ] = "",
+) -> None:
+    """Be maestro's own MCP server on standard input and output: team_post, team_read, task_list, report_blocker,
+    request_decision.
+
+    An agent of a team is given it with its line, and needs nothing done for it.
+    """
+    from maestro_ray.agent import relay
+
+    if not line:
+        raise UsageError(
+            "maestro's own MCP server needs the line of a run", "a team gives it to its agents by itself"
+        )
+    raise typer.Exit(relay.serve(line))
 
 
 def _needs(found: Found[McpServer]) -> dict[str, str]:
