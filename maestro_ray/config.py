@@ -54,6 +54,7 @@ class RoleTable:
 
     provider: str = ""
     skills: tuple[str, ...] = ()
+    agent: str = ""
     permissions: tuple[str, ...] = ()
 
 
@@ -85,8 +86,8 @@ class SandboxTable:
 class LimitsTable:
     """The `[agents.limits]` table: what each run may use at most, 0 for no limit.
 
-    `memory` (bytes) and `processes` are about its whole tree, the others about each of its processes: `data` and
-    `file_size` in bytes, `cpu` in seconds of processor.
+    `memory` (bytes) and `processes` are about its whole tree, `time` (seconds) about each of its turns, the others
+    about each of its processes: `data` and `file_size` in bytes, `cpu` in seconds of processor.
     """
 
     memory: int = 0
@@ -95,6 +96,8 @@ class LimitsTable:
     cpu: int = 0
     open_files: int = 0
     file_size: int = 0
+    # an agent that never ends would hold its task for ever
+    time: int = 6 * 3600
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ class Config:
     stop_grace: float = 0.7
     silence: float = 45.0
     agent_env: tuple[str, ...] = ()
+    team_tools: bool = True
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     listen: ListenTable = field(default_factory=ListenTable)
@@ -259,6 +263,10 @@ def _reviewers(table: Table, key: str) -> int:
     return value
 
 
+def _flag(table: Table, key: str) -> bool:
+    return table.flag(key, False)
+
+
 def _names(table: Table, key: str) -> tuple[str, ...]:
     return tuple(table.texts(key))
 
@@ -287,6 +295,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "stop_grace": ("stop_grace", Table.number),
         "silence": ("silence", _duration),
         "env": ("agent_env", _names),
+        "team_tools": ("team_tools", _flag),
     },
     "lease": {
         "ping": ("ping", _duration),
@@ -424,13 +433,15 @@ def _of_a_package(kind: str) -> bool:
 
 def _role(roles: Table, name: str, *, theirs: bool = False) -> RoleTable:
     table = roles.table(name)
-    # a worker of the role `lead` would be given the lead's own runs
-    if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
-        why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
-        raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
-    table.only("provider", "skills", "permissions")
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+        raise roles.mistake(
+            f"{name!r} cannot be the name of a worker role: use small letters, digits and '-'", name
+        )
+    # the lead is one of no number: it has an agent where there is a goal, and takes no tasks
+    table.only("provider", "permissions", *(("skills", "agent") if name != "lead" else ()))
     permissions = permission_lines(table.table("permissions"), theirs=theirs)
-    return RoleTable(table.text("provider"), tuple(table.texts("skills")), permissions)
+    skills, agent = tuple(table.texts("skills")), table.text("agent")
+    return RoleTable(table.text("provider"), skills, agent, permissions)
 
 
 def _their_role(roles: Table, name: str) -> RoleTable:

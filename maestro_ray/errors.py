@@ -22,6 +22,7 @@ MaestroError
 │   └── Conflict                     a request the present state does not allow
 ├── AgentError                   the agent's program
 │   ├── ProviderMissing
+│   ├── NoAgentFound                 none is installed and signed in
 │   ├── HeadMoved                    its worktree is no longer built on the commit it was given
 │   ├── TooMuchLeft                  its worktree holds more than may be committed
 │   └── AgentFailed

@@ -60,6 +60,11 @@ class Planning:
         if team.record.id in self._looking:
             self._connections.spawn(self.look(team))
 
+    def on_up(self, team: LiveTeam) -> None:
+        """A member has begun a new life, or is new: a channel that has forgotten who is steered is told again."""
+        if team.record.id in self._looking:
+            self._tell_members(team, {LEAD: team.record.lead})
+
     async def look(self, team: LiveTeam) -> None:
         """Do what the state of the planning asks for. Repeating it is harmless."""
         lock = self._looking.get(team.record.id)

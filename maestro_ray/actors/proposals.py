@@ -17,6 +17,8 @@ from maestro_ray.protocol.strictjson import parse
 
 # of a whole line, and of what is shown of one that cannot be taken, in characters
 LONGEST, SHOWN = 16_000, 200
+# as they stand in the prompt, which some programs print
+_EXAMPLE = re.compile(r'\{"(title|text|question)": "…"')
 _LINE = re.compile(r"MAESTRO:(SUBTASK|BLOCKER|DECISION)\b\s*(.*)")
 _KEYS = {
     "subtask": ("title", "description", "role", "skill", "required_proficiency", "test", "priority", "after_parent"),
@@ -80,7 +82,7 @@ class Proposals:
     def _take(self, line: str) -> Proposed | Refused | None:
         quoted = [fence.encloses(line) for fence in self._fences]
         match = _LINE.match(line)
-        if match is None or any(quoted):
+        if match is None or any(quoted) or _EXAMPLE.match(match[2]):
             return None
         action = match[1].lower()
         self._found[action] += 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.environment import allowed
 from maestro_ray.agent.limits import reached
 from maestro_ray.agent.process import AgentProcess
+from maestro_ray.agent.settings_file import laid_under
 from maestro_ray.errors import Conflict
 from maestro_ray.model.agent import (
     AgentEvent,
@@ -24,13 +26,15 @@ from maestro_ray.model.agent import (
     Reply,
     Retrying,
     Said,
+    ServerLeftOut,
     SessionNamed,
     ToolCalled,
+    ToolReturned,
     UsageCounted,
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job
-from maestro_ray.providers.manual import ManualTurn
+from maestro_ray.providers.manual import KIND, ManualTurn
 from maestro_ray.providers.registry import build
 from maestro_ray.small_file import put_small
 
@@ -63,6 +67,7 @@ class Ears:
     `say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once; `named` the
     run and the agent's own session, with which it can be resumed; `delivered` a directive that the agent has taken, and
     how; `spent` what was used. `permit` decides about what the agent asks leave for: an empty text, or why not.
+    `returned` gets the result of each tool, `left_out` the name of an MCP server that cannot be used, and why.
     """
 
     say: Callable[[str], None]
@@ -71,6 +76,8 @@ class Ears:
     named: Callable[[str, str], None] = lambda _run, _session: None
     spent: Callable[[UsageCounted], None] = lambda _usage: None
     permit: Callable[[PermissionAsked], Awaitable[str]] | None = None
+    returned: Callable[[ToolReturned], None] = lambda _result: None
+    left_out: Callable[[str, str], None] = lambda _server, _reason: None
 
 
 class Turn:
@@ -95,6 +102,7 @@ class Turn:
         # whether there is a directive that this agent takes in no running turn, and whether it was cut for that
         self._waiting = self._cut = False
         self._asked: set[asyncio.Task[None]] = set()
+        self._patience: asyncio.Timeout | None = None
 
     async def begin(self) -> None:
         """Start the program with its prompt. Raises `AgentFailed`."""
@@ -106,7 +114,7 @@ class Turn:
         env |= launch.env
         person = Path(env.get("HOME") or "/")
         for path, target in launch.links.items():
-            _link(path, _of(person, target))
+            _lay(path, _of(person, target), launch.defaults.get(path))
         writable = [_of(person, each) for each in launch.writes]
         self._process = await AgentProcess.start(
             await self._confine(self._job, launch.argv, env, writable),
@@ -125,14 +133,25 @@ class Turn:
         await self._cut_short()
 
     async def finish(self) -> Ended:
-        """Follow the agent to its end."""
+        """Follow the agent to its end, or to that of its time."""
         assert self._process is not None
-        while self._terminal is None and (piece := await self._next(self._process)):
+        # a person takes the time they need
+        most = 0 if self._part.provider.kind == KIND else self._part.team.limits.time
+        try:
+            async with asyncio.timeout(most or None) as self._patience:
+                return await self._follow(self._process)
+        except TimeoutError:
+            await self.stop()
+            self._flush(force=True)
+            return Ended(self._terminal or Failed(reached("time", self._part.team.limits)), self._limited)
+
+    async def _follow(self, process: AgentProcess) -> Ended:
+        while self._terminal is None and (piece := await self._next(process)):
             await self._take(self._talk.feed(piece))
             self._flush(force=False)
-        await self._leave(self._process)
-        ended = await self._process.wait()
-        await self._take(self._talk.exited(ended.code, self._process.stderr_tail()))
+        await self._leave(process)
+        ended = await process.wait()
+        await self._take(self._talk.exited(ended.code, process.stderr_tail()))
         self._flush(force=True)
         event = self._terminal or Failed("the agent ended without an outcome")
         if ended.limit:
@@ -211,8 +230,8 @@ class Turn:
                     self._text.append(f"[{tool}] {detail}\n")
                 case Retrying(attempt, wait, reason):
                     self._text.append(f"[retry {attempt}{f' in {wait:.0f} s' if wait else ''}] {reason}\n")
-                case UsageCounted():
-                    self._ears.spent(event)
+                case ToolReturned() | ServerLeftOut() | UsageCounted():
+                    self._pass_on(event)
                 case PermissionAsked():
                     self._ask(event)
                 case Reply(data) if self._process is not None:
@@ -229,6 +248,15 @@ class Turn:
                 case Finished() | Failed():
                     self._terminal = self._terminal or event
 
+    def _pass_on(self, event: ToolReturned | ServerLeftOut | UsageCounted) -> None:
+        match event:
+            case ToolReturned():
+                self._ears.returned(event)
+            case ServerLeftOut(server, reason):
+                self._ears.left_out(server, reason)
+            case UsageCounted():
+                self._ears.spent(event)
+
     def _ask(self, question: PermissionAsked) -> None:
         """The answer may take a person's time; the agent's other words go on meanwhile."""
         asked = asyncio.get_running_loop().create_task(self._permit(question))
@@ -237,9 +265,27 @@ class Turn:
 
     async def _permit(self, question: PermissionAsked) -> None:
         permit = self._ears.permit
-        refusal = await permit(question) if permit else "nobody here gives leave"
+        with self._time_stands():
+            refusal = await permit(question) if permit else "nobody here gives leave"
         if self._process is not None:
             await self._process.write(self._talk.answer(question.request, refusal))
+
+    @contextlib.contextmanager
+    def _time_stands(self) -> Iterator[None]:
+        """What a person takes to answer is not the agent's time."""
+        loop, patience = asyncio.get_running_loop(), self._patience
+        due = patience.when() if patience else None
+        if patience is None or due is None:
+            yield
+            return
+        left = due - loop.time()
+        with contextlib.suppress(RuntimeError):  # the turn is over
+            patience.reschedule(None)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(RuntimeError):
+                patience.reschedule(loop.time() + left)
 
     def _flush(self, *, force: bool) -> None:
         now = time.monotonic()
@@ -255,13 +301,15 @@ def _of(person: Path, path: str) -> Path:
     return person / path.removeprefix("~/")
 
 
-def _link(path: Path, target: Path) -> None:
+def _lay(path: Path, target: Path, defaults: bytes | None = None) -> None:
     """Nothing that an earlier turn has laid there is followed, nor taken for ours."""
     if path.parent.is_symlink():
         path.parent.unlink()
     path.parent.mkdir(mode=0o700, exist_ok=True)
     if path.is_symlink():
         path.unlink()
+    if defaults is not None and (content := laid_under(target, defaults)) is not None:
+        put_small(path, content)
     if target.exists() and not path.exists():
         path.symlink_to(target)
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray import room
+from maestro_ray.actors.briefing import brief
 from maestro_ray.actors.confinement import bench_of, boxed, confined
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.run_servers import RunServers
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.actors.turn import Ended
 from maestro_ray.agent.confined import Confined
@@ -50,6 +52,9 @@ class Workbench:
         self._boxed = False
         self._worktrees: Worktrees | None = None
         self._secrets = Secrets.of(part.team.env)
+        self._readable: tuple[Path, ...] = ()
+        # set for each run
+        self.given = RunServers()
 
     def refusal(self, assignment: Assignment) -> str:
         """Why such a run is not done here, or an empty string."""
@@ -79,6 +84,9 @@ class Workbench:
         ]
         if self._conflicts:
             comments.append(f"maestro: conflict markers are in {', '.join(self._conflicts)}; resolve them")
+        outfit = self._part.team.equipment.outfit(self._part.name, self._part.role)
+        briefing = brief(outfit, Path(self._part.team.repo), self._path(), assignment["purpose"])
+        self._readable = (*briefing.readable, *self.given.readable)
         test = task["test"] or plan["test"]
         prompt = build_prompt(
             assignment["purpose"],
@@ -96,6 +104,8 @@ class Workbench:
             directives=directives,
             revision=task["revision_count"],
             resumed=bool(resume),
+            instructions=briefing.instructions,
+            skills=briefing.skills,
         )
         return Job(
             run=assignment["id"],
@@ -114,8 +124,15 @@ class Workbench:
             attempt=assignment["attempt"],
             resume=resume,
             evidence=scratch / "evidence.json" if found else None,
+            mcp=self.given.servers,
+            tools=outfit.tools,
+            denied_tools=outfit.denied_tools,
             boxed=self._boxed,
         )
+
+    def scratch(self, assignment: Assignment) -> Path:
+        """The directory of this run's own."""
+        return self._run_scratch(assignment)
 
     def session(self, assignment: Assignment) -> str:
         """The agent's session that this run can go on with; empty when there is none, or another kind of agent."""
@@ -195,7 +212,9 @@ class Workbench:
         self, job: Job, argv: Sequence[str], env: Mapping[str, str], writable: Sequence[Path]
     ) -> Confined:
         bench = bench_of(self._open(), job.worktree, job.scratch)
-        return confined(self._part.team, self._part.role, job.purpose, bench, argv, env, writable)
+        return confined(
+            self._part.team, self._part.role, job.purpose, bench, argv, env, writable, self._readable
+        )
 
     def _commit(self, assignment: Assignment, event: Finished) -> Outcome:
         if left := unresolved(self._path(), self._conflicts):

@@ -82,12 +82,12 @@ def box_for(
 ) -> Box:
     """The box of one run. `state` are the directories of maestro itself, `person` the person's home directory.
 
-    Who reviews or plans changes nothing but its scratch directory. Who tests may leave files in its worktree, but no
-    commit. Who develops may restore files and look at differences with git, but makes no commit: git's objects are
-    closed to it, for whoever writes there could give the name of a reviewed file to other bytes. maestro commits.
+    Who reviews, plans or surveys changes nothing but its scratch directory. Who tests may leave files in its worktree,
+    but no commit. Who develops may restore files and look at differences with git, but makes no commit: git's objects
+    are closed to it, for whoever writes there could give the name of a reviewed file to other bytes. maestro commits.
     """
     mine = [bench.scratch]
-    if purpose not in ("review", "plan"):
+    if purpose not in ("review", "plan", "repo_analysis"):
         mine.append(bench.worktree)
     # a person's own checkout shares its directory with the whole repository
     has_index = purpose == "execute" and bench.git_dir != bench.common_dir

@@ -88,6 +88,8 @@ def reached(key: str, limits: LimitsTable) -> str:
             what = f"{_size(value)} of memory"
         case "file_size":
             what = f"{_size(value)} for a file"
+        case "time":
+            what = f"{value} seconds for a turn"
         case _:
             what = f"{value} processes"
     return f"it reached its limit of {what} ([agents.limits] {key})"

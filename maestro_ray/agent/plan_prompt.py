@@ -63,18 +63,18 @@ def build_plan_prompt(
     """
     sections = [
         f"You are the lead of a team that works on the project {one_line(project)}. You plan, others do the work.",
-        _section("Goal", [visible(line).rstrip() for line in goal.strip().splitlines()]),
-        _section("Team", [_role(role, each) for role, each in crew.items()]),
-        _section("Repository", _repository(files, test)),
-        _section("What is known about it", _facts(facts)),
-        _section(
+        section("Goal", [visible(line).rstrip() for line in goal.strip().splitlines()]),
+        section("Team", [_role(role, each) for role, each in crew.items()]),
+        section("Repository", repository(files, test)),
+        section("What is known about it", facts_of(facts)),
+        section(
             "Plans the operator has rejected",
-            [line for each in rejected for line in [*_quoted(each, LONGEST_REPLY), ""]][:-1],
+            [line for each in rejected for line in [*quoted(each, LONGEST_REPLY), ""]][:-1],
         ),
-        _section("Your reply before", _quoted(reply, LONGEST_REPLY)),
-        _section("What is wrong with it", [f"* {one_line(each)}" for each in wrong]),
+        section("Your reply before", quoted(reply, LONGEST_REPLY)),
+        section("What is wrong with it", [f"* {one_line(each)}" for each in wrong]),
         steering.block(directives),
-        _section("What to do", [*_resuming(resumed), _ORDER, "", _SHAPE]),
+        section("What to do", [*_resuming(resumed), _ORDER, "", _SHAPE]),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -82,14 +82,14 @@ def build_plan_prompt(
 def build_repair_prompt(wrong: Sequence[str], directives: Sequence[str] = ()) -> str:
     """What is said to an agent that remembers its reply."""
     sections = [
-        _section("What is wrong with your plan", [f"* {one_line(each)}" for each in wrong]),
+        section("What is wrong with your plan", [f"* {one_line(each)}" for each in wrong]),
         steering.block(directives),
-        _section("What to do", ["Give the whole plan again, without these mistakes.", "", _SHAPE]),
+        section("What to do", ["Give the whole plan again, without these mistakes.", "", _SHAPE]),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _section(heading: str, lines: Sequence[str]) -> str:
+def section(heading: str, lines: Sequence[str]) -> str:
     return "\n".join([f"## {heading}", *lines]) if lines else ""
 
 
@@ -98,18 +98,18 @@ def _role(role: str, each: Mapping[str, Any]) -> str:
     return f"* {each['count']} × {one_line(role)}" + (f", skills: {one_line(skills)}" if skills else "")
 
 
-def _repository(files: Sequence[str], test: str) -> list[str]:
+def repository(files: Sequence[str], test: str) -> list[str]:
     more = f" and {len(files) - MOST_FILES} more" if len(files) > MOST_FILES else ""
     shown = ", ".join(one_line(each) for each in files[:MOST_FILES])
     lines = [f"Top-level entries: {shown}{more}"] if files else []
     return [*lines, *([f"Its tests are probably run with: {one_line(test)}"] if test else [])]
 
 
-def _facts(facts: Sequence[str]) -> list[str]:
+def facts_of(facts: Sequence[str]) -> list[str]:
     lines: list[str] = []
     room = ALL_FACTS
     for fact in facts:
-        shown = _quoted(fact, LONGEST_FACT)
+        shown = quoted(fact, LONGEST_FACT)
         room -= sum(map(len, shown))
         if room < 0:
             return [*lines, "> …"]
@@ -121,7 +121,7 @@ def _resuming(resumed: bool) -> list[str]:
     return ["You were cut while you worked on this: go on from there."] if resumed else []
 
 
-def _quoted(text: str, most: int) -> list[str]:
+def quoted(text: str, most: int) -> list[str]:
     text = redact(text).strip()
     cut = text if len(text) <= most else text[:most] + " …"
     return [f"> {visible(line)}".rstrip() for line in cut.splitlines()]

@@ -9,24 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
-from maestro_ray.errors import BadFrame, PlanFileError
+from maestro_ray.agent.json_reply import MOST_TOLD, BadReply, quoted, read_block, refuse
+from maestro_ray.errors import PlanFileError
 from maestro_ray.model.plan_file import PlanDraft, from_json
 from maestro_ray.model.skill import proficiency
-from maestro_ray.protocol.strictjson import parse
 from maestro_ray.toml import did_you_mean
 
-# of one plan; of the block, and of one description, in characters; and how many mistakes are told at once
+# of one plan; of one description, and of a key that is compared with others, in characters
 MOST_TASKS = 50
-LARGEST, LONGEST_TEXT = 200_000, 16_000
-MOST_TOLD, LONGEST_KEY = 20, 64
+LONGEST_TEXT, LONGEST_KEY = 16_000, 64
 
 PLAN_KEYS = ("title", "description", "test", "tasks")
 TASK_KEYS = ("key", "title", "description", "depends_on", "role", "skill", "proficiency", "test", "priority")
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([A-Za-z0-9_+-]*)[ \t]*")
 _UNSOUND = re.compile("[\0\ud800-\udfff]")
 
 
@@ -38,52 +35,14 @@ class Crew:
     tests: bool = False
 
 
-class BadReply(Exception):
-    """`BadReply(mistakes)`: sentences, each with the place in the block it is about."""
-
-    def __init__(self, mistakes: Sequence[str]) -> None:
-        super().__init__(list(mistakes))
-        self.mistakes = list(mistakes)
-
-
 def read_reply(text: str, crew: Crew) -> PlanDraft:
     """The plan in the last JSON block of the text. Raises `BadReply` and nothing else, whatever the text is."""
-    block = last_block(text)
-    if block is None:
-        raise BadReply(
-            ["there is no fenced JSON block: it begins with a line ```json and ends with a line ```"]
-        )
-    if len(block) > LARGEST:
-        raise BadReply([f"the block is longer than {LARGEST} characters"])
-    try:
-        value = parse(block)
-    except BadFrame as bad:
-        raise BadReply([f"the block is {bad.args[0]}"]) from None
-    # no more are looked for than are told: the block may hold any number of them
-    if mistakes := list(islice(_plan(value, crew), MOST_TOLD + 1)):
-        raise BadReply([*mistakes[:MOST_TOLD], *(["and more"] if len(mistakes) > MOST_TOLD else [])])
+    value = read_block(text)
+    refuse(_plan(value, crew))
     try:
         return from_json(_as_file(value))
     except PlanFileError as bad:
         raise BadReply([f"plan: {bad.args[3]}"]) from None
-
-
-def last_block(text: str) -> str | None:
-    """What stands in the last closed block whose info string is `json`, or that has none and begins with a brace."""
-    found: str | None = None
-    opened, language = "", ""
-    lines: list[str] = []
-    for line in text.split("\n"):
-        mark = _FENCE.fullmatch(line.rstrip("\r"))
-        if mark and not opened:
-            opened, language, lines = mark[1], mark[2].lower(), []
-        elif mark and mark[1].startswith(opened) and not mark[2]:
-            if language == "json" or (not language and lines and lines[0].lstrip().startswith("{")):
-                found = "\n".join(lines)
-            opened = ""
-        elif opened:
-            lines.append(line)
-    return found
 
 
 def _plan(value: Any, crew: Crew) -> Iterator[str]:
@@ -119,7 +78,7 @@ def _task(place: str, task: Any, known: Sequence[str], crew: Crew, *, tested: bo
         for index, key in enumerate(depends):
             if not isinstance(key, str) or key not in known:
                 like = _like(key, known) if isinstance(key, str) else ""
-                yield f"{place}.depends_on[{index}]: there is no task with the key {_quoted(key)}{like}"
+                yield f"{place}.depends_on[{index}]: there is no task with the key {quoted(key)}{like}"
     yield from _doer(place, task, crew)
     if crew.tests and not tested and not task.get("test"):
         yield f"{place}.test: the team has a tester, and neither the plan nor the task names a test command"
@@ -128,7 +87,7 @@ def _task(place: str, task: Any, known: Sequence[str], crew: Crew, *, tested: bo
 def _doer(place: str, task: Mapping[str, Any], crew: Crew) -> Iterator[str]:
     role, skill = task.get("role") or "dev", task.get("skill")
     if not isinstance(role, str) or role not in crew.roles:
-        yield f"{place}.role: the team has no {_quoted(role)}; it has {', '.join(sorted(crew.roles))}"
+        yield f"{place}.role: the team has no {quoted(role)}; it has {', '.join(sorted(crew.roles))}"
         return
     try:
         level = proficiency(task["proficiency"]) if "proficiency" in task else 0
@@ -137,7 +96,7 @@ def _doer(place: str, task: Mapping[str, Any], crew: Crew) -> Iterator[str]:
         return
     if skill and isinstance(skill, str) and crew.roles[role].get(skill, 0) < max(level, 1):
         has = ", ".join(f"{name} at {at}" for name, at in sorted(crew.roles[role].items())) or "none"
-        yield f"{place}.skill: no {role} has {_quoted(skill)} at {max(level, 1)}; skills there: {has}"
+        yield f"{place}.skill: no {role} has {quoted(skill)} at {max(level, 1)}; skills there: {has}"
 
 
 def _like(key: str, known: Sequence[str]) -> str:
@@ -151,7 +110,7 @@ def _like(key: str, known: Sequence[str]) -> str:
 
 def _unknown(place: str, value: Mapping[str, Any], keys: Sequence[str]) -> Iterator[str]:
     for key in sorted(value.keys() - set(keys))[:MOST_TOLD]:
-        yield f"{place}{_quoted(key)[1:-1]}: there is no such key; those there are: {', '.join(keys)}"
+        yield f"{place}{quoted(key)[1:-1]}: there is no such key; those there are: {', '.join(keys)}"
 
 
 def _text(place: str, value: Mapping[str, Any], key: str, *, needed: bool) -> Iterator[str]:
@@ -169,7 +128,7 @@ def _text(place: str, value: Mapping[str, Any], key: str, *, needed: bool) -> It
 
 def _twice(known: Sequence[str]) -> Iterator[str]:
     for key in sorted({key for key in known if known.count(key) > 1}):
-        yield f"tasks: the key {_quoted(key)} is given twice"
+        yield f"tasks: the key {quoted(key)} is given twice"
 
 
 def _as_file(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,8 +140,3 @@ def _as_file(value: Mapping[str, Any]) -> dict[str, Any]:
         for task in value["tasks"]
     ]
     return {**top, "tasks": tasks}
-
-
-def _quoted(value: object) -> str:
-    """Something of the agent's in a sentence that is told to it and to people."""
-    return ascii(value)[:60] if not isinstance(value, str) else repr(value[:60])

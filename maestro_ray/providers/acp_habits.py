@@ -40,7 +40,7 @@ UNKNOWN = Habits()
 _KNOWN = {
     "opencode": Habits(Ear.PROMPT, ends_when_refused=True),
     "gemini-cli": Habits(Ear.INTERRUPT),
-    "qwen-code": Habits(Ear.ASKS),
+    "qwen-code": Habits(Ear.ASKS, ends_when_refused=True),
 }
 
 

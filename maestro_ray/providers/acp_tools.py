@@ -14,9 +14,9 @@ from maestro_ray.providers.output import brief
 _NAMES = {"execute": "shell"}
 _SAYS_NOTHING = ("", "other", "think", "switch_mode")
 _PATHS = ("file_path", "filePath", "filepath", "path")
-_OF_FILES = ("edit", "read", "delete", "move")
-# what is remembered of calls that never return
+# what is remembered of calls that never return, and of each until it is asked about
 _MOST = 1_000
+_LONGEST = 10_000
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class _Call:
     name: str = ""
     detail: str = ""
     told: bool = False
-    paths: tuple[str, ...] = ()
 
 
 class Tools:
@@ -48,26 +47,21 @@ class Tools:
         """A question about one: what it is about is as exact as the agent says."""
         number = str(call["toolCallId"])
         known = self._known(number, call)
-        about = known.paths if known.name in _OF_FILES else ()
-        return [*self._tell(number, known), PermissionAsked(request, known.name, known.detail, about)]
+        return [*self._tell(number, known), PermissionAsked(request, known.name, known.detail, _paths(call))]
 
     def _known(self, number: str, call: Mapping[str, Any]) -> _Call:
         before = self._calls.get(number, _Call())
-        known = replace(
-            before,
-            name=_name(call, before.name),
-            detail=_detail(call) or before.detail,
-            paths=_paths(call) or before.paths,
-        )
+        known = replace(before, name=_name(call, before.name), detail=_detail(call) or before.detail)
         if number in self._calls or len(self._calls) < _MOST:
-            self._calls[number] = known
+            cut = known.detail[:_LONGEST] + " …" if len(known.detail) > _LONGEST else known.detail
+            self._calls[number] = replace(known, detail=cut)
         return known
 
     def _tell(self, number: str, call: _Call) -> list[AgentEvent]:
         if call.told:
             return []
         if number in self._calls:
-            self._calls[number] = replace(call, told=True)
+            self._calls[number] = replace(self._calls[number], told=True)
         return [ToolCalled(call.name, brief(call.detail))]
 
 
@@ -89,7 +83,8 @@ def _detail(call: Mapping[str, Any]) -> str:
     given = given if isinstance(given, Mapping) else {}
     if isinstance(command := given.get("command"), str):
         return command
-    if (paths := _paths(call)) and call.get("kind") in _OF_FILES:
+    paths = _paths(call)
+    if paths and call.get("kind") in ("edit", "read", "delete", "move"):
         return " ".join(paths)
     if given and call.get("kind") != "execute":
         return json.dumps(given, ensure_ascii=False)
@@ -98,11 +93,13 @@ def _detail(call: Mapping[str, Any]) -> str:
 
 
 def _paths(call: Mapping[str, Any]) -> tuple[str, ...]:
-    """The files it is about."""
+    """The files that it is about; the place where a command begins is none."""
     given = call.get("rawInput")
     given = given if isinstance(given, Mapping) else {}
-    paths = [str(each["path"]) for each in call.get("locations") or () if call.get("kind") != "execute"]
-    return tuple(paths or [given[name] for name in _PATHS if isinstance(given.get(name), str)][:1])
+    if call.get("kind") == "execute" or isinstance(given.get("command"), str):
+        return ()
+    told = tuple(str(each["path"]) for each in call.get("locations") or ())
+    return told or tuple(given[name] for name in _PATHS if isinstance(given.get(name), str))[:1]
 
 
 def _output(call: Mapping[str, Any]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
-from maestro_ray.errors import BadProvider
-from maestro_ray.ports import Job, Launch, ProviderSpec
-from maestro_ray.providers.acp import AcpTurn
+from maestro_ray.model.permission import Tool
+from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.acp_habits import habits_of
+from maestro_ray.providers.acp_turn import AcpTurn
 from maestro_ray.providers.installed import Installed
 
 PROGRAM = "gemini"
@@ -19,36 +20,47 @@ VARIABLES = (
 
 # a folder that nobody has been asked about is a worktree of ours; whom to ask is not left to the person's settings
 _TALK = ("--acp", "--skip-trust", "--approval-mode", "default")
-_LOGIN = "oauth_creds.json"
+# what is said with these is what the adapter lives on, or who may do what
+_OWN = frozenset({
+    "--acp", "--experimental-acp", "--skip-trust", "--approval-mode", "-y", "--yolo", "-m", "--model", "-p", "--prompt",
+    "-i", "--prompt-interactive", "-o", "--output-format", "-r", "--resume", "--session-id", "-w", "--worktree",
+    "--allowed-tools", "--policy", "--admin-policy",
+})  # fmt: skip
+_NAMES: Mapping[str, Sequence[str]] = {
+    Tool.SHELL: ("run_shell_command",), Tool.EDIT: ("write_file", "replace"),
+    Tool.READ: ("read_file", "read_many_files", "glob", "grep_search", "search_file_content", "list_directory"),
+    Tool.FETCH: ("web_fetch", "google_web_search"),
+}  # fmt: skip
+_LOGIN, _FILE, _POLICIES = "oauth_creds.json", "settings.json", "policies"
 _SETTINGS = (
-    _LOGIN, "google_accounts.json", "gemini-credentials.json", "installation_id", "settings.json", ".env", "GEMINI.md",
-    "commands", "extensions", "skills", "agents", "policies", "mcp-oauth-tokens.json", "trustedFolders.json",
+    _LOGIN, "google_accounts.json", "gemini-credentials.json", "installation_id", _FILE, ".env", "GEMINI.md",
+    "commands", "extensions", "skills", "agents", _POLICIES, "mcp-oauth-tokens.json", "trustedFolders.json",
 )  # fmt: skip
 
 
 class Gemini(Installed):
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+    """Raises `BadProvider`."""
 
-    program, variables = PROGRAM, VARIABLES
+    program, variables, own = PROGRAM, VARIABLES, _OWN
     asks = True
 
-    def __init__(self, spec: ProviderSpec) -> None:
-        if any(word.startswith("-") for word in spec.arg.split()):
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        super().__init__(spec)
-
     def open(self, job: Job) -> AcpTurn:
-        defaults = job.scratch / "gemini-defaults.json"
         # it looks for `.gemini` and `.agents` there
         home = job.scratch
         launch = Launch(
-            (PROGRAM, *_TALK, *(("-m", self._spec.arg) if self._spec.arg else ()), *self._spec.argv),
+            (PROGRAM, *_TALK, *(("-m", self._model) if self._model else ()), *self._more),
             env={
-                "GEMINI_CLI_HOME": str(home), "GEMINI_CLI_SYSTEM_DEFAULTS_PATH": str(defaults), "NO_BROWSER": "true",
+                "GEMINI_CLI_HOME": str(home), "NO_BROWSER": "true",
             },
-            files={defaults: json.dumps(_defaults(job.purpose)).encode()},
+            # system-wide settings it takes from root alone
+            defaults={home / ".gemini" / _FILE: json.dumps(_defaults(job)).encode()},
             links={
-                **{home / ".gemini" / name: f"~/.gemini/{name}" for name in _SETTINGS},
+                # a person's own rules say what is done without a question
+                **{
+                    home / ".gemini" / name: f"~/.gemini/{name}"
+                    for name in _SETTINGS
+                    if not (job.asks and name == _POLICIES)
+                },
                 home / ".agents": "~/.agents",
             },
             writes=(f"~/.gemini/{_LOGIN}",),
@@ -56,12 +68,14 @@ class Gemini(Installed):
         return AcpTurn(job, launch, habits_of("gemini-cli"))
 
 
-def _defaults(purpose: str) -> dict[str, object]:
+def _defaults(job: Job) -> dict[str, object]:
     """What holds where the person's own settings say nothing else. Ten attempts are four minutes of silence; a session
     that is taken up wants to be told how one signs in."""
     defaults: dict[str, object] = {
         "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False, "maxAttempts": 3},
         "security": {"auth": {"selectedType": "gemini-api-key"}},
     }
+    refuses = job.refuses if job.purpose == "execute" else {*job.refuses, Tool.EDIT}
+    refused = [name for tool in sorted(refuses) for name in _NAMES.get(tool, ())]
     # added to those that the person leaves out
-    return defaults if purpose == "execute" else {**defaults, "tools": {"exclude": ["write_file", "replace"]}}
+    return {**defaults, "tools": {"exclude": refused}} if refused else defaults

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 from maestro_ray.errors import BadProvider
 from maestro_ray.model.permission import Tool
 from maestro_ray.ports import Job, Launch, ProviderSpec
-from maestro_ray.providers.acp import AcpTurn
 from maestro_ray.providers.acp_habits import habits_of
+from maestro_ray.providers.acp_turn import AcpTurn
 from maestro_ray.providers.installed import Installed
 
 PROGRAM = "opencode"
@@ -18,54 +19,64 @@ VARIABLES = (
     "DEEPSEEK_API_KEY", "XAI_API_KEY",
 )  # fmt: skip
 
+# what is said with these is where it works, and on what it listens
+_OWN = frozenset({"--cwd", "--port", "--hostname", "--mdns", "--cors"})
+_NAMES: Mapping[str, Sequence[str]] = {
+    Tool.SHELL: ("bash",), Tool.EDIT: ("edit",), Tool.READ: ("read", "glob", "grep", "list"),
+    Tool.FETCH: ("webfetch", "websearch"),
+}  # fmt: skip
 _QUIET = {
     "OPENCODE_DISABLE_AUTOUPDATE": "1",
     "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
     "OPENCODE_DISABLE_SHARE": "1",
 }
-# its configuration is read and not changed, and so is what other programs have in the same place
-_CONFIGS = (PROGRAM, "git", "pip", "uv")
-_TOOLS = {Tool.EDIT: "edit", Tool.FETCH: "webfetch"}
+# its configuration is read and not changed; it wants to write beside it, so the directory is a run's own
+_SETTINGS = (
+    "opencode.json", "opencode.jsonc", "config.json", "AGENTS.md", "agent", "agents", "command", "commands", "mode",
+    "modes", "plugin", "plugins", "prompts", "rules", "skill", "skills", "themes", "tool", "tools",
+)  # fmt: skip
+# what other programs have where it looks for that directory
+_OTHERS = ("git", "pip", "uv")
 _LOGIN = f"~/.local/share/{PROGRAM}/auth.json"
 
 
 class OpenCode(Installed):
-    """`spec.arg` is the model as PROVIDER/MODEL, empty for the account's own. Raises `BadProvider`."""
+    """Its model is PROVIDER/MODEL. Raises `BadProvider`."""
 
-    program, variables = PROGRAM, VARIABLES
+    program, variables, own = PROGRAM, VARIABLES, _OWN
     asks = True
 
     def __init__(self, spec: ProviderSpec) -> None:
-        if spec.arg.startswith(("-", "/")) or (spec.arg and "/" not in spec.arg):
-            raise BadProvider(
-                f"{spec.kind}:{spec.arg}", "what follows the colon is a model as PROVIDER/MODEL"
-            )
         super().__init__(spec)
+        if self._model and not all(self._model.partition("/")):
+            raise BadProvider(f"{spec.kind}:{self._model}", "its model is written as PROVIDER/MODEL")
 
     def open(self, job: Job) -> AcpTurn:
         """All that it writes is in the scratch directory; it takes no other word about that than the XDG variables."""
-        config, cache = job.scratch / "config", job.scratch / "cache"
+        home, cache = job.scratch, job.scratch / "cache"
         launch = Launch(
-            (PROGRAM, "acp", *self._spec.argv),
+            (PROGRAM, "acp", *self._more),
             env={
-                **_QUIET, "XDG_DATA_HOME": str(job.scratch), "XDG_STATE_HOME": str(job.scratch / "state"),
-                "XDG_CACHE_HOME": str(cache), "XDG_CONFIG_HOME": str(config),
+                **_QUIET, "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(cache),
+                "XDG_STATE_HOME": str(job.scratch / "state"),
                 "OPENCODE_PERMISSION": json.dumps(_permission(job)),
             },
             links={
-                job.scratch / PROGRAM / "auth.json": _LOGIN,
+                home / PROGRAM / "auth.json": _LOGIN,
+                **{home / PROGRAM / name: f"~/.config/{PROGRAM}/{name}" for name in _SETTINGS},
+                **{home / name: f"~/.config/{name}" for name in _OTHERS},
                 cache / PROGRAM: f"~/.cache/{PROGRAM}",
-                **{config / name: f"~/.config/{name}" for name in _CONFIGS},
             },
             writes=(_LOGIN,),
         )  # fmt: skip
-        model = [("session/set_config_option", {"configId": "model", "value": self._spec.arg})]
-        return AcpTurn(job, launch, habits_of(PROGRAM), model if self._spec.arg else ())
+        model = [("session/set_config_option", {"configId": "model", "value": self._model})]
+        return AcpTurn(job, launch, habits_of(PROGRAM), model if self._model else ())
 
 
 def _permission(job: Job) -> dict[str, object]:
     """Laid over the person's own, where rules for single commands that follow one for `*` go on to hold. Without it no
     command is asked for."""
-    asks: dict[str, object] = {"bash": {"*": "ask"}}
-    asks |= {name: "ask" for tool, name in _TOOLS.items() if tool in job.asks}
-    return asks if job.purpose == "execute" else {**asks, "edit": "deny"}
+    asked = {name for tool in {*job.asks, Tool.SHELL} for name in _NAMES.get(tool, ())}
+    refuses = job.refuses if job.purpose == "execute" else {*job.refuses, Tool.EDIT}
+    refused = {name for tool in refuses for name in _NAMES.get(tool, ())}
+    return {name: "deny" if name in refused else {"*": "ask"} for name in sorted(asked | refused)}

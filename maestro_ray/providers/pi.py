@@ -22,6 +22,7 @@ from maestro_ray.model.agent import (
     ToolReturned,
     UsageCounted,
 )
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.installed import Installed, gone
@@ -37,7 +38,7 @@ VARIABLES = (
 
 _OWN = frozenset({
     "--mode", "-p", "--print", "-c", "--continue", "-r", "--resume", "--session", "--session-dir", "--no-session",
-    "--fork", "-t", "--tools", "--model", "--export", "--list-models", "--api-key",
+    "--fork", "-t", "--tools", "-nt", "--no-tools", "--model", "--export", "--list-models", "--api-key",
 })  # fmt: skip
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = "auth.json"
@@ -51,8 +52,10 @@ _SETTINGS = (
     "skills",
     "extensions",
 )
-# who makes no change is not given the tools that do
-_LOOKING = "read,bash,grep,find,ls"
+# its tools of each of our kinds; who makes no change is not given those that do
+_TOOLS = {
+    Tool.READ: ("read", "grep", "find", "ls"), Tool.SHELL: ("bash",), Tool.EDIT: ("edit", "write"),
+}  # fmt: skip
 _PROMPT, _WHO, _STILL = "prompt", "who", "still"
 # these repeat all that was said so far, each time
 _REPEATS = re.compile(rb'\s*\{\s*"type"\s*:\s*"(?:message_update|tool_execution_update|agent_end)"')
@@ -81,7 +84,7 @@ class PiTurn:
         self._launch = Launch(
             (PROGRAM, "--mode", "rpc", *(("--model", model) if model else ()),
              *(("--session", job.resume) if job.resume else ()),
-             *(() if job.purpose == "execute" else ("--tools", _LOOKING)), *more),
+             *_tools(job), *more),
             env={"PI_CODING_AGENT_DIR": str(place), "PI_OFFLINE": "1", "PI_TELEMETRY": "0"},
             links={place / name: f"~/.pi/agent/{name}" for name in _SETTINGS},
             writes=(f"~/.pi/agent/{_LOGIN}",),
@@ -236,6 +239,15 @@ class Pi(Installed):
 
     def open(self, job: Job) -> PiTurn:
         return PiTurn(job, self._model, self._more)
+
+
+def _tools(job: Job) -> tuple[str, ...]:
+    """It asks for no leave: what is refused is what it is not offered."""
+    refused = job.refuses if job.purpose == "execute" else job.refuses | {Tool.EDIT}
+    offered = [name for kind, names in _TOOLS.items() if kind not in refused for name in names]
+    if not refused & _TOOLS.keys():
+        return ()
+    return ("--tools", ",".join(offered)) if offered else ("--no-tools",)
 
 
 def _status(reason: str) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
-from maestro_ray.errors import BadProvider
-from maestro_ray.ports import Job, Launch, ProviderSpec
-from maestro_ray.providers.acp import AcpTurn
+from maestro_ray.model.permission import Tool
+from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.acp_habits import habits_of
+from maestro_ray.providers.acp_turn import AcpTurn
 from maestro_ray.providers.installed import Installed
 
 PROGRAM = "qwen"
@@ -16,6 +17,15 @@ VARIABLES = (
     "BAILIAN_CODING_PLAN_API_KEY",
 )  # fmt: skip
 
+# what is said with these is what the adapter lives on, or who may do what
+_OWN = frozenset({
+    "--acp", "--experimental-acp", "--approval-mode", "-y", "--yolo", "-m", "--model", "-p", "--prompt", "-i",
+    "--prompt-interactive", "-o", "--output-format", "--input-format", "-r", "--resume", "-c", "--continue",
+    "--session-id", "--allowed-tools", "--core-tools",
+})  # fmt: skip
+_NAMES: Mapping[str, Sequence[str]] = {
+    Tool.SHELL: ("Bash",), Tool.EDIT: ("Edit",), Tool.READ: ("Read",), Tool.FETCH: ("WebFetch",),
+}  # fmt: skip
 _LOGIN = "oauth_creds.json"
 _SETTINGS = (
     _LOGIN, "settings.json", ".env", "QWEN.md", "installation_id", "commands", "extensions", "skills", "agents",
@@ -26,33 +36,28 @@ _ASKS = ("session/set_mode", {"modeId": "default"})
 
 
 class Qwen(Installed):
-    """`spec.arg` is the model, empty for the account's own; `spec.argv` are further arguments. Raises `BadProvider`."""
+    """Raises `BadProvider`."""
 
-    program, variables = PROGRAM, VARIABLES
+    program, variables, own = PROGRAM, VARIABLES, _OWN
     asks = True
-
-    def __init__(self, spec: ProviderSpec) -> None:
-        if any(word.startswith("-") for word in spec.arg.split()):
-            raise BadProvider(f"{spec.kind}:{spec.arg}", "what follows the colon is the name of a model")
-        super().__init__(spec)
 
     def open(self, job: Job) -> AcpTurn:
         place, defaults = job.scratch / "qwen", job.scratch / "qwen-defaults.json"
         launch = Launch(
-            (PROGRAM, "--acp", *(("--model", self._spec.arg) if self._spec.arg else ()), *self._spec.argv),
+            (PROGRAM, "--acp", *(("--model", self._model) if self._model else ()), *self._more),
             env={
                 "QWEN_HOME": str(place),
                 "QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(defaults),
                 "NO_BROWSER": "true",
             },
-            files={defaults: json.dumps(_defaults(job.purpose)).encode()},
+            files={defaults: json.dumps(_defaults(job)).encode()},
             links={place / name: f"~/.qwen/{name}" for name in _SETTINGS},
             writes=(f"~/.qwen/{_LOGIN}",),
         )
         return AcpTurn(job, launch, habits_of("qwen-code"), [_ASKS])
 
 
-def _defaults(purpose: str) -> dict[str, object]:
+def _defaults(job: Job) -> dict[str, object]:
     """What holds where the person's own settings say nothing else: a refused request is made again for minutes, and
     after each turn its model is asked what to remember."""
     defaults: dict[str, object] = {
@@ -60,6 +65,8 @@ def _defaults(purpose: str) -> dict[str, object]:
         "model": {"generationConfig": {"maxRetries": 1}},
         "memory": {"enableManagedAutoMemory": False, "enableManagedAutoDream": False},
     }
-    if purpose == "execute":
-        return defaults
-    return {**defaults, "permissions": {"deny": ["Edit"]}}
+    refuses = job.refuses if job.purpose == "execute" else {*job.refuses, Tool.EDIT}
+    denied, asked = (
+        [name for tool in sorted(each) for name in _NAMES.get(tool, ())] for each in (refuses, job.asks)
+    )
+    return {**defaults, "permissions": {"deny": denied, "ask": asked}} if denied or asked else defaults

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from maestro_ray.errors import Conflict
 from maestro_ray.model import channels
+from maestro_ray.model.knowledge import CONTEXT, TOLD
 from maestro_ray.model.run import Purpose
 from maestro_ray.studio import loop, runs
 from maestro_ray.studio import schema as t
@@ -18,10 +19,7 @@ ATTEMPTS = 3
 ITEMS = 1000
 # how long each text of an item may be
 LENGTHS = {"kind": 64, "title": 200, "body": 64_000, "path": 4096}
-# files that are written for those who work on the project
-CONTEXT = "context"
 # what of it goes into prompts: so many items, and of each so many characters
-TOLD = ("languages", "frameworks", "commands", "directories", "hot_files", CONTEXT)
 DIGEST = 40
 DIGEST_BODY = 1500
 

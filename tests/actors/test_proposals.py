@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from workspace.sample import Sample
 
 from maestro_ray.actors.proposals import LONGEST, Proposals, Proposed, Refused
+from maestro_ray.agent.prompt import build_prompt
 from maestro_ray.home import Home
 from maestro_ray.model.subtask import PER_TASK
 from maestro_ray.testing import LocalMaestro, eventually
@@ -90,6 +91,23 @@ def test_what_is_meant_as_one_and_is_none_is_refused_with_the_reason(rest: str, 
     assert why in refused.reason
     assert refused.line.startswith("MAESTRO:SUBTASK")
     assert len(refused.line) <= 200
+
+
+def test_the_example_of_the_prompt_is_none() -> None:
+    """mini-swe-agent prints its prompt and breaks it into lines: such a team split its task for nothing."""
+    text = build_prompt(
+        "execute",
+        plan_title="p",
+        task_title="t",
+        description="",
+        role="dev",
+        branch="b",
+        base="",
+        commit="",
+        test="",
+    )
+    assert "MAESTRO:SUBTASK" in text
+    assert Proposals().feed(text.replace("MAESTRO:", "\nMAESTRO:").replace("}", "}\n")) == []
 
 
 def test_a_run_proposes_a_few_and_that_there_are_more_is_said_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -240,10 +241,31 @@ async def test_a_refused_request_of_the_agent_is_shown(home: Home, tmp_path: Pat
     assert "".join(stage.said) == "[retry 1] overloaded\n"
 
 
+async def test_settings_are_the_persons_own_with_ours_under_them(home: Home, tmp_path: Path) -> None:
+    """A file of its own, which an agent may change and the person's stays; red with a link in its place."""
+    person = tmp_path / "person"
+    (person / ".agent").mkdir(parents=True)
+    (person / ".agent" / "settings.json").write_text('{"tries": 7}')
+    stage = Stage(home, tmp_path, command('cd "$MAESTRO_SCRATCH"; cat settings.json; echo x > settings.json'))
+    path = stage.job.scratch / "settings.json"
+    launch = replace(
+        stage.turn._talk.launch,
+        links={path: "~/.agent/settings.json"},
+        defaults={path: b'{"tries": 3, "update": false}'},
+    )
+    stage.turn._talk._launch = replace(launch, env={**launch.env, "HOME": str(person)})
+    await stage.turn.begin()
+    assert isinstance((await stage.turn.finish()).event, Finished)
+    await stage.turn.stop()
+    assert json.loads("".join(stage.said)) == {"tries": 7, "update": False}
+    assert path.read_text() == "x\n"
+    assert (person / ".agent" / "settings.json").read_text() == '{"tries": 7}'
+
+
 async def test_links_lead_to_what_the_person_has_and_to_nothing_an_agent_laid(
     home: Home, tmp_path: Path
 ) -> None:
-    """Red (the link is made in another place) without the first lines of `_link`."""
+    """Red (the link is made in another place) without the first lines of `_lay`."""
     person, elsewhere = tmp_path / "person", tmp_path / "elsewhere"
     elsewhere.mkdir()
     (person / ".agent").mkdir(parents=True)
@@ -277,3 +299,28 @@ async def test_only_what_the_agent_must_write_is_writable_in_its_box(home: Home,
     await turn.finish()
     await turn.stop()
     assert asked == [[Path("/home/person/.agent/login"), Path("/var/agent")]]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+async def test_the_time_of_a_turn_stands_while_a_person_is_asked(
+    home: Home, tmp_path: Path, asks: bool
+) -> None:
+    """Red without `_time_stands`, and (asked for nothing) without the limit."""
+    script = tmp_path / "s.toml"
+    step = 'ask = "echo yes > asked"' if asks else "wait = 30"
+    script.write_text(f"[[turns]]\n[[turns.steps]]\n{step}\n")
+
+    async def slow(_question: PermissionAsked) -> str:
+        await asyncio.sleep(3)
+        return ""
+
+    job = job_in(tmp_path)
+    spec = ProviderSpec("scripted", str(script))
+    part = a_worker(home, tmp_path, spec, limits=LimitsTable(time=2))
+    turn = Turn(part, job, Ears(lambda _text: None, permit=slow), free)
+    await turn.begin()
+    event = (await turn.finish()).event
+    await turn.stop()
+    assert isinstance(event, Finished if asks else Failed)
+    if isinstance(event, Failed):
+        assert event.reason == "it reached its limit of 2 seconds for a turn ([agents.limits] time)"

@@ -17,6 +17,7 @@ OWN = Bench(Path("/repo"), ROOT / "scratch", Path("/repo/.git"), Path("/repo/.gi
     ("purpose", "writable"),
     [
         ("review", [BENCH.scratch]),
+        ("plan", [BENCH.scratch]),
         ("test", [BENCH.scratch, BENCH.worktree]),
         ("execute", [BENCH.scratch, BENCH.worktree, BENCH.git_dir]),
     ],

@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maestro_ray.agent.json_reply import last_block
 from maestro_ray.agent.plan_prompt import ALL_FACTS, MOST_FILES, build_plan_prompt, build_repair_prompt
-from maestro_ray.agent.plan_reply import Crew, last_block, read_reply
+from maestro_ray.agent.plan_reply import Crew, read_reply
 
 CREW = {"dev": {"count": 2, "skills": {"sql": 3}}, "review": {"count": 1, "skills": {}}}
 

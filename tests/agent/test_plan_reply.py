@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro_ray.agent.plan_reply import (
-    LARGEST,
-    LONGEST_TEXT,
-    MOST_TASKS,
-    MOST_TOLD,
-    BadReply,
-    Crew,
-    last_block,
-    read_reply,
-)
+from maestro_ray.agent.json_reply import LARGEST, MOST_TOLD, BadReply, last_block
+from maestro_ray.agent.plan_reply import LONGEST_TEXT, MOST_TASKS, Crew, read_reply
 from maestro_ray.model.plan_file import from_json, to_json
 
 CREW = Crew({"dev": {"sql": 3}, "docs": {}, "review": {}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ from .programs import HERE, program
 from .recipes import RECIPES
 from .workplace import Workplace
 
+# seconds for two turns of a program that takes ten to start
+PATIENCE = 150.0
 REVIEW = "command:sh -c 'grep -q better one.txt && echo VERDICT: APPROVED || echo VERDICT: REJECTED - it must say better'"
 
 
@@ -76,6 +79,10 @@ async def goes_through(
 ) -> Mapping[str, Any]:
     (home.root / "config.toml").write_text(settings)
     await begin(maestro, sample, providers={"dev": "here", "review": REVIEW}, env=dict(env))
+    async with asyncio.timeout(PATIENCE):
+        async for event in maestro.events():
+            if event["kind"] == "team.ended":
+                break
     result = await end(maestro)
     assert not model.broken, model.broken
     assert result["status"] == "completed"
@@ -139,7 +146,8 @@ async def test_mini_swe_agent_is_a_command(
     place = Workplace(tmp_path / "place")
     async with playing(*parts(Write("one.txt", "first\n"))) as model:
         env = MINI.environment(model.url, place)
-        argv = ["mini", "-y", "--exit-immediately", "-m", "openai/model", "-o", "{scratch}/trajectory.json",
+        # in its box it cannot write where it keeps its settings
+        argv = ["env", "MSWEA_GLOBAL_CONFIG_DIR={scratch}", "mini", "-y", "--exit-immediately", "-m", "openai/model", "-o", "{scratch}/trajectory.json",
                 "-t", "{prompt}"]  # fmt: skip
         names = [name for name in env if name.startswith(("OPENAI_", "MSWEA_", "LITELLM_", "COLUMNS"))]
         await goes_through(maestro, home, sample, env, model, table("command", argv=argv, env=names))

@@ -156,4 +156,9 @@ async def test_a_goal_becomes_a_plan_that_is_mended_accepted_and_released(
 def everything(url: str, place: Workplace) -> dict[str, str]:
     """What the shell of a person has who uses all of them; its PATH has every program."""
     names = ("claude", "codex", "opencode", "gemini", "qwen")
+    # OpenCode has been used before, and cannot write there in a box
+    for used in (".config/opencode", ".cache/opencode/bin", ".local/share/opencode"):
+        (place.home / used).mkdir(parents=True, exist_ok=True)
+    (place.home / ".config" / "opencode" / "opencode.json").write_text('{"permission": {"webfetch": "deny"}}')
+    (place.home / ".local" / "share" / "opencode" / "auth.json").write_text("{}")
     return {name: value for each in names for name, value in RECIPES[each].environment(url, place).items()}

@@ -31,6 +31,8 @@ NAMES = (
     "idle",
     "reap",
     "prompt",
+    "adapter",
+    "output",
     "steer",
     *OF_STUDIO,
 )

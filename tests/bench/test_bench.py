@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from agents.programs import program
 
 ROOT = Path(__file__).parents[2]
 OF_STUDIO = ("start", "tasks", "fanout", "history", "merges")
@@ -21,6 +22,8 @@ NAMES = (
     "idle",
     "reap",
     "prompt",
+    "adapter",
+    "output",
     "steer",
     "connections",
     *(f"studio.{name}" for name in OF_STUDIO),
@@ -31,6 +34,9 @@ NAMES = (
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_measures_maestro_and_its_reference(name: str, tmp_path: Path) -> None:
+    if name == "adapter":
+        for each in ("claude", "codex", "node"):
+            program(each)
     samples = tmp_path / "samples.json"
     command = [sys.executable, "-m", "tests.bench", name, "--rounds", "1", "--json", str(samples)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -54,7 +54,7 @@ CASES = {
     "unknown placeholder": (
         "repo", ["--dev", "1", "--provider", "dev=command:true {promt}"], 2, "bad_provider", "{{promt}}"),
     "a goal without a lead": (
-        "repo", [*WORKERS, *PROVIDERS, "make it better"], 2, "bad_provider", "--provider lead=?: no provider was named"),
+        "repo", [*WORKERS, *PROVIDERS, "make it better"], 1, "no_agent_found", "no coding agent was found here"),
     "a goal and a plan": (
         "repo", [*WORKERS, *PROVIDERS, "--plan", "../good.toml", "make it better"], 2, "usage_error",
         "a goal and a plan cannot be given together"),

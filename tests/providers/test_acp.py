@@ -30,7 +30,8 @@ from maestro_ray.model.agent import (
 )
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Provider, ProviderSpec
-from maestro_ray.providers.acp import Acp, AcpTurn
+from maestro_ray.providers.acp import Acp
+from maestro_ray.providers.acp_turn import AcpTurn
 from maestro_ray.providers.gemini import Gemini
 from maestro_ray.providers.opencode import OpenCode
 from maestro_ray.providers.qwen import Qwen
@@ -163,6 +164,14 @@ def test_a_command_is_asked_for_with_its_exact_words(agent: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("agent", "model"), [("opencode", "scripted/model"), ("gemini", "gemini-2.5-pro"), ("qwen", "model")]
+)
+def test_what_was_used_bears_the_name_of_the_model(agent: str, model: str) -> None:
+    used = [each for each in Replay(agent).rest(of_prompt(agent, 0)) if isinstance(each, UsageCounted)]
+    assert {each.model for each in used} == {model}
+
+
+@pytest.mark.parametrize(
     ("agent", "spent"), [("opencode", (100, 10)), ("gemini", (200, 20)), ("qwen", (200, 20))]
 )
 def test_what_was_used_is_counted_once(agent: str, spent: tuple[int, int]) -> None:
@@ -210,7 +219,7 @@ def test_opencode_takes_a_second_prompt_into_its_turn() -> None:
         )
         assert any(isinstance(event, Finished) for event in fresh) == (each is second[-1])
     used = [each for each in replay.events if isinstance(each, UsageCounted)]
-    assert used == [UsageCounted(100, 10)]
+    assert used == [UsageCounted(100, 10, model="scripted/model")]
 
 
 def test_qwen_asks_for_words_and_is_given_them() -> None:
@@ -277,8 +286,19 @@ def test_what_a_session_has_cost_before_is_not_counted_again() -> None:
     greeted(talk, loadSession=True)
     assert talk.feed(cost(0.5)) == []
     talk.feed(line(id=2, result={}))
-    assert talk.feed(cost(0.75)) == [UsageCounted(cost=0.25)]
-    assert talk.feed(cost(0.75)) == []
+    assert talk.feed(cost(0.75) + cost(0.75)) == []
+    # with the tokens that it is for
+    used = {"inputTokens": 5, "outputTokens": 2}
+    assert talk.feed(ended(usage=used))[:2] == [UsageCounted(5, 2), UsageCounted(cost=0.25)]
+
+
+def test_who_tells_with_each_request_is_not_counted_again_at_the_end() -> None:
+    talk = begun()
+    usage = {"inputTokens": 5, "outputTokens": 2}
+    content = {"type": "text", "text": ""}
+    with_it = update(sessionUpdate="agent_message_chunk", content=content, _meta={"usage": usage})
+    assert talk.feed(with_it) == [UsageCounted(5, 2)]
+    assert talk.feed(ended(usage=usage)) == [Finished("")]
 
 
 def test_a_session_that_cannot_be_taken_up_is_begun_anew() -> None:
@@ -360,6 +380,20 @@ def test_an_option_is_chosen_by_its_kind() -> None:
     talk.feed(asks("7"))
     answer = json.loads(talk.answer('"7"', "not here"))
     assert (answer["id"], answer["result"]["outcome"]["optionId"]) == ("7", "n")
+
+
+def test_the_exact_command_is_asked_about_however_long() -> None:
+    command = "x" * 100_000
+    asked = begun().feed(asks(rawInput={"command": command}))[-1]
+    assert asked == PermissionAsked("7", "shell", command)
+
+
+def test_what_is_known_from_the_call_need_not_be_said_again() -> None:
+    talk = begun()
+    talk.feed(
+        update(sessionUpdate="tool_call", toolCallId="c-1", kind="execute", rawInput={"command": "make"})
+    )
+    assert talk.feed(asks(kind="other", title="", rawInput={})) == [PermissionAsked("7", "shell", "make")]
 
 
 def test_without_an_option_of_that_kind_the_question_is_put_aside() -> None:

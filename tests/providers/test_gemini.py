@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from maestro_ray.errors import BadProvider, ProviderMissing
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Launch, ProviderSpec
 from maestro_ray.providers.gemini import Gemini
@@ -22,7 +23,7 @@ def launched(spec: ProviderSpec, **changes: object) -> Launch:
 
 
 def defaults(**changes: object) -> Any:
-    (content,) = launched(ProviderSpec("gemini"), **changes).files.values()
+    (content,) = launched(ProviderSpec("gemini"), **changes).defaults.values()
     return json.loads(content)
 
 
@@ -40,7 +41,7 @@ def test_its_home_is_the_scratch_directory_and_only_a_log_in_is_written_back() -
     assert launch.links[HOME / "settings.json"] == "~/.gemini/settings.json"
     assert launch.writes == ("~/.gemini/oauth_creds.json",)
     assert launch.links[HOME / "oauth_creds.json"] == launch.writes[0]
-    assert launch.files.keys() == {Path(launch.env["GEMINI_CLI_SYSTEM_DEFAULTS_PATH"])}
+    assert launch.defaults.keys() == {HOME / "settings.json"}
 
 
 def test_it_is_not_silent_for_minutes() -> None:
@@ -51,6 +52,15 @@ def test_it_is_not_silent_for_minutes() -> None:
 def test_who_makes_no_change_has_no_tools_for_it(purpose: str) -> None:
     assert defaults(purpose=purpose)["tools"] == {"exclude": ["write_file", "replace"]}
     assert "tools" not in defaults()
+
+
+def test_what_the_policy_refuses_is_not_offered_and_nothing_is_allowed_beside_it() -> None:
+    assert defaults(refuses=frozenset({Tool.FETCH}))["tools"] == {
+        "exclude": ["web_fetch", "google_web_search"]
+    }
+    rules = HOME / "policies"
+    assert rules in launched(ProviderSpec("gemini")).links
+    assert rules not in launched(ProviderSpec("gemini"), asks=frozenset({Tool.SHELL})).links
 
 
 def test_what_is_no_model_is_refused() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from maestro_ray.errors import BadProvider, ProviderMissing
 from maestro_ray.model.agent import Reply
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Launch, ProviderSpec
 from maestro_ray.providers.opencode import OpenCode
@@ -30,7 +31,7 @@ def test_all_that_it_writes_is_in_the_scratch_directory() -> None:
 
 def test_the_persons_own_is_read_and_only_a_log_in_is_written_back() -> None:
     launch = launched()
-    assert launch.links[SCRATCH / "config" / "opencode"] == "~/.config/opencode"
+    assert launch.links[SCRATCH / "opencode" / "opencode.json"] == "~/.config/opencode/opencode.json"
     assert launch.writes == ("~/.local/share/opencode/auth.json",)
     assert launch.links[SCRATCH / "opencode" / "auth.json"] == launch.writes[0]
     # whose shell has a configuration of its own keeps it
@@ -39,11 +40,19 @@ def test_the_persons_own_is_read_and_only_a_log_in_is_written_back() -> None:
 
 
 def test_git_finds_the_persons_settings_where_it_looks() -> None:
-    assert launched().links[SCRATCH / "config" / "git"] == "~/.config/git"
+    launch = launched()
+    assert launch.links[Path(launch.env["XDG_CONFIG_HOME"]) / "git"] == "~/.config/git"
 
 
 def test_commands_are_asked_for() -> None:
     assert json.loads(launched().env["OPENCODE_PERMISSION"]) == {"bash": {"*": "ask"}}
+
+
+def test_what_the_policy_asks_for_and_refuses_is_asked_for_and_refused() -> None:
+    told = launched(asks=frozenset({Tool.EDIT, Tool.FETCH}), refuses=frozenset({Tool.FETCH})).env
+    assert json.loads(told["OPENCODE_PERMISSION"]) == {
+        "bash": {"*": "ask"}, "edit": {"*": "ask"}, "webfetch": "deny", "websearch": "deny",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("purpose", ["review", "test"])
@@ -63,12 +72,19 @@ def test_the_model_is_chosen_before_the_work() -> None:
     assert said["params"] == {"sessionId": "s", "configId": "model", "value": "anthropic/claude"}
 
 
-@pytest.mark.parametrize("arg", ["--yolo", "claude", "/x"])
+@pytest.mark.parametrize("arg", ["claude", "/x"])
 def test_what_is_no_model_is_refused(arg: str) -> None:
-    with pytest.raises(BadProvider, match="PROVIDER/MODEL"):
+    with pytest.raises(BadProvider, match="model"):
         OpenCode(ProviderSpec("opencode", arg))
 
 
 def test_without_the_program_the_role_is_told(tmp_path: Path) -> None:
     with pytest.raises(ProviderMissing, match="opencode"):
         OpenCode(ProviderSpec("opencode")).check(str(tmp_path), "dev")
+
+
+@pytest.mark.parametrize("args", [("--cwd", "/")])
+def test_what_maestro_decides_is_no_argument(args: tuple[str, ...]) -> None:
+    with pytest.raises(BadProvider, match="maestro itself decides about"):
+        OpenCode(ProviderSpec("opencode", args=args))
+    assert OpenCode(ProviderSpec("opencode", model="a/b", args=("--print-logs",)))._model == "a/b"

@@ -27,6 +27,7 @@ from maestro_ray.model.agent import (
     ToolReturned,
     UsageCounted,
 )
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.providers.pi import Pi, PiTurn
@@ -187,6 +188,9 @@ def test_who_makes_no_change_has_no_tools_for_it(purpose: str) -> None:
     tools = argv[argv.index("--tools") + 1].split(",")
     assert "bash" in tools
     assert not {"edit", "write"} & set(tools)
+    refused = turn(refuses=frozenset({Tool.SHELL, Tool.READ, Tool.EDIT})).launch.argv
+    assert refused[-1] == "--no-tools"
+    assert turn(refuses=frozenset({Tool.SHELL})).launch.argv[-1] == "read,grep,find,ls,edit,write"
 
 
 def test_a_session_is_taken_up_and_the_model_is_named() -> None:

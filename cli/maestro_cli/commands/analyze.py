@@ -8,6 +8,7 @@ import typer
 
 from maestro_cli import invocation
 from maestro_cli.render import out
+from maestro_ray.errors import UsageError
 
 if TYPE_CHECKING:
     from maestro_ray.analysis.survey import Survey
@@ -23,8 +24,19 @@ def analyze(
     upload: Annotated[
         bool, typer.Option(help="Tell it to the project's Studio, whose agents are told it in turn.")
     ] = True,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Let an agent go on: architecture, conventions, risks, words.")
+    ] = False,
+    provider: Annotated[
+        str, typer.Option(metavar="NAME[:ARG]", help="The agent that goes on; by default as for every role.")
+    ] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="What the agent is to look at above all.")] = "",
 ) -> None:
     """Find out languages, frameworks, commands, directories and hot files of the last commit. Nothing of it is run."""
+    if (provider or note) and not deep:
+        raise UsageError("--provider and --note are for an agent", "add --deep")
+    if deep and not upload:
+        raise UsageError("what an agent finds is told to the project", "leave out --no-upload")
     from maestro_ray.analysis.survey import survey
     from maestro_ray.errors import EmptyRepository
     from maestro_ray.workspace.repo import Repo
@@ -36,9 +48,17 @@ def analyze(
     found = survey(repo.git, head)
     out.say(_text(found))
     told = _upload(found) if upload else None
-    status = "uploaded" if told else "ok"
-    last = _uploaded(told) if told else "nothing was uploaded"
-    out.emit("analysis", "show", status, f"\n{last}", **found.told(), uploaded=told)
+    out.say("\n" + (_uploaded(told) if told else "nothing was uploaded"))
+    judged = _deep(provider, note) if deep else None
+    out.emit(
+        "analysis",
+        "show",
+        "uploaded" if told else "ok",
+        f"an agent found {_items(judged)}" if judged is not None else "",
+        **found.told(),
+        uploaded=told,
+        judged=judged,
+    )
 
 
 def _upload(found: Survey) -> dict[str, Any]:
@@ -53,6 +73,21 @@ def _upload(found: Survey) -> dict[str, Any]:
             elif not kind:
                 return dict(value)
     raise AssertionError("a stream ends with its answer")
+
+
+def _deep(provider: str, note: str) -> list[dict[str, str]]:
+    from maestro_cli.analyst import judge
+    from maestro_cli.daemon_line import connect_or_start
+    from maestro_ray.home import Home
+
+    home = Home.find()
+    with connect_or_start(home) as line:
+        return judge(line, home, invocation.current.cwd, provider, note)
+
+
+def _items(judged: list[dict[str, str]]) -> str:
+    rows = [[f"  {out.printable(each['kind'])}", out.printable(each["title"])] for each in judged]
+    return f"{len(judged)} item{'s' if len(judged) != 1 else ''}\n{out.columns(rows)}"
 
 
 def _uploaded(told: dict[str, Any]) -> str:
