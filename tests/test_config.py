@@ -89,6 +89,8 @@ def test_every_key_can_be_set(home):
         "ping": "2",
         "session": "100",
         "env": '["X"]',
+        "policy": '"any"',
+        "team_tools": "false",
     }
     for table, keys in KEYS.items():
         for key, (field, _) in keys.items():

@@ -53,9 +53,9 @@ class Lead:
         self._part = part
         self._courier = courier
         self._clock = clock
-        self._work = LeadWork(part)
         self._planner = planner(part, courier, clock)
         self._reporter = Reporter(part.team.bot, part.team, courier, clock)
+        self._work = LeadWork(part, lambda kind, body: self._reporter.post(kind, **body))
         self._slots = dict(part.team.slots)
         self._sessions = {session: name for name, _, session in part.members}
         self._busy: dict[str, str] = {}

@@ -9,6 +9,7 @@ that is broken in `workspace/test_worktree.py`; a hook that hangs or prints 10 M
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,7 +32,7 @@ GOOD = f"echo good > one.txt\n{RESULT}"
 @pytest.fixture
 async def maestro(home: Home) -> AsyncIterator[LocalMaestro]:
     config = Config(
-        ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=SandboxTable("off"), limits=LimitsTable(time=3)
+        ping=0.05, lease=1.0, stop_grace=0.3, pool=4, sandbox=SandboxTable("off"), limits=LimitsTable(time=5)
     )
     async with LocalMaestro(home, config=config) as maestro:
         yield maestro
@@ -79,11 +80,11 @@ async def first_end(maestro: LocalMaestro) -> dict[str, Any]:
         ),
         pytest.param(
             "echo late > one.txt; exec sleep 600",
-            "it reached its limit of 3 seconds for a turn ([agents.limits] time)", id="never ends",
+            "it reached its limit of 5 seconds for a turn ([agents.limits] time)", id="never ends",
         ),
         pytest.param(
             "trap '' TERM INT; while :; do sleep 1; done",
-            "it reached its limit of 3 seconds for a turn ([agents.limits] time)", id="never ends and ignores SIGTERM",
+            "it reached its limit of 5 seconds for a turn ([agents.limits] time)", id="never ends and ignores SIGTERM",
         ),
         pytest.param(f"rm -rf .git; mkdir .git; echo x > .git/HEAD; {RESULT}", "", id="replaces .git"),
         pytest.param(RESULT, "the agent changed nothing", id="says that it is done"),
@@ -136,12 +137,17 @@ async def test_an_account_that_is_refused_is_asked_about_once_and_the_work_goes_
     assert (await end(maestro))["status"] == "completed"
 
 
+@pytest.mark.timeout(180)
 async def test_ten_thousand_files_are_committed_and_told_in_part(
     maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
 ) -> None:
-    many = f"mkdir many; i=0; while [ $i -lt 10000 ]; do echo $i > many/$i; i=$((i+1)); done; {RESULT}"
+    many = f"mkdir many; seq 10000 | split -l 1 -a 4 - many/; {RESULT}"
     env = agent(tmp_path, many, many)
     await begin(maestro, sample, providers={"dev": "claude", "review": APPROVE}, env=env)
+    async with asyncio.timeout(150):  # git writes a file for each of them
+        async for event in maestro.events():
+            if event["kind"] == "team.ended":
+                break
     assert (await first_end(maestro))["summary"].startswith("10000 files changed, commit ")
     assert (await end(maestro))["status"] == "completed"
     assert sample.git("ls-tree", "-r", "--name-only", "main", "many/").count("\n") == 9999

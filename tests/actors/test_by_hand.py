@@ -51,7 +51,7 @@ async def test_a_person_develops_and_judges_to_a_merged_plan(
     await begin(maestro, sample, providers=MANUAL)
     run = await waiting(maestro, "execute")
     (member,) = (
-        each for team in await maestro.call("team.status") for each in team["workers"] if each["waits"]
+        each for team in await maestro.call("team.status") for each in team["workers"] if each.get("by_hand")
     )
     assert member["by_hand"]["worktree"] == run["worktree"]
     (Path(run["worktree"]) / "one.txt").write_text("first\n")

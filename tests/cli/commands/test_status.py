@@ -135,7 +135,7 @@ def test_titles_cannot_write_on_the_terminal():
 def test_who_waits_for_a_person_is_shown_with_the_place():
     waits = {"id": "0000-12345678", "worktree": "/w/dev-1"}
     run = {"purpose": "execute", "task": "Do"}
-    worker = {"name": "dev-1", "state": "up", "pid": 8, "lease_age": 1.0, "run": run, "waits": waits}
+    worker = {"name": "dev-1", "state": "up", "pid": 8, "lease_age": 1.0, "run": run, "by_hand": waits}
     team = {"name": "maestro-1", "state": "active", "project": "x", "plans": [], "workers": [worker]}
     assert team_text(team).endswith("\ndev-1 waits for you, in /w/dev-1: maestro task done 12345678")
 
