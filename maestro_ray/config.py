@@ -296,7 +296,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "silence": ("silence", _duration),
         "env": ("agent_env", _names),
         "team_tools": ("team_tools", _flag),
-    },  # fmt: skip
+    },
     "lease": {
         "ping": ("ping", _duration),
         "worker": ("lease", _duration),
