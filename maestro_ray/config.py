@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 LARGEST_POOL = 256
 LARGEST_LIMIT = (1 << 62) - 1
+MOST_REVIEWERS = 100
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -53,6 +54,7 @@ class RoleTable:
 
     provider: str = ""
     skills: tuple[str, ...] = ()
+    agent: str = ""
     permissions: tuple[str, ...] = ()
 
 
@@ -135,6 +137,8 @@ class Config:
     studio_log: str = "warning"
     attempts: int = 3
     revision_cap: int = 3
+    reviewers: int = 1
+    review_policy: str = "all"
     ping: float = 1.0
     lease: float = 4.0
     session_heartbeat: float = 30.0
@@ -142,6 +146,7 @@ class Config:
     stop_grace: float = 0.7
     silence: float = 45.0
     agent_env: tuple[str, ...] = ()
+    team_tools: bool = True
     sandbox: SandboxTable = field(default_factory=SandboxTable)
     limits: LimitsTable = field(default_factory=LimitsTable)
     listen: ListenTable = field(default_factory=ListenTable)
@@ -240,6 +245,28 @@ def _bot(table: Table, key: str) -> str:
     return value
 
 
+# from the least strict to the strictest
+AGREEMENTS = ("any", "majority", "all")
+
+
+def _agreement(table: Table, key: str) -> str:
+    value = table.text(key)
+    if value not in AGREEMENTS:
+        raise table.mistake(f"{key!r} is one of {', '.join(AGREEMENTS)}", key)
+    return value
+
+
+def _reviewers(table: Table, key: str) -> int:
+    value = _at_least_one(table, key)
+    if value > MOST_REVIEWERS:
+        raise table.mistake(f"{key!r} is at most {MOST_REVIEWERS}", key)
+    return value
+
+
+def _flag(table: Table, key: str) -> bool:
+    return table.flag(key, False)
+
+
 def _names(table: Table, key: str) -> tuple[str, ...]:
     return tuple(table.texts(key))
 
@@ -260,10 +287,15 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "attempts": ("attempts", _at_least_one),
         "revision_cap": ("revision_cap", _whole),
     },
+    "review": {
+        "reviewers": ("reviewers", _reviewers),
+        "policy": ("review_policy", _agreement),
+    },
     "agents": {
         "stop_grace": ("stop_grace", Table.number),
         "silence": ("silence", _duration),
         "env": ("agent_env", _names),
+        "team_tools": ("team_tools", _flag),
     },
     "lease": {
         "ping": ("ping", _duration),
@@ -306,12 +338,19 @@ def _with_repository(config: Config, top: Table) -> Config:
             _arguments_are_ours(top.table("providers").table(name), theirs[name])
     return replace(
         config,
-        **_settings(top),
+        **_with_their_reviews(config, _settings(top)),
         theirs=new,
         budget=config.budget.under(budget_table.read(top.table("budget"))),
         providers={**theirs, **config.providers},
         roles=_with_their_roles(config.roles, _tables(top, "roles", _their_role)),
     )
+
+
+def _with_their_reviews(config: Config, theirs: dict[str, Any]) -> dict[str, Any]:
+    """Nobody merges into a repository that its next changes need fewer reviewers."""
+    most = max(config.reviewers, theirs.get("reviewers", 1))
+    agreement = max(config.review_policy, theirs.get("review_policy", "any"), key=AGREEMENTS.index)
+    return {**theirs, "reviewers": most, "review_policy": agreement}
 
 
 def _env_is_allowed(config: Config, table: Table, provider: ProviderTable) -> None:
@@ -394,13 +433,15 @@ def _of_a_package(kind: str) -> bool:
 
 def _role(roles: Table, name: str, *, theirs: bool = False) -> RoleTable:
     table = roles.table(name)
-    # a worker of the role `lead` would be given the lead's own runs
-    if name == "lead" or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
-        why = "that is maestro's own" if name == "lead" else "use small letters, digits and '-'"
-        raise roles.mistake(f"{name!r} cannot be the name of a worker role: {why}", name)
-    table.only("provider", "skills", "permissions")
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+        raise roles.mistake(
+            f"{name!r} cannot be the name of a worker role: use small letters, digits and '-'", name
+        )
+    # the lead is one of no number: it has an agent where there is a goal, and takes no tasks
+    table.only("provider", "permissions", *(("skills", "agent") if name != "lead" else ()))
     permissions = permission_lines(table.table("permissions"), theirs=theirs)
-    return RoleTable(table.text("provider"), tuple(table.texts("skills")), permissions)
+    skills, agent = tuple(table.texts("skills")), table.text("agent")
+    return RoleTable(table.text("provider"), skills, agent, permissions)
 
 
 def _their_role(roles: Table, name: str) -> RoleTable:

@@ -11,6 +11,9 @@ from maestro_ray.model.agent import AgentEvent
 from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 
+# the name of maestro's own MCP server, by which an agent speaks to its team
+TEAM = "maestro"
+
 
 @dataclass(frozen=True)
 class ProviderSpec:
@@ -35,13 +38,32 @@ class ProviderSpec:
 
 
 @dataclass(frozen=True)
+class McpServer:
+    """One MCP server: a program that speaks over its standard streams, or an address (`http`, `sse`).
+
+    Where it was read texts have `${VAR}` in them; in a `Job` they are filled in. What may be a secret is in no `repr`.
+    """
+
+    name: str
+    transport: Literal["stdio", "http", "sse"] = "stdio"
+    command: str = ""
+    args: tuple[str, ...] = field(default=(), repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cwd: str = ""
+    url: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
 class Job:
     """One turn of work for an agent. Paths are absolute; commits are full hashes.
 
     `key` is the task's key in its plan file, `revision` counts rejections so far, `base` is the commit the
     change is judged against, `commit` the one the worktree starts at, `test` the command that must pass,
     and `scratch` a private directory outside the worktree that lives as long as the run. `resume` is the agent's
-    own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one. `boxed` says
+    own session to go on with, as its `SessionNamed` said before it was cut or paused; empty for a new one.
+    `mcp` are the servers it is given, and no others; the one named `TEAM` is maestro's own. Of its tools `tools` are
+    those it may use, in its own words and all with none named, and `denied_tools` those it may not. `boxed` says
     that maestro's own box keeps the program, in which a sandbox of its own may not work. Before it uses what is in
     `asks` the agent must ask for leave (`PermissionAsked`); it need not be offered what `refuses` has.
     """
@@ -62,6 +84,9 @@ class Job:
     attempt: int = 1
     resume: str = ""
     evidence: Path | None = None
+    mcp: tuple[McpServer, ...] = ()
+    tools: tuple[str, ...] = ()
+    denied_tools: tuple[str, ...] = ()
     boxed: bool = False
     asks: frozenset[Tool] = frozenset()
     refuses: frozenset[Tool] = frozenset()
@@ -150,13 +175,15 @@ class Provider(Protocol):
 class Ended:
     """How a program ended that was run to its end. Without a `code` a signal ended it.
 
-    Of long output the beginning and the end are there. `late`: its time was over, and its whole tree was stopped.
+    Of long output the beginning and the end are there, and it was `cut`. `late`: its time was over, and its whole tree
+    was stopped.
     """
 
     code: int | None
     stdout: str = ""
     stderr: str = ""
     late: bool = False
+    cut: bool = False
 
 
 class RunProgram(Protocol):

@@ -89,6 +89,8 @@ def test_every_key_can_be_set(home):
         "ping": "2",
         "session": "100",
         "env": '["X"]',
+        "policy": '"any"',
+        "team_tools": "false",
     }
     for table, keys in KEYS.items():
         for key, (field, _) in keys.items():
@@ -119,7 +121,7 @@ def test_roles_make_worker_roles(home):
         ("[team]\nattempts = -1\n", 2, 1, "'attempts' cannot be negative"),
         ("[ray]\nconnections_per_actor = 0\n", 2, 1, "'connections_per_actor' must be at least 1"),
         ("[team]\nattempts = 0\n", 2, 1, "'attempts' must be at least 1"),
-        ("[roles.lead]\n", 1, 1, "'lead' cannot be the name of a worker role: that is maestro's own"),
+        ('[roles.lead]\nskills = ["python"]\n', 2, 1, "unknown key 'skills'"),
         (
             '[roles."a b"]\n',
             1,

@@ -24,6 +24,7 @@ from maestro_cli.commands import (
     status,
     steer,
     studio,
+    system_prompt,
     team,
     version,
 )
@@ -52,6 +53,7 @@ for module in (
     daemon,
     studio,
     sandbox,
+    system_prompt,
     demo,
     init,
     analyze,

@@ -30,9 +30,9 @@ class Answers:
             return
         held = team.runs.get(card["run_id"])
         name = team.record.member_of(held["session_id"]) if held else ""
-        for each in team.record.members:
-            if name in ("", each.name):
-                self._connections.courier.tell(each.slot, _answer(card["run_id"], card["about"], card))
+        for each, slot in _askers(team):
+            if name in ("", each):
+                self._connections.courier.tell(slot, _answer(card["run_id"], card["about"], card))
 
     def look(self, asking: Asking) -> None:
         """Whether there is an answer that the worker has missed."""
@@ -41,11 +41,11 @@ class Answers:
     def refused(self, report: Report, reason: str) -> None:
         """Studio does not take the question, so that nobody will ever answer it."""
         for team in self._connections.teams.values():
-            for each in team.record.members if team.record.key == report.project else ():
+            for _, slot in _askers(team) if team.record.key == report.project else ():
                 said = f"nobody can be asked: {reason}"
                 request = str(report.body["request"])
                 answer = Answer(report.run, report.epoch, request, "refused", said)
-                self._connections.courier.tell(each.slot, answer)
+                self._connections.courier.tell(slot, answer)
 
     async def _look(self, asking: Asking) -> None:
         try:
@@ -58,6 +58,11 @@ class Answers:
             same = (each["epoch"], each["request"]) == (asking.epoch, asking.request)
             if same and each["status"] != "open":
                 self._connections.courier.tell(asking.slot, _answer(asking.run, each, each))
+
+
+def _askers(team: LiveTeam) -> list[tuple[str, str]]:
+    """Names and slots of those who may have an agent; that of a lead makes a plan."""
+    return [(name, slot) for name, slot in team.record.slots.items() if name != "channel"]
 
 
 def _answer(run: str, about: Mapping[str, Any], card: Mapping[str, Any]) -> Answer:

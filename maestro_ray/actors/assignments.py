@@ -60,6 +60,8 @@ class Assignments:
         if method.startswith("decision."):
             team.card(params["decision"])
             self._connections.answers.heard(team, params["decision"])
+        if method == "decision.requested" and params["decision"]["plan_id"] in (None, *team.open_plans):
+            self._connections.hooks.card_asked(team, params["decision"])
         if team.cards and method in ("run.updated", "decision.requested"):
             self._connections.spawn(self._tell_when_waiting(team))
         if method == "run.updated":
@@ -97,6 +99,7 @@ class Assignments:
         asked = {card["run_id"] for card in team.cards.values()}
         # whose agent waits for leave works on nothing
         if any(_goes_on(run, team) and run["id"] not in asked for plan in plans for run in plan["runs"]):
+            team.waits = frozenset()
             return
         if team.cards and team.cards.keys() != team.waits:
             team.happenings.add(
@@ -166,9 +169,18 @@ class Assignments:
                 if team.ending is not None:
                     return
                 try:
-                    await self._connections.courier.insist(team.record.channel, _said(item))
+                    await self._connections.courier.insist(
+                        team.record.channel, await self._allowed(team, item)
+                    )
                 except PeerGone:
                     return  # the team is over, or a new life will look again
+
+    async def _allowed(self, team: LiveTeam, item: Mapping[str, Any]) -> Steer | ClearSteering | Say:
+        """A directive that a hook denies is told as what somebody said, which steers nobody."""
+        letter = _said(item)
+        if isinstance(letter, Steer) and (denied := await self._connections.hooks.steered(team, letter.text)):
+            return Say(letter.id, f"(no directive: a hook denies it: {denied}) {letter.text}")
+        return letter
 
     async def from_studio(self, team: LiveTeam, path: str) -> Any:
         """As `Rest.get` of the team's project, however long its Studio is away."""

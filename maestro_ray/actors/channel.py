@@ -27,6 +27,7 @@ from maestro_ray.actors.messages import (
     DirectivesCleared,
     Members,
     Post,
+    Recall,
     Say,
     Steer,
     Text,
@@ -133,6 +134,8 @@ class Channel:
                 return self._set_members(slots)
             case Text():
                 return self._say(message)
+            case Recall(after, most):
+                return self._recalled(after, most)
             case Directives():
                 return [asdict(directive) for directive in self._minutes.directives.values()]
             case _:
@@ -190,6 +193,15 @@ class Channel:
         while len(self._texts) > KEPT_TEXTS or self._text_size > KEPT_CHARACTERS:
             self._text_size -= len(self._texts.popleft()[1].text)
         self._wake()
+
+    def _recalled(self, after: int, most: int) -> list[Entry]:
+        """What is not kept any more is left out."""
+        after = max(after, self._first - 1)
+        found: list[Entry] = []
+        while len(found) < most and (entries := self._entries_after(after)):
+            found += [entry for entry in entries if entry.kind != WHOLE]
+            after = entries[-1].number
+        return found[:most]
 
     def _wake(self) -> None:
         for wake in self._wakes.values():

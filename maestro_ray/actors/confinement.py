@@ -27,13 +27,15 @@ def confined(
     argv: Sequence[str],
     env: Mapping[str, str],
     writable: Sequence[Path] = (),
+    readable: Sequence[Path] = (),
 ) -> Confined:
-    """The program in the box of this run, under the team's limits; `writable` is what its agent needs besides.
+    """The program in the box of this run, under the team's limits; `writable` and `readable` are what its agent needs
+    besides.
     Looks at the file system: call it in a thread. Raises `NoSandbox`."""
     if team.sandbox.mode == "off":
         return Confined(tuple(argv), limits=team.limits)
     box = box_of(team.sandbox, team.state, role, purpose, bench, argv, env)
-    box = replace(box, writable=(*box.writable, *writable))
+    box = replace(box, writable=(*box.writable, *writable), readable=(*box.readable, *readable))
     return replace(sandbox.confine(argv, box, team.sandbox.mode), limits=team.limits)
 
 

@@ -40,6 +40,7 @@ from maestro_ray.actors.messages import (
     Part,
     Ping,
     Pings,
+    PlanTasks,
     Quit,
     Report,
     Shown,
@@ -56,6 +57,7 @@ from maestro_ray.actors.silences import Silences
 from maestro_ray.actors.stream import Stream
 from maestro_ray.actors.switchboard import Switchboard
 from maestro_ray.actors.team_env import TeamEnv
+from maestro_ray.actors.team_hooks import TeamHooks
 from maestro_ray.actors.team_record import TeamRecord
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent.sweep import sweep
@@ -120,6 +122,7 @@ class Connections:
         self.reports = Reports(self, ledger)
         self._env = TeamEnv(home)
         self.leases = Leases(self)
+        self.hooks = TeamHooks(self)
         self.planning = Planning(self)
         self.silences = Silences(self)
 
@@ -255,6 +258,8 @@ class Connections:
                 return self.reports.spent(project, run, {"epoch": epoch, **body})
             case Delivery():
                 return self._delivery(message)
+            case PlanTasks(project, plan):
+                return self._tasks(project, plan)
             case Asking():
                 return self.answers.look(message)
             case WhoAmI(slot, pid, node):
@@ -263,6 +268,12 @@ class Connections:
                 return self.switchboard.handle(message)
             case _:
                 raise IllegalEvent("connections", "any", f"{type(message).__name__} of {sender}")
+
+    async def _tasks(self, key: str, plan: str) -> list[dict[str, Any]]:
+        found = await self.connection(key).rest.get(f"plans/{plan}")
+        return [
+            {name: task[name] for name in ("id", "key", "title", "status", "role")} for task in found["tasks"]
+        ]
 
     def _who(self, slot: str, pid: int, node: str) -> Part | None:
         """A slot that says hello. One that had a part and comes with another process has died and is back."""
@@ -394,6 +405,7 @@ class Connections:
     async def remove_worker(self, team: LiveTeam, name: str) -> None:
         """Let one worker go, and the team on without it."""
         member = next(each for each in team.record.members if each.name == name)
+        self.spawn(self.hooks.session_ends(team, "left", worker=name))
         await self._leave(member.slot)
         with logged("a worker leaves"):  # its session ends with its lease at the latest
             await self.connection(team.record.key).rest.delete(f"agent-sessions/{member.session}")
@@ -416,6 +428,7 @@ class Connections:
         """No step may keep the next from being taken: what is begun here must come to its end."""
         record = team.record
         team.happenings.add("team.ending", self.clock.wall(), reason=reason)
+        hooks = self.spawn(self.hooks.session_ends(team, reason))
         with logged("ending a team: the journal"):
             await self._note("team.ending", {"id": record.id, "reason": reason})
         with logged("ending a team: the result"):
@@ -434,6 +447,8 @@ class Connections:
             await in_thread(self._env.trim_journals, living)
         with logged("ending a team: the journal"):
             await self._note("team.ended", {"id": record.id, "reason": reason})
+        with logged("ending a team: its hooks"):
+            await hooks
         self._forget(team)
         team.happenings.add("team.ended", self.clock.wall(), reason=reason)
         team.happenings.end()

@@ -14,6 +14,7 @@ from typing import Any
 from maestro_ray.actors.lead_work import LeadWork
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
+    Answer,
     Assign,
     Beat,
     BeLead,
@@ -52,9 +53,9 @@ class Lead:
         self._part = part
         self._courier = courier
         self._clock = clock
-        self._work = LeadWork(part)
         self._planner = planner(part, courier, clock)
         self._reporter = Reporter(part.team.bot, part.team, courier, clock)
+        self._work = LeadWork(part, lambda kind, body: self._reporter.post(kind, **body))
         self._slots = dict(part.team.slots)
         self._sessions = {session: name for name, _, session in part.members}
         self._busy: dict[str, str] = {}
@@ -117,7 +118,7 @@ class Lead:
                 return self._roster()
             case Digest(text, silent):
                 return self._reporter.post("digest", text=text, silent=list(silent))
-            case Directive() | DirectivesCleared():
+            case Directive() | DirectivesCleared() | Answer():
                 return self._planner.handle(sender, message) if self._planner else None
             case _:
                 raise IllegalEvent("lead", "any", f"{type(message).__name__} of {sender}")

@@ -13,8 +13,9 @@ from typing import Any
 
 from maestro_ray import room
 from maestro_ray.actors.confinement import bench_of, confined
+from maestro_ray.actors.hooking import Hooking, Tell
 from maestro_ray.actors.messages import BeLead
-from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.outcome import Outcome, about
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent import process
 from maestro_ray.agent.confined import Confined
@@ -39,8 +40,9 @@ LONGEST_OUTPUT = 4000
 class LeadWork:
     """The lead's runs, one at a time. Each may be repeated after a cut and finds what it had done."""
 
-    def __init__(self, part: BeLead) -> None:
+    def __init__(self, part: BeLead, tell: Tell = lambda _kind, _body: None) -> None:
         self._part = part
+        self._hooking = Hooking(part.team, "lead", tell)
         self._open_worktrees: Worktrees | None = None
 
     async def do(self, assignment: Assignment) -> Outcome:
@@ -49,6 +51,9 @@ class LeadWork:
             case Purpose.BOOTSTRAP_EPIC:
                 return await in_thread(self._bootstrap, assignment)
             case Purpose.MERGE:
+                plan = assignment["plan"]
+                if denied := await self._denied(assignment, assignment["commit"], plan["epic_branch"]):
+                    return denied
                 return await in_thread(self._merge, assignment)
             case Purpose.RELEASE:
                 return await self._release(assignment)
@@ -60,6 +65,14 @@ class LeadWork:
     async def clear(self) -> None:
         """Remove the lead's worktrees."""
         await in_thread(self._clear)
+
+    async def _denied(self, assignment: Assignment, commit: str, into: str) -> Outcome | None:
+        """What a hook refuses is merged by nobody until the operator says so."""
+        said = {**about(assignment), "commit": commit, "into": into}
+        reason = await self._hooking.ask("PreMerge", **said)
+        if not reason:
+            return None
+        return Outcome.failed(f"a hook denies the merge of {commit[:10]} into {into}: {reason}", hold=True)
 
     def _bootstrap(self, assignment: Assignment) -> Outcome:
         plan, repo = assignment["plan"], self._worktrees().repo
@@ -108,6 +121,8 @@ class LeadWork:
             return prepared
         if red := await self._test(assignment, prepared):
             return Outcome.failed(red, hold=True)
+        if denied := await self._denied(assignment, prepared.commit, prepared.base):
+            return denied
         return await in_thread(self._publish, assignment, prepared)
 
     def _prepare(self, assignment: Assignment) -> Prepared | Outcome:

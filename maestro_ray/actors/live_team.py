@@ -115,5 +115,9 @@ class LiveTeam:
         else:
             self.cards.pop(decision["id"], None)
 
+    def waiting(self) -> list[Mapping[str, Any]]:
+        """The cards without which nothing goes on now."""
+        return list(self.cards.values()) if self.waits and self.waits == self.cards.keys() else []
+
     def runs_of(self, session: str) -> list[Assignment]:
         return [run for run in self.runs.values() if run["session_id"] == session]

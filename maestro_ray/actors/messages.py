@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from maestro_ray.actors.equipment import Equipment
 from maestro_ray.actors.goal import Goal
 from maestro_ray.config import LimitsTable, SandboxTable
 from maestro_ray.connection.login import Login
@@ -49,6 +50,7 @@ class TeamSpec:
     limits: LimitsTable = field(default_factory=LimitsTable)
     state: Sequence[str] = ()
     pulses: str = ""
+    equipment: Equipment = field(default_factory=Equipment)
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,14 @@ class Report:
     body: Mapping[str, Any] = field(default_factory=dict)
     project: str = ""
     id: str = field(default_factory=new_id, compare=False)
+
+
+@dataclass(frozen=True)
+class PlanTasks:
+    """A worker asks for the tasks of a plan as Studio has them; the reply is a list of dicts."""
+
+    project: str
+    plan: str
 
 
 @dataclass(frozen=True)
@@ -344,6 +354,15 @@ class Say:
 @dataclass(frozen=True)
 class Directives:
     """Every directive with its receipts; the reply is a list of dicts."""
+
+
+@dataclass(frozen=True)
+class Recall:
+    """What was said on the channel with a higher number than `after`, oldest first and at most so many; the reply is a
+    list of `journal.Entry`."""
+
+    after: int
+    most: int
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,11 @@ from maestro_ray.model import steering
 OPERATOR = "operator"
 # what is said on a channel; a member may say more, which readers show as it is
 SAID = frozenset(
-    {"said", "team.up", "worker.joined", "worker.left", "subtask.refused"}
+    {"said", "team.up", "worker.joined", "worker.left", "post", "digest"}
     | {"run.started", "run.resumed", "run.paused", "run.waits", "run.withdrawn", "run.ended"}
+    | {"blocker", "question", "subtask.refused", "blocker.refused", "decision.refused"}
+    | {"permission.asked", "permission.answered", "permission.denied", "permission.late"}
+    | {"hook.denied", "hook.failed", "mcp.left_out"}
 )
 # of how many messages it is known that they were said: a repeat comes soon, or never
 REMEMBERED = 4096

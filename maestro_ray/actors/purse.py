@@ -22,7 +22,7 @@ Ask = Callable[[Mapping[str, Any]], Awaitable[Any]]
 # what was used is told this often at most, in seconds
 EVERY = 3.0
 # and one that was refused asks again so often
-AGAIN = 1.0
+AGAIN = 2.0
 # when less than this share of what was granted is left, it is time to ask for more
 LOW = 0.5
 NO_ANSWER = "Studio cannot be asked whether the budget allows it"

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from maestro_ray.actors.equipment import Equipment
+from maestro_ray.actors.equipping import definitions, equip, untrusted, with_model
 from maestro_ray.actors.goal import LEAD, Goal
 from maestro_ray.actors.goal import LONGEST as LONGEST_GOAL
 from maestro_ray.actors.knowledge import ANALYST
@@ -17,6 +19,7 @@ from maestro_ray.agent.limits import not_kept
 from maestro_ray.budget_table import BudgetTable, caps_of
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.errors import NoWorkers, UnknownRole, UsageError
+from maestro_ray.extensions.definitions import Definition
 from maestro_ray.home import Home
 from maestro_ray.model.plan_file import PlanDraft, from_json
 from maestro_ray.model.skill import read_skills
@@ -24,6 +27,7 @@ from maestro_ray.ports import ProviderSpec
 from maestro_ray.prices import Prices
 from maestro_ray.providers import auto
 from maestro_ray.providers.command import Command
+from maestro_ray.providers.installed import Installed
 from maestro_ray.providers.registry import build, kinds, resolve
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.remote import project_key
@@ -50,6 +54,7 @@ class TeamRequest:
     config: Config
     budget: BudgetTable = field(default_factory=BudgetTable)
     goal: Goal | None = None
+    equipment: Equipment = field(default_factory=Equipment)
 
     @property
     def serves_all(self) -> bool:
@@ -77,7 +82,7 @@ class Asked:
 
     `alone` allows a lead without workers: they come later, from other terminals. `budget` are caps that come before
     those of the configuration. `goal` is what a plan is to be made of, in words, and `yes` that the operator wants to
-    see none before it is carried out.
+    see none before it is carried out. `skills` are given to every worker.
     """
 
     repo: str
@@ -91,6 +96,7 @@ class Asked:
     budget: Mapping[str, Any] = field(default_factory=dict)
     goal: str = ""
     yes: bool = False
+    skills: Sequence[str] = ()
 
 
 def check(asked: Asked, home: Home) -> TeamRequest:
@@ -104,8 +110,9 @@ def check(asked: Asked, home: Home) -> TeamRequest:
     draft = from_json(asked.plan) if asked.plan is not None else None
     base = (asked.base or (draft.base if draft else "") or repo.default_base()).removeprefix("refs/heads/")
     repo.tip(base)
-    providers = _providers(asked, config, roles, repo)
-    skills = {role: _skills(role, config.roles[role].skills) for role in roles if role in config.roles}
+    defined = definitions(home, repo.root, config, roles)
+    providers = _providers(asked, config, roles, repo, defined)
+    skills = {role: _skills(role, _words(role, config, asked.skills)) for role in roles}
     if draft is not None:
         _can_be_done(draft, roles, skills, providers)
     goal = _goal(asked, config, base, roles, providers, repo) if asked.goal else None
@@ -122,7 +129,23 @@ def check(asked: Asked, home: Home) -> TeamRequest:
         config,
         budget,
         goal,
+        equip(
+            home,
+            repo.root,
+            config,
+            {role: list(skills[role]) for role in roles},
+            asked.skills,
+            defined,
+            providers,
+        ),
     )
+
+
+def _words(role: str, config: Config, asked: Sequence[str]) -> tuple[str, ...]:
+    """The skills of a role as they were written: those of its table, and what was asked for besides."""
+    table = config.roles[role].skills if role in config.roles else ()
+    named = {word.partition(":")[0].strip() for word in table}
+    return (*table, *(name for name in asked if name not in named))
 
 
 def _budget(asked: Asked) -> BudgetTable:
@@ -161,6 +184,10 @@ def _check_types(asked: Asked) -> None:
     for name in ("alone", "yes"):
         if not isinstance(getattr(asked, name), bool):
             raise UsageError(f"{name} must be true or false", "")
+    if not isinstance(asked.skills, list | tuple):
+        raise UsageError("skills must be a list of names", "")
+    for each in asked.skills:
+        sound("a name in skills", each)
 
 
 def _check_table(name: str, table: object, kind: type) -> None:
@@ -178,7 +205,7 @@ def check_name(name: str, whose: str) -> str:
 
 
 def _roles(asked: Asked, config: Config) -> dict[str, int]:
-    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in BUILT_IN_ROLES)]
+    known = [*BUILT_IN_ROLES, *(role for role in config.roles if role not in (*BUILT_IN_ROLES, LEAD))]
     of_lead = {LEAD} if asked.goal else set()
     for role in (*asked.roles, *(role for role in asked.providers if role not in of_lead)):
         if role not in known:
@@ -193,17 +220,27 @@ def _roles(asked: Asked, config: Config) -> dict[str, int]:
     return roles
 
 
-def _providers(asked: Asked, config: Config, roles: Mapping[str, int], repo: Repo) -> dict[str, ProviderSpec]:
+def _providers(
+    asked: Asked,
+    config: Config,
+    roles: Mapping[str, int],
+    repo: Repo,
+    defined: Mapping[str, Definition],
+) -> dict[str, ProviderSpec]:
     choices = {}
     for role in roles:
         table = config.roles.get(role)
         choice = (
             asked.providers.get(role)
             or (table.provider if table else "")
+            or (defined[role].provider if role in defined else "")
             or ("command" if role == "test" else auto.AUTO)
         )
         choices[role] = auto.named(choice, asked.env, kinds())
-    specs = resolve(choices, config, repo.root)
+    specs = {
+        role: with_model(spec, defined.get(role), isinstance(build(spec), Installed))
+        for role, spec in resolve(choices, config, repo.root).items()
+    }
     for role, spec in specs.items():
         build(spec).check(asked.env.get("PATH", ""), role)
     return {role: replace(spec, permissions=_permissions(config, role)) for role, spec in specs.items()}
@@ -230,7 +267,9 @@ def _goal(
     _has_a_reviewer(roles)
     if not roles.keys() - {"review", "test"}:
         raise UsageError("nobody in the team makes changes", "add --dev 1")
-    provider = _providers(asked, config, {LEAD: 1}, repo)[LEAD]
+    provider = _providers(asked, config, {LEAD: 1}, repo, {})[LEAD]
+    if provider.kind == "manual":
+        raise UsageError("a person who plans writes a plan file", "give it with --plan FILE")
     return Goal(
         text,
         provider,
@@ -290,9 +329,9 @@ def _testing(providers: Mapping[str, ProviderSpec]) -> list[str]:
     return [role for role, spec in providers.items() if spec.kind == "command" and Command(spec).needs_test]
 
 
-def warnings(request: TeamRequest, config: Config) -> list[str]:
-    """What a person should know and may ignore; `config` is that of the machine. Blocks: in a large repository this
-    look takes seconds."""
+def warnings(request: TeamRequest, config: Config, home: Path) -> list[str]:
+    """What a person should know and may ignore; `config` is that of the machine, `home` the state directory. Blocks: in
+    a large repository this look takes seconds."""
     found, repo = [], request.repo
     if changes := repo.dirty():
         files = "file" if len(changes) == 1 else "files"
@@ -300,8 +339,13 @@ def warnings(request: TeamRequest, config: Config) -> list[str]:
             f"{len(changes)} uncommitted {files} in {repo.root}: "
             "workers start from the last commit and will not see them"
         )
+    found += [*request.equipment.notes, *untrusted(request.equipment.hooks, home)]
     found += _of_the_sandbox(config.sandbox, [role for role, count in request.roles.items() if count])
     found += _of_permissions(request)
+    wanted, there = request.config.reviewers, request.roles.get("review", 0)
+    if request.draft is not None and wanted > there:
+        are = "is 1" if there == 1 else f"are {there}"
+        found.append(f"[review] reviewers = {wanted}, but there {are} in the team: that many judge its work")
     found += [f"[agents.limits] {key}: {why}" for key, why in not_kept(config.limits).items()]
     found += filter(
         None,

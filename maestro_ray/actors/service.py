@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,15 +12,15 @@ from typing import Any
 from maestro_ray.actors.answers import KIND
 from maestro_ray.actors.by_hand import all_by_hand, ended, meant, waits_for_a_person
 from maestro_ray.actors.connections import Connections
+from maestro_ray.actors.equipping import with_skills
+from maestro_ray.actors.joining import joined
 from maestro_ray.actors.knowledge import analyse, learn
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.mail import PeerGone
-from maestro_ray.actors.messages import ClearSteering, Directives, Joined, Members, Roster, Steer
+from maestro_ray.actors.messages import ClearSteering, Directives, Roster, Steer
 from maestro_ray.actors.params import Params, flag, path, text, texts, whole
-from maestro_ray.actors.request import Asked, check, check_name
-from maestro_ray.actors.result import workers
-from maestro_ray.actors.start import UP_WITHIN, start_team
-from maestro_ray.actors.team_record import MemberRecord
+from maestro_ray.actors.request import Asked, check
+from maestro_ray.actors.start import start_team
 from maestro_ray.actors.unanswered import Unanswered
 from maestro_ray.connection.client import StudioClient
 from maestro_ray.connection.line import Notify
@@ -33,14 +32,11 @@ from maestro_ray.errors import (
     MaestroError,
     NoTeam,
     NotFound,
-    StartFailed,
     StudioRefused,
     Unauthenticated,
     UsageError,
 )
 from maestro_ray.model.skill import read_skills
-from maestro_ray.ports import ProviderSpec
-from maestro_ray.providers.registry import build
 from maestro_ray.workspace.remote import project_key
 from maestro_ray.workspace.repo import Repo
 
@@ -114,6 +110,11 @@ class Service:
         async for event in team.happenings.follow(whole(params, "after")):
             # what is past may be settled by now; only the newest of it says how things are
             await notify("team.event", {**event, "past": event["n"] < now})
+            if event["n"] == now and event["kind"] != "team.waiting" and (waits := team.waiting()):
+                # what was told after it is no sign that anything goes on
+                await notify(
+                    "team.event", {**event, "kind": "team.waiting", "decisions": waits, "past": False}
+                )
         return team.result
 
     async def team_logs(self, params: Params, _notify: Notify) -> Any:
@@ -130,47 +131,12 @@ class Service:
         asked = Asked(team.record.repo, {role: 1}, params.get("providers") or {}, env=env)
         request = await asyncio.to_thread(check, asked, self._connections.home)
         skills = {**request.skills.get(role, {}), **_skills(params)}
-        return await asyncio.shield(
-            self._connections.spawn(self._join(team, wanted, role, skills, request.providers[role]))
+        own = request.equipment.outfit("", role)
+        outfit, warnings = await asyncio.to_thread(
+            with_skills, self._connections.home, request.repo.root, own, role, list(_skills(params))
         )
-
-    async def _join(
-        self, team: LiveTeam, wanted: str, role: str, skills: dict[str, int], provider: ProviderSpec
-    ) -> Any:
-        async with team.changing:
-            if team.ending is not None:
-                raise Conflict(f"the team {team.record.name} is ending", "start another with `maestro team`")
-            name = _name_for(team, wanted, role)
-            await self._add_worker(team, name, role, skills, provider)
-        self._connections.refill_pool()
-        added = next(each for each in workers(team, self._connections.pool) if each["name"] == name)
-        return {"team": team.record.name, "worker": added}
-
-    async def _add_worker(
-        self, team: LiveTeam, name: str, role: str, skills: dict[str, int], provider: ProviderSpec
-    ) -> None:
-        connections = self._connections
-        body = {"name": name, "role": role, "skills": skills, "pool": build(provider).account}
-        rest = connections.connection(team.record.key).rest
-        session = await rest.post(f"teams/{team.record.id}/workers", body)
-        connections.fill_pool(1)
-        slot = connections.pool.take(1)[0].name
-        team.up.clear()
-        member = MemberRecord(name, role, session["id"], slot, provider)
-        try:
-            await connections.record(team.record.with_member(member), team.env)
-            parts = team.record.parts(connections.home, connections.config, team.env)
-            connections.courier.tell(team.record.lead, Joined(name, role, session["id"], slot))
-            slots = {each.name: each.slot for each in team.record.members}
-            connections.courier.tell(team.record.channel, Members(slots))
-            async with asyncio.timeout(UP_WITHIN):
-                await connections.slots.become(slot, parts[slot])
-                await team.up.wait()
-        except Exception as error:
-            await connections.remove_worker(team, name)
-            if isinstance(error, TimeoutError):
-                raise StartFailed(name, f"no sign of life within {UP_WITHIN:.0f} s") from None
-            raise
+        join = joined(self._connections, team, wanted, role, skills, request.providers[role], outfit)
+        return {**await asyncio.shield(self._connections.spawn(join)), "warnings": warnings}
 
     async def team_leave(self, params: Params, _notify: Notify) -> Any:
         """A worker leaves for good; what it was doing is queued for another."""
@@ -190,6 +156,9 @@ class Service:
         teams = await self._chosen(params)
         if not teams:
             raise NoTeam
+        for team in teams:
+            if denied := await self._connections.hooks.steered(team, words):
+                raise Conflict(f"a hook denies this directive: {denied}", "see `maestro hooks list`")
         with self._say(teams, f"steer {words}") as fresh:
             directive = text(params, "id") or fresh
             numbers = await asyncio.gather(
@@ -450,7 +419,10 @@ class Service:
                 continue
             done = sum(1 for task in plan["tasks"] if task["finished_at"])
             plans.append(
-                {key: plan[key] for key in ("id", "title", "status", "waiting", "base_branch", "epic_branch")}
+                {
+                    key: plan[key]
+                    for key in ("id", "title", "status", "waiting", "base_branch", "epic_branch", "test")
+                }
                 | {"done": done, "tasks": len(plan["tasks"]), "decisions": plan["decisions"]}
             )
         return {
@@ -462,6 +434,7 @@ class Service:
             "started_at": record.started_at,
             "goal": record.goal.text if record.goal else "",
             "plans": plans,
+            "notes": await connections.hooks.notes(team),
             "budget": await self._budget(team),
             "workers": [
                 self._member(team, member, roster["workers"].get(member, {}), plans)
@@ -536,13 +509,3 @@ def _skills(params: Params) -> dict[str, int]:
         return read_skills(texts(params, "skills"))
     except ValueError as bad:
         raise UsageError(f"skills: {bad}", "for example python or python:4") from None
-
-
-def _name_for(team: LiveTeam, wanted: str, role: str) -> str:
-    """The name asked for, or the first free `<role>-<n>`."""
-    taken = {each.name for each in team.record.members}
-    if wanted in taken:
-        raise Conflict(f"the team has a worker {wanted!r} already", "choose another with --name")
-    if wanted:
-        return check_name(wanted, "a worker")
-    return next(name for n in itertools.count(1) if (name := f"{role}-{n}") not in taken)

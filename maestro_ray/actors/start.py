@@ -48,7 +48,9 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
     if mode == "require":
         await asyncio.to_thread(sandbox.layer, mode)
     # beside everything else: a team need not wait for a look at every file
-    warned = connections.spawn(asyncio.to_thread(warnings, request, connections.config))
+    warned = connections.spawn(
+        asyncio.to_thread(warnings, request, connections.config, connections.home.root)
+    )
     with connections.using(request.key):
         record = await _allocate(connections, request)
         phases.ended("allocate")
@@ -59,6 +61,9 @@ async def start_team(connections: Connections, request: TeamRequest) -> dict[str
             connections.end_team(connections.teams[record.id], f"it could not be written down: {error}")
             raise
     try:
+        await connections.hooks.session_starts(
+            team, "startup", repo=record.repo, workers=[*team.record.slots][2:]
+        )
         await _bring_up(connections, team, phases)
         plan = await _hand_over_plan(connections, team, request) if request.draft else None
         if request.goal:
@@ -147,6 +152,7 @@ async def _allocate_team(
         serves_all=request.serves_all,
         goal=request.goal,
         started_at=connections.clock.wall(),
+        equipment=request.equipment,
     )
 
 
@@ -184,6 +190,12 @@ async def _place(connections: Connections, team: LiveTeam) -> None:
     await asyncio.gather(*(connections.slots.become(slot, parts[slot]) for slot in others))
 
 
+def _reviews(request: TeamRequest) -> dict[str, Any]:
+    """As many reviewers as are wanted and there are; a Studio of an earlier version knows of one."""
+    count = min(request.config.reviewers, request.roles.get("review", 0))
+    return {"reviewers": count, "review_policy": request.config.review_policy} if count > 1 else {}
+
+
 async def _hand_over_plan(
     connections: Connections, team: LiveTeam, request: TeamRequest
 ) -> Mapping[str, Any]:
@@ -199,6 +211,7 @@ async def _hand_over_plan(
             "base_branch": request.base,
             "attempts": max(1, request.config.attempts),
             "revision_cap": request.config.revision_cap,
+            **_reviews(request),
         },
     )
     await connections.add_plan(team, plan["id"])

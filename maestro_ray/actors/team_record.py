@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
+from maestro_ray.actors.equipment import Equipment
 from maestro_ray.actors.goal import Goal
 from maestro_ray.actors.messages import BeChannel, BeLead, BeWorker, Part, TeamSpec
 from maestro_ray.actors.slot import CONNECTIONS
@@ -28,7 +29,8 @@ class MemberRecord:
 @dataclass(frozen=True)
 class TeamRecord:
     """`lead` and `channel` are slots, `session` the lead's. `plans` are those it was started for; with none it serves
-    every active plan of the project, or with a `goal` the plan that its lead makes of that. The agents' environment is
+    every active plan of the project, or with a `goal` the plan that its lead makes of that. `equipment` is what was
+    found when it was started. The agents' environment is
     no part of this: it holds keys."""
 
     id: str
@@ -46,6 +48,7 @@ class TeamRecord:
     serves_all: bool = False
     goal: Goal | None = None
     started_at: float = 0.0
+    equipment: Equipment = field(default_factory=Equipment)
 
     @property
     def slots(self) -> dict[str, str]:
@@ -90,6 +93,7 @@ class TeamRecord:
             limits=config.limits,
             state=(str(home.root), str(home.run)),
             pulses=str(home.pulses),
+            equipment=self.equipment,
         )
         members = tuple((each.name, each.role, each.session) for each in self.members)
         parts: dict[str, Part] = {
@@ -101,7 +105,7 @@ class TeamRecord:
         return parts
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**asdict(replace(self, equipment=Equipment())), "equipment": self.equipment.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -112,7 +116,9 @@ class TeamRecord:
         # what an older version wrote beside them means nothing any more
         known = {each.name: data[each.name] for each in fields(cls) if each.name in data}
         goal = Goal.from_json(data["goal"]) if data.get("goal") else None
-        return cls(**{**known, "members": members, "plans": tuple(data["plans"]), "goal": goal})
+        equipment = Equipment.from_json(data.get("equipment") or {})
+        read = {"members": members, "plans": tuple(data["plans"]), "goal": goal, "equipment": equipment}
+        return cls(**{**known, **read})
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,8 +26,10 @@ from maestro_ray.model.agent import (
     Reply,
     Retrying,
     Said,
+    ServerLeftOut,
     SessionNamed,
     ToolCalled,
+    ToolReturned,
     UsageCounted,
 )
 from maestro_ray.model.steering import How
@@ -65,6 +67,7 @@ class Ears:
     `say` gets what people watch, a little at a time; `heard` each piece of the agent's own words at once; `named` the
     run and the agent's own session, with which it can be resumed; `delivered` a directive that the agent has taken, and
     how; `spent` what was used. `permit` decides about what the agent asks leave for: an empty text, or why not.
+    `returned` gets the result of each tool, `left_out` the name of an MCP server that cannot be used, and why.
     """
 
     say: Callable[[str], None]
@@ -73,6 +76,8 @@ class Ears:
     named: Callable[[str, str], None] = lambda _run, _session: None
     spent: Callable[[UsageCounted], None] = lambda _usage: None
     permit: Callable[[PermissionAsked], Awaitable[str]] | None = None
+    returned: Callable[[ToolReturned], None] = lambda _result: None
+    left_out: Callable[[str, str], None] = lambda _server, _reason: None
 
 
 class Turn:
@@ -225,8 +230,8 @@ class Turn:
                     self._text.append(f"[{tool}] {detail}\n")
                 case Retrying(attempt, wait, reason):
                     self._text.append(f"[retry {attempt}{f' in {wait:.0f} s' if wait else ''}] {reason}\n")
-                case UsageCounted():
-                    self._ears.spent(event)
+                case ToolReturned() | ServerLeftOut() | UsageCounted():
+                    self._pass_on(event)
                 case PermissionAsked():
                     self._ask(event)
                 case Reply(data) if self._process is not None:
@@ -242,6 +247,15 @@ class Turn:
                     await self._cut_short()
                 case Finished() | Failed():
                     self._terminal = self._terminal or event
+
+    def _pass_on(self, event: ToolReturned | ServerLeftOut | UsageCounted) -> None:
+        match event:
+            case ToolReturned():
+                self._ears.returned(event)
+            case ServerLeftOut(server, reason):
+                self._ears.left_out(server, reason)
+            case UsageCounted():
+                self._ears.spent(event)
 
     def _ask(self, question: PermissionAsked) -> None:
         """The answer may take a person's time; the agent's other words go on meanwhile."""

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from maestro_ray import room
+from maestro_ray.actors.briefing import brief
 from maestro_ray.actors.confinement import bench_of, boxed, confined
 from maestro_ray.actors.messages import BeWorker
 from maestro_ray.actors.outcome import Outcome
+from maestro_ray.actors.run_servers import RunServers
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.actors.turn import Ended
 from maestro_ray.agent.confined import Confined
@@ -21,6 +23,7 @@ from maestro_ray.agent.prompt import build_prompt
 from maestro_ray.model import evidence
 from maestro_ray.model.agent import Failed, Finished
 from maestro_ray.model.run import Purpose
+from maestro_ray.model.verdict import read_verdict
 from maestro_ray.ports import Job
 from maestro_ray.redaction import Secrets, redact, redact_all
 from maestro_ray.small_file import put_small, read_small
@@ -28,7 +31,7 @@ from maestro_ray.workspace.conflict import begin_merge, unresolved
 from maestro_ray.workspace.git import presentable
 from maestro_ray.workspace.leftover import Owner
 from maestro_ray.workspace.message import CommitMessage, Identity
-from maestro_ray.workspace.repo import Repo
+from maestro_ray.workspace.repo import UNTRACKED, Repo, status
 from maestro_ray.workspace.tree import remove_tree
 from maestro_ray.workspace.worktree import Worktrees
 
@@ -49,6 +52,9 @@ class Workbench:
         self._boxed = False
         self._worktrees: Worktrees | None = None
         self._secrets = Secrets.of(part.team.env)
+        self._readable: tuple[Path, ...] = ()
+        # set for each run
+        self.given = RunServers()
 
     def refusal(self, assignment: Assignment) -> str:
         """Why such a run is not done here, or an empty string."""
@@ -78,6 +84,9 @@ class Workbench:
         ]
         if self._conflicts:
             comments.append(f"maestro: conflict markers are in {', '.join(self._conflicts)}; resolve them")
+        outfit = self._part.team.equipment.outfit(self._part.name, self._part.role)
+        briefing = brief(outfit, Path(self._part.team.repo), self._path(), assignment["purpose"])
+        self._readable = (*briefing.readable, *self.given.readable)
         test = task["test"] or plan["test"]
         prompt = build_prompt(
             assignment["purpose"],
@@ -95,6 +104,8 @@ class Workbench:
             directives=directives,
             revision=task["revision_count"],
             resumed=bool(resume),
+            instructions=briefing.instructions,
+            skills=briefing.skills,
         )
         return Job(
             run=assignment["id"],
@@ -113,8 +124,15 @@ class Workbench:
             attempt=assignment["attempt"],
             resume=resume,
             evidence=scratch / "evidence.json" if found else None,
+            mcp=self.given.servers,
+            tools=outfit.tools,
+            denied_tools=outfit.denied_tools,
             boxed=self._boxed,
         )
+
+    def scratch(self, assignment: Assignment) -> Path:
+        """The directory of this run's own."""
+        return self._run_scratch(assignment)
 
     def session(self, assignment: Assignment) -> str:
         """The agent's session that this run can go on with; empty when there is none, or another kind of agent."""
@@ -149,7 +167,7 @@ class Workbench:
         if assignment["purpose"] == "test":
             return _tested(assignment, event)
         if assignment["purpose"] == "review":
-            return Outcome.completed("reviewed", output=event.text)
+            return await in_thread(self._reviewed, assignment, event)
         return await in_thread(self._commit, assignment, event)
 
     def no_room(self) -> str:
@@ -194,7 +212,9 @@ class Workbench:
         self, job: Job, argv: Sequence[str], env: Mapping[str, str], writable: Sequence[Path]
     ) -> Confined:
         bench = bench_of(self._open(), job.worktree, job.scratch)
-        return confined(self._part.team, self._part.role, job.purpose, bench, argv, env, writable)
+        return confined(
+            self._part.team, self._part.role, job.purpose, bench, argv, env, writable, self._readable
+        )
 
     def _commit(self, assignment: Assignment, event: Finished) -> Outcome:
         if left := unresolved(self._path(), self._conflicts):
@@ -222,6 +242,21 @@ class Workbench:
         changed = f"{len(files)} file{'s' if len(files) != 1 else ''} changed"
         return Outcome.completed(f"{changed}, commit {commit[:10]}", commit=commit, files=files[:500],
                                  summary=summary)  # fmt: skip
+
+    def _reviewed(self, assignment: Assignment, event: Finished) -> Outcome:
+        """An approval of other files than those of the commit counts for nothing. New files beside them are left by
+        tests, and go with the worktree."""
+        git = self._open().git(self._path())
+        changed = [presentable(each[3:]) for each in status(git) if not each.startswith(UNTRACKED)]
+        if git.run("rev-parse", "HEAD").strip() != assignment["commit"]:
+            changed.append("the commit it is at")
+        if changed and read_verdict(event.text, assignment["commit"]).approved:
+            named = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
+            return Outcome.failed(
+                f"the reviewer changed {named}: what it approves is not what is to be merged"
+            )
+        also = {"changed": changed[:100]} if changed else {}
+        return Outcome.completed("reviewed", output=event.text, **also)
 
     def _keep(self, branch: str, commit: str) -> None:
         """The task's branch follows the work, wherever an earlier attempt that died had left it."""

@@ -10,10 +10,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
 from maestro_ray import room
+from maestro_ray.actors.desk import Desk
+from maestro_ray.actors.hooking import Hooking
 from maestro_ray.actors.mail import Courier
 from maestro_ray.actors.messages import (
     Answer,
@@ -33,12 +36,15 @@ from maestro_ray.actors.proposals import Proposals
 from maestro_ray.actors.purse import AGAIN, Purse
 from maestro_ray.actors.raising import tell
 from maestro_ray.actors.reporter import Reporter
+from maestro_ray.actors.run_servers import run_servers
 from maestro_ray.actors.spending import Spending, prices_of
 from maestro_ray.actors.survey_bench import SurveyBench
 from maestro_ray.actors.threads import ended
-from maestro_ray.actors.turn import Ears, Turn
+from maestro_ray.actors.turn import Ears, Ended, Turn
+from maestro_ray.actors.unclear import again
 from maestro_ray.actors.workbench import Workbench
 from maestro_ray.clock import Clock
+from maestro_ray.config import TEMPLATES
 from maestro_ray.errors import Conflict, IllegalEvent, MaestroError
 from maestro_ray.model.agent import Failed, UsageCounted
 from maestro_ray.model.run import Purpose
@@ -71,11 +77,16 @@ class Worker:
         self._bench = self._tasks
         # what its agents are told and nobody else: it leaves this object in no text
         self._secrets = Secrets.of(part.team.env)
+        self._clock = clock
+        self._hooking = Hooking(part.team, part.name, lambda kind, body: self._reporter.post(kind, **body))
+        self._permits.ruling = self._hooking.ruling
+        self._missed: set[str] = set()
         self._directives: dict[str, str] = {}
         self._receipts: dict[str, How] = {}
         self._purse = Purse(Spending(), _unasked, capped=False)
         self._working: set[asyncio.Task[None]] = set()
         self._turn: Turn | None = None
+        # the end of a turn for which nothing is left
         self._stopping: asyncio.Future[None] | None = None
         self._taken: tuple[str, int] | None = None
         self._held: Mapping[str, Any] | None = None
@@ -132,11 +143,14 @@ class Worker:
         self._purse = self._open_purse(assignment)
         self._tell_lead(assignment, began=True)
         self._reporter.post("run.started", **about(assignment))
+        self._hooking.about = {**about(assignment), "role": self._part.role, "commit": assignment["commit"]}
         outcome = (await self._outcome(assignment)).without(self._secrets)
         await self._bench.finish(assignment)
         spent = self._purse.spending.told()
         await self._reporter.report(assignment, outcome.action, {**outcome.body, **spent})
         self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
+        await self._hooking.ask("RunEnd", action=outcome.action, summary=outcome.summary)
+        await self._hooking.close()
 
     def _end(self, assignment: Mapping[str, Any], kind: str, *, summary: str, **body: Any) -> None:
         if self._held is assignment:
@@ -157,8 +171,19 @@ class Worker:
         """Turns until one ends with an outcome; a rate limit is a pause between two."""
         if reason := self._bench.refusal(assignment):
             return Outcome.failed(reason, retryable=False)
-        proposals = Proposals()
+        if denied := await self._hooking.ask("RunStart"):
+            return Outcome.failed(f"a hook denies this run: {denied}", retryable=False)
         await self._reporter.with_room(assignment, lambda: self._bench.prepare(assignment))
+        self._missed.clear()
+        scratch, team = self._bench.scratch(assignment), self._part.team
+        desk = Desk(self._part.name, team, assignment, self._courier, self._reporter, self._clock)
+        async with run_servers(team, desk, scratch, self._left_out) as self._bench.given:
+            outcome = await self._turns(assignment)
+        judges = assignment["purpose"] == Purpose.REVIEW and outcome.action == "complete"
+        return await self._hooking.judged(outcome, assignment["commit"]) if judges else outcome
+
+    async def _turns(self, assignment: Mapping[str, Any]) -> Outcome:
+        proposals = Proposals()
         if self._bench.session(assignment):
             self._reporter.post("run.resumed", run=assignment["id"])
         while True:
@@ -178,7 +203,7 @@ class Worker:
 
     def _open_purse(self, assignment: Mapping[str, Any]) -> Purse:
         spec = self._part.provider
-        model = "" if spec.kind in ("scripted", "command", MANUAL) else spec.arg or spec.model
+        model = "" if spec.kind in TEMPLATES else spec.arg or spec.model
         spending = Spending(prices_of(self._part.team), spec.kind, model, self._part.session)
         ask = partial(self._reporter.spent, assignment)
         return Purse(spending, ask, capped=bool(assignment.get("budget")))
@@ -195,14 +220,20 @@ class Worker:
             await self._reporter.wait(assignment, reason, purse.spending.told(), filled)
 
     async def _one_turn(
-        self, assignment: Mapping[str, Any], proposals: Proposals, how: How = How.NEXT_TURN
+        self,
+        assignment: Mapping[str, Any],
+        proposals: Proposals,
+        how: How = How.NEXT_TURN,
+        unclear: Ended | None = None,
     ) -> Outcome:
         """`how` is how the directives of its prompt reach the agent. What the operator says while an agent works that
-        takes nothing then is heard in another turn of it, and only the last has an outcome."""
+        takes nothing then is heard in another turn of it, and only the last has an outcome. A reviewer whose verdict
+        was `unclear` is asked for it once more."""
         if reason := self._bench.no_room():  # a turn costs money
             return Outcome.limited(room.PAUSE, reason, alone=True)
         directives = dict(self._directives)
         job = await self._permits.begin(assignment, self._bench.job(assignment, list(directives.values())))
+        job = replace(job, prompt=again(assignment, unclear)) if unclear else job
         voice = Redactor(self._secrets)
 
         def say(text: str) -> None:
@@ -214,8 +245,17 @@ class Worker:
                 self._reporter.post("run.waits", **about(assignment), worktree=str(job.worktree))
 
         async with self._proposing(assignment, proposals) as heard:
-            ears = Ears(say, self._delivered, heard, named, self._spent, self._permits.permit)
-            self._turn = Turn(self._part, job, ears, self._bench.confine)
+            ears = Ears(
+                say,
+                self._delivered,
+                heard,
+                named,
+                self._spent,
+                self._permits.permit,
+                self._hooking.returned,
+                self._left_out,
+            )
+            self._turn, self._stopping = Turn(self._part, job, ears, self._bench.confine), None
             keeping = asyncio.get_running_loop().create_task(self._purse.keep())
             try:
                 await self._turn.begin()
@@ -231,10 +271,15 @@ class Worker:
                 self._purse.spending.turn_over()
                 self._say(voice.close())
         await self._permits.end()
-        if self._purse.empty and isinstance(end.event, Failed):
+        if self._stopping is not None and isinstance(end.event, Failed):
             return BROKE  # it was stopped between two steps, and is to go on there
         if end.again and self._unheard():
-            return await self._one_turn(assignment, proposals, end.again)
+            return await self._one_turn(assignment, proposals, end.again, unclear)
+        if unclear is None and again(assignment, end):
+            self._reporter.post("verdict.unclear", run=assignment["id"])
+            return await self._one_turn(assignment, proposals, unclear=end)
+        # an agent that cannot go on with its session has said what it has said
+        end = unclear if unclear and isinstance(end.event, Failed) and not end.limited else end
         outcome = await self._reporter.with_room(assignment, lambda: self._bench.outcome(assignment, end))
         # what was found on a full disk says nothing of the work; what was committed there is whole
         doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE
@@ -242,7 +287,7 @@ class Worker:
         return Outcome.limited(room.PAUSE, reason, alone=True) if reason else outcome
 
     def _spent(self, usage: UsageCounted) -> None:
-        if self._purse.spent(usage) and self._turn is not None:
+        if self._purse.spent(usage) and self._turn is not None and self._stopping is None:
             self._stopping = asyncio.ensure_future(self._turn.stop())
 
     @contextlib.asynccontextmanager
@@ -268,6 +313,13 @@ class Worker:
             raise
         finally:
             await asyncio.gather(*telling, return_exceptions=True)
+
+    def _left_out(self, server: str, reason: str) -> None:
+        """The team is told of an MCP server that an agent has to do without, once in a run."""
+        if server not in self._missed:
+            self._missed.add(server)
+            told = {"server": server, "reason": redact(reason, self._secrets)}
+            self._reporter.post("mcp.left_out", run=self.run, **told)
 
     def _withdraw(self, run: str, epoch: int) -> Awaitable[None] | None:
         """The run is somebody else's matter now: Studio is told nothing, the team is."""

@@ -40,7 +40,7 @@ async def run_errand(
         await process.stop()
     await _collect(process, output)
     end = await process.wait()
-    return Ended(end.code, output.text(), process.stderr_tail(), late)
+    return Ended(end.code, output.text(), process.stderr_tail(), late, output.cut)
 
 
 async def _write(process: AgentProcess, stdin: bytes) -> None:

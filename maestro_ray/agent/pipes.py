@@ -164,6 +164,10 @@ class Clipping:
             del self._tail[:over]
             self._cut += over
 
+    @property
+    def cut(self) -> bool:
+        return self._cut > 0
+
     def text(self) -> str:
         """As UTF-8 with replacement characters; a line of its own says how much is missing in the middle."""
         if not self._cut:

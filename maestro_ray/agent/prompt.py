@@ -54,17 +54,21 @@ def build_prompt(
     directives: Sequence[str] = (),
     revision: int = 0,
     resumed: bool = False,
+    instructions: str = "",
+    skills: str = "",
 ) -> str:
     """The prompt of one turn, sections in a fixed order, ending in a newline.
 
     `comments` are what was said about the task, oldest first; `evidence` is what the tests printed; `knowledge` is what
     Studio knows of the repository, `{kind, title, body, path}` each. All of it comes from agents and files and is
     quoted, every line behind `> `, without what looks like a secret. `directives` are the operator's
-    active sentences. Whatever the texts hold, no line of the result is a VERDICT line, and the steering block is
+    active sentences. `instructions` are an agent definition's prompt, `skills` is the whole section about skills.
+    Whatever the texts hold, no line of the result is a VERDICT line, and the steering block is
     there only with directives.
     """
     sections = [
         f"You are the {one_line(role)} of a team that works on the plan: {one_line(plan_title)}",
+        _section("Your part in it", _plain(instructions)),
         _section("Task", [f"Title: {one_line(task_title)}", *_plain(description)]),
         _section("Where", _where(purpose, branch, base, commit)),
         _section("Test command", _command(test)),
@@ -72,6 +76,7 @@ def build_prompt(
             _comments_heading(purpose, revision), _join(_quoted(each, COMMENT_LENGTH) for each in comments)
         ),
         _section("Test evidence", _quoted(evidence, EVIDENCE_LENGTH)),
+        "\n".join(_plain(skills)),
         _section("About this repository", _known(knowledge)),
         steering.block(directives),
         _section(

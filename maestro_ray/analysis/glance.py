@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from maestro_ray.analysis.commands import commands
-from maestro_ray.analysis.listing import Listed, contents
+from maestro_ray.analysis.listing import Listed, contents, size_of
 from maestro_ray.analysis.manifests import Manifest, is_manifest, read_manifest
+from maestro_ray.analysis.offline import Offline
 from maestro_ray.analysis.survey import MANIFEST_BYTES
 from maestro_ray.ports import RunsGit
 
@@ -23,9 +24,10 @@ class Glance:
 
 
 def glance(git: RunsGit, commit: str) -> Glance:
-    """Raises `GitFailed`."""
+    """Look at what is here; nothing is fetched. Raises `GitFailed`."""
+    git = Offline(git)
     rows = [_row(line) for line in git.run("ls-tree", "-l", "-z", commit).split("\0") if line]
-    files = [Listed(name, int(size)) for kind, size, name in rows if kind == "blob"]
+    files = [Listed(name, size_of(size)) for kind, size, name in rows if kind == "blob"]
     manifests = [
         found
         for file in files

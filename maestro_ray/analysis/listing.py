@@ -94,8 +94,12 @@ def files_of(git: RunsGit, commit: str) -> list[Listed]:
 def _listed(line: str) -> Listed:
     """`MODE blob HASH  SIZE<tab>PATH`"""
     head, _, path = line.partition("\t")
-    size = head.split()[3]
-    return Listed(path, int(size) if size.isdecimal() else 0)
+    return Listed(path, size_of(head.split()[3]))
+
+
+def size_of(word: str) -> int:
+    """What `ls-tree -l` says of a size; 0 for a file that is not here."""
+    return int(word) if word.isdecimal() else 0
 
 
 def contents(git: RunsGit, commit: str, file: Listed, most: int) -> str:

@@ -19,7 +19,7 @@ from maestro_ray.extensions.tree import Tree, put_tree, under
 
 
 def skills_of(tree: Tree) -> dict[str, Tree]:
-    """Every skill of a tree by the name in its head, whole directories. Raises `ValueError` when there is none.
+    """Every skill of a tree by the name of its whole directory. Raises `ValueError` for none, and for two of one name.
 
     A tree that is one skill itself may have any name, as a repository has.
     """
@@ -28,7 +28,10 @@ def skills_of(tree: Tree) -> dict[str, Tree]:
         raise ValueError("there is no SKILL.md in it")
     if "" in folders:
         return {_name_of(tree): tree}
-    return {posixpath.basename(folder): under(tree, folder) for folder in folders}
+    names = [posixpath.basename(folder) for folder in folders]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise ValueError(f"two directories of it are a skill {twice!r}")
+    return {name: under(tree, folder) for name, folder in zip(names, folders, strict=True)}
 
 
 def _name_of(tree: Tree) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from maestro_ray.errors import ConfigError
 from maestro_ray.extensions.found import Found, Origin, shadow
 from maestro_ray.extensions.frontmatter import read_front
-from maestro_ray.extensions.places import Place, Surroundings, entries, read_each
+from maestro_ray.extensions.places import Place, Surroundings, entries, left_out, read_each
 from maestro_ray.toml import did_you_mean, read_toml
 
 INSIDE = (".maestro/agents", ".claude/agents")
@@ -132,7 +132,8 @@ def definitions_in(place: Place) -> list[Found[Definition]]:
         for each in entries(place)
         if each.suffix in READERS and (each.is_symlink() or each.is_file())
     ]
-    return read_each(files, place.origin, lambda text, stem, path: _found(text, stem, path, place.origin))
+    found = read_each(files, place.origin, lambda text, stem, path: _found(text, stem, path, place.origin))
+    return [*found, *left_out(place)]
 
 
 def definition_at(path: Path, origin: Origin) -> Found[Definition]:

@@ -18,6 +18,7 @@ from maestro_ray.ports import RunProgram
 from maestro_ray.redaction import redact
 
 DENIES = 2
+_TOO_MUCH = "it printed more than is kept, and the middle of that is lost"
 LONGEST_REASON = 2000
 _UNTRUSTED = "nobody has trusted it: see it with `maestro hooks list`"
 
@@ -26,7 +27,9 @@ Status = Literal["passed", "denied", "failed", "timed-out", "untrusted"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one hook. `reason` is a sentence for everything but `passed`; `seconds` is how long it took."""
+    """What became of one hook. `reason` is a sentence for everything but `passed`; `seconds` is how long it took.
+
+    `cut`: it printed more than was kept."""
 
     hook: Hook
     status: Status
@@ -34,6 +37,7 @@ class Outcome:
     stdout: str = ""
     stderr: str = ""
     seconds: float = 0.0
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Ruling:
     def reports(self) -> list[str]:
         """A sentence for each hook that neither passed nor denied."""
         quiet = ("passed", "denied")
-        return [f"{each.hook.words}: {each.reason}" for each in self.outcomes if each.status not in quiet]
+        odd = [f"{each.hook.words}: {each.reason}" for each in self.outcomes if each.status not in quiet]
+        return [*odd, *(f"{each.hook.words}: {_TOO_MUCH}" for each in self.outcomes if each.cut)]
 
 
 async def run_hooks(
@@ -109,7 +114,8 @@ async def _run(
     except AgentFailed as error:
         return Outcome(hook, "failed", str(error))
     status, reason = _judged(hook, ended.code, ended.late, ended.stderr)
-    return Outcome(hook, status, reason, ended.stdout, ended.stderr, time.monotonic() - began)
+    took = time.monotonic() - began
+    return Outcome(hook, status, reason, ended.stdout, ended.stderr, took, ended.cut)
 
 
 def _judged(hook: Hook, code: int | None, late: bool, stderr: str) -> tuple[Status, str]:

@@ -25,6 +25,7 @@ from maestro_ray.extensions.plugins import (
 from maestro_ray.extensions.record import change_record, read_record
 from maestro_ray.extensions.source import Fetched, OpenGit, Source, beside, fetch
 from maestro_ray.extensions.tree import Tree, digest, put_tree, read_directory, under
+from maestro_ray.extensions.trust import forget_plugin
 from maestro_ray.protocol.strictjson import is_whole
 from maestro_ray.toml import did_you_mean
 
@@ -189,8 +190,9 @@ def install(home: Path, candidate: Candidate) -> Installed:
 
 
 def remove(home: Path, name: str) -> Installed:
-    """Remove a plugin and its files. Raises `NotFound`."""
+    """Remove a plugin, its files and the trust in its hooks. Raises `NotFound`."""
     found = the_installed(home, name)
+    forget_plugin(home, name)
 
     def forget(entries: dict[str, dict[str, Any]]) -> None:
         entries.pop(name, None)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from maestro_ray.errors import BadFrame, ConfigError, UsageError
 from maestro_ray.extensions.found import Found, Origin, shadow
 from maestro_ray.extensions.places import Surroundings, content, is_there, top_of, upward
+from maestro_ray.ports import McpServer
 from maestro_ray.protocol import strictjson
 from maestro_ray.redaction import HIDDEN, redact, says_secret
 from maestro_ray.toml import did_you_mean, read_toml
@@ -24,23 +25,6 @@ PLAIN = frozenset({"HOME", "USER", "LOGNAME", "PATH", "PWD", "TMPDIR", "SHELL", 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 # what Claude, Gemini, Qwen and OpenCode put a variable or a file in place of, whatever we allow
 _AGENTS_OWN = re.compile(r"\$\{|\$[A-Z_]|\{(?:env|file):")
-
-
-@dataclass(frozen=True)
-class McpServer:
-    """One server: a program that speaks over its standard streams, or an address (`http`, `sse`).
-
-    Texts are as they were written, with `${VAR}` in them, until `expand`. What may be a secret is in no `repr`.
-    """
-
-    name: str
-    transport: Literal["stdio", "http", "sse"] = "stdio"
-    command: str = ""
-    args: tuple[str, ...] = field(default=(), repr=False)
-    env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    cwd: str = ""
-    url: str = field(default="", repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def read_server(name: str, values: object) -> tuple[McpServer, tuple[str, ...]]:
@@ -188,8 +172,8 @@ def _mcp_tables(text: str, name: str) -> dict[str, Any]:
 # ── use ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def variables(server: McpServer) -> list[str]:
-    """Names of the variables without a default that its texts need, each once."""
+def variables(server: McpServer, *, defaults: bool = False) -> list[str]:
+    """Names of the variables without a default that its texts need, each once; with `defaults` the others too."""
     texts = (
         server.command,
         *server.args,
@@ -199,7 +183,7 @@ def variables(server: McpServer) -> list[str]:
         *server.headers.values(),
     )
     found = [match for text in texts for match in _VARIABLE.finditer(text)]
-    return list(dict.fromkeys(match[1] for match in found if match[2] is None))
+    return list(dict.fromkeys(match[1] for match in found if defaults or match[2] is None))
 
 
 def allowed_to(origin: Origin, agent_env: Iterable[str]) -> Callable[[str], bool]:
@@ -249,7 +233,8 @@ def expand(
 def expand_found(found: Found[McpServer], environ: Mapping[str, str], agent_env: Iterable[str]) -> McpServer:
     """`expand` with the rights of whoever wrote it: what is not the operator's own sees `PLAIN` and `agent_env`.
 
-    Raises `UsageError` as `expand` does, and for an address or header of theirs that the agent would fill in after us.
+    Raises `UsageError` as `expand` does, and for an address, header or variable of theirs that the agent would fill in
+    after us.
     """
     assert found.value is not None
     if found.origin.theirs:
@@ -259,7 +244,7 @@ def expand_found(found: Found[McpServer], environ: Mapping[str, str], agent_env:
 
 
 def _refuse_what_agents_fill_in(server: McpServer) -> None:
-    for text in (server.url, *server.headers.values()):
+    for text in (server.url, *server.headers.values(), *server.env.values()):
         left = _VARIABLE.sub(lambda found: found[2] or "", text)
         if found := _AGENTS_OWN.search(left):
             raise UsageError(

@@ -1,4 +1,4 @@
-"""maestro's own MCP server: how an agent speaks to its team, as JSON-RPC 2.0 lines without any I/O, and a loop for it.
+"""maestro's own MCP server: how an agent speaks to its team, as JSON-RPC 2.0 lines without any I/O.
 
 Bytes go in; what comes out is either bytes to be written or a `Call`, which somebody answers when it is done. What a
 tool does is behind the port `Desk`. Versions of the protocol: 2024-11-05, 2025-03-26 and 2025-06-18. The requests of
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 from maestro_ray import __version__
 from maestro_ray.errors import BadFrame, MaestroError
@@ -61,15 +61,15 @@ TOOLS: Mapping[str, tuple[str, Mapping[str, Argument]]] = {
 class Desk(Protocol):
     """What the tools do; each returns the text that the agent reads. A `MaestroError` is told to the agent."""
 
-    def post(self, text: str) -> str: ...
+    async def post(self, text: str) -> str: ...
 
-    def read(self, after: int) -> str: ...
+    async def read(self, after: int) -> str: ...
 
-    def tasks(self) -> str: ...
+    async def tasks(self) -> str: ...
 
-    def report_blocker(self, reason: str) -> str: ...
+    async def report_blocker(self, reason: str) -> str: ...
 
-    def request_decision(self, question: str, options: Sequence[str]) -> str: ...
+    async def request_decision(self, question: str, options: Sequence[str]) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -238,36 +238,28 @@ def _written(message: Mapping[str, Any]) -> bytes:
     return strictjson.dump(message).encode() + b"\n"
 
 
-# ── a loop ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── use ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def serve(desk: Desk, stdin: BinaryIO, stdout: BinaryIO) -> None:
-    """Answer one client until its input ends."""
-    session = McpSession()
-    while data := stdin.readline(65536):  # `read` of a buffered stream would wait for all of them
-        for asked in session.receive(data):
-            stdout.write(_done(session, desk, asked) if isinstance(asked, Call) else asked)
-        stdout.flush()
-
-
-def _done(session: McpSession, desk: Desk, call: Call) -> bytes:
+async def answered(session: McpSession, desk: Desk, call: Call) -> bytes:
+    """What is written when the desk has done what a call asks for, or has refused it."""
     try:
-        return session.answer(call, use(desk, call))
+        return session.answer(call, await use(desk, call))
     except MaestroError as error:
         return session.answer(call, f"{error}. {error.hint}".removesuffix(". "), failed=True)
 
 
-def use(desk: Desk, call: Call) -> str:
+async def use(desk: Desk, call: Call) -> str:
     """Do what a call asks for. Raises what the desk raises."""
     given = call.arguments
     match call.tool:
         case "team_post":
-            return desk.post(given["text"])
+            return await desk.post(given["text"])
         case "team_read":
-            return desk.read(given.get("after", 0))
+            return await desk.read(given.get("after", 0))
         case "task_list":
-            return desk.tasks()
+            return await desk.tasks()
         case "report_blocker":
-            return desk.report_blocker(given["reason"])
+            return await desk.report_blocker(given["reason"])
         case _:
-            return desk.request_decision(given["question"], given.get("options", ()))
+            return await desk.request_decision(given["question"], given.get("options", ()))

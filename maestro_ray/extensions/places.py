@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from maestro_ray.extensions.found import Found, Origin, T
 from maestro_ray.small_file import read_small
@@ -90,12 +91,24 @@ def is_there(path: Path) -> bool:
 
 
 def entries(place: Place) -> list[Path]:
-    """What lies in a place, by name; nothing when it cannot be listed. Hidden files are nobody's extension."""
+    """What lies in a place, by name, at most `MOST_ENTRIES`; nothing when it cannot be listed."""
+    return _listed(place)[:MOST_ENTRIES]
+
+
+def left_out(place: Place) -> list[Found[Any]]:
+    """That a place has more than is looked at, as one that is broken."""
+    if (many := len(_listed(place))) <= MOST_ENTRIES:
+        return []
+    problem = f"there are {many} here, and the first {MOST_ENTRIES} are looked at"
+    return [Found(place.path.name, place.origin, place.path, problem=problem)]
+
+
+def _listed(place: Place) -> list[Path]:
+    """Hidden files are nobody's extension."""
     try:
-        found = sorted(each for each in place.path.iterdir() if not each.name.startswith("."))
+        return sorted(each for each in place.path.iterdir() if not each.name.startswith("."))
     except OSError:
         return []
-    return found[:MOST_ENTRIES]
 
 
 def read_each(

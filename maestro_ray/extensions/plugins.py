@@ -14,10 +14,11 @@ from maestro_ray.errors import BadFrame
 from maestro_ray.extensions.definitions import Definition, definitions_in
 from maestro_ray.extensions.found import Found, Origin
 from maestro_ray.extensions.hooks import Hook, hooks_of_plugin
-from maestro_ray.extensions.mcp import McpServer, servers_of_json
+from maestro_ray.extensions.mcp import servers_of_json
 from maestro_ray.extensions.places import Place
 from maestro_ray.extensions.skills import FILES, Skill, skills_in
 from maestro_ray.extensions.tree import Leaf, Tree, bounded, under
+from maestro_ray.ports import McpServer
 from maestro_ray.protocol import strictjson
 
 MANIFEST = ".claude-plugin/plugin.json"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from maestro_ray.extensions.found import Found, Origin, chosen, shadow, used
 from maestro_ray.extensions.frontmatter import Front, Value, read_front
-from maestro_ray.extensions.places import Place, Surroundings, entries, is_there, read_each
+from maestro_ray.extensions.places import Place, Surroundings, entries, is_there, left_out, read_each
 
 INSIDE = (".maestro/skills", ".claude/skills", ".agents/skills")
 FILES = ("SKILL.md", "skill.md")
@@ -100,7 +100,8 @@ def skills_in(place: Place) -> list[Found[Skill]]:
     """Those of one place. A directory without a SKILL.md is named as broken, a file beside them is not."""
     folders = [each for each in entries(place) if each.is_symlink() or each.is_dir()]
     files = [(each.name, _file_of(each)) for each in folders]
-    return read_each(files, place.origin, lambda text, slug, path: _found(text, slug, path, place.origin))
+    found = read_each(files, place.origin, lambda text, slug, path: _found(text, slug, path, place.origin))
+    return [*found, *left_out(place)]
 
 
 def skill_at(folder: Path, origin: Origin) -> Found[Skill]:

@@ -13,7 +13,7 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice, product
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from maestro_ray.extensions.record import change_record, read_record
 LONGEST_SHOWN = 500
 FILE = "trusted-hooks.json"
 # of directories that one command names
-MOST_PLACES = 16
+MOST_PLACES = 4
 # a larger file is known by its inode and its last change: hooks are looked at before each tool that is used
 LARGEST = 64 * 1024 * 1024
 # what stands beside a path and is seldom a part of one
@@ -55,10 +55,11 @@ def named_files(found: Found[Hook]) -> Iterator[Path]:
     names = list(dict.fromkeys(_filled(name, variable, root) for name in _names(hook)))
     for place, name in product(_places(root, names), names):
         # what follows `$(pwd)` or `"$PWD"` begins with a slash
-        for path in (place / name, place / name.lstrip("/")):
-            if path not in seen and _is_inside(path, root) and _is(path, Path.is_file):
-                seen.add(path)
-                yield path
+        for text in (name, name.lstrip("/")) if name.startswith("/") else (name,):
+            path = os.path.join(place, text)  # noqa: PTH118 - a long command has very many words, and most are no file
+            if os.path.isfile(path) and Path(path) not in seen and _is_inside(path, root):  # noqa: PTH113
+                seen.add(Path(path))
+                yield Path(path)
 
 
 def _filled(name: str, variable: str, root: Path) -> str:
@@ -68,21 +69,14 @@ def _filled(name: str, variable: str, root: Path) -> str:
 def _places(root: Path, names: Sequence[str]) -> list[Path]:
     """The top, and the first directories below it that are named."""
     found = (Path(os.path.normpath(root / name)) for name in names)
-    below = (path for path in found if path != root and _is_inside(path, root) and _is(path, Path.is_dir))
+    below = (path for path in found if os.path.isdir(path) and path != root and _is_inside(path, root))  # noqa: PTH112
     return [root, *islice(below, MOST_PLACES)]
 
 
-def _is_inside(path: Path, root: Path) -> bool:
+def _is_inside(path: str | Path, root: Path) -> bool:
     """As it is written or as it is: a link of the repository that leads out of it is one of its files."""
     written = Path(os.path.normpath(path))
     return written.is_relative_to(root) or Path(os.path.realpath(path)).is_relative_to(root)
-
-
-def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
-    try:
-        return kind(path)
-    except (OSError, ValueError):  # a word that can be no name
-        return False
 
 
 def _names(hook: Hook) -> Iterator[str]:
@@ -147,5 +141,15 @@ def withdraw(home: Path, prints: Collection[str]) -> None:
     def remove(entries: dict[str, dict[str, object]]) -> None:
         for each in prints:
             entries.pop(each, None)
+
+    change_record(home / FILE, remove)
+
+
+def forget_plugin(home: Path, plugin: str) -> None:
+    """Allow no hook of this plugin any more: another may come by its name."""
+
+    def remove(entries: dict[str, dict[str, object]]) -> None:
+        for known in [key for key, entry in entries.items() if entry.get("from") == f"plugin {plugin}"]:
+            del entries[known]
 
     change_record(home / FILE, remove)

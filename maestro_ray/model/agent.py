@@ -80,6 +80,14 @@ class PermissionAsked:
 
 
 @dataclass(frozen=True)
+class ServerLeftOut:
+    """An MCP server that the agent was given cannot be used by it; it goes on without."""
+
+    server: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class DirectiveTaken:
     """A steering directive is now in the agent's input."""
 
@@ -122,6 +130,7 @@ AgentEvent = (
     | RateLimited
     | Retrying
     | PermissionAsked
+    | ServerLeftOut
     | DirectiveTaken
     | Reply
     | Finished

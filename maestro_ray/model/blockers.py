@@ -101,6 +101,12 @@ def _nobody(now: Situation, run: Waiting) -> Blocker:
         return Blocker("session", "the session that is to do it is away", run.session)
     if any(fits(replace(run, done_by=frozenset()), seat) for seat in now.seats):
         return Blocker("session", "only sessions of those who did the work could judge it", run.role)
+    if any(fits(replace(run, judged_by=frozenset()), seat) for seat in now.seats):
+        count = len(run.judged_by)
+        why = (
+            f"it takes a reviewer more than the {count} who have judged this commit, and each judges it once"
+        )
+        return Blocker("reviewers", why, run.role)
     if any(fits(replace(run, skill=""), seat) for seat in now.seats):
         return Blocker(
             "skill",

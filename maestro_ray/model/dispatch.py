@@ -52,7 +52,7 @@ class Waiting:
     `session` pins it to one session (empty: to one that has not accepted yet), and then its skill is no matter;
     `passed_over` had it and did not claim it. `order` sorts the runs of one plan: priority first, then level of
     dependency, then age. `since` and `not_before` are Unix seconds.
-    `done_by` are the users whose sessions did what a review is about.
+    `done_by` are the users whose sessions did what a review is about, `judged_by` the sessions that have judged it.
     """
 
     run: str
@@ -70,6 +70,7 @@ class Waiting:
     since: float = 0.0
     not_before: float = 0.0
     done_by: frozenset[str] = frozenset()
+    judged_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,8 @@ def misfit(run: Waiting, seat: Seat) -> str:
     # where all sessions are the leader's own, another of them is all there is
     if seat.user in run.done_by and seat.user != seat.leader:
         return "it is of the user who did the work"
+    if seat.session in run.judged_by:
+        return "it has judged this commit already"
     if run.session is not None:
         return "" if run.session == seat.session else "another session is to do it"
     if run.skill and seat.skills.get(run.skill, 0) < run.proficiency:

@@ -326,6 +326,7 @@ def _without_a_box(now: Situation) -> list[Rule]:
     return [
         Rule(Ruling.ALLOW, Tool.READ),
         Rule(Ruling.ALLOW, Tool.OTHER),
+        Rule(Ruling.ALLOW, "mcp__maestro__*"),
         Rule(Ruling.ALLOW, Tool.EDIT, "**/*"),
         *(Rule(Ruling.ALLOW, Tool.SHELL, each) for each in harmless),
     ]

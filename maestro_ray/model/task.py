@@ -2,8 +2,9 @@
 
 draft → dispatched → in_progress → awaiting_review → merged → completed; pause: any active → waiting_for_resume → draft;
 abort: any open → cancelled. Review is not a status: it is what `head`, `judged` and `approved` say about commits.
-The loop is deterministic: work → test (when the team has a tester) → review → merge, or a revision of the same branch
-up to the cap. The agent only judges; which run comes next is decided here, and a merge only for an approved commit.
+The loop is deterministic: work → test (when the team has a tester) → review, by as many as the policy wants → merge, or
+a revision of the same branch up to the cap. The agent only judges; which run comes next is decided here, and a merge
+only for an approved commit.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from maestro_ray.errors import IllegalEvent
+from maestro_ray.model import review
+from maestro_ray.model.review import Agreement, Vote
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.table import arrow
 from maestro_ray.model.verdict import Verdict
@@ -37,17 +40,21 @@ ACTIVE = frozenset({Status.DISPATCHED, Status.IN_PROGRESS, Status.AWAITING_REVIE
 
 @dataclass(frozen=True)
 class Policy:
-    """What the team and the configuration allow: a tester or not, tries of one run, revisions of one task."""
+    """What the team and the configuration allow: a tester or not, tries of one run, revisions of one task, and how many
+    reviewers judge a commit, of whom how many must approve."""
 
     tester: bool = True
     attempts: int = 3
     revision_cap: int = 3
+    reviewers: int = 1
+    agreement: Agreement = Agreement.ALL
 
 
 @dataclass(frozen=True)
 class Task:
     """Commits are full hashes or empty. `head` is the work under review, `judged` the last commit a verdict was about,
-    `approved` the one an APPROVED verdict was about; times are Unix seconds. `assignee` is a user or a session that is
+    `approved` the one that was approved; `votes` are the verdicts about the head as long as they decide nothing; times
+    are Unix seconds. `assignee` is a user or a session that is
     to do the work (empty: whoever fits), `accepted_by` the session that does."""
 
     id: str
@@ -62,6 +69,7 @@ class Task:
     review_approved_at: float | None = None
     assignee: str = ""
     accepted_by: str = ""
+    votes: tuple[Vote, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,10 @@ class Untested:
 
 @dataclass(frozen=True)
 class Judged:
+    """`reviewer` is the session whose verdict it is."""
+
     verdict: Verdict
+    reviewer: str = ""
 
 
 @dataclass(frozen=True)
@@ -232,11 +243,12 @@ Event = (
 
 @dataclass(frozen=True)
 class StartRun:
-    """Queue a run of this purpose about this commit (empty: the epic's present tip)."""
+    """Queue a run of this purpose about this commit (empty: the epic's present tip), or several of the same."""
 
     purpose: Purpose
     commit: str = ""
     note: str = ""
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -324,10 +336,10 @@ def apply(task: Task, event: Event, policy: Policy, now: float) -> Step:
         case Tested(commit) | Untested(commit):
             _about(task.head, commit, event)
             waiting: list[Effect] = [CancelRuns()] if isinstance(event, Untested) else []
-            return task, [*waiting, StartRun(Purpose.REVIEW, commit)]
-        case Judged(verdict):
+            return task, [*waiting, _reviews(task, policy)]
+        case Judged(verdict, reviewer):
             _about(task.head, verdict.commit, event)
-            return _judged(task, verdict, policy, now)
+            return _judged(task, verdict, reviewer, policy, now)
         case Merged(commit, merge):
             _about(task.approved, commit, event)
             return replace(task, merged=merge), []
@@ -360,7 +372,7 @@ def next_step(task: Task, policy: Policy) -> tuple[Event, StartRun]:
     if task.head and task.approved == task.head:
         return ReviewReopened(), StartRun(Purpose.MERGE, task.head)
     if task.head and task.judged != task.head:
-        return ReviewReopened(), _send_to_review(task.head, policy)
+        return ReviewReopened(), _send_to_review(task, policy)
     return Dispatched(), StartRun(Purpose.EXECUTE, task.head)
 
 
@@ -383,7 +395,7 @@ def _without_result(task: Task, event: RunFailed | RunInterrupted | Unclaimed, p
                 _about(task.approved, task.head, event)
             if purpose is Purpose.TEST and not policy.tester:
                 # nobody waits for a test any more; that it failed is told to the reviewer
-                return _again(task, Purpose.REVIEW, reason, policy)
+                return _again(task, Purpose.REVIEW, reason, policy, _reviews(task, policy).count)
             return _again(task, purpose, reason, policy if retryable else replace(policy, attempts=0))
         case RunInterrupted(purpose, costs):
             return _interrupted(task, purpose, policy) if costs else (task, [])
@@ -422,21 +434,40 @@ def _work_done(task: Task, commit: str, policy: Policy, now: float) -> Step:
         return _give_up(task, "no_progress", "the revision changed nothing: the same commit came back")
     if commit != task.head:
         # an approval is about one commit and is worth nothing for the next
-        task = replace(task, approved="", review_approved_at=None)
+        task = replace(task, approved="", review_approved_at=None, votes=())
     task = replace(task, head=commit, attempts=0, review_sent_at=now)
-    return task, [_send_to_review(commit, policy)]
+    return task, [_send_to_review(task, policy)]
 
 
-def _send_to_review(commit: str, policy: Policy) -> StartRun:
-    return StartRun(Purpose.TEST if policy.tester else Purpose.REVIEW, commit)
+def _send_to_review(task: Task, policy: Policy) -> StartRun:
+    return StartRun(Purpose.TEST, task.head) if policy.tester else _reviews(task, policy)
 
 
-def _judged(task: Task, verdict: Verdict, policy: Policy, now: float) -> Step:
-    task = replace(task, judged=verdict.commit, attempts=0)
-    if verdict.approved:
-        task = replace(task, approved=verdict.commit, review_approved_at=now)
-        return task, [StartRun(Purpose.MERGE, verdict.commit)]
-    return _revise(replace(task, approved="", review_approved_at=None), verdict.reason, policy, [])
+def _reviews(task: Task, policy: Policy) -> StartRun:
+    """Who has judged the head already need not do it again."""
+    count = review.missing(task.votes, task.head, policy.reviewers)
+    return StartRun(Purpose.REVIEW, task.head, count=max(1, count))
+
+
+def _judged(task: Task, verdict: Verdict, reviewer: str, policy: Policy, now: float) -> Step:
+    """One more verdict; what becomes of the commit is decided as soon as no further one could change it."""
+    commit = verdict.commit
+    if any(vote.reviewer == reviewer for vote in review.about(task.votes, commit)):
+        return task, [StartRun(Purpose.REVIEW, commit)]
+    votes = (*task.votes, Vote(reviewer, commit, verdict.approved, verdict.reason))
+    task = replace(task, votes=votes, attempts=0)
+    approved = review.decided(votes, commit, policy.reviewers, policy.agreement)
+    if approved is None:
+        return task, []
+    task = replace(task, judged=commit, votes=())
+    # the verdicts that are still to come would change nothing
+    others: list[Effect] = [CancelRuns()] if policy.reviewers > 1 else []
+    if approved:
+        task = replace(task, approved=commit, review_approved_at=now)
+        return task, [*others, StartRun(Purpose.MERGE, commit)]
+    return _revise(
+        replace(task, approved="", review_approved_at=None), review.reason(votes, commit), policy, others
+    )
 
 
 def _revise(task: Task, reason: str, policy: Policy, effects: list[Effect]) -> Step:
@@ -450,11 +481,11 @@ def _revise(task: Task, reason: str, policy: Policy, effects: list[Effect]) -> S
     return task, [*effects, StartRun(Purpose.EXECUTE, task.head, reason)]
 
 
-def _again(task: Task, purpose: Purpose, reason: str, policy: Policy) -> Step:
+def _again(task: Task, purpose: Purpose, reason: str, policy: Policy, count: int = 1) -> Step:
     task = replace(task, attempts=task.attempts + 1)
     if task.attempts >= policy.attempts:
         return _give_up(task, "attempts", f"{purpose} failed (attempt {task.attempts}): {reason}", purpose)
-    return task, [StartRun(purpose, task.head, reason)]
+    return task, [StartRun(purpose, task.head, reason, count)]
 
 
 def _interrupted(task: Task, purpose: Purpose, policy: Policy) -> Step:

@@ -41,29 +41,48 @@ def read_verdict(output: str, commit: str) -> Verdict:
     no reading of the code fences makes it a quotation. Everything else is a rejection with that reason.
     """
 
-    def rejected(reason: str) -> Verdict:
-        return Verdict(commit, Judgement.REJECTED, reason[:LONGEST_REASON])
+    reason, _ = _read(output)
+    judgement = Judgement.REJECTED if reason else Judgement.APPROVED
+    return Verdict(commit, judgement, reason[:LONGEST_REASON])
 
+
+def ask_again(output: str) -> str:
+    """What to say to a reviewer whose output holds no verdict that can be read; empty when it holds one.
+
+    A rejection is one, whatever else is there. The answer is read like any other output, and only that.
+    """
+    reason, sound = _read(output)
+    if sound:
+        return ""
+    return (
+        f"Your answer had no verdict that can be read: {reason}. End your review now: answer with your reason in a few "
+        "words, and then with exactly one last line of its own, not in a code block and not quoted, that begins with "
+        "the word VERDICT and a colon, as you were told at the beginning. Change no file."
+    )
+
+
+def _read(output: str) -> tuple[str, bool]:
+    """Why it is rejected, empty when it is approved; and whether the reviewer has said so itself."""
     # only a line feed ends a line: what other separators begin would look to a person like the middle of one
     output_lines = [line.rstrip() for line in output.split("\n") if line.strip()]
     last = output_lines[-1] if output_lines else ""
     if not last.startswith("VERDICT:"):
-        return rejected("the review ended without a VERDICT line")
+        return "the review ended without a VERDICT line", False
     match = _LINE.fullmatch(last)
     if match is None:
-        return rejected(f"the review's verdict cannot be read: {last[:200]}")
+        return f"the review's verdict cannot be read: {last[:200]}", False
     if match[2]:
-        return rejected(match[3] or "no reason was given")
+        return match[3] or "no reason was given", True
     outside = _verdict_lines(output_lines, PLAIN)
     if outside != _verdict_lines(output_lines, ANYWHERE) or len(output_lines) - 1 not in outside:
-        return rejected("its code fences leave open whether the review's verdict is quoted")
+        return "its code fences leave open whether the review's verdict is quoted", False
     for number in outside:
         match = _LINE.fullmatch(output_lines[number])
         if match is None:
-            return rejected(f"the review's verdict cannot be read: {output_lines[number][:200]}")
+            return f"the review's verdict cannot be read: {output_lines[number][:200]}", False
         if match[2]:
-            return rejected("the review both approved and rejected the change")
-    return Verdict(commit, Judgement.APPROVED)
+            return "the review both approved and rejected the change", False
+    return "", True
 
 
 def _verdict_lines(lines: list[str], fence: re.Pattern[str]) -> list[int]:

@@ -19,10 +19,12 @@ _LAUNCHERS = ("bunx", "env", "node", "npx", "pnpx", "python", "python3", "uvx")
 class Acp:
     """Any program that speaks the protocol: the table's `argv`, then the words of `spec.arg`. Raises `BadProvider`."""
 
+    asks = True
+
     def __init__(self, spec: ProviderSpec) -> None:
         self._spec = spec
         try:
-            self._argv = (*spec.argv, *shlex.split(spec.arg))
+            self._argv = (*spec.argv, *shlex.split(spec.arg), *spec.args)
         except ValueError as error:
             raise BadProvider(f"{spec.kind}:{spec.arg}", str(error).lower()) from None
         if not self._argv:

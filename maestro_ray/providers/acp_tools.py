@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from maestro_ray.model.agent import AgentEvent, PermissionAsked, ToolCalled, ToolReturned
-from maestro_ray.providers.output import brief, clean
+from maestro_ray.providers.output import brief
 
 # of the protocol's kinds; `other` says nothing
 _NAMES = {"execute": "shell"}
@@ -47,7 +47,7 @@ class Tools:
         """A question about one: what it is about is as exact as the agent says."""
         number = str(call["toolCallId"])
         known = self._known(number, call)
-        return [*self._tell(number, known), PermissionAsked(request, known.name, clean(known.detail))]
+        return [*self._tell(number, known), PermissionAsked(request, known.name, known.detail, _paths(call))]
 
     def _known(self, number: str, call: Mapping[str, Any]) -> _Call:
         before = self._calls.get(number, _Call())
@@ -83,14 +83,23 @@ def _detail(call: Mapping[str, Any]) -> str:
     given = given if isinstance(given, Mapping) else {}
     if isinstance(command := given.get("command"), str):
         return command
-    paths = [str(each["path"]) for each in call.get("locations") or () if call.get("kind") != "execute"]
-    paths = paths or [given[name] for name in _PATHS if isinstance(given.get(name), str)][:1]
+    paths = _paths(call)
     if paths and call.get("kind") in ("edit", "read", "delete", "move"):
         return " ".join(paths)
     if given and call.get("kind") != "execute":
         return json.dumps(given, ensure_ascii=False)
     # an agent that gives no input has it in the title
     return "" if given else str(call.get("title") or "")
+
+
+def _paths(call: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files that it is about; the place where a command begins is none."""
+    given = call.get("rawInput")
+    given = given if isinstance(given, Mapping) else {}
+    if call.get("kind") == "execute" or isinstance(given.get("command"), str):
+        return ()
+    told = tuple(str(each["path"]) for each in call.get("locations") or ())
+    return told or tuple(given[name] for name in _PATHS if isinstance(given.get(name), str))[:1]
 
 
 def _output(call: Mapping[str, Any]) -> str:

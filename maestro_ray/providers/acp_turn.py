@@ -17,11 +17,13 @@ from maestro_ray.model.agent import (
     Reply,
     Retrying,
     Said,
+    ServerLeftOut,
     SessionNamed,
 )
 from maestro_ray.model.plain_text import one_line
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch
+from maestro_ray.providers import mcp_forms
 from maestro_ray.providers.acp_habits import UNKNOWN, Ear, Habits, habits_of
 from maestro_ray.providers.acp_tools import Tools
 from maestro_ray.providers.acp_trouble import said_in, trouble
@@ -67,6 +69,7 @@ class AcpTurn:
         self._number = 0
         self._loads = False
         self._session = ""
+        self._servers: list[dict[str, Any]] = []
         # prompts that run, and the directives that each bears; directives that wait for another prompt
         self._prompts: dict[int, tuple[str, ...]] = {}
         self._pings: dict[int, int] = {}
@@ -210,9 +213,9 @@ class AcpTurn:
             case "initialize":
                 return self._met(result)
             case "session/load":
-                return self._opened(self._job.resume)
+                return self._opened(self._job.resume, result)
             case "session/new":
-                return self._opened(str(result["sessionId"]))
+                return self._opened(str(result["sessionId"]), result)
             case "session/prompt":
                 return self._prompted(number, result)
             case "ping":
@@ -226,12 +229,22 @@ class AcpTurn:
         can = result.get("agentCapabilities") or {}
         if self._habits is None:
             self._habits = habits_of(str((result.get("agentInfo") or {}).get("name")))
+        left_out = self._given(can.get("mcpCapabilities") or {})
         if self._job.resume and can.get("loadSession") is True:
-            return [Reply(self._call("session/load", sessionId=self._job.resume, **self._place()))]
-        return [Reply(self._call("session/new", **self._place()))]
+            begin = self._call("session/load", sessionId=self._job.resume, **self._place())
+        else:
+            begin = self._call("session/new", **self._place())
+        return [*left_out, Reply(begin)]
 
-    def _opened(self, session: str) -> list[AgentEvent]:
+    def _given(self, can: Mapping[str, Any]) -> list[AgentEvent]:
+        """What it cannot reach is left out: some would refuse the whole session for it."""
+        http, sse = can.get("http") is True, can.get("sse") is True
+        self._servers, names = mcp_forms.acp(self._job.mcp, http=http, sse=sse)
+        return [ServerLeftOut(name, "the agent cannot reach a server of this kind") for name in names]
+
+    def _opened(self, session: str, result: Mapping[str, Any]) -> list[AgentEvent]:
         self._session = session
+        self._used.began(result)
         return [SessionNamed(session), *self._next()]
 
     def _next(self) -> list[AgentEvent]:
@@ -278,7 +291,7 @@ class AcpTurn:
                     return []  # it takes no second prompt; the first goes on
         *before, end = trouble(error)
         assert isinstance(end, Failed)
-        return [*self._new_line(), *before, self._over(end)]
+        return [*self._new_line(), *self._used.answered({}), *before, self._over(end)]
 
     def _over(self, end: Finished | Failed) -> Finished | Failed:
         self._end = end
@@ -292,7 +305,7 @@ class AcpTurn:
         return line({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
 
     def _place(self) -> dict[str, Any]:
-        return {"cwd": str(self._job.worktree), "mcpServers": []}
+        return {"cwd": str(self._job.worktree), "mcpServers": self._servers}
 
     def _prompt(self, text: str, waiting: Sequence[tuple[str, str]] = ()) -> bytes:
         said = "\n\n".join(filter(None, [text, steering.block([each for _, each in waiting])]))

@@ -18,6 +18,7 @@ from maestro_ray.model.agent import (
     Reply,
     Retrying,
     Said,
+    ServerLeftOut,
     SessionNamed,
     ToolCalled,
     ToolReturned,
@@ -26,6 +27,7 @@ from maestro_ray.model.agent import (
 from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch
+from maestro_ray.providers import mcp_forms
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
 from maestro_ray.providers.output import bounded, brief, clean
@@ -56,6 +58,8 @@ _OWN = frozenset({
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = ".credentials.json"
 _SETTINGS = (_LOGIN, "settings.json", "CLAUDE.md", "agents", "commands", "skills", "plugins")
+# what it is given to start, variables filled in
+_SERVERS = "mcp.json"
 _EDITORS = ("Edit", "Write", "NotebookEdit")
 _NAMES: Mapping[str, Sequence[str]] = {
     Tool.SHELL: ("Bash",), Tool.EDIT: _EDITORS, Tool.READ: ("Read", "Glob", "Grep"),
@@ -76,13 +80,15 @@ class ClaudeTurn:
         self._lines = JsonLines()
         self._launch = Launch(
             (PROGRAM, *_TALK, *_mode(job), *(("--model", model) if model else ()),
-             *(("--resume", job.resume) if job.resume else ()), *more),
+             *(("--resume", job.resume) if job.resume else ()),
+             *mcp_forms.claude_arguments(job.scratch / _SERVERS, job.mcp), *more),
             env={
                 "CLAUDE_CONFIG_DIR": str(place), "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
                 "DISABLE_AUTOUPDATER": "1",
             },
             links={place / name: f"~/.claude/{name}" for name in _SETTINGS},
             writes=(f"~/.claude/{_LOGIN}",),
+            files={job.scratch / _SERVERS: mcp_forms.claude_file(job.mcp)},
             stdin=_user(job.prompt),
             keep_stdin=True,
         )  # fmt: skip
@@ -155,7 +161,7 @@ class ClaudeTurn:
         match event:
             case {"subtype": "init", "session_id": str(session)} if session != self._session:
                 self._session = session
-                return [SessionNamed(session)]
+                return [SessionNamed(session), *_left_out(event.get("mcp_servers") or ())]
             case {"subtype": "api_retry", "attempt": int(attempt), "retry_delay_ms": delay}:
                 reason = " ".join(str(event[key]) for key in ("error_status", "error") if event.get(key))
                 if event.get("error_status") == 429:
@@ -264,16 +270,28 @@ def _input(usage: Mapping[str, Any]) -> int:
     return sum(int(usage.get(name) or 0) for name in names)
 
 
+def _left_out(servers: Sequence[Mapping[str, Any]]) -> list[AgentEvent]:
+    """It does not say why."""
+    bad = ("failed", "needs-auth")
+    return [
+        ServerLeftOut(str(each["name"]), "it did not start, or did not answer")
+        for each in servers
+        if each.get("status") in bad
+    ]
+
+
 def _mode(job: Job) -> tuple[str, ...]:
     """Who judges or tests may look and run, and is not given the tools that change files."""
     refused = [*_NOT_HERE, *(name for tool in sorted(job.refuses) for name in _NAMES.get(tool, ()))]
     if job.purpose != "execute":
         refused += [name for name in _EDITORS if name not in refused]
+    refused += [name for name in job.denied_tools if name not in refused]
+    named = ("--tools", ",".join(job.tools)) if job.tools else ()
     mode = "acceptEdits" if job.purpose == "execute" else "default"
     # before what the person's own settings allow, and whatever the mode
     asked = [name for tool in sorted(job.asks - job.refuses) for name in _NAMES.get(tool, ())]
     settings = ("--settings", json.dumps({"permissions": {"ask": asked}})) if asked else ()
-    return ("--permission-mode", mode, "--disallowedTools", ",".join(refused), *settings)
+    return ("--permission-mode", mode, *named, "--disallowedTools", ",".join(refused), *settings)
 
 
 def _failure(reason: str, signed_out: bool = False) -> Failed:

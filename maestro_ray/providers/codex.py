@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from maestro_ray.model.agent import (
     Reply,
     Retrying,
     Said,
+    ServerLeftOut,
     SessionNamed,
     ToolCalled,
     ToolReturned,
@@ -24,6 +26,7 @@ from maestro_ray.model.agent import (
 from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch
+from maestro_ray.providers import mcp_forms
 from maestro_ray.providers.codex_exec import CodexExecTurn
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
@@ -65,18 +68,23 @@ class CodexTurn:
         self._items: dict[str, Mapping[str, Any]] = {}
         self._words: list[str] = []
         self._end: Finished | Failed | None = None
-        place = job.scratch / "codex"
+        place, mcp = job.scratch / "codex", mcp_forms.codex(job.mcp, job.scratch)
         self._launch = Launch(
-            (PROGRAM, "app-server", *(("-c", f'model="{model}"') if model else ()), *more),
-            env={"CODEX_HOME": str(place)},
+            (PROGRAM, "app-server", *(("-c", f'model="{model}"') if model else ()), *mcp.arguments, *more),
+            env={"CODEX_HOME": str(place), **mcp.env},
             stdin=self._greeting(),
             keep_stdin=True,
+            files=mcp.files,
             # a person's own rules say what is done without a question
             links={
                 place / name: f"~/.codex/{name}" for name in _SETTINGS if not (self._asks and name == "rules")
             },
             writes=(f"~/.codex/{_LOGIN}",),
         )
+
+        # what cannot even be told to it, and its questions about tools of servers
+        self._left_out: list[AgentEvent] = [ServerLeftOut(*each) for each in mcp.left_out]
+        self._asked_forms: set[str] = set()
 
     @property
     def launch(self) -> Launch:
@@ -87,7 +95,8 @@ class CodexTurn:
         return How.IN_TURN
 
     def feed(self, data: bytes) -> list[AgentEvent]:
-        return [event for value in self._lines.feed(data) for event in self._read(value)]
+        left_out, self._left_out = self._left_out, []
+        return [*left_out, *(event for value in self._lines.feed(data) for event in self._read(value))]
 
     def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
         events = [event for value in self._lines.close() for event in self._read(value)]
@@ -101,7 +110,11 @@ class CodexTurn:
         return b""
 
     def answer(self, request: str, refusal: str) -> bytes:
-        return line({"id": int(request), "result": {"decision": "decline" if refusal else "accept"}})
+        answer = "decline" if refusal else "accept"
+        if request in self._asked_forms:
+            self._asked_forms.discard(request)
+            return line({"id": int(request), "result": {"action": answer, "content": {}}})
+        return line({"id": int(request), "result": {"decision": answer}})
 
     @property
     def _asks(self) -> bool:
@@ -172,6 +185,11 @@ class CodexTurn:
                 item = self._items.get(str(params["itemId"]), {})
                 paths = tuple(str(change["path"]) for change in item.get("changes", ()))
                 return PermissionAsked(str(request), "edit", _paths(item), paths)
+            case "mcpServer/elicitation/request" if _asks_for_tool(params):
+                self._asked_forms.add(str(request))
+                tool = f"mcp__{params['serverName']}__{params['_meta']['tool_name']}"
+                given = json.dumps(params["_meta"].get("tool_params") or {}, ensure_ascii=False)
+                return PermissionAsked(str(request), tool, given)
         error = {"code": -32601, "message": "maestro does not do that"}
         return Reply(line({"id": request, "error": error}))
 
@@ -181,6 +199,8 @@ class CodexTurn:
                 return self._began(params["item"])
             case "item/completed":
                 return self._ended(params["item"])
+            case "mcpServer/startupStatus/updated" if params["status"] == "failed":
+                return [ServerLeftOut(str(params["name"]), brief(str(params.get("error") or "")))]
             case "thread/tokenUsage/updated":
                 last = params["tokenUsage"]["last"]
                 spent, made = int(last["inputTokens"]), int(last["outputTokens"])
@@ -218,6 +238,8 @@ class CodexTurn:
             case {"type": "fileChange", "id": str(number), "status": status}:
                 self._items.pop(number, None)
                 return [ToolReturned("edit", status == "completed")]
+            case {"type": "mcpToolCall", "server": str(server), "tool": str(tool), "status": status}:
+                return [ToolReturned(f"{server}.{tool}", status == "completed")]
         return []
 
     def _completed(self, turn: Mapping[str, Any]) -> list[AgentEvent]:
@@ -242,13 +264,25 @@ class Codex(Installed):
 
     @property
     def asks(self) -> bool:
+        """Whether it can be told no."""
         return not self._spec.exec
 
     def open(self, job: Job) -> CodexTurn | CodexExecTurn:
         talk = CodexTurn(job, self._model, self._more)
         if self._spec.exec:
-            return CodexExecTurn(job, PROGRAM, talk.launch, self._model, self._more)
+            more = (*mcp_forms.codex(job.mcp, job.scratch).arguments, *self._more)
+            return CodexExecTurn(job, PROGRAM, talk.launch, self._model, more)
         return talk
+
+
+def _asks_for_tool(params: Mapping[str, Any]) -> bool:
+    """Whether a form is only a question for leave to use a tool; servers may show others."""
+    about = params.get("_meta")
+    return (
+        isinstance(about, dict)
+        and about.get("codex_approval_kind") == "mcp_tool_call"
+        and "tool_name" in about
+    )
 
 
 def _status(error: Mapping[str, Any]) -> int:

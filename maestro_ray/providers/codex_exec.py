@@ -50,7 +50,7 @@ class CodexExecTurn:
         self._launch = Launch(
             (program, "exec", "--json", "-s", box, "-C", str(job.worktree), *(("-m", model) if model else ()), *more,
              *(("resume", job.resume) if job.resume else ()), "-"),
-            env=launch.env, links=launch.links, writes=launch.writes,
+            env=launch.env, files=launch.files, links=launch.links, writes=launch.writes,
             stdin=job.prompt.encode(errors="replace"),
         )  # fmt: skip
 
@@ -140,5 +140,8 @@ class CodexExecTurn:
 
 
 def _spent(usage: Mapping[str, Any]) -> list[AgentEvent]:
-    spent = UsageCounted(int(usage.get("input_tokens") or 0), int(usage.get("output_tokens") or 0))
+    cached = int(usage.get("cached_input_tokens") or 0)
+    spent = UsageCounted(
+        int(usage.get("input_tokens") or 0), int(usage.get("output_tokens") or 0), cached_tokens=cached
+    )
     return [spent] if spent != UsageCounted() else []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 from maestro_ray.errors import BadProvider
+from maestro_ray.model.permission import Tool
 from maestro_ray.ports import Job, Launch, ProviderSpec
 from maestro_ray.providers.acp_habits import habits_of
 from maestro_ray.providers.acp_turn import AcpTurn
@@ -17,6 +19,12 @@ VARIABLES = (
     "DEEPSEEK_API_KEY", "XAI_API_KEY",
 )  # fmt: skip
 
+# what is said with these is where it works, and on what it listens
+_OWN = frozenset({"--cwd", "--port", "--hostname", "--mdns", "--cors"})
+_NAMES: Mapping[str, Sequence[str]] = {
+    Tool.SHELL: ("bash",), Tool.EDIT: ("edit",), Tool.READ: ("read", "glob", "grep", "list"),
+    Tool.FETCH: ("webfetch", "websearch"),
+}  # fmt: skip
 _QUIET = {
     "OPENCODE_DISABLE_AUTOUPDATE": "1",
     "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
@@ -31,23 +39,17 @@ _SETTINGS = (
 _OTHERS = ("git", "pip", "uv")
 _LOGIN = f"~/.local/share/{PROGRAM}/auth.json"
 
-# of its program: what maestro decides
-_OPTIONS = frozenset({
-    "--cwd", "--port", "--hostname", "--mdns", "--mdns-domain", "--cors", "--format", "--model", "-m", "--session",
-    "-s", "--continue", "-c",
-})  # fmt: skip
-
 
 class OpenCode(Installed):
-    """`spec.arg` is the model as PROVIDER/MODEL, empty for the account's own. Raises `BadProvider`."""
+    """Its model is PROVIDER/MODEL. Raises `BadProvider`."""
 
-    program, variables, own = PROGRAM, VARIABLES, _OPTIONS
+    program, variables, own = PROGRAM, VARIABLES, _OWN
     asks = True
 
     def __init__(self, spec: ProviderSpec) -> None:
         super().__init__(spec)
         if self._model and not all(self._model.partition("/")):
-            raise BadProvider(f"{spec.kind}:{self._model}", "its model is named as PROVIDER/MODEL")
+            raise BadProvider(f"{spec.kind}:{self._model}", "its model is written as PROVIDER/MODEL")
 
     def open(self, job: Job) -> AcpTurn:
         """All that it writes is in the scratch directory; it takes no other word about that than the XDG variables."""
@@ -57,7 +59,7 @@ class OpenCode(Installed):
             env={
                 **_QUIET, "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(cache),
                 "XDG_STATE_HOME": str(job.scratch / "state"),
-                "OPENCODE_PERMISSION": json.dumps(_permission(job.purpose)),
+                "OPENCODE_PERMISSION": json.dumps(_permission(job)),
             },
             links={
                 home / PROGRAM / "auth.json": _LOGIN,
@@ -71,8 +73,10 @@ class OpenCode(Installed):
         return AcpTurn(job, launch, habits_of(PROGRAM), model if self._model else ())
 
 
-def _permission(purpose: str) -> dict[str, object]:
+def _permission(job: Job) -> dict[str, object]:
     """Laid over the person's own, where rules for single commands that follow one for `*` go on to hold. Without it no
     command is asked for."""
-    asks: dict[str, object] = {"bash": {"*": "ask"}}
-    return asks if purpose == "execute" else {**asks, "edit": "deny"}
+    asked = {name for tool in {*job.asks, Tool.SHELL} for name in _NAMES.get(tool, ())}
+    refuses = job.refuses if job.purpose == "execute" else {*job.refuses, Tool.EDIT}
+    refused = {name for tool in refuses for name in _NAMES.get(tool, ())}
+    return {name: "deny" if name in refused else {"*": "ask"} for name in sorted(asked | refused)}

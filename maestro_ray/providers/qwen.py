@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
+from maestro_ray.model.permission import Tool
 from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.acp_habits import habits_of
 from maestro_ray.providers.acp_turn import AcpTurn
@@ -15,6 +17,15 @@ VARIABLES = (
     "BAILIAN_CODING_PLAN_API_KEY",
 )  # fmt: skip
 
+# what is said with these is what the adapter lives on, or who may do what
+_OWN = frozenset({
+    "--acp", "--experimental-acp", "--approval-mode", "-y", "--yolo", "-m", "--model", "-p", "--prompt", "-i",
+    "--prompt-interactive", "-o", "--output-format", "--input-format", "-r", "--resume", "-c", "--continue",
+    "--session-id", "--allowed-tools", "--core-tools",
+})  # fmt: skip
+_NAMES: Mapping[str, Sequence[str]] = {
+    Tool.SHELL: ("Bash",), Tool.EDIT: ("Edit",), Tool.READ: ("Read",), Tool.FETCH: ("WebFetch",),
+}  # fmt: skip
 _LOGIN = "oauth_creds.json"
 _SETTINGS = (
     _LOGIN, "settings.json", ".env", "QWEN.md", "installation_id", "commands", "extensions", "skills", "agents",
@@ -23,19 +34,11 @@ _SETTINGS = (
 # it begins in a mode in which a model decides
 _ASKS = ("session/set_mode", {"modeId": "default"})
 
-# of its program: what maestro decides
-_OPTIONS = frozenset({
-    "--acp", "--experimental-acp", "-p", "--prompt", "-i", "--prompt-interactive", "-y", "--yolo", "--approval-mode",
-    "-o", "--output-format", "--input-format", "-r", "--resume", "-c", "--continue", "--session-id", "-m", "--model",
-    "-w", "--worktree", "--skip-trust", "-s", "--sandbox", "--allowed-tools", "--allowed-mcp-server-names",
-    "--include-directories", "--add-dir", "--delete-session", "--list-sessions",
-})  # fmt: skip
-
 
 class Qwen(Installed):
     """Raises `BadProvider`."""
 
-    program, variables, own = PROGRAM, VARIABLES, _OPTIONS
+    program, variables, own = PROGRAM, VARIABLES, _OWN
     asks = True
 
     def open(self, job: Job) -> AcpTurn:
@@ -47,14 +50,14 @@ class Qwen(Installed):
                 "QWEN_CODE_SYSTEM_DEFAULTS_PATH": str(defaults),
                 "NO_BROWSER": "true",
             },
-            files={defaults: json.dumps(_defaults(job.purpose)).encode()},
+            files={defaults: json.dumps(_defaults(job)).encode()},
             links={place / name: f"~/.qwen/{name}" for name in _SETTINGS},
             writes=(f"~/.qwen/{_LOGIN}",),
         )
         return AcpTurn(job, launch, habits_of("qwen-code"), [_ASKS])
 
 
-def _defaults(purpose: str) -> dict[str, object]:
+def _defaults(job: Job) -> dict[str, object]:
     """What holds where the person's own settings say nothing else: a refused request is made again for minutes, and
     after each turn its model is asked what to remember."""
     defaults: dict[str, object] = {
@@ -62,6 +65,8 @@ def _defaults(purpose: str) -> dict[str, object]:
         "model": {"generationConfig": {"maxRetries": 1}},
         "memory": {"enableManagedAutoMemory": False, "enableManagedAutoDream": False},
     }
-    if purpose == "execute":
-        return defaults
-    return {**defaults, "permissions": {"deny": ["Edit"]}}
+    refuses = job.refuses if job.purpose == "execute" else {*job.refuses, Tool.EDIT}
+    denied, asked = (
+        [name for tool in sorted(each) for name in _NAMES.get(tool, ())] for each in (refuses, job.asks)
+    )
+    return {**defaults, "permissions": {"deny": denied, "ask": asked}} if denied or asked else defaults

@@ -184,6 +184,8 @@ class NewPlan(Body):
     base_branch: str = ""
     attempts: Annotated[int, Field(ge=1, le=100)] = 3
     revision_cap: Annotated[int, Field(ge=0, le=100)] = 3
+    reviewers: Annotated[int, Field(ge=1, le=100)] = 1
+    review_policy: Literal["any", "majority", "all"] = "all"
 
 
 class TaskChange(Body):
@@ -315,7 +317,7 @@ class Permission(Body):
 
     epoch: int
     request: Word
-    ruling: Literal["allow", "ask", "deny", "withdrawn"]
+    ruling: Literal["allow", "ask", "deny", "withdrawn"] = "ask"
     tool: Annotated[str, StringConstraints(max_length=200)] = ""
     command: Text = ""
     hash: Annotated[str, StringConstraints(max_length=64, pattern=r"^[0-9a-f]*$")] = ""

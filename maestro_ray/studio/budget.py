@@ -20,7 +20,6 @@ from maestro_ray.studio.store import Row, Transaction
 
 RAISE, FINISH, STOP = "raise", "finish", "stop"
 WORKERS = [purpose for purpose in machine.Purpose if purpose not in LEAD_PURPOSES]
-Pairs = list[tuple[str, str]]
 
 
 # ── while a run goes on ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -98,20 +97,21 @@ def hand_out(tx: Transaction, row: Row, session_id: str) -> bool:
         return True
     session = tx.get(t.sessions, session_id)
     decision = purses.reserve(tx, row, session)
-    if isinstance(decision, Refused) and not decision.waits:
-        _ask(tx, row, session, decision)
+    if isinstance(decision, Refused):
+        ask_for(tx, row["id"], session_id, decision)
     return isinstance(decision, Granted)
 
 
-def refuse(tx: Transaction, pairs: Pairs, refusals: Mapping[str, Refused]) -> Pairs:
-    """Of what sessions without means would be given, what goes on all the same: the operator let it finish."""
-    free = []
-    for run_id, session_id in pairs:
-        if purses.find(tx, f"{purses.RUN}:{run_id}")["free"]:
-            free.append((run_id, session_id))
-        elif not refusals[session_id].waits:
-            _ask(tx, tx.get(t.runs, run_id), tx.get(t.sessions, session_id), refusals[session_id])
-    return free
+def freed(tx: Transaction) -> set[str]:
+    """The runs that the operator lets finish, whatever they use."""
+    scopes = tx.all(sa.select(t.purses.c.scope).where(t.purses.c.free))
+    return {row["scope"].partition(":")[2] for row in scopes}
+
+
+def ask_for(tx: Transaction, run_id: str, session_id: str, refused: Refused) -> None:
+    """Ask the operator for what this run would need; what others may give back is waited for without a word."""
+    if not refused.waits:
+        _ask(tx, tx.get(t.runs, run_id), tx.get(t.sessions, session_id), refused)
 
 
 # ── the card ─────────────────────────────────────────────────────────────────────────────────────────────────────────

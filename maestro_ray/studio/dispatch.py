@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from maestro_ray.model import dispatch as decide
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import run as run_machine
 from maestro_ray.model import task as task_machine
+from maestro_ray.model.budget import Refused
 from maestro_ray.model.run import Purpose
 from maestro_ray.studio import budget, loop, queue, runs, seats
 from maestro_ray.studio import schema as t
@@ -136,18 +138,45 @@ def _assign(tx: Transaction) -> None:
     waiting = queue.waiting(tx, {seat.project for seat in free}, {seat.role for seat in free})
     if not waiting:
         return
-    moment, shut = seats.moment(tx, waiting), budget.shut(tx, free)
-    runs_waiting = [queue.as_waiting(row) for row in waiting]
-    pairs = decide.assign(runs_waiting, [seat for seat in free if seat.session not in shut], moment)
-    if shut:
-        given = {run_id for run_id, _ in pairs}
-        left = [run for run in runs_waiting if run.run not in given]
-        pairs += budget.refuse(
-            tx, decide.assign(left, [seat for seat in free if seat.session in shut], moment), shut
-        )
-    for run_id, session_id in pairs:
-        if budget.hand_out(tx, tx.get(t.runs, run_id), session_id):
-            _hand_over(tx, tx.get(t.runs, run_id), session_id)
+    left = [queue.as_waiting(row) for row in waiting]
+    while left and free:
+        moment, shut = seats.moment(tx, waiting), budget.shut(tx, free)
+        able = [seat for seat in free if seat.session not in shut]
+        pairs = decide.assign(left, able, moment)
+        given = {session_id for run_id, session_id in pairs if _try(tx, run_id, session_id)}
+        left = [run for run in left if run.run not in dict(pairs)]
+        free = [seat for seat in free if seat.session not in given]
+        if len(given) == len(pairs):
+            _without_means(tx, left, [seat for seat in free if seat.session in shut], shut, moment)
+            return
+
+
+def _without_means(
+    tx: Transaction,
+    left: Sequence[decide.Waiting],
+    poor: Sequence[decide.Seat],
+    shut: Mapping[str, Refused],
+    moment: decide.Moment,
+) -> None:
+    """Sessions whose team has nothing left: they go on with what the operator lets finish, and ask for the rest."""
+    if not poor:
+        return
+    freed = budget.freed(tx)
+    given = decide.assign([run for run in left if run.run in freed], poor, moment)
+    for run_id, session_id in given:
+        _try(tx, run_id, session_id)
+    busy = {session_id for _, session_id in given}
+    idle = [seat for seat in poor if seat.session not in busy]
+    for run_id, session_id in decide.assign([run for run in left if run.run not in freed], idle, moment):
+        budget.ask_for(tx, run_id, session_id, shut[session_id])
+
+
+def _try(tx: Transaction, run_id: str, session_id: str) -> bool:
+    """Hand it over if what it may use can be reserved."""
+    if not budget.hand_out(tx, tx.get(t.runs, run_id), session_id):
+        return False
+    _hand_over(tx, tx.get(t.runs, run_id), session_id)
+    return True
 
 
 def _hand_over(tx: Transaction, row: Row, session_id: str) -> None:

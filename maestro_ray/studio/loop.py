@@ -14,6 +14,7 @@ from maestro_ray.model import channels
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model import task as task_machine
 from maestro_ray.model.raised import QUESTION
+from maestro_ray.model.review import Agreement, Vote
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.task import (
     AnnounceConflict,
@@ -24,7 +25,7 @@ from maestro_ray.model.task import (
     PostComment,
     StartRun,
 )
-from maestro_ray.studio import answers, breakers, runs
+from maestro_ray.studio import answers, breakers, judgements, runs
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.store import Row, Transaction
 
@@ -91,7 +92,8 @@ def task_effects(tx: Transaction, row: Row, effects: Sequence[Effect]) -> None:
                 comment(tx, row["id"], "reviewer" if not conflict else "maestro", body)
             case AskDecision(kind, question, untested):
                 answers = (RETRY, UNTESTED, ABORT) if untested else (RETRY, ABORT)
-                ask(tx, row["plan_id"], kind, f"{row['title']}: {question}", row["id"], answers)
+                about = judgements.of(tx, row["id"])
+                ask(tx, row["plan_id"], kind, f"{row['title']}: {question}", row["id"], answers, about)
             case CancelRuns():
                 runs.cancel(tx, t.runs.c.task_id == row["id"])
             case AnnounceConflict(reason):
@@ -105,6 +107,11 @@ def start_task_run(tx: Transaction, row: Row, start: StartRun) -> None:
     if not row["base_commit"]:
         branch = row["branch_name"] or f"task/{slug(row['title'])}-{short(row['id'])[-6:]}"
         tx.update(t.tasks, row["id"], base_commit=base, branch_name=branch)
+    for _ in range(start.count):
+        _queue(tx, row, plan, base, start)
+
+
+def _queue(tx: Transaction, row: Row, plan: Row, base: str, start: StartRun) -> None:
     runs.queue(
         tx,
         row["plan_id"],
@@ -171,10 +178,11 @@ def ask(
     question: str,
     task_id: str | None = None,
     options: Sequence[str] = (RETRY, ABORT),
+    about: Mapping[str, Any] | None = None,
 ) -> str:
     """Put a decision card about a plan or its task before the operator."""
     of = {"plan_id": plan_id, "task_id": task_id, "run_id": None}
-    return put_card(tx, tx.get(t.plans, plan_id)["project_id"], kind, question, options, of)
+    return put_card(tx, tx.get(t.plans, plan_id)["project_id"], kind, question, options, of, about)
 
 
 def put_card(
@@ -283,7 +291,13 @@ def policy(tx: Transaction, plan_id: str) -> Policy:
     """What the loop allows in this plan."""
     plan = tx.get(t.plans, plan_id)
     tester = not plan["untested"] and _has_tester(tx, plan)
-    return Policy(tester, attempts=plan["attempt_cap"], revision_cap=plan["revision_cap"])
+    return Policy(
+        tester,
+        attempts=plan["attempt_cap"],
+        revision_cap=plan["revision_cap"],
+        reviewers=plan["reviewers"],
+        agreement=Agreement(plan["review_policy"]),
+    )
 
 
 def _has_tester(tx: Transaction, plan: Row) -> bool:
@@ -309,9 +323,9 @@ def task_states(tx: Transaction, plan_id: str) -> list[task_machine.Status]:
 
 def as_task(row: Row) -> task_machine.Task:
     names = task_machine.Task.__dataclass_fields__
-    return task_machine.Task(
-        **{**{name: row[name] for name in names}, "status": task_machine.Status(row["status"])}
-    )
+    votes = tuple(Vote(**vote) for vote in row["votes"])
+    values = {**{name: row[name] for name in names}, "status": task_machine.Status(row["status"])}
+    return task_machine.Task(**{**values, "votes": votes})
 
 
 def as_plan(row: Row) -> plan_machine.Plan:

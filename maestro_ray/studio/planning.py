@@ -61,24 +61,26 @@ def propose(tx: Transaction, row: Row, result: Mapping[str, Any]) -> None:
 def of_team(tx: Transaction, team_id: str) -> Row:
     """How the planning of a team stands: `{state, reason, plan, decision}`, the last two rows or None.
 
-    `planning`: a run is at it; `proposed`: the card waits; `asked`: the run has failed, and its card waits; `accepted`:
-    the plan is carried out; `over`: nothing will come of it, for that reason.
+    `planning`: a run is at it; `proposed`: the card waits; `asked`: another card about a run of it does, because it has
+    failed, or its agent wants leave or money; `accepted`: the plan is carried out; `over`: nothing will come of it, for
+    that reason.
     """
     tx.get(t.teams, team_id)
     lead = tx.first(sa.select(t.sessions).where(t.sessions.c.team_id == team_id, t.sessions.c.role == "lead"))
     found = _runs(tx, lead["id"]) if lead else []
-    if any(row["state"] in LIVE for row in found):
-        return _stands("planning")
+    drafted = _drafted(tx, found)
+    for plan in drafted:
+        if plan["status"] not in (plan_machine.Status.DRAFT, plan_machine.Status.CANCELLED):
+            return _stands("accepted", plan=plan)
     cards = _cards(tx, t.decisions.c.run_id.in_([row["id"] for row in found]))
     if asked := [card for card in cards if card["status"] == "open"]:
         return _stands("asked", asked[-1]["question"], decision=asked[-1])
-    drafted = _drafted(tx, found)
+    if any(row["state"] in LIVE for row in found):
+        return _stands("planning")
     for plan in drafted:
         if plan["status"] == plan_machine.Status.DRAFT:
             about = _cards(tx, t.decisions.c.plan_id == plan["id"])
             return _stands("proposed", plan=plans.view(tx, plan["id"]), decision=about[-1] if about else None)
-        if plan["status"] != plan_machine.Status.CANCELLED:
-            return _stands("accepted", plan=plan)
     return _stands("over", _why_over(found, cards, drafted))
 
 
@@ -93,8 +95,8 @@ def _why_over(found: list[Row], cards: list[Row], drafted: list[Row]) -> str:
         return f"{len(drafted)} plans were rejected"
     if drafted and drafted[-1]["proposed_by"] == found[-1]["id"]:
         return "the plan was rejected"
-    if cards:
-        return f"no plan was made: {cards[-1]['question']}"
+    if failed := [card for card in cards if card["kind"] == Purpose.PLAN]:
+        return f"no plan was made: {failed[-1]['question']}"
     return found[-1]["reason"] or "no plan was proposed"
 
 

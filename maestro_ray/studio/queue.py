@@ -30,7 +30,7 @@ _OF_RUN = tuple(
     t.runs.c[name]
     for name in (
         "id", "project_id", "plan_id", "task_id", "purpose", "state", "session_id", "resume_at", "delegated_to",
-        "passed_over", "created_at",
+        "passed_over", "created_at", "commit",
     )
 )  # fmt: skip
 _ROLE = sa.func.coalesce(t.tasks.c.role, sa.func.nullif(t.runs.c.role, ""), "dev").label("role")
@@ -63,6 +63,13 @@ _DONE_BY = (
 )
 
 
+_JUDGED_BY = (
+    sa.select(t.verdicts.c.task_id, t.verdicts.c.commit, t.runs.c.session_id)
+    .join(t.runs, t.verdicts.c.run_id == t.runs.c.id)
+    .where(t.verdicts.c.task_id.in_(_THESE), t.runs.c.session_id.is_not(None))
+)
+
+
 def waiting(tx: Transaction, projects: Collection[str], roles: Collection[str]) -> list[Row]:
     """Queued runs that may start, of these projects and for sessions of these roles, oldest first."""
     of_roles = [t.runs.c.purpose.in_(_purposes(roles)), sa.and_(_by_role(), _ROLE.in_(roles))]
@@ -76,15 +83,25 @@ def waiting(tx: Transaction, projects: Collection[str], roles: Collection[str]) 
 
 
 def _with_doers(tx: Transaction, rows: list[Row]) -> list[Row]:
-    """The reviews among them with `done_by`, the users whose sessions did the work of the task."""
+    """The reviews among them with `done_by`, the users whose sessions did the work of the task, and `judged_by`, the
+    sessions whose verdict on the commit is there."""
     judged = sorted({row["task_id"] for row in rows if row["purpose"] == Purpose.REVIEW})
     if not judged:
         return rows
     found: dict[str, set[str]] = {}
     for row in tx.all(_DONE_BY, these=judged):
         found.setdefault(row["task_id"], set()).add(row["user_id"])
+    judges: dict[tuple[str, str], set[str]] = {}
+    for row in tx.all(_JUDGED_BY, these=judged):
+        judges.setdefault((row["task_id"], row["commit"]), set()).add(row["session_id"])
     return [
-        {**row, "done_by": found.get(row["task_id"], ())} if row["purpose"] == Purpose.REVIEW else row
+        {
+            **row,
+            "done_by": found.get(row["task_id"], ()),
+            "judged_by": judges.get((row["task_id"], row["commit"]), ()),
+        }
+        if row["purpose"] == Purpose.REVIEW
+        else row
         for row in rows
     ]
 
@@ -143,6 +160,7 @@ def as_waiting(row: Row) -> decide.Waiting:
         since=row["created_at"],
         not_before=row["resume_at"] or 0.0,
         done_by=frozenset(row.get("done_by", ())),
+        judged_by=frozenset(row.get("judged_by", ())),
     )
 
 

@@ -290,7 +290,7 @@ def _reviewed(tx: Transaction, row: Row, result: Result) -> None:
     tx.publish(
         project, "verdict.given", verdict={**shown, "verdict": verdict.judgement, "reason": verdict.reason}
     )
-    loop.task_event(tx, row["task_id"], task_machine.Judged(verdict))
+    loop.task_event(tx, row["task_id"], task_machine.Judged(verdict, row["session_id"] or row["id"]))
 
 
 def _merged_one(tx: Transaction, row: Row, result: Result) -> None:

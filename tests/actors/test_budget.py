@@ -62,6 +62,22 @@ async def card(maestro: LocalMaestro, kind: str = "budget") -> dict[str, Any]:
     return dict(cards[0])
 
 
+async def told_now(maestro: LocalMaestro) -> list[str]:
+    """The cards for which the team waits, as one who begins to watch hears of it."""
+    heard: asyncio.Queue[list[str]] = asyncio.Queue()
+
+    async def hear(_method: str, event: dict[str, Any]) -> None:
+        if event["kind"] == "team.waiting" and not event["past"]:
+            heard.put_nowait([each["id"] for each in event["decisions"]])
+
+    watching = asyncio.create_task(maestro.service.handle("team.watch", {}, hear))  # type: ignore[arg-type]
+    try:
+        async with asyncio.timeout(10):
+            return await heard.get()
+    finally:
+        watching.cancel()
+
+
 async def states(maestro: LocalMaestro) -> list[str]:
     rows = await maestro.studio.store.read(
         lambda tx: tx.all(sa.select(t.runs.c.state).where(t.runs.c.purpose == "execute"))
@@ -89,8 +105,8 @@ async def start(maestro: LocalMaestro, sample: Sample, tmp_path: Path, **budget:
 async def test_at_the_cap_all_pause_and_raised_they_finish_where_they_were(
     maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
 ) -> None:
-    """Both developers spend at once. Red with `purses._reserved` that gives nothing, and with `Worker._spent` that only
-    counts: either spends more than the cap and an answer of each."""
+    """Both developers spend at once. Red with `Worker._spent` that only counts: more is spent than the cap and an answer
+    of each; and with `_goes_on` that holds what pauses for work."""
     cap, agents = 1.0, 2
     await start(maestro, sample, tmp_path, team_usd=cap)
     asked = await card(maestro)
@@ -101,6 +117,7 @@ async def test_at_the_cap_all_pause_and_raised_they_finish_where_they_were(
     assert asked["options"] == ["raise", "finish", "stop"]
     # those who watch a pipe are not left waiting
     await maestro.until("team.waiting")
+    assert await told_now(maestro) == [asked["id"]], "who comes to watch now is told too"
     (shown,) = await maestro.call("team.status")
     assert shown["budget"]["burn"].startswith(f"${used:.2f} of $1.00 · ")
     assert (await maestro.until("budget.updated"))["team"]["cap_usd"] == 1.0

@@ -275,6 +275,12 @@ async def test_a_rate_limit_of_the_lead_is_a_pause(
         ({"yes": "please"}, UsageError, "yes must be true or false"),
         ({"plan": {"title": "x", "tasks": [{"title": "x"}]}}, UsageError, "cannot be given together"),
         ({"roles": {"dev": 1}}, UsageError, "the plan needs a reviewer"),
+        ({"roles": {"dev": 1, "review": 1, "lead": 1}}, UsageError, "no worker role 'lead'"),
+        (
+            {"providers": {"dev": WRITE, "review": APPROVE, "lead": "manual"}},
+            UsageError,
+            "writes a plan file",
+        ),
         ({"roles": {"review": 1}}, UsageError, "nobody in the team makes changes"),
         ({"providers": {"dev": WRITE, "review": APPROVE, "lead": "nobody"}}, BadProvider, "lead=nobody"),
     ],
@@ -297,3 +303,29 @@ async def test_what_the_lead_says_is_seen_and_what_it_uses_is_counted(
     (project,) = await studio(maestro, "projects")
     (usage,) = await studio(maestro, f"usage?by=project&project_id={project['id']}")
     assert (usage["input_tokens"], usage["output_tokens"], usage["cost_usd"]) == (7, 3, 0.5)
+
+
+async def test_a_lead_that_meets_a_cap_waits_for_money_and_goes_on(
+    maestro: LocalMaestro, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red (who watches a pipe waits for ever) when a run at work hides its card: `planning.of_team`."""
+    monkeypatch.setattr("maestro_ray.actors.worker.AGAIN", 0.05)
+    used = "[[turns.steps]]\nusage = { input = 7, output = 3, cost = 0.5 }\n[[turns.steps]]\nwait = 0.2\n"
+    lead = script(tmp_path, used + used + say(BLOCK))
+    await ask(maestro, sample, lead, yes=True, budget={"team_usd": 0.4})
+    waiting = await maestro.until("team.waiting")
+    assert [card["kind"] for card in waiting["decisions"]] == ["budget"]
+    await maestro.call("decide.answer", id=waiting["decisions"][0]["id"], answer="finish")
+    await maestro.until("plan.proposed")
+
+
+async def test_a_lead_asks_for_leave_like_a_worker(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
+) -> None:
+    (home.root / "config.toml").write_text('[roles.lead.permissions]\nask = ["Bash(ls*)"]\n')
+    lead = script(tmp_path, f"[[turns.steps]]\nask = 'ls'\n{say(BLOCK)}")
+    await ask(maestro, sample, lead, yes=True)
+    waiting = await maestro.until("team.waiting")
+    assert [card["kind"] for card in waiting["decisions"]] == ["permission"]
+    await maestro.call("decide.answer", id=waiting["decisions"][0]["id"], answer="allow")
+    assert (await end(maestro))["status"] == "completed"

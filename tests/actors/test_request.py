@@ -55,7 +55,7 @@ def configure(home: Home, text: str) -> None:
 def test_a_good_one_says_who_will_be_there(asked: Asked, home: Home, sample: Sample) -> None:
     request: TeamRequest = check(asked, home)
     assert [worker["name"] for worker in request.workers] == ["dev-1", "dev-2", "review-1"]
-    assert (request.base, request.bot, warnings(request, UNBOXED)) == ("main", "maestro", [])
+    assert (request.base, request.bot, warnings(request, UNBOXED, home.root)) == ("main", "maestro", [])
     assert request.draft is not None
     assert request.draft.title == "A plan"
     assert request.key.startswith("local:")
@@ -146,7 +146,7 @@ def test_a_detached_head_needs_a_base(asked: Asked, home: Home, sample: Sample) 
 def test_a_dirty_tree_only_warns(asked: Asked, home: Home, sample: Sample) -> None:
     sample.write("a.txt", "edited\n")
     sample.write("untracked", "x")
-    (warning,) = warnings(check(asked, home), UNBOXED)
+    (warning,) = warnings(check(asked, home), UNBOXED, home.root)
     assert warning.startswith("2 uncommitted files")
 
 
@@ -162,7 +162,7 @@ def test_a_role_that_keeps_its_network_is_named(
         sandbox, "tried", lambda name: sandbox.Layer(name, works=name == layer, why="it is missing")
     )
     config = Config(sandbox=SandboxTable(offline=("dev", "test")))
-    told = [each for each in warnings(check(asked, home), config) if "offline" in each]
+    told = [each for each in warnings(check(asked, home), config, home.root) if "offline" in each]
     assert len(told) == len(says)
     for line, word in zip(told, says, strict=True):
         assert word in line
@@ -175,7 +175,7 @@ def test_a_limit_that_nothing_keeps_is_named(
     """Red without the line about `not_kept` in `warnings`."""
     monkeypatch.setattr(cgroup, "place", lambda _wanted: ("", frozenset()))
     config = Config(sandbox=SandboxTable("off"), limits=LimitsTable(memory=1 << 30, cpu=5))
-    (told,) = warnings(check(asked, home), config)
+    (told,) = warnings(check(asked, home), config, home.root)
     assert told.startswith("[agents.limits] memory: no cgroup with the memory controller")
 
 

@@ -30,7 +30,7 @@ def agent(directory: Path, *replies: str) -> str:
         (directory / f"{number}").write_text(reply)
     script = directory / "agent.sh"
     script.write_text(
-        f"n=$(cat {directory}/n 2>/dev/null || echo 0)\ncat > {directory}/prompt$n\necho x > left.txt\n"
+        f"n=$(cat {directory}/n 2>/dev/null || echo 0)\ncat $MAESTRO_PROMPT_FILE > {directory}/prompt$n\necho x > left.txt\n"
         f"cat {directory}/$n\n[ -e {directory}/$((n + 1)) ] && echo $((n + 1)) > {directory}/n\ntrue\n"
     )  # fmt: skip
     return f"command:sh {script}"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from workspace.sample import Sample
 
+from maestro_ray.analysis.glance import glance
 from maestro_ray.analysis.offline import Offline
 from maestro_ray.analysis.survey import survey
 from maestro_ray.errors import GitFailed
@@ -33,6 +34,8 @@ def test_what_a_clone_has_left_out_is_not_fetched(tmp_path: Path) -> None:
     sample.commit("second", **{"b.py": "x = 2\n"})
     head = sample.git("rev-parse", "HEAD")
     asked = without(sample, "HEAD:package.json", "HEAD~1^{tree}")
+    assert "package.json" in glance(sample.repo.git, head).entries
+    assert not asked.exists()
     found = survey(sample.repo.git, head)
     assert not asked.exists()
     assert ([each.name for each in found.languages], found.hot_files) == (["Python"], [])

@@ -56,3 +56,8 @@ def test_a_link_is_taken_out_and_not_what_it_leads_to(tmp_path: Path) -> None:
     assert (tmp_path / "real/a/SKILL.md").exists()
     with pytest.raises(Conflict, match="in a place that is not maestro's"):
         take_out(found, [tmp_path / "other"], "skill")
+
+
+def test_of_two_skills_of_one_name_none_is_taken_unasked() -> None:
+    with pytest.raises(ValueError, match="two directories of it are a skill 'a'"):
+        skills_of(leaves(**{"x/a/SKILL.md": skill("a"), "y/a/SKILL.md": skill("a", "Another.")}))

@@ -214,13 +214,13 @@ def test_no_value_is_shown() -> None:
         ("url", "https://e.example/?${TMPDIR:-${OPENAI_API_KEY}}"),
         ("url", "https://e.example/?${OPENAI_API_KEY:=}"),
         ("headers", "{env:OPENAI_API_KEY}"),
+        ("env", "$OPENAI_API_KEY"),
         ("headers", "{file:~/.ssh/id_ed25519}"),
     ],
 )
 def test_what_agents_would_fill_in_after_us_is_refused_to_others(field: str, text: str) -> None:
     """Gemini and Qwen fill in `$KEY`, OpenCode `{env:KEY}`, Claude what a default left over."""
-    values = {"url": "https://e.example", field: {"X": text} if field == "headers" else text}
-    server = McpServer("x", "http", **values)  # type: ignore[arg-type]
+    server = McpServer("x", **{field: text if field == "url" else {"X": text}})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="from its own environment"):
         expand_found(Found("x", Origin("repository"), Path("x"), server), {}, ())
     odata = McpServer("x", "http", url="https://e.example/?$top=5&${TMPDIR:-a}")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maestro_ray.errors import StudioUnavailable
-from maestro_ray.extensions.mcp_server import LONGEST_LINE, TOOLS, VERSIONS, Call, McpSession, serve
+from maestro_ray.extensions.mcp_server import LONGEST_LINE, TOOLS, VERSIONS, Call, McpSession, answered
 
 
 def said(method: str, identifier: object = None, **params: object) -> bytes:
@@ -167,26 +166,26 @@ class Board:
     def __init__(self) -> None:
         self.asked: list[object] = []
 
-    def post(self, text: str) -> str:
+    async def post(self, text: str) -> str:
         self.asked.append(text)
         return "posted"
 
-    def read(self, after: int) -> str:
+    async def read(self, after: int) -> str:
         return f"after {after}"
 
-    def tasks(self) -> str:
+    async def tasks(self) -> str:
         raise StudioUnavailable("http://127.0.0.1:1", "timed out")
 
-    def report_blocker(self, reason: str) -> str:
+    async def report_blocker(self, reason: str) -> str:
         self.asked.append(reason)
         return "reported"
 
-    def request_decision(self, question: str, options: Sequence[str]) -> str:
+    async def request_decision(self, question: str, options: Sequence[str]) -> str:
         self.asked.append((question, tuple(options)))
         return "asked"
 
 
-def test_the_loop_uses_the_desk_and_ends_with_its_input() -> None:
+async def test_each_call_is_answered_by_the_desk() -> None:
     calls: list[tuple[str, dict[str, object]]] = [
         ("team_post", {"text": "hi"}),
         ("team_read", {}),
@@ -199,9 +198,9 @@ def test_the_loop_uses_the_desk_and_ends_with_its_input() -> None:
         said("initialize", 0),
         *(said("tools/call", n, name=name, arguments=a) for n, (name, a) in enumerate(calls, 1)),
     ]
-    desk, out = Board(), io.BytesIO()
-    serve(desk, io.BytesIO(b"".join(lines)), out)
-    results = [json.loads(line)["result"] for line in out.getvalue().splitlines()[1:]]
+    desk, session = Board(), McpSession()
+    asked = [each for each in session.receive(b"".join(lines)) if isinstance(each, Call)]
+    results = [json.loads(await answered(session, desk, each))["result"] for each in asked]
     assert [(each["content"][0]["text"], each["isError"]) for each in results] == [
         ("posted", False),
         ("after 0", False),
@@ -216,29 +215,8 @@ def test_the_loop_uses_the_desk_and_ends_with_its_input() -> None:
     assert desk.asked == ["hi", "no key", ("A?", ("a", "b"))]
 
 
-def test_a_client_on_a_pipe_is_answered_at_once() -> None:
-    """With `read` instead of `readline` the server would wait for 64 KiB, and the client for its answer."""
-    code = (
-        "import sys; from maestro_ray.extensions.mcp_server import serve; "
-        "serve(None, sys.stdin.buffer, sys.stdout.buffer)"
-    )
-    server = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parents[2],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert server.stdin
-    assert server.stdout
-    with server, server.stdin, server.stdout:
-        for number in range(3):
-            server.stdin.write(said("ping", number))
-            server.stdin.flush()
-            assert json.loads(server.stdout.readline())["id"] == number
-
-
 def test_its_start_loads_nothing_but_the_standard_library_and_ours() -> None:
-    """It is started once for every turn of every agent."""
+    """A worker has it in its memory from its start."""
     code = "import json, sys; before = set(sys.modules); import maestro_ray.extensions.mcp_server; print(json.dumps(sorted(set(sys.modules) - before)))"
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from maestro_ray.extensions.definitions import definitions_in
 from maestro_ray.extensions.found import Found, Origin
 from maestro_ray.extensions.places import (
     MOST_ENTRIES,
@@ -16,8 +17,9 @@ from maestro_ray.extensions.places import (
     top_of,
     upward,
 )
+from maestro_ray.extensions.skills import skills_in
 
-from .trees import around, repository, write
+from .trees import around, repository, skill, write
 
 
 def test_from_the_directory_up_to_the_top_then_ones_own_then_plugins(tmp_path: Path) -> None:
@@ -109,3 +111,13 @@ def test_one_that_cannot_be_read_harms_no_other(tmp_path: Path) -> None:
         lambda text, name, path: Found(name, origin, path, text),
     )
     assert [(each.name, each.state) for each in found] == [("b", "broken"), ("a", "used")]
+
+
+def test_what_is_not_looked_at_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("maestro_ray.extensions.places.MOST_ENTRIES", 2)
+    write(tmp_path, {f"skills/{name}/SKILL.md": skill(name) for name in "abc"})
+    write(tmp_path, {f"agents/{name}.md": "---\ndescription: x\n---\nP" for name in "abc"})
+    for kind, look in (("skills", skills_in), ("agents", definitions_in)):
+        found = look(Place(tmp_path / kind, Origin("user")))
+        assert [each.name for each in found] == ["a", "b", kind]
+        assert found[-1].problem == "there are 3 here, and the first 2 are looked at"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,13 @@ def test_very_many_long_hooks_can_be_trusted_and_read_again(tmp_path: Path, repo
     write(repo, {".maestro/config.toml": long})
     trust_now(tmp_path / "home", *find_hooks(around(tmp_path)))
     assert len(trusted(tmp_path / "home")) == 20
+
+
+def test_a_command_of_very_many_words_is_looked_at_in_no_time(tmp_path: Path, repo: Path) -> None:
+    """Its hash is asked for at each event, and a repository may have some thirty of these."""
+    words = " ".join([*(f"d{n}" for n in range(300)), *(f"{n:x}" for n in range(6000))])
+    write(repo, {f"d{n}/x": "" for n in range(300)})
+    write(repo, {".maestro/config.toml": f"[[hooks.PreMerge]]\ncommand = 'true {words}'\n"})
+    began = time.process_time()
+    fingerprint(only(tmp_path))
+    assert time.process_time() - began < 8

@@ -44,7 +44,7 @@ from maestro_ray.errors import (
     Unauthenticated,
     UsageError,
 )
-from maestro_ray.extensions import definitions, mcp, mcp_forms, plugins
+from maestro_ray.extensions import definitions, mcp, plugins
 from maestro_ray.extensions.hooks import find_hooks
 from maestro_ray.extensions.mcp_server import McpSession
 from maestro_ray.extensions.places import Surroundings
@@ -58,7 +58,7 @@ from maestro_ray.protocol import auth, jsonrpc, pusher, strictjson
 from maestro_ray.protocol.client import ClientSession
 from maestro_ray.protocol.lines import LineSplitter
 from maestro_ray.protocol.server import ServerSession
-from maestro_ray.providers import output, registry, script
+from maestro_ray.providers import mcp_forms, output, registry, script
 from maestro_ray.providers.command import Command
 from maestro_ray.redaction import HIDDEN, Redactor, Secrets, redact, redact_all
 from maestro_ray.studio import doorkeeper, identity, observed, origin
@@ -558,7 +558,7 @@ def mcp_json(data: bytes) -> None:
             full = mcp.expand(server, {"A": "a"})
             again = mcp.read_json(mcp_forms.claude_file([full]).decode())
             assert mcp.read_server(name, again[name])[0] == full
-            for setting in mcp_forms.codex([full]).arguments[1::2]:
+            for setting in mcp_forms.codex([full], Path("/s")).arguments[1::2]:
                 read_toml(setting, "-c", ConfigError)
 
 

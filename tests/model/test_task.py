@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from maestro_ray.errors import IllegalEvent
 from maestro_ray.model import task as machine
+from maestro_ray.model.review import Agreement, needed
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.task import (
     Aborted,
@@ -54,12 +55,12 @@ NOW = 1000.0
 POLICY = Policy(tester=True, attempts=3, revision_cap=3)
 
 
-def approved(commit: str) -> Judged:
-    return Judged(Verdict(commit, Judgement.APPROVED))
+def approved(commit: str, reviewer: str = "") -> Judged:
+    return Judged(Verdict(commit, Judgement.APPROVED), reviewer)
 
 
-def rejected(commit: str, reason: str = "red") -> Judged:
-    return Judged(Verdict(commit, Judgement.REJECTED, reason))
+def rejected(commit: str, reason: str = "red", reviewer: str = "") -> Judged:
+    return Judged(Verdict(commit, Judgement.REJECTED, reason), reviewer)
 
 
 _EVERYWHERE: dict[type, str] = {Aborted: "cancelled", CompletedByClient: "completed_by_client"}
@@ -374,6 +375,31 @@ def test_a_cancelled_dependency_is_the_operators_to_decide() -> None:
     ]
 
 
+# ── several reviewers ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+TWO = Policy(tester=False, reviewers=2)
+
+
+def test_a_review_for_each_reviewer_and_a_merge_when_all_agree() -> None:
+    task, effects = walk(Task("t"), Dispatched(), Started(), WorkDone("a"), policy=TWO)
+    assert effects == [StartRun(Purpose.REVIEW, "a", count=2)]
+    task, effects = walk(task, approved("a", "p"), policy=TWO)
+    assert (task.approved, task.judged, effects) == ("", "", [])
+    task, effects = walk(task, approved("a", "q"), policy=TWO)
+    assert (task.approved, effects) == ("a", [CancelRuns(), StartRun(Purpose.MERGE, "a")])
+
+
+def test_who_judges_twice_has_judged_once() -> None:
+    task, effects = walk(replace(UNDER_REVIEW, votes=()), approved("a", "p"), approved("a", "p"), policy=TWO)
+    assert (task.approved, effects) == ("", [StartRun(Purpose.REVIEW, "a")])
+
+
+def test_a_new_commit_is_judged_anew() -> None:
+    task, _ = walk(UNDER_REVIEW, approved("a", "p"), WorkDone("b"), approved("b", "q"), policy=TWO)
+    assert (task.approved, [vote.commit for vote in task.votes]) == ("", ["b"])
+
+
 # ── any order of events ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -384,6 +410,8 @@ def candidates(task: Task) -> list[list[Event]]:
     about = (WorkDone, machine.Tested, Untested, approved, rejected)
     return [
         *([kind(commit) for commit in commits] for kind in about),
+        [approved(commit, who) for commit in commits for who in "pqr"],
+        [rejected(commit, "red", who) for commit in commits for who in "pqr"],
         [Merged(commit, "m") for commit in commits],
         [Conflicted(commit, "MERGE CONFLICT") for commit in commits],
         [RunFailed(purpose, "x") for purpose in purposes],
@@ -399,6 +427,11 @@ def candidates(task: Task) -> list[list[Event]]:
 Move = tuple[bool, int, int]
 moves = st.tuples(st.integers(0, 9).map(bool), st.integers(0, 99), st.integers(0, 9))
 policies = st.builds(Policy, st.booleans(), st.integers(1, 3), st.integers(0, 3))
+
+
+several = st.builds(
+    Policy, st.booleans(), st.integers(1, 3), st.integers(0, 3), st.integers(2, 3), st.sampled_from(Agreement)
+)
 
 
 def play(history: list[Move], policy: Policy) -> list[tuple[Task, Event, Task, list[Effect]]]:
@@ -447,6 +480,20 @@ def legal(task: Task, event: Event, policy: Policy) -> bool:
 
 
 histories = st.lists(moves, min_size=10, max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(histories, several)
+def test_no_order_of_events_merges_what_too_few_have_approved(history: list[Move], policy: Policy) -> None:
+    for_it: dict[str, set[str]] = {}
+    for _, event, after, effects in play(history, policy):
+        if isinstance(event, Judged) and event.verdict.approved:
+            for_it.setdefault(event.verdict.commit, set()).add(event.reviewer)
+        merging = [e.commit for e in effects if isinstance(e, StartRun) and e.purpose is Purpose.MERGE]
+        merged = [event.commit] if isinstance(event, Merged) else []
+        for commit in merging + merged:
+            assert len(for_it[commit]) >= needed(policy.reviewers, policy.agreement)
+            assert commit == after.head
 
 
 @settings(max_examples=150, deadline=None)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maestro_ray.model.verdict import LONGEST_REASON, Judgement, Verdict, read_verdict
+from maestro_ray.model.verdict import LONGEST_REASON, Judgement, Verdict, ask_again, read_verdict
 
 SHA = "a" * 40
 
@@ -198,3 +198,24 @@ def test_any_text_is_a_verdict_and_approval_needs_the_plain_line(text: str) -> N
 def test_a_quoted_approval_never_counts(around: str, quoted: str) -> None:
     quotation = quoted.format("VERDICT: APPROVED")
     assert not read_verdict(f"{quotation}\n{around}", SHA).approved
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["", "looks good", "VERDICT: maybe", "```\nVERDICT: APPROVED", "VERDICT: REJECTED\nVERDICT: APPROVED"],
+)
+def test_who_gave_no_verdict_that_can_be_read_is_asked_again(output: str) -> None:
+    assert "no verdict that can be read" in ask_again(output)
+    assert not read_verdict(output, "c").approved
+
+
+@pytest.mark.parametrize("output", ["VERDICT: APPROVED", "VERDICT: REJECTED — red", "VERDICT: REJECTED"])
+def test_who_gave_one_is_not(output: str) -> None:
+    assert ask_again(output) == ""
+
+
+@given(st.text())
+def test_the_question_is_no_verdict_and_what_is_approved_needs_none(output: str) -> None:
+    question = ask_again(output)
+    assert not read_verdict(question, "c").approved
+    assert not (question and read_verdict(output, "c").approved)

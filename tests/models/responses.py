@@ -32,8 +32,12 @@ def _tools(body: dict[str, Any], given: list[dict[str, Any]]) -> Iterator[dict[s
     """Newer models get theirs as an item of the input, inside a name space."""
     more = [tool for item in given if item.get("type") == "additional_tools" for tool in item["tools"]]
     for tool in [*(body.get("tools") or ()), *more]:
-        inside = tool["tools"] if tool["type"] == "namespace" and tool["name"] == "functions" else [tool]
-        yield from (each for each in inside if each["type"] in ("function", "custom"))
+        spaced = tool["type"] == "namespace"
+        # those of an MCP server have a name space of their own
+        space = f"{tool['name']}." if spaced and tool["name"] != "functions" else ""
+        for each in tool["tools"] if spaced else [tool]:
+            if each["type"] in ("function", "custom"):
+                yield {**each, "name": space + each["name"]}
 
 
 def _developer(given: list[dict[str, Any]]) -> list[str]:
@@ -100,8 +104,10 @@ def _begun(part: Text | Call, number: int, index: int) -> dict[str, Any]:
 def _item(part: Text | Call, number: int, index: int) -> dict[str, Any]:
     if isinstance(part, Text):
         return _message(number, index, [{"type": "output_text", "text": str(part), "annotations": []}])
+    space, _, name = part.tool.rpartition(".")
     call = {
-        "id": f"item_{number}_{index}", "call_id": f"call_{number}_{index}", "name": part.tool, "status": "completed",
+        "id": f"item_{number}_{index}", "call_id": f"call_{number}_{index}", "name": name, "status": "completed",
+        **({"namespace": space} if space else {}),
     }  # fmt: skip
     if part.free is not None:
         return {"type": "custom_tool_call", **call, "input": part.free}

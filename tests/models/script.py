@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .answer import Answer, Refusal, Usage, long_text, text
 from .question import Question
-from .tools import Edit, Read, Run, Write, call, finish
+from .tools import Edit, Read, Run, Use, Write, call, finish
 
 SMALL_TALK = "All is well."
 
@@ -40,10 +40,10 @@ class After:
     """The step, but only when the test has opened this gate of the server."""
 
     gate: str
-    step: Say | Flood | Write | Edit | Read | Run
+    step: Say | Flood | Write | Edit | Read | Run | Use
 
 
-Step = Say | Flood | Refuse | After | Write | Edit | Read | Run
+Step = Say | Flood | Refuse | After | Write | Edit | Read | Run | Use
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 import posixpath
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .answer import Call
@@ -44,6 +44,15 @@ class Run:
     command: str
 
 
+@dataclass(frozen=True)
+class Use:
+    """A tool of an MCP server with these arguments; each program has its own prefix for those."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    server: str = "maestro"
+
+
 def wait_for(path: str) -> Run:
     """A slow command: it ends when this file exists."""
     return Run(f"while [ ! -e {shlex.quote(path)} ]; do sleep 0.05; done; echo opened")
@@ -64,8 +73,10 @@ _NEW = ("new_string", "newString", "newText")
 _COMMAND = ("command", "cmd")
 
 
-def call(step: Write | Edit | Read | Run, question: Question) -> Call:
+def call(step: Write | Edit | Read | Run | Use, question: Question) -> Call:
     """The call of a tool that takes the step. Raises `LookupError` when none of those offered can."""
+    if isinstance(step, Use):
+        return _use(step, question)
     for name in _NAMES[type(step)]:
         if schema := question.tools.get(name):
             return Call(name, _arguments(step, schema, question.folder))
@@ -76,6 +87,20 @@ def call(step: Write | Edit | Read | Run, question: Question) -> Call:
     if "apply_patch" in question.tools and not isinstance(step, Read):
         return Call("apply_patch", {}, free=_patch(step))
     return call(Run(_by_shell(step)), question)
+
+
+def _use(step: Use, question: Question) -> Call:
+    for name in question.tools:
+        if name.endswith(step.tool):
+            return Call(name, step.arguments)
+    if "tool_call" in question.tools:  # Qwen has them behind a search as well, and this to use them
+        named = f"mcp__{step.server}__{step.tool}"
+        return Call("tool_call", {"name": named, "arguments": dict(step.arguments)})
+    if (
+        "apply_patch" in question.tools
+    ):  # Codex offers them only to who searches, and takes the call all the same
+        return Call(f"mcp__{step.server}.{step.tool}", step.arguments)
+    raise LookupError(f"no tool of {sorted(question.tools)} is {step.tool}")
 
 
 def finish(question: Question) -> tuple[Call, ...]:

@@ -164,6 +164,14 @@ def test_a_command_is_asked_for_with_its_exact_words(agent: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("agent", "model"), [("opencode", "scripted/model"), ("gemini", "gemini-2.5-pro"), ("qwen", "model")]
+)
+def test_what_was_used_bears_the_name_of_the_model(agent: str, model: str) -> None:
+    used = [each for each in Replay(agent).rest(of_prompt(agent, 0)) if isinstance(each, UsageCounted)]
+    assert {each.model for each in used} == {model}
+
+
+@pytest.mark.parametrize(
     ("agent", "spent"), [("opencode", (100, 10)), ("gemini", (200, 20)), ("qwen", (200, 20))]
 )
 def test_what_was_used_is_counted_once(agent: str, spent: tuple[int, int]) -> None:
@@ -211,7 +219,7 @@ def test_opencode_takes_a_second_prompt_into_its_turn() -> None:
         )
         assert any(isinstance(event, Finished) for event in fresh) == (each is second[-1])
     used = [each for each in replay.events if isinstance(each, UsageCounted)]
-    assert used == [UsageCounted(100, 10)]
+    assert used == [UsageCounted(100, 10, model="scripted/model")]
 
 
 def test_qwen_asks_for_words_and_is_given_them() -> None:
@@ -278,8 +286,10 @@ def test_what_a_session_has_cost_before_is_not_counted_again() -> None:
     greeted(talk, loadSession=True)
     assert talk.feed(cost(0.5)) == []
     talk.feed(line(id=2, result={}))
-    assert talk.feed(cost(0.75)) == [UsageCounted(cost=0.25)]
-    assert talk.feed(cost(0.75)) == []
+    assert talk.feed(cost(0.75) + cost(0.75)) == []
+    # with the tokens that it is for
+    used = {"inputTokens": 5, "outputTokens": 2}
+    assert talk.feed(ended(usage=used))[:2] == [UsageCounted(5, 2), UsageCounted(cost=0.25)]
 
 
 def test_who_tells_with_each_request_is_not_counted_again_at_the_end() -> None:

@@ -21,13 +21,14 @@ from maestro_ray.model.agent import (
     Reply,
     Retrying,
     Said,
+    ServerLeftOut,
     SessionNamed,
     ToolCalled,
     ToolReturned,
     UsageCounted,
 )
 from maestro_ray.model.steering import How
-from maestro_ray.ports import ProviderSpec
+from maestro_ray.ports import McpServer, ProviderSpec
 from maestro_ray.providers.claude import Claude, ClaudeTurn
 from maestro_ray.providers.json_lines import JsonLines
 from providers.jobs import a_job
@@ -208,6 +209,32 @@ def test_what_it_asks_of_us_and_we_do_not_do_is_refused() -> None:
     (reply,) = turn().feed(asked)
     assert isinstance(reply, Reply)
     assert json.loads(reply.data)["response"]["subtype"] == "error"
+
+
+def test_it_is_given_its_servers_in_a_file_and_no_others() -> None:
+    launch = turn(mcp=(McpServer("a", command="run", env={"KEY": "s3cret"}),)).launch
+    at = launch.argv.index("--mcp-config")
+    assert launch.argv[at + 2] == "--strict-mcp-config"
+    (file,) = launch.files.values()
+    assert list(launch.files) == [Path(launch.argv[at + 1])]
+    assert json.loads(file)["mcpServers"]["a"]["env"] == {"KEY": "s3cret"}
+    assert "s3cret" not in " ".join(launch.argv)
+    assert "--strict-mcp-config" in turn().launch.argv
+
+
+def test_a_definition_narrows_its_tools() -> None:
+    argv = turn(purpose="review", tools=("Read", "Grep"), denied_tools=("Bash", "Write")).launch.argv
+    assert argv[argv.index("--tools") + 1] == "Read,Grep"
+    denied = argv[argv.index("--disallowedTools") + 1].split(",")
+    assert {"Bash", "Write", "Edit"} <= set(denied)
+    assert len(set(denied)) == len(denied)
+    assert "--tools" not in turn().launch.argv
+
+
+def test_a_server_that_did_not_start_is_named() -> None:
+    servers = [{"name": "a", "status": "connected"}, {"name": "b", "status": "failed"}]
+    told = turn().feed(line(type="system", subtype="init", session_id="s", mcp_servers=servers))
+    assert told == [SessionNamed("s"), ServerLeftOut("b", "it did not start, or did not answer")]
 
 
 def test_not_signed_in_is_told_apart() -> None:

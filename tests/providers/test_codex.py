@@ -22,13 +22,14 @@ from maestro_ray.model.agent import (
     Reply,
     Retrying,
     Said,
+    ServerLeftOut,
     SessionNamed,
     ToolCalled,
     ToolReturned,
     UsageCounted,
 )
 from maestro_ray.model.steering import How
-from maestro_ray.ports import ProviderSpec
+from maestro_ray.ports import McpServer, ProviderSpec
 from maestro_ray.providers.codex import Codex, CodexTurn
 from providers.jobs import a_job
 
@@ -207,6 +208,38 @@ def test_a_thread_that_cannot_begin_has_failed() -> None:
 
 def test_what_it_asks_of_us_and_we_do_not_do_is_refused() -> None:
     (reply,) = begun().feed(line(id=7, method="item/tool/requestUserInput", params={}))
+    assert isinstance(reply, Reply)
+    assert json.loads(reply.data)["error"]["code"] == -32601
+
+
+def test_a_server_that_cannot_be_used_is_named_and_the_turn_goes_on() -> None:
+    talk = turn(mcp=(McpServer("old", "sse", url="https://x.example"), McpServer("b", command="b")))
+    assert "mcp_servers.b.command" in " ".join(talk.launch.argv)
+    params = {"name": "b", "status": "failed", "error": "no such\nfile"}
+    assert talk.feed(line(method="mcpServer/startupStatus/updated", params=params)) == [
+        ServerLeftOut("old", "Codex knows no `sse`: use its http address"),
+        ServerLeftOut("b", "no such file"),
+    ]
+    ready = {**params, "status": "ready"}
+    assert talk.feed(line(method="mcpServer/startupStatus/updated", params=ready)) == []
+
+
+def test_leave_for_a_tool_of_a_server_is_asked_and_given() -> None:
+    talk = begun()
+    about = {"codex_approval_kind": "mcp_tool_call", "tool_name": "drop", "tool_params": {"table": "a"}}
+    params = {"serverName": "db", "mode": "form", "_meta": about}
+    for number, refusal, action in ((7, "", "accept"), (8, "no", "decline")):
+        asked = talk.feed(line(id=number, method="mcpServer/elicitation/request", params=params))
+        assert asked == [PermissionAsked(str(number), "mcp__db__drop", '{"table": "a"}')]
+        answer = json.loads(talk.answer(str(number), refusal))
+        assert answer == {"id": number, "result": {"action": action, "content": {}}}
+
+
+@pytest.mark.parametrize("about", [None, {}, {"codex_approval_kind": "other"}, "x"])
+def test_a_form_of_a_server_for_a_person_is_refused_and_not_left_open(about: object) -> None:
+    """Without an answer Codex would wait for ever."""
+    params = {"serverName": "db", "mode": "form", "_meta": about}
+    (reply,) = begun().feed(line(id=9, method="mcpServer/elicitation/request", params=params))
     assert isinstance(reply, Reply)
     assert json.loads(reply.data)["error"]["code"] == -32601
 

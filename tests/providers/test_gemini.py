@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from maestro_ray.errors import BadProvider, ProviderMissing
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Launch, ProviderSpec
 from maestro_ray.providers.gemini import Gemini
@@ -51,6 +52,15 @@ def test_it_is_not_silent_for_minutes() -> None:
 def test_who_makes_no_change_has_no_tools_for_it(purpose: str) -> None:
     assert defaults(purpose=purpose)["tools"] == {"exclude": ["write_file", "replace"]}
     assert "tools" not in defaults()
+
+
+def test_what_the_policy_refuses_is_not_offered_and_nothing_is_allowed_beside_it() -> None:
+    assert defaults(refuses=frozenset({Tool.FETCH}))["tools"] == {
+        "exclude": ["web_fetch", "google_web_search"]
+    }
+    rules = HOME / "policies"
+    assert rules in launched(ProviderSpec("gemini")).links
+    assert rules not in launched(ProviderSpec("gemini"), asks=frozenset({Tool.SHELL})).links
 
 
 def test_what_is_no_model_is_refused() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from maestro_ray.errors import BadProvider, ProviderMissing
+from maestro_ray.model.permission import Tool
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Launch, ProviderSpec
 from maestro_ray.providers.qwen import Qwen
@@ -48,8 +49,13 @@ def test_it_is_not_silent_for_minutes_and_asks_its_model_nothing_by_itself() -> 
 
 @pytest.mark.parametrize("purpose", ["review", "test"])
 def test_who_makes_no_change_has_no_tools_for_it(purpose: str) -> None:
-    assert defaults(purpose=purpose)["permissions"] == {"deny": ["Edit"]}
+    assert defaults(purpose=purpose)["permissions"] == {"deny": ["Edit"], "ask": []}
     assert "permissions" not in defaults()
+
+
+def test_what_the_policy_asks_for_and_refuses_is_asked_for_and_refused() -> None:
+    told = defaults(asks=frozenset({Tool.SHELL}), refuses=frozenset({Tool.FETCH}))
+    assert told["permissions"] == {"deny": ["WebFetch"], "ask": ["Bash"]}
 
 
 def test_what_is_no_model_is_refused() -> None:

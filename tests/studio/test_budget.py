@@ -295,3 +295,21 @@ async def test_a_team_that_is_over_asks_for_nothing(rest: Rest) -> None:
     assert len(await rest.cards()) == 1
     await rest.delete(f"teams/{team.id}")
     assert await rest.cards() == []
+
+
+async def test_a_run_at_its_own_cap_keeps_no_other_from_its_session(rest: Rest) -> None:
+    """Red with `_assign` that looks once: the one session is kept for the run that may not begin."""
+    project = await rest.project()
+    team = await PretendTeam.join(
+        rest, project, [("dev-1", "dev"), ("review-1", "review")], budget={"run_usd": 1.0}
+    )
+    await rest.plan(project, TWO, team_id=team.id, attempts=9)
+    await team.bootstrap()
+    (one,) = await claimed(rest, team)
+    assert not (await tell(rest, one, 1.5))["granted"]
+    await rest.post(f"cli-runs/{one['id']}/interrupt", {"epoch": one["epoch"]}, status=204)
+    (other,) = await team.held()
+    assert other["id"] != one["id"]
+    await rest.answer("finish")
+    await team.complete(await team.claim(other), commit=sha("two"))
+    assert one["id"] in {run["id"] for run in await team.held()}

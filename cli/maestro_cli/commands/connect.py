@@ -116,6 +116,8 @@ def _join(
         skills=skills.split(",") if skills else [],
         env=environment(home, Path(invocation.current.cwd)),
     )
+    for warning in joined.get("warnings", ()):
+        out.warn(warning)
     out.say(f"{joined['worker']['name']} joined {joined['team']}, pid {joined['worker']['pid']}")
     return joined
 

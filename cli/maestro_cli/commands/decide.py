@@ -9,6 +9,7 @@ import typer
 from maestro_cli import invocation
 from maestro_cli.daemon_line import connect_to_teams
 from maestro_cli.render import out
+from maestro_cli.render.judged import judged_lines
 from maestro_cli.render.permission import PERMISSION, permission_text
 from maestro_ray.errors import MaestroError, UsageError
 from maestro_ray.home import Home
@@ -89,6 +90,7 @@ def cards_text(cards: list[dict[str, object]]) -> str:
         options = card["options"] if isinstance(card["options"], list) else []
         asked = permission_text(card) if card["kind"] == PERMISSION else _question(card)
         lines.append(f"{out.paint(short, 'bold')}  {card['kind']}: {asked}")
+        lines += [f"          {line}" for line in judged_lines(card)]
         if about := _about(card):
             lines.append(f"          {about}")
         lines += [f"          maestro decide {short} {out.typed(str(option))}" for option in options]

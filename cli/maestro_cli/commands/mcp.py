@@ -12,8 +12,9 @@ from maestro_cli.render import found as render
 from maestro_cli.render import out
 from maestro_ray.errors import Conflict, UsageError
 from maestro_ray.extensions.found import Found, named
-from maestro_ray.extensions.mcp import McpServer, allowed_to, find_servers, read_server, shown, variables
+from maestro_ray.extensions.mcp import allowed_to, find_servers, read_server, shown, variables
 from maestro_ray.home import Home
+from maestro_ray.ports import McpServer
 
 group = typer.Typer(rich_markup_mode=None)
 
@@ -78,6 +79,11 @@ def add(
         server, _ = read_server(name, values)
     except ValueError as error:
         raise UsageError(f"{name}: {error}", "see `maestro mcp add --help`") from None
+    if not user and (shown(server).get("url", url), shown(server).get("args", words[1:])) != (url, words[1:]):
+        raise UsageError(
+            "the address or an argument looks like a secret, and the repository's file is no place for one",
+            "name a variable that holds it: '${NAME}'",
+        )
     path = around.config_file(user)
     if any(each.name == name and each.path == path for each in find_servers(around.here())):
         raise Conflict(f"there is a server {name!r} in {path} already", f"maestro mcp remove {name}")
@@ -128,6 +134,26 @@ def validate() -> None:
     out.emit("mcp", "validate", status, text, servers=[render.told(each, shown) for each in found])
     if status != "ok":
         raise typer.Exit(1)
+
+
+@group.command(epilog="Example: maestro mcp serve --line /path/of/a/run/team.sock")
+def serve(
+    line: Annotated[
+        str, typer.Option(metavar="PATH", envvar="MAESTRO_LINE", help="The line of the run it is for.")
+    ] = "",
+) -> None:
+    """Be maestro's own MCP server on standard input and output: team_post, team_read, task_list, report_blocker,
+    request_decision.
+
+    An agent of a team is given it with its line, and needs nothing done for it.
+    """
+    from maestro_ray.agent import relay
+
+    if not line:
+        raise UsageError(
+            "maestro's own MCP server needs the line of a run", "a team gives it to its agents by itself"
+        )
+    raise typer.Exit(relay.serve(line))
 
 
 def _needs(found: Found[McpServer]) -> dict[str, str]:

@@ -12,11 +12,12 @@ from maestro_cli.render import out
 from maestro_ray.errors import UsageError
 from maestro_ray.extensions import installed as store
 from maestro_ray.extensions.installed import Candidate, Difference, Installed, Pin
-from maestro_ray.extensions.mcp import McpServer, shown
+from maestro_ray.extensions.mcp import shown
 from maestro_ray.extensions.plugins import Parts, parts
 from maestro_ray.extensions.source import Source, read_source
 from maestro_ray.extensions.tree import read_directory, under
 from maestro_ray.home import Home
+from maestro_ray.ports import McpServer
 
 group = typer.Typer(rich_markup_mode=None)
 

@@ -101,6 +101,7 @@ def _doing(member: dict[str, Any]) -> str:
 def team_text(team: dict[str, Any]) -> str:
     """One team: its plans, then a line a member."""
     lines = [f"team {out.paint(team['name'], 'bold')}  {team['state']}  {out.printable(team['project'])}"]
+    lines += [out.paint(f"! {out.printable(note)}", "red") for note in team.get("notes", ())]
     if team.get("goal") and not team["plans"]:
         lines.append(f"goal {out.printable(team['goal'])[:200]}: no plan is accepted yet")
     if burn := team.get("budget", {}).get("burn"):

@@ -46,6 +46,10 @@ def team(
         list[str] | None,
         typer.Option(metavar="ROLE=NAME[:ARG]", help="Who does a role, or the lead; may be repeated."),
     ] = None,
+    with_skill: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="Skills that every worker is told of; may be repeated."),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Carry out the plan that is made of a goal, unseen.")
     ] = False,
@@ -85,6 +89,7 @@ def team(
         "plan": _draft(plan, task or []),
         "base": base,
         "name": name,
+        "skills": _skills(with_skill or []),
         "budget": _budget(max_cost, max_tokens),
     }
     if goal:
@@ -251,6 +256,14 @@ def _providers(choices: list[str]) -> dict[str, str]:
     return found
 
 
+def _skills(words: list[str]) -> list[str]:
+    if not words:
+        return []
+    from maestro_ray.actors.equipping import of_words
+
+    return of_words(words)
+
+
 def _budget(cost: str, tokens: str) -> dict[str, float]:
     """What of the team's caps the flags say. They come before what the files say: a person has just typed them."""
     from maestro_ray import budget_table
@@ -282,20 +295,21 @@ def _draft(plan: str, tasks: list[str]) -> dict[str, Any] | None:
 
 
 def environment(home: Home, repo: Path) -> dict[str, str]:
-    """What agents may see of this shell: the allow-list, what the kinds of providers need, and what tables name."""
+    """What agents may see of this shell: the allow-list, what the kinds of providers need, and what tables and MCP
+    servers name."""
+    from maestro_ray.actors.equipping import variables_of_servers
     from maestro_ray.agent.environment import allowed
     from maestro_ray.providers.registry import VARIABLES
 
     config = Config.load(home, repo)
-    return allowed(
-        os.environ, [*VARIABLES, *(name for table in config.providers.values() for name in table.env)]
-    )
+    of_providers = [name for table in config.providers.values() for name in table.env]
+    return allowed(os.environ, [*VARIABLES, *of_providers, *variables_of_servers(home, repo, config)])
 
 
 def _would_start(checked: TeamRequest) -> None:
     from maestro_ray.actors.request import warnings
 
-    for warning in warnings(checked, checked.config):
+    for warning in warnings(checked, checked.config, Home.find().root):
         out.warn(warning)
     names = [each["name"] for each in checked.workers]
     text = (

@@ -77,6 +77,19 @@ class Board:
         what, why = printable(body["subtask"])[:100], printable(body["reason"])[:300]
         return [_line(event["sender"], f"subtask refused: {what}: {why}")]
 
+    def _post(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], f"says: {printable(body['text'])[:300]}")]
+
+    def _hook_denied(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], f"a hook denies ({body['event']}): {printable(body['reason'])[:300]}")]
+
+    def _hook_failed(self, event: Event, body: Event) -> list[str]:
+        return [_line(event["sender"], f"a hook for {body['event']}: {printable(body['reason'])[:300]}")]
+
+    def _mcp_left_out(self, event: Event, body: Event) -> list[str]:
+        what, why = printable(body["server"]), printable(body["reason"])[:300]
+        return [_line(event["sender"], f"goes on without the MCP server {what}: {why}")]
+
     def _blocker(self, event: Event, body: Event) -> list[str]:
         return [_line(event["sender"], f"blocked: {printable(body['text'])[:300]}")]
 

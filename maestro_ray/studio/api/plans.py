@@ -25,7 +25,8 @@ async def create(call: Call) -> Any:
         values: dict[str, Any] = {"team_id": body.team_id, "workspace": body.workspace}
         if body.base_branch:
             values["base_branch"] = body.base_branch
-        caps = {"attempt_cap": body.attempts, "revision_cap": body.revision_cap}
+        caps: dict[str, Any] = {"attempt_cap": body.attempts, "revision_cap": body.revision_cap}
+        caps |= {"reviewers": body.reviewers, "review_policy": body.review_policy}
         return plans.create(tx, body.project_id, draft, **values, **caps)
 
     # of a draft nothing begins

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[3]
 SECRET = "s3cr3t-value-of-mine"
 
 
@@ -136,3 +140,40 @@ def test_a_bad_entry_is_exit_1(servers):
     code, out, _ = servers.run("mcp", "validate")
     assert code == 1
     assert out.splitlines()[-1] == "3 MCP servers, 1 broken"
+
+
+@pytest.mark.parametrize(
+    "words", [["--url", "https://me:pa55word@x.example"], ["--", "npx", "--api-key", "correcthorse"]]
+)
+def test_no_secret_is_written_into_the_repository_wherever_it_stands(servers, words):
+    code, _, err = servers.run("mcp", "add", "fresh", *words)
+    assert (code, "looks like a secret" in err) == (2, True), err
+    assert servers.run("mcp", "add", "fresh", "--user", *words)[0] == 0
+    assert servers.run("mcp", "add", "other", "--", "npx", "--api-key", "${KEY}")[0] == 0
+
+
+def test_it_serves_one_run_over_its_line(servers, tmp_path):
+    """What it is to begin with: light. An agent waits for it at each of its starts."""
+    heavy = {"ray", "textual", "httpx", "asyncio", "websockets", "sqlalchemy", "starlette"}
+    code = (
+        "import json, sys; from maestro_cli import main; code = main.run(sys.argv[1:]); "
+        "print(json.dumps([code, sorted(sys.modules)]))"
+    )
+    argv = [sys.executable, "-c", code, "mcp", "serve", "--line", str(tmp_path / "nowhere")]
+    env = {
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'cli'}",
+        "PATH": "/usr/bin:/bin",
+        "MAESTRO_HOME": str(tmp_path / "h"),
+    }
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=True)
+    exit_code, loaded = json.loads(done.stdout)
+    assert exit_code == 1
+    assert done.stderr == f"the line {tmp_path}/nowhere cannot be reached: No such file or directory\n"
+    assert not heavy & set(loaded)
+
+
+def test_without_a_line_there_is_nothing_to_serve(servers, monkeypatch):
+    monkeypatch.delenv("MAESTRO_LINE", raising=False)
+    code, out, err = servers.run("mcp", "serve")
+    assert (code, out) == (2, "")
+    assert "needs the line of a run" in err

@@ -154,3 +154,16 @@ def test_no_escape_of_a_plugin_reaches_the_terminal(plugin):
     told += plugin.text("plugins", "list") + plugin.text("plugins", "show", "tools")
     assert "1 [31m" in told
     assert "\x1b" not in told
+
+
+def test_another_plugin_of_the_name_of_one_that_was_removed_is_not_trusted(plugin):
+    """Its hook may have the same words and load other files: where it is from counts."""
+    plugin.text("plugins", "add", "../plug", "--yes")
+    plugin.text("hooks", "install", "--yes")
+    plugin.text("plugins", "update", "tools", "--yes")
+    assert [each["state"] for each in plugin.json("hooks", "list")["hooks"]] == ["trusted"]
+    plugin.text("plugins", "remove", "tools", "--yes")
+    (plugin.root / "plug").rename(plugin.root / "evil")
+    plugin.write({"evil/lib.py": "evil"})
+    plugin.text("plugins", "add", "../evil", "--yes")
+    assert [each["state"] for each in plugin.json("hooks", "list")["hooks"]] == ["untrusted"]

@@ -160,6 +160,23 @@ def test_a_run_that_waits_for_a_person_says_where_and_how_it_ends(board):
     assert board.workers["dev-1"] == "waits for you: Parse [2J it"
 
 
+@pytest.mark.parametrize(
+    ("kind", "body", "line"),
+    [
+        ("post", {"text": "done\x1b[2J\nnow"}, "says: done [2J now"),
+        ("hook.denied", {"event": "PreMerge", "reason": "frozen\n"}, "a hook denies (PreMerge): frozen"),
+        ("hook.failed", {"event": "RunEnd", "reason": "x: it hangs"}, "a hook for RunEnd: x: it hangs"),
+        (
+            "mcp.left_out",
+            {"server": "db", "reason": "not set"},
+            "goes on without the MCP server db: not set",
+        ),
+    ],
+)
+def test_what_is_said_of_extensions_is_a_line(board, kind, body, line):
+    assert board.take(happened(kind, body=body)) == [f"dev-1         {line}"]
+
+
 def test_what_agents_raise_is_shown_in_their_words(board):
     body = {"run": "r", "task": "t", "title": "Parse", "purpose": "execute", "text": "no\ntable\x1b[2J"}
     assert board.take(happened("blocker", body=body)) == ["dev-1         blocked: no table [2J"]

@@ -16,7 +16,7 @@ from maestro_ray.model.access import Caller
 from maestro_ray.studio import identity, plans, upgrade
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.database import Place, connect
-from maestro_ray.studio.store import Store, Transaction
+from maestro_ray.studio.store import Store, Transaction, _usual
 from maestro_ray.testing import FakeClock
 
 from .old import INVITES, RELEASED, TOKENS, put_back
@@ -101,7 +101,9 @@ def test_what_was_used_before_is_added_up(empty: sa.Engine) -> None:
     with empty.begin() as connection:
         upgrade.run_alembic(connection, "0007")
         connection.execute(t.projects.insert(), [{"id": name, "key": name, "name": name} for name in "pq"])
-        connection.execute(t.plans.insert(), {"id": "plan", "project_id": "p", "title": "x"})
+        then = sa.Table("plans", sa.MetaData(), autoload_with=connection)
+        usual = {name: value for name, value in _usual(t.plans).items() if name in then.c}
+        connection.execute(then.insert(), {**usual, "id": "plan", "project_id": "p", "title": "x"})
         of_plan, of_project = {"project_id": "p", "plan_id": "plan"}, {"project_id": "p", "plan_id": None}
         used = [(of_plan, 10, 0.5), (of_plan, 5, 0.25), (of_plan, 0, 0.0), (of_project, 1, 0.0)]
         rows = [

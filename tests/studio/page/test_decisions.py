@@ -6,7 +6,7 @@ from maestro_ray.studio import schema as t
 from maestro_ray.studio.page import cards
 from maestro_ray.studio.store import Transaction
 from maestro_ray.studio.studio import Studio
-from studio.pretend import PretendTeam, Rest
+from studio.pretend import REJECTED, PretendTeam, Rest, sha
 from studio.test_permissions import ask
 from studio.test_subtasks import at_work
 
@@ -118,6 +118,19 @@ async def test_a_question_of_an_agent_is_shown_whole_and_answered(rest: Rest, su
     await surfer.open("/audit")
     assert "permission deny" in surfer.text()
     assert "echo <b>" in surfer.text()
+
+
+async def test_a_card_at_the_cap_shows_what_was_judged(rest: Rest, surfer: Surfer) -> None:
+    team = await PretendTeam.join(rest, project := await rest.project())
+    plan = await rest.plan(project, revision_cap=0)
+    await team.bootstrap()
+    await team.complete(await team.take("execute"), commit=sha("a"))
+    await team.test(plan["tasks"][0]["id"], exit_code=2)
+    await team.complete(await team.take("review"), output=REJECTED)
+    await surfer.open("/decisions")
+    text = surfer.text()
+    assert "What was judged REJECTED review-1" in text
+    assert "make test · exit code 2 · 1 passed" in text
 
 
 async def test_a_proposed_plan_is_sent_back_with_a_reason(rest: Rest, surfer: Surfer) -> None:

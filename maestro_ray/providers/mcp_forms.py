@@ -7,21 +7,27 @@ which every process of the machine can read.
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from maestro_ray.errors import UsageError
-from maestro_ray.extensions.mcp import McpServer
+from maestro_ray.ports import TEAM, McpServer
 
 
 @dataclass(frozen=True)
 class Given:
-    """What is added to an agent's start: its arguments and its environment."""
+    """What is added to an agent's start: its arguments, its environment, and files that it alone may read.
+
+    `left_out` are the names of servers that it cannot be given, each with the reason.
+    """
 
     arguments: tuple[str, ...]
     env: Mapping[str, str]
+    files: Mapping[Path, bytes] = field(default_factory=dict)
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def claude_file(servers: Sequence[McpServer]) -> bytes:
@@ -29,49 +35,62 @@ def claude_file(servers: Sequence[McpServer]) -> bytes:
     return json.dumps({"mcpServers": {each.name: _claude(each) for each in servers}}, indent=1).encode()
 
 
-def claude_arguments(file: Path) -> tuple[str, ...]:
-    """Strict: what else is configured on the machine is not started."""
-    return ("--mcp-config", str(file), "--strict-mcp-config")
+def claude_arguments(file: Path, servers: Sequence[McpServer]) -> tuple[str, ...]:
+    """Strict: what else is configured on the machine is not started. What speaks to the team asks nobody for leave."""
+    own = ("--allowedTools", f"mcp__{TEAM}") if any(each.name == TEAM for each in servers) else ()
+    return ("--mcp-config", str(file), "--strict-mcp-config", *own)
 
 
 def _claude(server: McpServer) -> dict[str, Any]:
     if server.transport != "stdio":
         return {"type": server.transport, "url": server.url, "headers": dict(server.headers)}
     told: dict[str, Any] = {"type": "stdio", "command": server.command, "args": list(server.args)}
-    return told | {"env": dict(server.env)} | ({"cwd": server.cwd} if server.cwd else {})
+    # tools of others are looked up by name when there are many; those of the team are few and always there
+    own = {"alwaysLoad": True} if server.name == TEAM else {}
+    return told | {"env": dict(server.env)} | ({"cwd": server.cwd} if server.cwd else {}) | own
 
 
-def codex(servers: Sequence[McpServer]) -> Given:
-    """`-c mcp_servers.NAME.KEY=VALUE` for Codex, each required: a server that does not start fails the turn.
+def codex(servers: Sequence[McpServer], place: Path) -> Given:
+    """`-c mcp_servers.NAME.KEY=VALUE` for Codex. A server that does not start is left out, and said to be.
 
-    A server's variables keep their names on the way through Codex's own environment, so that two servers cannot want
-    one name with two values: `UsageError`. Server-sent events are not known to Codex: `UsageError`.
+    Codex hands a program no variable that is not in its own environment, where one named OPENAI_BASE_URL would turn
+    Codex itself elsewhere. So a server's variables stand in a file in `place`, which a shell reads before it.
     """
     env: dict[str, str] = {}
+    files: dict[Path, bytes] = {}
     arguments: list[str] = []
+    left_out = []
     for server in servers:
-        for key, value in {**_codex(server, env), "required": True}.items():
+        try:
+            values = _codex(server, env, place / f"mcp-{server.name}.sh", files)
+        except ValueError as error:
+            left_out.append((server.name, str(error)))
+            continue
+        for key, value in values.items():
             arguments += ["-c", f"mcp_servers.{server.name}.{key}={_toml(value)}"]
-    return Given(tuple(arguments), env)
+    return Given(tuple(arguments), env, files, tuple(left_out))
 
 
-def _codex(server: McpServer, env: dict[str, str]) -> dict[str, Any]:
+def _codex(server: McpServer, env: dict[str, str], file: Path, files: dict[Path, bytes]) -> dict[str, Any]:
     if server.transport == "sse":
-        raise UsageError(
-            f"Codex cannot use the MCP server {server.name!r}: it knows no `sse`", "use its http address"
-        )
+        raise ValueError("Codex knows no `sse`: use its http address")
     if server.transport == "http":
         names = {header: f"MAESTRO_MCP_{len(env) + n}" for n, header in enumerate(server.headers)}
         env.update({names[header]: value for header, value in server.headers.items()})
         return {"url": server.url} | ({"env_http_headers": names} if names else {})
-    for name, value in server.env.items():
-        if env.setdefault(name, value) != value:
-            raise UsageError(
-                f"two MCP servers want different values of {name}, which Codex cannot give them", ""
-            )
     told: dict[str, Any] = {"command": server.command, "args": list(server.args)}
-    told |= {"env_vars": list(server.env)} if server.env else {}
-    return told | ({"cwd": server.cwd} if server.cwd else {})
+    if server.env:
+        files[file] = _exports(server.env)
+        told = {"command": "sh", "args": ["-c", '. "$0"; exec "$@"', str(file), server.command, *server.args]}
+    # what speaks to the team asks nobody for leave
+    own = {"default_tools_approval_mode": "approve"} if server.name == TEAM else {}
+    return told | ({"cwd": server.cwd} if server.cwd else {}) | own
+
+
+def _exports(env: Mapping[str, str]) -> bytes:
+    if odd := next((name for name in env if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)), ""):
+        raise ValueError(f"no shell can set a variable named {odd!r}")
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items()).encode()
 
 
 def _toml(value: Any) -> str:
