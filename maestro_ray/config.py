@@ -373,14 +373,9 @@ def _provider(tables: Table, name: str) -> ProviderTable:
         raise table.mistake(
             f"there is no kind of provider {kind!r}: {', '.join(KINDS)} or one of a package", "kind"
         )
+    texts = {key: tuple(table.texts(key)) for key in ("argv", "env", "args")}
     return ProviderTable(
-        kind,
-        tuple(table.texts("argv")),
-        tuple(table.texts("env")),
-        verdict,
-        table.text("model"),
-        tuple(table.texts("args")),
-        table.flag("exec", False),
+        kind, verdict=verdict, model=table.text("model"), exec=table.flag("exec", False), **texts
     )
 
 
