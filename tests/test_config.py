@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro_ray.config import KEYS, OF_THE_HOME, Config, LimitsTable, ProviderTable, RoleTable
+from maestro_ray.config import KEYS, OF_THE_HOME, Config, ProviderTable, RoleTable
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
+from maestro_ray.limits_table import LimitsTable
 
 DATABASE = (
     "'database' is an address of the form postgresql://USER:PASSWORD@HOST:PORT/NAME,"
@@ -253,3 +254,23 @@ def test_a_repository_gives_no_arguments_to_an_agent_with_a_log_in(home, tmp_pat
         '[providers.mine]\nkind = "codex"\nargs = ["-c", "a=1"]\nexec = true\n'
     )
     assert Config.load(home, repo).providers["mine"] == ProviderTable("codex", args=("-c", "a=1"), exec=True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ("reviewers = 3\npolicy = 'majority'", "reviewers = 1\npolicy = 'any'", (3, "majority")),
+        ("reviewers = 2\npolicy = 'any'", "reviewers = 3\npolicy = 'all'", (3, "all")),
+        ("reviewers = 2\npolicy = 'any'", "", (2, "any")),
+    ],
+)
+def test_a_repository_asks_for_no_fewer_reviewers(home, ours, theirs, expected):
+    """Protection: `_with_their_reviews`."""
+    config = load(home, f"[review]\n{ours}\n", f"[review]\n{theirs}\n")
+    assert (config.reviewers, config.review_policy) == expected
+
+
+@pytest.mark.parametrize("text", ["reviewers = 0", "reviewers = 101", "policy = 'most'"])
+def test_mistakes_about_reviews(home, text):
+    with pytest.raises(ConfigError):
+        load(home, f"[review]\n{text}\n")
