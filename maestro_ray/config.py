@@ -222,10 +222,6 @@ def _reviewers(table: Table, key: str) -> int:
     return value
 
 
-def _flag(table: Table, key: str) -> bool:
-    return table.flag(key, False)
-
-
 def _names(table: Table, key: str) -> tuple[str, ...]:
     return tuple(table.texts(key))
 
@@ -254,7 +250,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "stop_grace": ("stop_grace", Table.number),
         "silence": ("silence", _duration),
         "env": ("agent_env", _names),
-        "team_tools": ("team_tools", _flag),
+        "team_tools": ("team_tools", lambda table, key: table.flag(key, False)),
     },
     "lease": {
         "ping": ("ping", _duration),
