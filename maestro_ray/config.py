@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
@@ -14,6 +13,8 @@ from maestro_ray import budget_table
 from maestro_ray.budget_table import BudgetTable
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
+from maestro_ray.limits_table import LimitsTable, read_limits
+from maestro_ray.listen_table import ListenTable, port, read_listen
 from maestro_ray.permission_table import permission_lines
 from maestro_ray.small_file import read_small
 from maestro_ray.toml import Table, read_toml
@@ -21,7 +22,6 @@ from maestro_ray.toml import Table, read_toml
 T = TypeVar("T")
 
 LARGEST_POOL = 256
-LARGEST_LIMIT = (1 << 62) - 1
 MOST_REVIEWERS = 100
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -80,40 +80,6 @@ class SandboxTable:
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     offline: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class LimitsTable:
-    """The `[agents.limits]` table: what each run may use at most, 0 for no limit.
-
-    `memory` (bytes) and `processes` are about its whole tree, `time` (seconds) about each of its turns, the others
-    about each of its processes: `data` and `file_size` in bytes, `cpu` in seconds of processor.
-    """
-
-    memory: int = 0
-    processes: int = 0
-    data: int = 0
-    cpu: int = 0
-    open_files: int = 0
-    file_size: int = 0
-    # an agent that never ends would hold its task for ever
-    time: int = 6 * 3600
-
-
-@dataclass(frozen=True)
-class ListenTable:
-    """The `[listen]` table: where other machines reach Studio, and by which `names` (a request's `Host`).
-
-    `certificate` and `key` are PEM files. Without a `host` nobody does; with `insecure` everybody on the way can read
-    the tokens.
-    """
-
-    host: str = ""
-    port: int = 8443
-    names: tuple[str, ...] = ()
-    certificate: str = ""
-    key: str = ""
-    insecure: bool = False
 
 
 @dataclass(frozen=True)
@@ -210,13 +176,6 @@ def _pool(table: Table, key: str) -> int:
     return value
 
 
-def _port(table: Table, key: str) -> int:
-    value = _whole(table, key)
-    if value > 65535:
-        raise table.mistake(f"{key!r} is a port, 0 to 65535", key)
-    return value
-
-
 def _database(table: Table, key: str) -> str:
     """The address of a PostgreSQL database. It may hold a password, so that no mistake shows it."""
     value = table.text(key)
@@ -279,7 +238,7 @@ KEYS: dict[str, dict[str, tuple[str, Callable[[Table, str], Any]]]] = {
         "connections_per_actor": ("connections_per_actor", _at_least_one),
     },
     "studio": {
-        "port": ("studio_port", _port),
+        "port": ("studio_port", port),
         "database": ("studio_database", _database),
         "log": ("studio_log", _level),
     },
@@ -316,8 +275,8 @@ def _of_the_home(top: Table) -> Config:
     return replace(
         config,
         sandbox=_sandbox(top.table("sandbox")),
-        limits=_limits(top.table("agents").table("limits")),
-        listen=_listen(top.table("listen")),
+        limits=read_limits(top.table("agents").table("limits")),
+        listen=read_listen(top.table("listen")),
         budget=budget_table.read(top.table("budget")),
         roles=_tables(top, "roles", _role),
         identities=_tables(top, "identities", _identity),
@@ -414,14 +373,9 @@ def _provider(tables: Table, name: str) -> ProviderTable:
         raise table.mistake(
             f"there is no kind of provider {kind!r}: {', '.join(KINDS)} or one of a package", "kind"
         )
+    texts = {key: tuple(table.texts(key)) for key in ("argv", "env", "args")}
     return ProviderTable(
-        kind,
-        tuple(table.texts("argv")),
-        tuple(table.texts("env")),
-        verdict,
-        table.text("model"),
-        tuple(table.texts("args")),
-        table.flag("exec", False),
+        kind, verdict=verdict, model=table.text("model"), exec=table.flag("exec", False), **texts
     )
 
 
@@ -463,82 +417,6 @@ def _sandbox(table: Table) -> SandboxTable:
     if mode not in SandboxTable.MODES:
         raise table.mistake(f"mode is one of {', '.join(SandboxTable.MODES)}", "mode")
     return SandboxTable(mode, _paths(table, "read"), _paths(table, "write"), tuple(table.texts("offline")))
-
-
-# what agents cannot run with at all is a mistake and not a limit
-LEAST = {"memory": 1 << 20, "data": 1 << 20, "open_files": 16}
-
-_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
-
-def _limits(table: Table) -> LimitsTable:
-    keys = [each.name for each in fields(LimitsTable)]
-    table.only(*keys)
-    found = {key: _limit(table, key) for key in keys if key in table}
-    return LimitsTable(**found)
-
-
-def _limit(table: Table, key: str) -> int:
-    sized = key in ("memory", "data", "file_size")
-    value = _size(table, key) if sized and isinstance(table.raw(key), str) else _whole(table, key)
-    if value > LARGEST_LIMIT:
-        raise table.mistake(f"{key!r} is more than any machine has", key)
-    if 0 < value < (least := LEAST.get(key, 1)):
-        raise table.mistake(f"{key!r} is at least {least}: nothing runs with less", key)
-    return value
-
-
-def _size(table: Table, key: str) -> int:
-    word = re.fullmatch(r"(\d{1,15}) ?([KMGT]?)(iB|B)?", table.text(key))
-    if word is None:
-        raise table.mistake(f'{key!r} is a number of bytes, or a text such as "512M" or "2G"', key)
-    return int(word[1]) * _SIZES[word[2]]
-
-
-def _listen(table: Table) -> ListenTable:
-    table.only("host", "port", "names", "certificate", "key", "insecure")
-    port = _port(table, "port") if "port" in table else ListenTable.port
-    found = ListenTable(
-        _number_of_a_host(table, "host"),
-        port,
-        tuple(name.lower() for name in table.texts("names")),
-        _file(table, "certificate"),
-        _file(table, "key"),
-        table.flag("insecure", False),
-    )
-    if wrong := next(
-        (name for name in found.names if not re.fullmatch(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]", name)), None
-    ):
-        raise table.mistake(f"{wrong!r} is not the name of a host", "names")
-    if bool(found.certificate) != bool(found.key):
-        raise table.mistake("a certificate and its key are two files, and both are needed")
-    outside = bool(found.host) and not ipaddress.ip_address(found.host).is_loopback
-    if outside and not found.certificate and not found.insecure:
-        raise table.mistake(
-            "without 'certificate' and 'key' whoever is on the way could read the tokens; "
-            "on a network you trust: insecure = true",
-            "host",
-        )
-    if outside and not found.names:
-        raise table.mistake("by which 'names' do others call this machine? Any other is refused", "host")
-    return found
-
-
-def _number_of_a_host(table: Table, key: str) -> str:
-    value = table.text(key)
-    try:
-        return str(ipaddress.ip_address(value)) if value else ""
-    except ValueError:
-        raise table.mistake(
-            f"{key!r} is an IP address of this machine, or 0.0.0.0 for all of them", key
-        ) from None
-
-
-def _file(table: Table, key: str) -> str:
-    value = table.text(key)
-    if value and not value.startswith("/"):
-        raise table.mistake(f"{value!r} is not an absolute path", key)
-    return value
 
 
 def _paths(table: Table, key: str) -> tuple[str, ...]:

@@ -313,8 +313,7 @@ class NoAgentFound(AgentError):
 
     @property
     def hint(self) -> str:
-        looked = "".join(f"\n    {each}" for each in self.args[0])
-        return f"one of these is enough, or name another with --provider ROLE=NAME:{looked}"
+        return f"one is enough, or name another with --provider ROLE=NAME. {'; '.join(self.args[0])}"
 
 
 class HeadMoved(AgentError):

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro_ray.config import KEYS, OF_THE_HOME, Config, LimitsTable, ProviderTable, RoleTable
+from maestro_ray.config import KEYS, OF_THE_HOME, Config, ProviderTable, RoleTable
 from maestro_ray.errors import ConfigError
 from maestro_ray.home import Home
+from maestro_ray.limits_table import LimitsTable
 
 DATABASE = (
     "'database' is an address of the form postgresql://USER:PASSWORD@HOST:PORT/NAME,"

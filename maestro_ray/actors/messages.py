@@ -11,12 +11,13 @@ from typing import Any
 
 from maestro_ray.actors.equipment import Equipment
 from maestro_ray.actors.goal import Goal
-from maestro_ray.config import LimitsTable, SandboxTable
+from maestro_ray.config import SandboxTable
 from maestro_ray.connection.login import Login
 from maestro_ray.connection.trouble import Trouble
 from maestro_ray.errors import MaestroError
 from maestro_ray.ids import new_id
 from maestro_ray.journal import Entry
+from maestro_ray.limits_table import LimitsTable
 from maestro_ray.ports import ProviderSpec
 
 # ── what a slot becomes ──────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from maestro_ray.config import LimitsTable
+from maestro_ray.limits_table import LimitsTable
 
 
 @dataclass(frozen=True)

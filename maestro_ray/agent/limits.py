@@ -7,7 +7,7 @@ import resource
 from collections.abc import Mapping
 
 from maestro_ray.agent import cgroup
-from maestro_ray.config import LimitsTable
+from maestro_ray.limits_table import LimitsTable
 
 # seconds between the signal that a program may heed and the one that it cannot
 CPU_GRACE = 2

@@ -13,9 +13,9 @@ from maestro_ray.agent.box import Box
 from maestro_ray.agent.limits import not_kept
 from maestro_ray.agent.process import AgentProcess, run
 from maestro_ray.agent.sandbox import TRIAL
-from maestro_ray.config import LimitsTable
 from maestro_ray.errors import AgentFailed
 from maestro_ray.ids import suffix
+from maestro_ray.limits_table import LimitsTable
 
 # small, whatever is configured: it is the way of keeping it that is tried, and to try it must cost nothing
 _SMALL = LimitsTable(

@@ -161,6 +161,12 @@ def count(tokens: int) -> str:
     return str(tokens)
 
 
+def worth(amount: Amount) -> str:
+    """`$5.00`, `200k tokens`, or both."""
+    parts = [money(amount.usd)] if amount.usd else []
+    return " and ".join([*parts, *([f"{count(amount.tokens)} tokens"] if amount.tokens else [])])
+
+
 def burn(spent: Amount, cap: Cap, unpriced: int = 0) -> str:
     """`$1.23 of $5.00 · 120k tokens`: what was used, of how much, and what of it nobody knows the price of."""
     dollars = money(spent.usd) + (f" of {money(cap.usd)}" if cap.usd is not None else "")

@@ -201,7 +201,8 @@ class CodexTurn:
                 return self._ended(params["item"])
             case "mcpServer/startupStatus/updated" if params["status"] == "failed":
                 return [ServerLeftOut(str(params["name"]), brief(str(params.get("error") or "")))]
-            case "thread/tokenUsage/updated":
+            # a thread that is resumed says again what its last turn has used
+            case "thread/tokenUsage/updated" if params["turnId"] == self._turn:
                 last = params["tokenUsage"]["last"]
                 spent, made = int(last["inputTokens"]), int(last["outputTokens"])
                 cached = int(last.get("cachedInputTokens") or 0)

@@ -20,11 +20,13 @@ VARIABLES = (
 
 # a folder that nobody has been asked about is a worktree of ours; whom to ask is not left to the person's settings
 _TALK = ("--acp", "--skip-trust", "--approval-mode", "default")
-# what is said with these is what the adapter lives on, or who may do what
+# of its program: what maestro decides
 _OWN = frozenset({
-    "--acp", "--experimental-acp", "--skip-trust", "--approval-mode", "-y", "--yolo", "-m", "--model", "-p", "--prompt",
-    "-i", "--prompt-interactive", "-o", "--output-format", "-r", "--resume", "--session-id", "-w", "--worktree",
-    "--allowed-tools", "--policy", "--admin-policy",
+    "--acp", "--experimental-acp", "-p", "--prompt", "-i", "--prompt-interactive", "-y", "--yolo", "--approval-mode",
+    "-o", "--output-format", "--input-format", "-r", "--resume", "-c", "--continue", "--session-id", "-m", "--model",
+    "-w", "--worktree", "--skip-trust", "-s", "--sandbox", "--allowed-tools", "--allowed-mcp-server-names",
+    "--auth-type", "--include-directories", "--add-dir", "--delete-session", "--list-sessions", "--policy",
+    "--admin-policy",
 })  # fmt: skip
 _NAMES: Mapping[str, Sequence[str]] = {
     Tool.SHELL: ("run_shell_command",), Tool.EDIT: ("write_file", "replace"),

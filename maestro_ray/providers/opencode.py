@@ -19,8 +19,11 @@ VARIABLES = (
     "DEEPSEEK_API_KEY", "XAI_API_KEY",
 )  # fmt: skip
 
-# what is said with these is where it works, and on what it listens
-_OWN = frozenset({"--cwd", "--port", "--hostname", "--mdns", "--cors"})
+# of its program: what maestro decides
+_OWN = frozenset({
+    "--cwd", "--port", "--hostname", "--mdns", "--mdns-domain", "--cors", "--format", "--model", "-m", "--session",
+    "-s", "--continue", "-c",
+})  # fmt: skip
 _NAMES: Mapping[str, Sequence[str]] = {
     Tool.SHELL: ("bash",), Tool.EDIT: ("edit",), Tool.READ: ("read", "glob", "grep", "list"),
     Tool.FETCH: ("webfetch", "websearch"),

@@ -17,11 +17,12 @@ VARIABLES = (
     "BAILIAN_CODING_PLAN_API_KEY",
 )  # fmt: skip
 
-# what is said with these is what the adapter lives on, or who may do what
+# of its program: what maestro decides
 _OWN = frozenset({
-    "--acp", "--experimental-acp", "--approval-mode", "-y", "--yolo", "-m", "--model", "-p", "--prompt", "-i",
-    "--prompt-interactive", "-o", "--output-format", "--input-format", "-r", "--resume", "-c", "--continue",
-    "--session-id", "--allowed-tools", "--core-tools",
+    "--acp", "--experimental-acp", "-p", "--prompt", "-i", "--prompt-interactive", "-y", "--yolo", "--approval-mode",
+    "-o", "--output-format", "--input-format", "-r", "--resume", "-c", "--continue", "--session-id", "-m", "--model",
+    "-w", "--worktree", "--skip-trust", "-s", "--sandbox", "--allowed-tools", "--allowed-mcp-server-names",
+    "--auth-type", "--include-directories", "--add-dir", "--delete-session", "--list-sessions", "--core-tools",
 })  # fmt: skip
 _NAMES: Mapping[str, Sequence[str]] = {
     Tool.SHELL: ("Bash",), Tool.EDIT: ("Edit",), Tool.READ: ("Read",), Tool.FETCH: ("WebFetch",),

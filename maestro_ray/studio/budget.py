@@ -12,7 +12,7 @@ from maestro_ray.model import channels
 from maestro_ray.model import dispatch as decide
 from maestro_ray.model import run as machine
 from maestro_ray.model import task as task_machine
-from maestro_ray.model.budget import Amount, Cap, Granted, Refused
+from maestro_ray.model.budget import Amount, Granted, Refused
 from maestro_ray.model.run import LEAD_PURPOSES
 from maestro_ray.studio import analysis, loop, purses, runs, usage
 from maestro_ray.studio import schema as t
@@ -122,7 +122,7 @@ def _ask(tx: Transaction, row: Row, session: Row, refused: Refused) -> None:
     scope = refused.ledger.name
     if purses.card(tx, scope) is None:
         of = {"plan_id": row["plan_id"], "task_id": None, "run_id": row["id"]}
-        more = model.burn(*_more(tx, session, refused))
+        more = model.worth(_more(tx, session, refused))
         question = (
             f"{_whose(tx, row, session, scope)} {_sentence(refused)}.\n"
             f"{RAISE}: {more} more; {FINISH}: what has begun may end, nothing else begins; "
@@ -153,10 +153,10 @@ def _kind(scope: str) -> str:
     return scope.partition(":")[0]
 
 
-def _more(tx: Transaction, session: Row, refused: Refused) -> tuple[Amount, Cap]:
+def _more(tx: Transaction, session: Row, refused: Refused) -> Amount:
     budget = purses.caps(tx, session["team_id"])
     assert budget is not None
-    return refused.ledger.raise_by(purses.said(budget, _kind(refused.ledger.name))), Cap()
+    return refused.ledger.raise_by(purses.said(budget, _kind(refused.ledger.name)))
 
 
 def answer(tx: Transaction, decision_id: str, word: str, reason: str = "") -> Row:

@@ -9,8 +9,8 @@ import socket
 import ssl
 from dataclasses import dataclass
 
-from maestro_ray.config import ListenTable
 from maestro_ray.errors import UsageError
+from maestro_ray.listen_table import ListenTable
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from workspace.sample import Sample
 
-from maestro_ray.config import Config, LimitsTable, SandboxTable
+from maestro_ray.config import Config, SandboxTable
 from maestro_ray.home import Home
+from maestro_ray.limits_table import LimitsTable
 from maestro_ray.testing import LocalMaestro
 
 from .parts import ENV

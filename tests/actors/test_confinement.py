@@ -10,8 +10,9 @@ from workspace.sample import Sample
 from maestro_ray.actors.confinement import bench_of, box_of, confined
 from maestro_ray.agent import sandbox
 from maestro_ray.agent.confined import Confined
-from maestro_ray.config import LimitsTable, SandboxTable
+from maestro_ray.config import SandboxTable
 from maestro_ray.home import Home
+from maestro_ray.limits_table import LimitsTable
 from maestro_ray.workspace.repo import Repo
 from maestro_ray.workspace.worktree import Worktrees
 

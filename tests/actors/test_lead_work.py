@@ -12,8 +12,8 @@ from maestro_ray import room
 from maestro_ray.actors.lead_work import LeadWork
 from maestro_ray.actors.outcome import Outcome
 from maestro_ray.agent.sweep import find
-from maestro_ray.config import LimitsTable
 from maestro_ray.home import Home
+from maestro_ray.limits_table import LimitsTable
 from maestro_ray.testing import eventually
 
 from .parts import a_lead, a_lead_run, a_run

@@ -125,7 +125,7 @@ async def test_a_command_can_be_the_lead_and_sees_the_goal_in_a_tree_it_does_not
 async def test_a_reply_that_is_no_plan_is_mended_once(
     maestro: LocalMaestro, sample: Sample, tmp_path: Path, *, resumes: bool
 ) -> None:
-    """Red with REPAIRS = 0. An agent that remembers is told the mistakes alone, another everything again."""
+    """Red with `look_bench.REPAIRS = 0`. An agent that remembers is told the mistakes alone, another everything again."""
     if resumes:
         lead = script(tmp_path, "revision = 0\n" + say(WRONG), "revision = 1\n" + say(BLOCK))
     else:
@@ -329,3 +329,17 @@ async def test_a_lead_asks_for_leave_like_a_worker(
     assert [card["kind"] for card in waiting["decisions"]] == ["permission"]
     await maestro.call("decide.answer", id=waiting["decisions"][0]["id"], answer="allow")
     assert (await end(maestro))["status"] == "completed"
+
+
+async def test_what_looks_like_a_key_is_in_no_plan(
+    maestro: LocalMaestro, sample: Sample, tmp_path: Path
+) -> None:
+    """Red without `redact` in `LookBench.outcome` and `Outcome.without`: either is enough."""
+    plan = {"title": "Use AKIA0123456789ABCDEF", "tasks": [{"key": "one", "title": "Write one"}]}
+    await ask(maestro, sample, script(tmp_path, say(f"```json\n{json.dumps(plan)}\n```\n")))
+    shown = await maestro.until("plan.proposed")
+    assert shown["plan"]["title"].startswith("Use ")
+    (live,) = maestro.connections.teams.values()
+    assert "AKIA0123456789ABCDEF" not in json.dumps(live.happenings.after(0))
+    (stored,) = await studio(maestro, "plans")
+    assert "AKIA0123456789ABCDEF" not in json.dumps(stored)

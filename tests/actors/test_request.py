@@ -12,7 +12,7 @@ from workspace.sample import Sample
 
 from maestro_ray.actors.request import Asked, TeamRequest, check, check_name, warnings
 from maestro_ray.agent import cgroup, sandbox
-from maestro_ray.config import Config, LimitsTable, SandboxTable
+from maestro_ray.config import Config, SandboxTable
 from maestro_ray.errors import (
     BadProvider,
     BareRepository,
@@ -29,6 +29,7 @@ from maestro_ray.errors import (
     UsageError,
 )
 from maestro_ray.home import Home
+from maestro_ray.limits_table import LimitsTable
 
 PLAN: dict[str, Any] = {"title": "A plan", "tasks": [{"title": "Do it"}]}
 

@@ -15,9 +15,9 @@ from providers.jobs import job_in
 from maestro_ray.actors.turn import Ears, Turn
 from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.sweep import find
-from maestro_ray.config import LimitsTable
 from maestro_ray.errors import AgentFailed
 from maestro_ray.home import Home
+from maestro_ray.limits_table import LimitsTable
 from maestro_ray.model.agent import Failed, Finished, PermissionAsked
 from maestro_ray.ports import Job, ProviderSpec
 from maestro_ray.testing import eventually

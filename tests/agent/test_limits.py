@@ -12,7 +12,7 @@ import pytest
 from maestro_ray.agent import cgroup, limits
 from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.process import Exit, run
-from maestro_ray.config import LimitsTable
+from maestro_ray.limits_table import LimitsTable
 
 from .programs import ENV, python
 

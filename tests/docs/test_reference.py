@@ -16,8 +16,6 @@ from maestro_ray.config import (
     KEYS,
     Config,
     IdentityTable,
-    LimitsTable,
-    ListenTable,
     ProviderTable,
     RoleTable,
     SandboxTable,
@@ -31,6 +29,8 @@ from maestro_ray.extensions.mcp import PLAIN, find_servers
 from maestro_ray.extensions.places import Surroundings
 from maestro_ray.extensions.tree import MOST_BYTES, MOST_FILES
 from maestro_ray.home import Home
+from maestro_ray.limits_table import LimitsTable
+from maestro_ray.listen_table import ListenTable
 from maestro_ray.model import channels
 from maestro_ray.model.agent import Failed
 from maestro_ray.model.budget import Amount, Cap, burn

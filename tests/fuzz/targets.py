@@ -29,6 +29,8 @@ from maestro_ray.actors.proposals import Proposals, Refused
 from maestro_ray.agent import landlock, process
 from maestro_ray.agent.box import Box
 from maestro_ray.agent.confined import Confined
+from maestro_ray.agent.json_reply import BadReply
+from maestro_ray.agent.plan_reply import Crew, read_reply
 from maestro_ray.agent.prompt import build_prompt
 from maestro_ray.connection import address
 from maestro_ray.errors import (
@@ -419,6 +421,8 @@ def verdict(data: bytes) -> None:
 @target(
     'MAESTRO:SUBTASK {"title": "Split it", "description": "x", "priority": 3}\n',
     "```\nMAESTRO:SUBTASK {}\n```\n",
+    'MAESTRO:BLOCKER {"text": "no table"}\n',
+    'MAESTRO:DECISION {"question": "Which?", "options": ["a", "b"]}\n',
 )
 def subtask_line(data: bytes) -> None:
     """However it is cut, the same is proposed."""
@@ -427,6 +431,20 @@ def subtask_line(data: bytes) -> None:
     found = whole.feed(text)
     assert found == [one for at in range(0, len(text), 7) for one in piecewise.feed(text[at : at + 7])]
     assert all(each.reason for each in found if isinstance(each, Refused))
+
+
+@target(
+    '```json\n{"title": "x", "tasks": [{"key": "a", "title": "A"}, {"key": "b", "title": "B", "depends_on": ["a"]}]}\n```',
+    '~~~json\n{"title": "x", "tasks": [{"key": "a", "title": "A", "role": "qa", "skill": "sql", "proficiency": 9}]}\n~~~\n',
+)
+def plan_reply(data: bytes) -> None:
+    """A plan that is as good as one of a file, or sentences about what is wrong."""
+    try:
+        draft = read_reply(_text(data), Crew({"dev": {"sql": 3}}))
+    except BadReply as bad:
+        assert bad.mistakes
+    else:
+        assert plan_file.from_json(plan_file.to_json(draft)) == draft
 
 
 @target("\x1b[31mred\x1b[0m\r\n50%\r100%\n", "VERDICT: APPROVED\n\x1b]0;title\x07x", "ä\u2028ö\n")

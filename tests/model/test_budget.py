@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from maestro_ray.model.budget import Amount, Cap, Granted, Ledger, Refused, burn, count, decide, money
+from maestro_ray.model.budget import Amount, Cap, Granted, Ledger, Refused, burn, count, decide, money, worth
 
 RUNS = st.sampled_from(["a", "b", "c"])
 amounts = st.builds(Amount, st.integers(0, 5_000), st.integers(0, 500).map(lambda cents: cents / 100))
@@ -127,6 +127,12 @@ def test_tokens_for_people(tokens: int, words: str) -> None:
 
 def test_money_for_people() -> None:
     assert [money(usd) for usd in (0.0, 0.0012, 1.234, 20.0)] == ["$0.00", "$0.0012", "$1.23", "$20.00"]
+
+
+def test_what_a_raise_is_worth() -> None:
+    assert worth(Amount(200_000, 5.0)) == "$5.00 and 200k tokens"
+    assert worth(Amount(0, 5.0)) == "$5.00"
+    assert worth(Amount(500, 0.0)) == "500 tokens"
 
 
 def test_the_burn_is_one_line() -> None:

@@ -56,15 +56,12 @@ def test_nothing_found_says_what_was_looked_for_and_what_to_do(env):
     with pytest.raises(NoAgentFound) as caught:
         choose(env, KINDS)
     assert str(caught.value) == "no coding agent was found here that is installed and signed in"
-    lines = caught.value.hint.splitlines()[1:]
-    assert lines == [
-        "    claude is not installed: npm install -g @anthropic-ai/claude-code",
-        "    codex is not signed in: run `codex login`, with a key: `codex login --with-api-key`",
-        (
-            "    pi 0.10.2 is older than 0.73, the oldest that is known to work: "
-            "npm install -g @mariozechner/pi-coding-agent"
-        ),
-    ]
+    assert caught.value.hint == (
+        "one is enough, or name another with --provider ROLE=NAME. "
+        "claude is not installed: npm install -g @anthropic-ai/claude-code; "
+        "codex is not signed in: run `codex login`, with a key: `codex login --with-api-key`; "
+        "pi 0.10.2 is older than 0.73, the oldest that is known to work: npm install -g @mariozechner/pi-coding-agent"
+    )
 
 
 @pytest.mark.parametrize("text", ["{}", "", '{"OPENAI_API_KEY": null, "tokens": null}', "[]"])

@@ -106,6 +106,15 @@ def test_what_was_used_is_counted_once() -> None:
     assert {each.model for each in used} == {"gpt-5.5"}
 
 
+def test_what_an_earlier_turn_has_used_is_not_counted_again() -> None:
+    """A thread that is resumed begins by saying it. Red without a look at `turnId`."""
+    talk = turn()
+    last = {"inputTokens": 100, "outputTokens": 10}
+    told = {"threadId": "t", "turnId": "an earlier one", "tokenUsage": {"total": last, "last": last}}
+    said = json.dumps({"method": "thread/tokenUsage/updated", "params": told}).encode() + b"\n"
+    assert talk.feed(said) == []
+
+
 def test_what_we_begin_with_is_what_was_answered() -> None:
     said = [json.loads(each) for each in turn().launch.stdin.splitlines()]
     asked = [each["in"] for each in map(json.loads, STREAM.read_text().splitlines()) if "in" in each]

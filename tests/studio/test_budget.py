@@ -113,7 +113,7 @@ async def test_at_the_cap_one_card_is_asked_and_more_is_refused(rest: Rest) -> N
     assert answers[0]["reason"] == "the budget of the team is used up: $1.20 of $1.00 · 0 tokens"
     (card,) = await rest.cards()
     assert (card["kind"], card["plan_id"], card["options"]) == ("budget", plan, ["raise", "finish", "stop"])
-    assert "raise: $1.00" in card["question"]
+    assert "raise: $1.00 more; finish: what has begun may end" in card["question"]
     await rest.answer("raise")
     assert (await standing(rest, team))["cap_usd"] == 2.0
     again = await tell(rest, one, 0.6, number=3)

@@ -16,9 +16,10 @@ import pytest
 from absent import absent
 from starlette.applications import Starlette
 
-from maestro_ray.config import Config, ListenTable
+from maestro_ray.config import Config
 from maestro_ray.errors import ConfigError, UsageError
 from maestro_ray.home import Home
+from maestro_ray.listen_table import ListenTable
 from maestro_ray.studio import browser, identity
 from maestro_ray.studio.app import create_app
 from maestro_ray.studio.outside import open_door
