@@ -10,6 +10,7 @@ import pytest
 from workspace.sample import Sample
 
 from maestro_ray.actors import permits
+from maestro_ray.actors.hooking import Hooking
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.errors import MaestroError
@@ -119,10 +120,10 @@ async def test_a_hook_denies_before_the_policy(
 ) -> None:
     rules(home, 'allow = ["*"]')
 
-    async def no(question: PermissionAsked) -> str:
+    async def no(_hooking: Hooking, question: PermissionAsked) -> str:
         return f"the hook says no to {question.detail}"
 
-    monkeypatch.setattr(permits, "no_hook", no)
+    monkeypatch.setattr(Hooking, "ruling", no)
     async with LocalMaestro(home) as maestro:
         await started(maestro, sample, tmp_path)
         await end(maestro)

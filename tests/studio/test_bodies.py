@@ -37,6 +37,7 @@ GOOD: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (bodies.NewComment, {"body": "x"}),
     (bodies.Priority, {"priority": -1000}),
     (bodies.Answer, {"answer": "retry"}),
+    (bodies.Permission, {"epoch": 1, "request": "1.0", "tool": "Bash", "hash": "ab", "ruling": "deny"}),
     (bodies.Usage, {"input_tokens": 1, "output_tokens": 2, "cost_usd": 0.5}),
     (bodies.TaskChange, {"assignee": ""}),
     (bodies.Accept, {}),
@@ -46,6 +47,7 @@ GOOD: list[tuple[type[BaseModel], dict[str, Any]]] = [
     (bodies.NewBlocker, {"epoch": 1, "text": "x"}),
     (bodies.NewQuestion, {"epoch": 1, "question": "x", "options": ["a", "b"]}),
     (bodies.Proposal, {"epoch": 1, "draft": {}}),
+    (bodies.NewKnowledge, {"source": "survey", "items": []}),
     (bodies.NewAnalysis, {"purpose": "plan", "note": "x", "role": "architect"}),
     (bodies.NewMessages, {"messages": [{"number": 1, "sender": "s", "kind": "k", "body": None, "at": 1.0}]}),
 ]
