@@ -158,3 +158,11 @@ async def test_a_secret_in_a_command_is_in_no_record(rest: Rest) -> None:
     (row,) = await record(rest)
     assert secret not in row["command"]
     assert row["hash"] == HASH
+
+
+async def test_two_questions_of_one_name_are_not_one(rest: Rest) -> None:
+    """An answer to the first would be leave for the second."""
+    _, _, run = await at_work(rest)
+    await ask(rest, run)
+    await ask(rest, run, hash="0" * 64, status=409)
+    await ask(rest, run, tool="Edit", status=409)
