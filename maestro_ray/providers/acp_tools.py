@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +25,7 @@ class _Call:
     name: str = ""
     detail: str = ""
     told: bool = False
+    cut: bool = False
 
 
 class Tools:
@@ -47,14 +49,17 @@ class Tools:
         """A question about one: what it is about is as exact as the agent says."""
         number = str(call["toolCallId"])
         known = self._known(number, call)
-        return [*self._tell(number, known), PermissionAsked(request, known.name, known.detail, _paths(call))]
+        # what was left out when it was put aside may be anything
+        detail = "" if known.cut and not _detail(call) else known.detail
+        return [*self._tell(number, known), PermissionAsked(request, known.name, detail, _paths(call))]
 
     def _known(self, number: str, call: Mapping[str, Any]) -> _Call:
         before = self._calls.get(number, _Call())
         known = replace(before, name=_name(call, before.name), detail=_detail(call) or before.detail)
         if number in self._calls or len(self._calls) < _MOST:
-            cut = known.detail[:_LONGEST] + " …" if len(known.detail) > _LONGEST else known.detail
-            self._calls[number] = replace(known, detail=cut)
+            short = known.detail[:_LONGEST] + " …" if len(known.detail) > _LONGEST else known.detail
+            known = replace(known, cut=short != known.detail or (before.cut and not _detail(call)))
+            self._calls[number] = replace(known, detail=short)
         return known
 
     def _tell(self, number: str, call: _Call) -> list[AgentEvent]:
@@ -74,28 +79,47 @@ def _name(call: Mapping[str, Any], before: str) -> str:
     kind = str(call.get("kind") or "")
     if kind not in _SAYS_NOTHING:
         return _NAMES.get(kind, brief(kind))
+    if not before and isinstance(_given(call).get("command"), str):
+        return "shell"
     return before or brief(str(call.get("title") or kind or "tool"))
 
 
 def _detail(call: Mapping[str, Any]) -> str:
     """The command, the files, or the tool's whole input."""
-    given = call.get("rawInput")
-    given = given if isinstance(given, Mapping) else {}
-    if isinstance(command := given.get("command"), str):
+    given = _given(call)
+    if command := _command(given):
         return command
     paths = _paths(call)
     if paths and call.get("kind") in ("edit", "read", "delete", "move"):
         return " ".join(paths)
-    if given and call.get("kind") != "execute":
+    if given:
         return json.dumps(given, ensure_ascii=False)
     # an agent that gives no input has it in the title
-    return "" if given else str(call.get("title") or "")
+    return str(call.get("title") or "")
+
+
+def _command(given: Mapping[str, Any]) -> str:
+    """With its arguments, where they stand beside it."""
+    match given:
+        case {"command": str(command), "args": [*more]} if more and all(
+            isinstance(each, str) for each in more
+        ):
+            return shlex.join([command, *more])
+        case {"command": str(command)}:
+            return command
+        case {"command": [*words]} if all(isinstance(each, str) for each in words):
+            return shlex.join(words)
+    return ""
+
+
+def _given(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = call.get("rawInput")
+    return given if isinstance(given, Mapping) else {}
 
 
 def _paths(call: Mapping[str, Any]) -> tuple[str, ...]:
     """The files that it is about; the place where a command begins is none."""
-    given = call.get("rawInput")
-    given = given if isinstance(given, Mapping) else {}
+    given = _given(call)
     if call.get("kind") == "execute" or isinstance(given.get("command"), str):
         return ()
     told = tuple(str(each["path"]) for each in call.get("locations") or ())

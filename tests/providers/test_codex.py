@@ -273,3 +273,13 @@ def test_no_twist_of_a_known_line_makes_it_raise(lines: list[dict[str, Any]], tw
     for each in lines:
         talk.feed(line(**{**each, **twist}))
     assert isinstance(talk.exited(None, "")[-1], Failed | Finished)
+
+
+def test_a_number_without_end_is_survived() -> None:
+    talk = turn()
+    talk.feed(b'{"id": 3, "result": {"turn": {"id": "u"}}}\n')
+    used = b'{"last": {"inputTokens": 1e999, "outputTokens": 1}}'
+    talk.feed(
+        b'{"method": "thread/tokenUsage/updated", "params": {"turnId": "u", "tokenUsage": %b}}\n' % used
+    )
+    assert talk.exited(1, "")
