@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from maestro_ray.model.agent import AgentEvent, PermissionAsked, ToolCalled, ToolReturned
+from maestro_ray.model.permission import Tool, kind_of
 from maestro_ray.providers.output import brief
+from maestro_ray.providers.where import run_in
 
 # of the protocol's kinds; `other` says nothing
 _NAMES = {"execute": "shell"}
 _SAYS_NOTHING = ("", "other", "think", "switch_mode")
 _PATHS = ("file_path", "filePath", "filepath", "path")
+_PLACES = ("cwd", "workdir", "directory", "dir_path")
+_SHOWN_PLACE = re.compile(r"\[(?:current working directory|in) ([^\]]+)\]")
 # what is remembered of calls that never return, and of each until it is asked about
 _MOST = 1_000
 _LONGEST = 10_000
@@ -26,12 +31,14 @@ class _Call:
     detail: str = ""
     told: bool = False
     cut: bool = False
+    place: str = ""
 
 
 class Tools:
     """What has been called and has not returned. An agent says a little more of a call with each message about it."""
 
-    def __init__(self) -> None:
+    def __init__(self, worktree: str = "/") -> None:
+        self._worktree = worktree
         self._calls: dict[str, _Call] = {}
 
     def called(self, call: Mapping[str, Any]) -> list[AgentEvent]:
@@ -51,11 +58,14 @@ class Tools:
         known = self._known(number, call)
         # what was left out when it was put aside may be anything
         detail = "" if known.cut and not _detail(call) else known.detail
+        if kind_of(known.name) is Tool.SHELL:
+            detail = run_in(known.place, self._worktree, detail)
         return [*self._tell(number, known), PermissionAsked(request, known.name, detail, _paths(call))]
 
     def _known(self, number: str, call: Mapping[str, Any]) -> _Call:
         before = self._calls.get(number, _Call())
         known = replace(before, name=_name(call, before.name), detail=_detail(call) or before.detail)
+        known = replace(known, place=_place(call) or before.place)
         if number in self._calls or len(self._calls) < _MOST:
             short = known.detail[:_LONGEST] + " …" if len(known.detail) > _LONGEST else known.detail
             known = replace(known, cut=short != known.detail or (before.cut and not _detail(call)))
@@ -96,6 +106,14 @@ def _detail(call: Mapping[str, Any]) -> str:
         return json.dumps(given, ensure_ascii=False)
     # an agent that gives no input has it in the title
     return str(call.get("title") or "")
+
+
+def _place(call: Mapping[str, Any]) -> str:
+    """Where it would be run: beside the command, or, of Gemini, in what it shows a person."""
+    given = _given(call)
+    named = next((given[name] for name in _PLACES if isinstance(given.get(name), str)), "")
+    shown = None if given else _SHOWN_PLACE.match(_output(call))
+    return named or (shown[1] if shown else "")
 
 
 def _command(given: Mapping[str, Any]) -> str:

@@ -79,7 +79,7 @@ class AcpTurn:
         # questions of the agent: its own number for each, and the options
         self._asked: dict[str, tuple[Any, Sequence[Any], str]] = {}
         self._refused: list[tuple[str, str]] = []
-        self._tools = Tools()
+        self._tools = Tools(str(job.worktree))
         self._used = Used()
         self._words, self._last_words, self._line_open = Bounded(), "", False
         self._end: Finished | Failed | None = None

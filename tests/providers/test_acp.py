@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,7 +159,7 @@ def test_we_begin_as_it_was_answered(agent: str) -> None:
 
 @pytest.mark.parametrize("agent", KINDS)
 def test_a_command_is_asked_for_with_its_exact_words(agent: str) -> None:
-    replay = Replay(agent)
+    replay = Replay(agent, worktree=Path("/worktree"))
     asked = [each for each in replay.rest(of_prompt(agent, 1)) if isinstance(each, PermissionAsked)]
     assert [(each.tool, each.detail) for each in asked] == [("shell", "rm -rf /precious")]
 
@@ -408,6 +409,11 @@ def test_what_is_asked_about_is_never_less_than_what_runs() -> None:
     assert begun().feed(asks(rawInput=given))[-1] == PermissionAsked("7", "shell", "bash -lc 'git push'")
     given = {"cmd": "git push"}
     assert begun().feed(asks(rawInput=given))[-1] == PermissionAsked("7", "shell", '{"cmd": "git push"}')
+    for name in ("cwd", "workdir", "directory", "dir_path"):
+        given = {"command": "echo x > a", name: "/home/ada"}
+        assert begun().feed(asks(rawInput=given))[-1] == PermissionAsked(
+            "7", "shell", "cd /home/ada && echo x > a"
+        )
     named = asks(kind="other", title="developer: shell", rawInput={"command": "git push"})
     assert begun().feed(named)[-1] == PermissionAsked("7", "shell", "git push")
 
