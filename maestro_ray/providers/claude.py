@@ -194,7 +194,10 @@ class ClaudeTurn:
 
     def _request(self, request: str, asked: Mapping[str, Any]) -> AgentEvent:
         match asked:
-            case {"subtype": "can_use_tool", "tool_name": str(tool), "input": given}:
+            # leave is given with the input: of two questions of one name the second would run with the first's
+            case {"subtype": "can_use_tool", "tool_name": str(tool), "input": given} if (
+                request not in self._asked
+            ):
                 self._asked[request] = given
                 # a tool of a server may have a command among other things that count
                 own = kind_of(tool) in (Tool.SHELL, Tool.EDIT, Tool.READ)

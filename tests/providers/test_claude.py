@@ -307,3 +307,11 @@ def test_the_whole_input_of_a_servers_tool_is_asked_about() -> None:
     asked = f'{{"subtype": "can_use_tool", "tool_name": "mcp__ops__run", "input": {given}}}'
     line = f'{{"type": "control_request", "request_id": "r", "request": {asked}}}\n'
     assert turn().feed(line.encode()) == [PermissionAsked("r", "mcp__ops__run", given)]
+
+
+def test_two_questions_of_one_name_are_not_one() -> None:
+    talk = turn()
+    for command in ("ls", "rm a"):
+        asked = f'{{"subtype": "can_use_tool", "tool_name": "Bash", "input": {{"command": "{command}"}}}}'
+        talk.feed(f'{{"type": "control_request", "request_id": "r", "request": {asked}}}\n'.encode())
+    assert b'"ls"' in talk.answer("r", "")
