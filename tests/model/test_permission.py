@@ -167,7 +167,7 @@ def test_without_a_box_nothing_leaves_the_worktree_unasked(command: str, ruling:
     assert ruled([], command, boxed=False) == ruling
 
 
-@pytest.mark.parametrize("test", ["$RUN", "$RUN -q", "ls '*'; '*'", "sh -c \"$RUN\"", "./r?n", "*"])
+@pytest.mark.parametrize("test", ["$RUN", "$RUN -q", "ls '*'; '*'", 'sh -c "$RUN"', "./r?n", "*"])
 def test_a_test_command_allows_itself_alone(test: str) -> None:
     """A lead's agent may have proposed it."""
     for command in ("rm -rf /home/ada", "rm -q", "sh -c 'rm -rf a'", "./ran"):
