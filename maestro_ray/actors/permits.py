@@ -22,6 +22,7 @@ from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent import sandbox
 from maestro_ray.errors import NoSandbox
+from maestro_ray.ids import suffix
 from maestro_ray.model.agent import PermissionAsked
 from maestro_ray.model.permission import Place, Policy, Question, Ruling, Situation, Tool, policy
 from maestro_ray.model.plain_text import exposed
@@ -61,6 +62,8 @@ class Permits:
         self._courier = courier
         self._reporter = reporter
         self._secrets = Secrets.of(part.team.env)
+        # a handover may outlive a worker: what its next life asks is no question of this one's, nor answered by it
+        self._life = suffix(8)
         self._turns = 0
         self._turn: _Turn | None = None
         # questions that wait for a person, by run, epoch and request; and those that wait no longer
@@ -167,7 +170,7 @@ class Permits:
             half = LONGEST_COMMAND // 2
             text = f"{text[:half]}\n⟦{len(text) - 2 * half} characters are left out⟧\n{text[-half:]}"
         return {
-            "request": f"{turn.number}.{question.request}"[:200],
+            "request": f"{self._life}-{turn.number}.{question.request}"[:200],
             "tool": exposed(question.tool)[:200],
             "command": text,
             "hash": hashlib.sha256(question.detail.encode(errors="surrogatepass")).hexdigest(),

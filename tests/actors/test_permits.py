@@ -12,12 +12,17 @@ from workspace.sample import Sample
 from maestro_ray.actors import permits
 from maestro_ray.actors.hooking import Hooking
 from maestro_ray.actors.live_team import LiveTeam
+from maestro_ray.actors.messages import Assign, Report
+from maestro_ray.actors.worker import Worker
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.errors import MaestroError
 from maestro_ray.home import Home
 from maestro_ray.model.agent import PermissionAsked
-from maestro_ray.testing import LocalMaestro, eventually
+from maestro_ray.ports import ProviderSpec
+from maestro_ray.testing import FakeClock, LocalMaestro, eventually
 
+from .office import Office
+from .parts import a_run, a_worker
 from .stage import APPROVE, begin, end, nothing_left
 
 # what cannot be looked up in the harmless list, so that without a box it is asked about
@@ -211,3 +216,22 @@ async def test_a_secret_of_the_team_is_on_no_card(home: Home, sample: Sample, tm
         assert asked["about"]["hash"]
         await maestro.call("decide.answer", id=asked["id"], answer="deny")
         await end(maestro)
+
+
+async def test_two_lives_of_a_worker_ask_two_questions(home: Home, sample: Sample, tmp_path: Path) -> None:
+    """The same handover, the first question of each, and another command: leave for one is none for the other. Red
+    with `Permits._life` left out of the request."""
+    office, asked = Office(), []
+    for command in ("touch harmless", "touch harmful"):
+        spec = ProviderSpec("scripted", script(tmp_path, f'{{ ask = "{command}" }}').partition(":")[2])
+        worker = Worker(a_worker(home, sample.path, spec), courier := office.courier(), FakeClock())
+        worker.start()
+        worker.handle("lead", Assign(a_run(sample.sha("main"))))
+        told = [r for r in await office.until(lambda: office.of(Report)) if r.action == "permission"]
+        asked.append((told[0].body["command"], told[0].body["request"]))
+        office.told.clear()
+        await worker.quit()
+        courier.close()
+    (first, one), (second, other) = asked
+    assert (first, second) == ("touch harmless", "touch harmful")
+    assert one != other
