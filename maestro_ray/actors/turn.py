@@ -103,6 +103,9 @@ class Turn:
         self._waiting = self._cut = False
         self._asked: set[asyncio.Task[None]] = set()
         self._patience: asyncio.Timeout | None = None
+        # how many questions wait, and how much of its time is left meanwhile
+        self._questions = 0
+        self._left: float | None = None
 
     async def begin(self) -> None:
         """Start the program with its prompt. Raises `AgentFailed`."""
@@ -275,17 +278,22 @@ class Turn:
         """What a person takes to answer is not the agent's time."""
         loop, patience = asyncio.get_running_loop(), self._patience
         due = patience.when() if patience else None
-        if patience is None or due is None:
-            yield
-            return
-        left = due - loop.time()
-        with contextlib.suppress(RuntimeError):  # the turn is over
-            patience.reschedule(None)
+        if due is not None:
+            self._left = due - loop.time()
+        self._questions += 1
+        self._set_time(None)
         try:
             yield
         finally:
-            with contextlib.suppress(RuntimeError):
-                patience.reschedule(loop.time() + left)
+            self._questions -= 1
+            # an agent may ask several things at once: its time goes on with the last answer
+            if self._left is not None and not self._questions:
+                self._set_time(loop.time() + self._left)
+
+    def _set_time(self, when: float | None) -> None:
+        if self._patience is not None:
+            with contextlib.suppress(RuntimeError):  # the turn is over
+                self._patience.reschedule(when)
 
     def _flush(self, *, force: bool) -> None:
         now = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -324,3 +325,20 @@ async def test_the_time_of_a_turn_stands_while_a_person_is_asked(
     assert isinstance(event, Finished if asks else Failed)
     if isinstance(event, Failed):
         assert event.reason == "it reached its limit of 2 seconds for a turn ([agents.limits] time)"
+
+
+async def test_the_time_stands_until_the_last_of_several_questions_is_answered(
+    home: Home, tmp_path: Path
+) -> None:
+    """Red (it runs on while a person still thinks) when each question sets the time going again."""
+    turn = Stage(home, tmp_path, command("true")).turn
+    async with asyncio.timeout(60) as turn._patience:
+        due = turn._patience.when()
+        with contextlib.ExitStack() as second:
+            with turn._time_stands():
+                second.enter_context(turn._time_stands())
+            assert turn._patience.when() is None
+        again = turn._patience.when()
+        assert due is not None
+        assert again is not None
+        assert due <= again < due + 5
