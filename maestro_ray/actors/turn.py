@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ from maestro_ray.ports import Job
 from maestro_ray.providers.manual import KIND, ManualTurn
 from maestro_ray.providers.registry import build
 from maestro_ray.small_file import put_small
+
+log = logging.getLogger(__name__)
 
 # text is sent on when this much has come or this long has passed since the last time
 TEXT_BYTES = 4096
@@ -268,8 +271,12 @@ class Turn:
 
     async def _permit(self, question: PermissionAsked) -> None:
         permit = self._ears.permit
-        with self._time_stands():
-            refusal = await permit(question) if permit else "nobody here gives leave"
+        try:
+            with self._time_stands():
+                refusal = await permit(question) if permit else "nobody here gives leave"
+        except Exception:  # without an answer its agent would wait for ever
+            log.exception("a question of run %s", self._job.run)
+            refusal = "maestro's own fault: nobody could be asked"
         if self._process is not None:
             await self._process.write(self._talk.answer(question.request, refusal))
 

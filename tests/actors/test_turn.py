@@ -218,6 +218,23 @@ async def test_a_question_nobody_answers_ends_with_the_turn(home: Home, tmp_path
     assert find(f"{home.instance}:") == []
 
 
+async def test_a_question_that_cannot_be_decided_is_refused(home: Home, tmp_path: Path) -> None:
+    """Red (the agent waits to the end of its time) when what goes wrong in `permit` answers nothing."""
+    script = tmp_path / "s.toml"
+    script.write_text('[[turns]]\nsteps = [{ ask = "touch done" }, { say = "on" }]\n')
+
+    async def permit(_question: PermissionAsked) -> str:
+        raise ValueError("nobody thought of that")
+
+    stage = Stage(home, tmp_path, ProviderSpec("scripted", str(script)), permit)
+    await stage.turn.begin()
+    async with asyncio.timeout(10):
+        assert isinstance((await stage.turn.finish()).event, Finished)
+    assert "refused: maestro's own fault" in "".join(stage.said)
+    assert not (stage.job.worktree / "done").exists()
+    await stage.turn.stop()
+
+
 async def test_an_agent_that_stays_after_its_last_word_is_ended(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
