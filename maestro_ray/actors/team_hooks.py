@@ -28,7 +28,9 @@ class TeamHooks:
         if denied := await self._ask(team, "SessionStart", source=source, **said):
             raise Conflict(f"a hook denies this session: {denied}", "see `maestro hooks list`")
         if team.ending is not None:
-            raise Conflict(f"the team {team.record.name} was stopped meanwhile", "start another with `maestro team`")
+            raise Conflict(
+                f"the team {team.record.name} was stopped meanwhile", "start another with `maestro team`"
+            )
 
     async def session_ends(self, team: LiveTeam, reason: str, **said: Any) -> None:
         await self._ask(team, "SessionEnd", reason=reason, **said)

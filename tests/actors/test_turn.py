@@ -355,6 +355,7 @@ async def test_the_time_stands_until_the_last_of_several_questions_is_answered(
             with turn._time_stands():
                 second.enter_context(turn._time_stands())
             assert turn._patience.when() is None
+        await asyncio.sleep(0)
         again = turn._patience.when()
         assert due is not None
         assert again is not None
