@@ -21,7 +21,7 @@ SAID = frozenset(
     | {"run.started", "run.resumed", "run.paused", "run.waits", "run.withdrawn", "run.ended"}
     | {"blocker", "question", "subtask.refused", "blocker.refused", "decision.refused"}
     | {"permission.asked", "permission.answered", "permission.denied", "permission.late"}
-    | {"hook.denied", "hook.failed", "mcp.left_out"}
+    | {"hook.denied", "hook.failed", "mcp.left_out", "verdict.unclear"}
 )
 # of how many messages it is known that they were said: a repeat comes soon, or never
 REMEMBERED = 4096

@@ -73,10 +73,11 @@ async def test_a_run_about_the_project_is_refused_in_words_and_nothing_waits_for
 ) -> None:
     await begin(maestro, sample, plan=None)
     (team,) = maestro.connections.teams.values()
-    await maestro.connections.studio.post(f"projects/{team.record.project}/analysis", {})
+    asked = {"purpose": "plan", "note": "sell more"}
+    await maestro.connections.studio.post(f"projects/{team.record.project}/analysis", asked)
     card = (await maestro.until("decision.requested"))["decision"]
-    assert (card["kind"], card["plan_id"]) == ("repo_analysis", None)
-    assert card["question"].endswith("the workers of this team do tasks, and no repo_analysis")
+    assert (card["kind"], card["plan_id"]) == ("plan", None)
+    assert card["question"].endswith("the workers of this team do tasks, and no plan")
     assert (team.record.plans, team.open_plans) == ((), set())
 
 

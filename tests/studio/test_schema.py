@@ -12,7 +12,7 @@ def test_the_tables() -> None:
         "settings", "users", "invites", "refresh_tokens", "projects", "teams", "sessions", "plans", "phases",
         "tasks", "runs", "verdicts", "comments", "decisions", "messages", "replies", "memberships", "cuts", "audit",
         "numbers", "events", "inbox",
-        "breakers", "knowledge", "browsers", "presence", "spent", "budgets", "purses", "reservations", "bills",
+        "breakers", "knowledge", "browsers", "presence", "spent", "reported", "budgets", "purses", "reservations", "bills",
     }  # fmt: skip
 
 
