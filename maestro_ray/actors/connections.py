@@ -463,6 +463,7 @@ class Connections:
             self.courier.forget(slot)
             self.pool.release(slot)
         del self.teams[record.id]
+        self.planning.forget(team)
         # a connection that no other team needs is closed
         self.connection(record.key).unsubscribe(record.channel_name)
         self.release(record.key)

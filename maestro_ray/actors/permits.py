@@ -22,7 +22,7 @@ from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent import sandbox
 from maestro_ray.errors import NoSandbox
-from maestro_ray.ids import new_id
+from maestro_ray.ids import suffix
 from maestro_ray.model.agent import PermissionAsked
 from maestro_ray.model.command_line import UNKNOWN, commands
 from maestro_ray.model.permission import (
@@ -74,9 +74,9 @@ class Permits:
         self._courier = courier
         self._reporter = reporter
         self._secrets = Secrets.of(part.team.env)
+        # a handover may outlive a worker: what its next life asks is no question of this one's, nor answered by it
+        self._life = suffix(8)
         self._turns = self._questions = 0
-        # the next process of this worker counts from the beginning, maybe in the same epoch of the same run
-        self._life = new_id()
         self._turn: _Turn | None = None
         # questions that wait for a person, by run, epoch and request; and those that wait no longer
         self._open: dict[tuple[str, int, str], asyncio.Future[Answer]] = {}
@@ -186,7 +186,7 @@ class Permits:
             half = LONGEST_COMMAND // 2
             text = f"{text[:half]}\n⟦{len(text) - 2 * half} characters are left out⟧\n{text[-half:]}"
         return {
-            "request": f"{self._life}.{turn.number}.{self._questions}",
+            "request": f"{self._life}-{turn.number}.{self._questions}",
             "tool": exposed(question.tool)[:200],
             "command": text,
             "hash": hashlib.sha256(question.detail.encode(errors="surrogatepass")).hexdigest(),

@@ -75,7 +75,9 @@ class Planning:
                 stands = await self._connections.assignments.from_studio(
                     team, f"teams/{team.record.id}/planning"
                 )
-                await self._follow(team, stands)
+                # it may have taken long: a team that has ended meanwhile has no slots any more
+                if team.ending is None:
+                    await self._follow(team, stands)
 
     def _take_up(self, team: LiveTeam) -> None:
         """While it plans, the lead has an agent that can be steered."""
@@ -87,8 +89,9 @@ class Planning:
             case "proposed" | "asked" if card := stands["decision"]:
                 await self._show(team, stands, card)
             case "accepted":
-                self._let_go(team)
+                # when it cannot be written down now, the next event is a reason to look again
                 await self._connections.add_plan(team, stands["plan"]["id"])
+                self._let_go(team)
                 # what was said of it before it was the team's own was heard by nobody
                 await self._connections.assignments.look_at_plans(team)
             case "over":
@@ -111,7 +114,7 @@ class Planning:
     async def _approve(self, team: LiveTeam, card: str) -> None:
         """In the name of the operator, who has said so beforehand."""
         rest = self._connections.connection(team.record.key).rest
-        while True:
+        while team.ending is None:
             try:
                 await rest.post(f"decisions/{card}/answer", {"answer": "approve"})
             except (StudioUnavailable, Unauthenticated):
@@ -122,9 +125,13 @@ class Planning:
             else:
                 return
 
-    def _let_go(self, team: LiveTeam) -> None:
+    def forget(self, team: LiveTeam) -> None:
+        """Nothing is looked at any more."""
         self._looking.pop(team.record.id, None)
         self._shown.pop(team.record.id, None)
+
+    def _let_go(self, team: LiveTeam) -> None:
+        self.forget(team)
         self._tell_members(team, {})
 
     def _tell_members(self, team: LiveTeam, also: Mapping[str, str]) -> None:

@@ -49,6 +49,9 @@ class Silences:
         for entry in entries:
             if entry.kind == "run.paused":
                 silence.rests(entry.sender)
+            elif entry.kind == "run.resumed":
+                # it may hang from here on as well as from its beginning
+                silence.heard(entry.sender, "", now)
         for text in texts:
             silence.heard(text.worker, text.text, now)
 

@@ -23,9 +23,14 @@ class TeamHooks:
         self._connections = connections
 
     async def session_starts(self, team: LiveTeam, source: str, **said: Any) -> None:
-        """`source` is `startup` for a team and `join` for a worker that comes later. Raises `Conflict` when denied."""
+        """`source` is `startup` for a team and `join` for a worker that comes later. Raises `Conflict` when denied, and
+        when the team was stopped while its hooks took their time: its slots may be another's by then."""
         if denied := await self._ask(team, "SessionStart", source=source, **said):
             raise Conflict(f"a hook denies this session: {denied}", "see `maestro hooks list`")
+        if team.ending is not None:
+            raise Conflict(
+                f"the team {team.record.name} was stopped meanwhile", "start another with `maestro team`"
+            )
 
     async def session_ends(self, team: LiveTeam, reason: str, **said: Any) -> None:
         await self._ask(team, "SessionEnd", reason=reason, **said)

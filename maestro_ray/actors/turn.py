@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +38,8 @@ from maestro_ray.ports import Job
 from maestro_ray.providers.manual import KIND, ManualTurn
 from maestro_ray.providers.registry import build
 from maestro_ray.small_file import put_small
+
+log = logging.getLogger(__name__)
 
 # text is sent on when this much has come or this long has passed since the last time
 TEXT_BYTES = 4096
@@ -106,6 +109,9 @@ class Turn:
         self._waiting = self._cut = False
         self._asked: set[asyncio.Task[None]] = set()
         self._patience: asyncio.Timeout | None = None
+        # how many questions wait, and how much of its time is left meanwhile
+        self._questions = 0
+        self._left: float | None = None
 
     async def begin(self) -> None:
         """Start the program with its prompt. Raises `AgentFailed`."""
@@ -268,8 +274,12 @@ class Turn:
 
     async def _permit(self, question: PermissionAsked) -> None:
         permit = self._ears.permit
-        with self._time_stands():
-            refusal = await permit(question) if permit else "nobody here gives leave"
+        try:
+            with self._time_stands():
+                refusal = await permit(question) if permit else "nobody here gives leave"
+        except Exception:  # without an answer its agent would wait for ever
+            log.exception("a question of run %s", self._job.run)
+            refusal = "maestro's own fault: nobody could be asked"
         if self._process is not None:
             await self._process.write(self._talk.answer(question.request, refusal))
 
@@ -278,17 +288,22 @@ class Turn:
         """What a person takes to answer is not the agent's time."""
         loop, patience = asyncio.get_running_loop(), self._patience
         due = patience.when() if patience else None
-        if patience is None or due is None:
-            yield
-            return
-        left = due - loop.time()
-        with contextlib.suppress(RuntimeError):  # the turn is over
-            patience.reschedule(None)
+        if due is not None:
+            self._left = due - loop.time()
+        self._questions += 1
+        self._set_time(None)
         try:
             yield
         finally:
-            with contextlib.suppress(RuntimeError):
-                patience.reschedule(loop.time() + left)
+            self._questions -= 1
+            # an agent may ask several things at once: its time goes on with the last answer
+            if self._left is not None and not self._questions:
+                self._set_time(loop.time() + self._left)
+
+    def _set_time(self, when: float | None) -> None:
+        if self._patience is not None:
+            with contextlib.suppress(RuntimeError):  # the turn is over
+                self._patience.reschedule(when)
 
     def _flush(self, *, force: bool) -> None:
         now = time.monotonic()

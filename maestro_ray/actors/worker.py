@@ -84,7 +84,11 @@ class Worker:
         self._directives: dict[str, str] = {}
         self._receipts: dict[str, How] = {}
         self._purse = Purse(Spending(), _unasked, capped=False)
+        # whose purse it is: that of a run which waits for the end of the one before is not there yet
+        self._payer: Mapping[str, Any] | None = None
         self._working: set[asyncio.Task[None]] = set()
+        # the work on a run that is reported and has only its hooks left: the next one waits for them
+        self._leaving: asyncio.Task[None] | None = None
         self._turn: Turn | None = None
         # the end of a turn for which nothing is left
         self._stopping: asyncio.Future[None] | None = None
@@ -138,19 +142,23 @@ class Worker:
         work.add_done_callback(self._working.discard)
 
     async def _work(self, assignment: Mapping[str, Any], before: Sequence[asyncio.Task[None]]) -> None:
-        await _ended(before)
+        for each in before:
+            await (asyncio.wait([each]) if each is self._leaving else ended(each))
         self._bench = self._survey if assignment["purpose"] == Purpose.REPO_ANALYSIS else self._tasks
-        self._purse = self._open_purse(assignment)
+        self._purse, self._payer = self._open_purse(assignment), assignment
         self._tell_lead(assignment, began=True)
         self._reporter.post("run.started", **about(assignment))
         self._hooking.about = {**about(assignment), "role": self._part.role, "commit": assignment["commit"]}
-        outcome = (await self._outcome(assignment)).without(self._secrets)
-        await self._bench.finish(assignment)
-        spent = self._purse.spending.told()
-        await self._reporter.report(assignment, outcome.action, {**outcome.body, **spent})
-        self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
-        await self._hooking.ask("RunEnd", action=outcome.action, summary=outcome.summary)
-        await self._hooking.close()
+        try:
+            outcome = (await self._outcome(assignment)).without(self._secrets)
+            await self._bench.finish(assignment)
+            spent = self._purse.spending.told()
+            await self._reporter.report(assignment, outcome.action, {**outcome.body, **spent})
+            self._leaving = asyncio.current_task()
+            self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
+            await self._hooking.ask("RunEnd", action=outcome.action, summary=outcome.summary)
+        finally:
+            await self._hooking.close()
 
     def _end(self, assignment: Mapping[str, Any], kind: str, *, summary: str, **body: Any) -> None:
         if self._held is assignment:
@@ -233,7 +241,8 @@ class Worker:
             return Outcome.limited(room.PAUSE, reason, alone=True)
         directives = dict(self._directives)
         job = await self._permits.begin(assignment, self._bench.job(assignment, list(directives.values())))
-        job = replace(job, prompt=again(assignment, unclear)) if unclear else job
+        if unclear:
+            job = replace(job, prompt=again(assignment, unclear, list(directives.values())))
         voice = Redactor(self._secrets)
 
         def say(text: str) -> None:
@@ -326,13 +335,14 @@ class Worker:
         held = self._held
         if held is None or held["id"] != run or held["epoch"] > epoch:
             return None
-        return self._withdrawn(held, self._let_go(), self._purse)
+        purse = self._purse if self._payer is held else None
+        return self._withdrawn(held, self._let_go(), purse)
 
     async def _withdrawn(
-        self, held: Mapping[str, Any], working: Sequence[asyncio.Task[None]], purse: Purse
+        self, held: Mapping[str, Any], working: Sequence[asyncio.Task[None]], purse: Purse | None
     ) -> None:
         await _ended(working)
-        if spent := purse.spending.told():
+        if purse and (spent := purse.spending.told()):
             # it was used, whoever has the run now
             await self._reporter.report(held, "spent", spent)
         self._end(held, "run.withdrawn", summary="withdrawn")

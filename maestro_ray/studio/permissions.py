@@ -59,6 +59,7 @@ def answer(tx: Transaction, decision_id: str, word: str, reason: str, user: str)
 
 
 def _put(tx: Transaction, run: Row, asked: Asked) -> None:
+    _close_earlier(tx, run, asked["request"])
     session = tx.find(t.sessions, run["session_id"] or "")
     about = {key: asked[key] for key in ("request", "tool", "command", "hash", "length", "agent", "why")}
     about |= {"epoch": run["epoch"], "worker": session["name"] if session else ""}
@@ -78,6 +79,14 @@ def _withdraw(tx: Transaction, run: Row, asked: Asked) -> None:
     if card is not None and card["status"] == "answered":
         _record(tx, run, "", card["about"], "late", "the agent had given up before the answer came")
     unasked.close(tx, run["id"], asked["request"])
+
+
+def _close_earlier(tx: Transaction, run: Row, request: str) -> None:
+    """What stands before the dot is the turn of a worker's life: what an earlier one asked, nobody waits for."""
+    for card in _cards(tx, run["id"]):
+        before = card["about"]["request"]
+        if card["status"] == "open" and before.partition(".")[0] != request.partition(".")[0]:
+            unasked.close(tx, run["id"], before)
 
 
 def _standing(tx: Transaction, run_id: str, asked: Asked) -> Row | None:

@@ -14,14 +14,18 @@ from workspace.sample import Sample
 from maestro_ray.actors import permits
 from maestro_ray.actors.hooking import Hooking
 from maestro_ray.actors.live_team import LiveTeam
-from maestro_ray.actors.messages import Answer
+from maestro_ray.actors.messages import Answer, Assign, Report
+from maestro_ray.actors.worker import Worker
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.errors import MaestroError
 from maestro_ray.home import Home
 from maestro_ray.model.agent import PermissionAsked
 from maestro_ray.model.permission import Place, Situation, policy
-from maestro_ray.testing import LocalMaestro, eventually
+from maestro_ray.ports import ProviderSpec
+from maestro_ray.testing import FakeClock, LocalMaestro, eventually
 
+from .office import Office
+from .parts import a_run, a_worker
 from .stage import APPROVE, begin, end, nothing_left
 
 # what cannot be looked up in the harmless list, so that without a box it is asked about
@@ -261,3 +265,22 @@ async def test_an_answer_is_for_one_question_also_when_the_agent_names_two_alike
     own.answered(Answer("r", 1, second, "deny", ""))
     assert await asyncio.gather(*asking) == ["", "the operator says no"]
     assert permits.Permits(part, None, said)._life != own._life  # type: ignore[arg-type]
+
+
+async def test_two_lives_of_a_worker_ask_two_questions(home: Home, sample: Sample, tmp_path: Path) -> None:
+    """The same handover, the first question of each, and another command: leave for one is none for the other. Red
+    with `Permits._life` left out of the request."""
+    office, asked = Office(), []
+    for command in ("touch harmless", "touch harmful"):
+        spec = ProviderSpec("scripted", script(tmp_path, f'{{ ask = "{command}" }}').partition(":")[2])
+        worker = Worker(a_worker(home, sample.path, spec), courier := office.courier(), FakeClock())
+        worker.start()
+        worker.handle("lead", Assign(a_run(sample.sha("main"))))
+        told = [r for r in await office.until(lambda: office.of(Report)) if r.action == "permission"]
+        asked.append((told[0].body["command"], told[0].body["request"]))
+        office.told.clear()
+        await worker.quit()
+        courier.close()
+    (first, one), (second, other) = asked
+    assert (first, second) == ("touch harmless", "touch harmful")
+    assert one != other

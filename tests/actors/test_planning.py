@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 import pytest
 from workspace.sample import Sample
 
-from maestro_ray.errors import BadProvider, UsageError
+from maestro_ray.actors import planning
+from maestro_ray.actors.live_team import LiveTeam
+from maestro_ray.connection.client import Rest
+from maestro_ray.errors import BadProvider, StudioUnavailable, UsageError
 from maestro_ray.home import Home
 from maestro_ray.testing import LocalMaestro, eventually
 
@@ -343,3 +347,59 @@ async def test_what_looks_like_a_key_is_in_no_plan(
     assert "AKIA0123456789ABCDEF" not in json.dumps(live.happenings.after(0))
     (stored,) = await studio(maestro, "plans")
     assert "AKIA0123456789ABCDEF" not in json.dumps(stored)
+
+
+async def test_an_acceptance_seen_when_the_team_has_ended_does_not_bring_it_back(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Studio was slow, and whoever waited has stopped the team. Red (its slots are taken again, and the journal has it)
+    without the second look at `ending` in `Planning.look`."""
+    started = await ask(maestro, sample, script(tmp_path, say(BLOCK)))
+    card = (await maestro.until("plan.proposed"))["decision"]
+    assignments = maestro.connections.assignments
+    asked, gate, from_studio = asyncio.Event(), asyncio.Event(), assignments.from_studio
+
+    async def slow(team: LiveTeam, path: str) -> Any:
+        found = await from_studio(team, path)
+        if path.endswith("/planning") and found["state"] == "accepted":
+            asked.set()
+            await gate.wait()
+        return found
+
+    monkeypatch.setattr(assignments, "from_studio", slow)
+    (team,) = maestro.connections.teams.values()
+    await maestro.call("decide.answer", id=card["id"], answer="approve")
+    await asked.wait()
+    lock = maestro.connections.planning._looking[team.record.id]
+    await maestro.call("team.stop", team=started["team"]["name"])
+    gate.set()
+    async with lock:
+        pass
+    assert not maestro.connections.planning._looking
+    assert not maestro.connections.teams
+    assert not maestro.connections._ledger.teams
+    nothing_left(home, sample)
+
+
+async def test_nothing_is_approved_for_a_team_that_was_stopped_while_studio_was_away(
+    maestro: LocalMaestro, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red (asked for ever, and approved when Studio is back) with an approval that does not look at `ending`."""
+    tried, post = 0, Rest.post
+
+    async def away(rest: Rest, path: str, *arguments: Any, **named: Any) -> Any:
+        nonlocal tried
+        if path != "decisions/card/answer":
+            return await post(rest, path, *arguments, **named)
+        tried += 1
+        raise StudioUnavailable("http://studio", "away")
+
+    monkeypatch.setattr(planning, "PATIENCE", 0.01)
+    monkeypatch.setattr(Rest, "post", away)
+    await ask(maestro, sample, script(tmp_path, f"[[turns.steps]]\nuntil = 'go'\n{say(BLOCK)}"), yes=True)
+    (team,) = maestro.connections.teams.values()
+    approving = asyncio.create_task(maestro.connections.planning._approve(team, "card"))
+    await eventually(lambda: tried > 2)
+    await maestro.connections.end_team(team, "enough")
+    async with asyncio.timeout(5):
+        await approving

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from workspace.sample import Sample
 
+from maestro_ray.actors.silences import Silences
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.home import Home
-from maestro_ray.testing import LocalMaestro
+from maestro_ray.journal import Entry
+from maestro_ray.testing import FakeClock, LocalMaestro
 
 from .stage import APPROVE, begin, end, plan
 
@@ -75,3 +79,24 @@ text = "x"
     assert [
         e for e in later if e["kind"] == "worker.silent" and e["n"] < spoke and e["worker"] == "dev-1"
     ] == []
+
+
+def test_who_goes_on_after_a_pause_for_its_budget_and_says_nothing_is_silent() -> None:
+    """Red (never, whatever it hangs in) when only its own words end its rest."""
+    clock = FakeClock()
+    connections: Any = SimpleNamespace(config=Config(silence=45.0), clock=clock)
+    team: Any = SimpleNamespace(record=SimpleNamespace(id="team"))
+    silences = Silences(connections)
+
+    def tell(kind: str) -> None:
+        silences.heard(team, [Entry(1, "dev-1", kind, {}, 0.0)], [])
+
+    silences._of(team).works({"dev-1": "run"}, clock.monotonic())
+    tell("run.paused")
+    clock.advance(600)
+    assert silences.of(team) == {}
+    tell("run.resumed")
+    clock.advance(44)
+    assert silences.of(team) == {}
+    clock.advance(1)
+    assert silences.of(team) == {"dev-1": {"seconds": 45.0, "last": ""}}

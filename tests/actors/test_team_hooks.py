@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from workspace.sample import Sample
 
 from maestro_ray.errors import Conflict
 from maestro_ray.home import Home
-from maestro_ray.testing import LocalMaestro
+from maestro_ray.testing import LocalMaestro, eventually
 
 from .stage import APPROVE, WRITE, begin, end, nothing_left, waiting_for
 
@@ -244,3 +245,38 @@ async def test_a_team_keeps_the_hooks_it_began_with(
     gate.touch()
     event = await maestro.until("decision.requested")
     assert "frozen" in json.dumps(event["decision"])
+
+
+async def test_stopped_while_a_hook_of_its_start_takes_its_time_a_team_takes_no_slots(
+    maestro: LocalMaestro, home: Home, sample: Sample, hooks: Hooks
+) -> None:
+    """Its slots may be another team's by then. Red (they become members of nothing, and the start waits a minute for
+    them) without the look at `ending` in `session_starts`."""
+    hooks.add("SessionStart", "sleep 1")
+    starting = asyncio.create_task(begin(maestro, sample))
+    await eventually(lambda: hooks.told("SessionStart"))
+    (team,) = maestro.connections.teams.values()
+    await maestro.call("team.stop", team=team.record.name)
+    async with asyncio.timeout(10):
+        with pytest.raises(Conflict, match="was stopped meanwhile"):
+            await starting
+    assert not maestro.connections.teams
+    nothing_left(home, sample)
+
+
+async def test_who_joins_while_its_hook_takes_its_time_does_not_bring_back_a_team_that_was_stopped(
+    maestro: LocalMaestro, home: Home, sample: Sample, hooks: Hooks, tmp_path: Path
+) -> None:
+    """The same for a worker that comes later, whom only a Studio that answers has kept out."""
+    hooks.add("SessionStart", "sleep 1")
+    await begin(maestro, sample, providers={"dev": waiting_for(tmp_path / "gate"), "review": APPROVE})
+    (team,) = maestro.connections.teams.values()
+    asked = {"team": team.record.name, "role": "dev", "providers": {"dev": WRITE}}
+    joining = asyncio.create_task(maestro.call("team.join", **asked))
+    await eventually(lambda: len(hooks.told("SessionStart")) == 2)
+    await maestro.call("team.stop", team=team.record.name)
+    async with asyncio.timeout(10):
+        with pytest.raises(Conflict, match="was stopped meanwhile"):
+            await joining
+    assert not maestro.connections.teams
+    nothing_left(home, sample)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -218,6 +219,23 @@ async def test_a_question_nobody_answers_ends_with_the_turn(home: Home, tmp_path
     assert find(f"{home.instance}:") == []
 
 
+async def test_a_question_that_cannot_be_decided_is_refused(home: Home, tmp_path: Path) -> None:
+    """Red (the agent waits to the end of its time) when what goes wrong in `permit` answers nothing."""
+    script = tmp_path / "s.toml"
+    script.write_text('[[turns]]\nsteps = [{ ask = "touch done" }, { say = "on" }]\n')
+
+    async def permit(_question: PermissionAsked) -> str:
+        raise ValueError("nobody thought of that")
+
+    stage = Stage(home, tmp_path, ProviderSpec("scripted", str(script)), permit)
+    await stage.turn.begin()
+    async with asyncio.timeout(10):
+        assert isinstance((await stage.turn.finish()).event, Finished)
+    assert "refused: maestro's own fault" in "".join(stage.said)
+    assert not (stage.job.worktree / "done").exists()
+    await stage.turn.stop()
+
+
 async def test_an_agent_that_stays_after_its_last_word_is_ended(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,3 +358,21 @@ async def test_the_time_of_a_turn_stands_while_a_person_is_asked(
 def test_a_limit_that_ends_in_a_thousand_years_is_a_mistake(said: float, rest: float) -> None:
     """A run that pauses so long would wait for ever: Studio does not take such a time."""
     assert sound_rest(said) == rest
+
+
+async def test_the_time_stands_until_the_last_of_several_questions_is_answered(
+    home: Home, tmp_path: Path
+) -> None:
+    """Red (it runs on while a person still thinks) when each question sets the time going again."""
+    turn = Stage(home, tmp_path, command("true")).turn
+    async with asyncio.timeout(60) as turn._patience:
+        due = turn._patience.when()
+        with contextlib.ExitStack() as second:
+            with turn._time_stands():
+                second.enter_context(turn._time_stands())
+            assert turn._patience.when() is None
+        await asyncio.sleep(0)
+        again = turn._patience.when()
+        assert due is not None
+        assert again is not None
+        assert due <= again < due + 5

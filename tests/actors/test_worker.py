@@ -12,6 +12,7 @@ import pytest
 from agent.programs import STUBBORN
 from workspace.sample import Sample, committer
 
+from maestro_ray.actors.equipment import Equipment
 from maestro_ray.actors.mail import Mailbox
 from maestro_ray.actors.messages import (
     Assign,
@@ -31,6 +32,8 @@ from maestro_ray.actors.workbench import Workbench
 from maestro_ray.actors.worker import Worker
 from maestro_ray.agent.sweep import alive, find
 from maestro_ray.errors import IllegalEvent, JournalBroken
+from maestro_ray.extensions.found import Found, Origin
+from maestro_ray.extensions.hooks import Hook
 from maestro_ray.home import Home
 from maestro_ray.ports import ProviderSpec
 from maestro_ray.testing import FakeClock, eventually
@@ -617,3 +620,81 @@ async def test_on_a_full_disk_no_agent_is_started_again_and_again(
     await reported(office)
     assert turns.read_text().count("turn") == 2
     assert [each.body["reason"] for each in office.of(Post) if each.kind == "run.paused"] == ["full"] * 4
+
+
+# ── unlucky orders ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_directive_while_a_verdict_is_asked_for_again_is_heard(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
+    """Red (told as delivered, and in no prompt) when `unclear.again` leaves the directives out."""
+    go, prompts = tmp_path / "go", tmp_path / "prompts"
+    wait = f"until [ -e {go} ]; do sleep 0.02; done; rm {go}"
+    text = f"""{{ run = 'cat "$MAESTRO_PROMPT_FILE" >> {prompts}; echo :end: >> {prompts}; {wait}' }}"""
+    worker = hire(script(tmp_path, text, steering="next-turn"), "review")
+    worker.handle("lead", Assign(a_run(sample.sha("main"), "review")))
+
+    async def turn(number: int) -> None:
+        await eventually(lambda: prompts.exists() and prompts.read_text().count(":end:") == number)
+
+    await turn(1)
+    go.touch()
+    await turn(2)
+    assert "verdict.unclear" in kinds(office)
+    await worker.handle("channel", Directive("d1", "mind the API"))
+    go.touch()
+    await turn(3)
+    go.touch()
+    await reported(office)
+    assert office.of(Delivered) == [Delivered("review-1", "d1", "next-turn")]
+    assert "mind the API" in prompts.read_text().split(":end:")[2]
+
+
+async def test_what_is_withdrawn_before_it_began_is_not_charged_for_the_one_before(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
+    """Red (used twice: by the first, and by the second) when `_withdraw` takes whichever purse is there."""
+    worker = hire(script(tmp_path, "{ usage = { input = 10, cost = 0.6 } }", "{ until = 'never' }"))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await office.until(lambda: office.of(Spent))
+    first = worker.handle("lead", Withdraw("run-1", "session-dev", 1))
+    worker.handle("lead", Assign(a_run(sample.sha("main"), id="run-2")))
+    second = worker.handle("lead", Withdraw("run-2", "session-dev", 1))
+    await asyncio.gather(first, second)
+    assert [report.run for report in office.of(Report) if report.action == "spent"] == ["run-1"]
+
+
+def hook(event: str, text: str) -> Equipment:
+    found = Hook(event, ("sh", "-c", text), Path("/"))
+    return Equipment(hooks=(Found(event, Origin("user"), Path("/config.toml"), found),))
+
+
+async def test_the_hook_of_a_runs_end_is_not_cut_by_the_next_run(
+    hire: Hire, office: Office, sample: Sample, home: Home, tmp_path: Path
+) -> None:
+    """Studio hands out the next as soon as it has the report. Red when `_work` ends whoever is `_leaving`."""
+    ended = tmp_path / "ended"
+    equipment = hook("RunEnd", f"sleep 0.4; echo x >> {ended}")
+    worker = hire("echo x > new.txt", equipment=equipment, state=(str(home.root),))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await office.until(lambda: "run.ended" in kinds(office))
+    worker.handle("lead", Assign(a_run(sample.sha("main"), id="run-2")))
+    await reported(office, count=2)
+    await eventually(lambda: ended.read_text() == "x\nx\n")
+
+
+async def test_stopped_a_worker_leaves_no_hook_behind(
+    hire: Hire, office: Office, sample: Sample, home: Home, tmp_path: Path
+) -> None:
+    """Red (it goes on in a slot that may be another team's by then) when only a run that ends closes its hooks."""
+    began, ended = tmp_path / "began", tmp_path / "ended"
+    equipment = hook("PostToolUse", f"touch {began}; sleep 1; touch {ended}")
+    spec = script(tmp_path, "{ run = 'true' }", "{ until = 'never' }")
+    worker = hire(spec, equipment=equipment, state=(str(home.root),))
+    worker.handle("lead", Assign(a_run(sample.sha("main"))))
+    await eventually(began.exists)
+    await worker.close()
+    assert worker._hooking._following is not None
+    assert worker._hooking._following.done()
+    assert not ended.exists()
