@@ -25,7 +25,7 @@ SHELL = {"PWD", "OLDPWD", "SHLVL", "_"}
 AGENT = """#!/bin/sh
 env -0 > {seen}/$MAESTRO_PURPOSE
 cat /proc/$PPID/environ > {seen}/parent-of-$MAESTRO_PURPOSE
-echo again >> greeting.txt
+[ "$MAESTRO_PURPOSE" = execute ] && echo again >> greeting.txt
 echo "VERDICT: APPROVED"
 """
 
