@@ -22,9 +22,21 @@ from maestro_ray.actors.slot import CONNECTIONS
 from maestro_ray.actors.threads import in_thread
 from maestro_ray.agent import sandbox
 from maestro_ray.errors import NoSandbox
-from maestro_ray.ids import suffix
+from maestro_ray.ids import new_id
 from maestro_ray.model.agent import PermissionAsked
-from maestro_ray.model.permission import Place, Policy, Question, Ruling, Situation, Tool, policy
+from maestro_ray.model.command_line import UNKNOWN, commands
+from maestro_ray.model.permission import (
+    NOWHERE,
+    Place,
+    Policy,
+    Question,
+    Ruling,
+    Situation,
+    Tool,
+    kind_of,
+    policy,
+    written_by,
+)
 from maestro_ray.model.plain_text import exposed
 from maestro_ray.ports import Job
 from maestro_ray.redaction import Secrets, redact
@@ -62,9 +74,9 @@ class Permits:
         self._courier = courier
         self._reporter = reporter
         self._secrets = Secrets.of(part.team.env)
-        # a handover may outlive a worker: what its next life asks is no question of this one's, nor answered by it
-        self._life = suffix(8)
-        self._turns = 0
+        self._turns = self._questions = 0
+        # the next process of this worker counts from the beginning, maybe in the same epoch of the same run
+        self._life = new_id()
         self._turn: _Turn | None = None
         # questions that wait for a person, by run, epoch and request; and those that wait no longer
         self._open: dict[tuple[str, int, str], asyncio.Future[Answer]] = {}
@@ -164,13 +176,17 @@ class Permits:
         await self._reporter.report(turn.assignment, "permission", body)
 
     def _shown(self, turn: _Turn, question: PermissionAsked) -> dict[str, Any]:
-        """What is written down of it: the hash of exactly what would be done, and that for people, without secrets."""
+        """What is written down of it: the hash of exactly what would be done, and that for people, without secrets.
+
+        Each question has a name of our own: agents use theirs again, and an answer is for one question alone.
+        """
+        self._questions += 1
         text = exposed(redact(question.detail, self._secrets))
         if len(text) > LONGEST_COMMAND:
             half = LONGEST_COMMAND // 2
             text = f"{text[:half]}\n⟦{len(text) - 2 * half} characters are left out⟧\n{text[-half:]}"
         return {
-            "request": f"{self._life}-{turn.number}.{question.request}"[:200],
+            "request": f"{self._life}.{turn.number}.{self._questions}",
             "tool": exposed(question.tool)[:200],
             "command": text,
             "hash": hashlib.sha256(question.detail.encode(errors="surrogatepass")).hexdigest(),
@@ -192,9 +208,14 @@ def _boxed(mode: str) -> bool:
 
 def _really(question: PermissionAsked, place: Place) -> tuple[str, ...]:
     """The paths it names, and where links lead: a rule about either counts."""
-    if Question(question.tool, "").kind not in (Tool.EDIT, Tool.READ):
+    kind = kind_of(question.tool)
+    if kind is Tool.SHELL:
+        written = [path for path in written_by(commands(question.detail) or ()) if UNKNOWN not in path]
+        files = [path for path in written if path not in NOWHERE]
+        return tuple(_real(Path(place.worktrees[0]), place.home, path) for path in files)
+    if kind not in (Tool.EDIT, Tool.READ):
         return question.about
-    found = question.about or (() if question.detail.startswith("{") else (question.detail,))
+    found = question.about or (() if question.detail[:1] in ("", "{") else (question.detail,))
     real = [_real(Path(place.worktrees[0]), place.home, each) for each in found]
     return tuple(dict.fromkeys([*found, *real]))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,12 @@ from maestro_ray.errors import ConfigError
 from maestro_ray.ids import new_id
 from maestro_ray.model.agent import UsageCounted
 from maestro_ray.model.budget import Amount
+from maestro_ray.model.plain_text import one_line
 from maestro_ray.prices import Prices
+
+# what Studio takes of one model, and of how many; an agent may say anything, and a report that is refused is lost
+MOST_TOKENS, MOST_USD = 10**12, 1e6
+MOST_MODELS, LONGEST_NAME, OTHERS = 99, 200, "others"
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +45,9 @@ class _Counts:
     usd: float = 0.0
 
     def add(self, usage: UsageCounted) -> None:
-        self.into += usage.input_tokens
-        self.made += usage.output_tokens
-        self.cached += usage.cached_tokens
+        self.into = _tokens(self.into + _tokens(usage.input_tokens))
+        self.made = _tokens(self.made + _tokens(usage.output_tokens))
+        self.cached = _tokens(self.cached + _tokens(usage.cached_tokens))
 
     def priced(self, model: str, prices: Prices) -> tuple[float, int]:
         """US dollars by our prices, and the tokens they do not know."""
@@ -72,13 +78,17 @@ class Spending:
         self._says = False
 
     def add(self, usage: UsageCounted) -> None:
-        model = usage.model or self.model
+        model = self._named(usage.model or self.model)
         self._models.setdefault(model, _Counts()).add(usage)
         self._pending.setdefault(model, _Counts()).add(usage)
-        if usage.cost:
-            self._models[model].usd += usage.cost
+        if (usd := _dollars(usage.cost)) > 0:
+            self._models[model].usd = _dollars(self._models[model].usd + usd)
             self._says = True
             self._pending.clear()
+
+    def _named(self, model: str) -> str:
+        name = one_line(model)[:LONGEST_NAME]
+        return name if name in self._models or len(self._models) < MOST_MODELS else OTHERS
 
     def turn_over(self) -> None:
         """What the agent has said no cost of by now, it never will; unless it says one for all of a turn."""
@@ -117,6 +127,15 @@ class Spending:
             "input_tokens": counts.into,
             "cached_tokens": min(counts.cached, counts.into),
             "output_tokens": counts.made,
-            "unpriced_tokens": counts.unpriced + unpriced,
-            "cost_usd": counts.usd + usd,
+            "unpriced_tokens": _tokens(counts.unpriced + unpriced),
+            "cost_usd": _dollars(counts.usd + usd),
         }
+
+
+def _tokens(said: int) -> int:
+    return max(0, min(said, MOST_TOKENS))
+
+
+def _dollars(said: float) -> float:
+    """What is no number says nothing."""
+    return max(0.0, min(said, MOST_USD)) if math.isfinite(said) else 0.0

@@ -47,6 +47,9 @@ TEXT_SECONDS = 0.1
 # how long a program may live on after it has said how its turn ended
 LINGER = 5.0
 
+# a limit that ends later than this is a mistake, such as milliseconds; how long is waited then, in seconds
+LONGEST_REST, SOME_REST = 30 * 86400.0, 300.0
+
 # puts the program of a job, with its environment, into its box, where it may change these further places
 Confine = Callable[[Job, Sequence[str], Mapping[str, str], Sequence[Path]], Awaitable[Confined]]
 
@@ -245,8 +248,8 @@ class Turn:
                 case DirectiveTaken(identifier):
                     self._ears.delivered(identifier, self._talk.steering)
                 case RateLimited(seconds, reason, resets_at):
-                    wait = max(seconds if not resets_at else resets_at - time.time(), 0.0)
-                    self._limited = RateLimited(wait, reason)
+                    wait = resets_at - time.time() if resets_at else seconds
+                    self._limited = RateLimited(sound_rest(wait), reason)
                 case SessionNamed(session):
                     self._session = session
                     self._ears.named(self._job.run, session)
@@ -334,3 +337,8 @@ def _limited_by(sentence: str, event: Finished | Failed) -> Finished | Failed:
     if isinstance(event, Failed):
         return replace(event, reason=f"{sentence}; {event.reason}")
     return replace(event, text=f"{sentence}\n{event.text}")
+
+
+def sound_rest(wait: float) -> float:
+    """How long to wait, in seconds, for a limit that an agent says is over then."""
+    return max(wait, 0.0) if wait <= LONGEST_REST else SOME_REST

@@ -22,6 +22,24 @@ _PREFIXES = frozenset(
 _LISTS = frozenset({"for", "select"})
 _OPAQUE = frozenset({"eval", "trap", "alias", "fish"})
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash"})
+# builtins that evaluate the index in the name of a variable, whatever quotes it stands in
+_INDEXING = frozenset(
+    {
+        "test",
+        "[",
+        "printf",
+        "read",
+        "unset",
+        "declare",
+        "typeset",
+        "local",
+        "export",
+        "readonly",
+        "let",
+        "wait",
+    }
+)
+_INDEX = re.compile(r"\[[^\]]*(?:\$\(|`)")
 # programs that run what stands behind them
 _WRAPPERS = frozenset((
     "builtin", "busybox", "chroot", "chrt", "command", "doas", "env", "exec", "find", "flock", "ionice", "nice",
@@ -86,15 +104,19 @@ def _opened(simple: Simple, depth: int) -> tuple[Simple, ...]:
     words = list(simple.words)
     while words and _ASSIGNMENT.match(words[0]):
         words.pop(0)
-    if words and base_name(words[0]) in _OPAQUE:
-        raise _Unclear
-    for start in range(len(words)) if words and base_name(words[0]) in _WRAPPERS else (0,):
-        if start < len(words) and base_name(words[start]) in _SHELLS | {"eval"}:
+    starts = range(len(words)) if words and base_name(words[0]) in _WRAPPERS else range(min(1, len(words)))
+    found: list[Simple] = []
+    replaced = False
+    for start in starts:
+        name = base_name(words[start])
+        if name in _OPAQUE or (name in _INDEXING and any(map(_INDEX.search, words[start:]))):
+            raise _Unclear
+        if name in _SHELLS:
             inner = _inner(words[start + 1 :], depth)
             alone = start == 0 and len(words) == len(simple.words)
-            replaced = alone and inner is not None and not simple.writes
-            return (*(() if replaced else (simple,)), *(inner or ()))
-    return (simple,)
+            replaced = replaced or (alone and inner is not None and not simple.writes)
+            found += inner or ()
+    return (*(() if replaced else (simple,)), *found)
 
 
 def _inner(arguments: list[str], depth: int) -> tuple[Simple, ...] | None:
@@ -103,7 +125,7 @@ def _inner(arguments: list[str], depth: int) -> tuple[Simple, ...] | None:
         case [option, text] if re.fullmatch(r"-[a-z]*c", option) and UNKNOWN not in text:
             if (found := _inside(text, depth + 1)) is not None:
                 return found
-        case [script, *_] if not script.startswith("-") and UNKNOWN not in script:
+        case [script, *_] if not script.startswith(("-", "+")) and UNKNOWN not in script:
             return None
     raise _Unclear
 
@@ -166,8 +188,12 @@ class _Reader:
         """A command is over."""
         words = self._words
         while words and words[0] in _PREFIXES:
-            words.pop(0)
+            if words.pop(0) == "time" and words[:1] == ["-p"]:
+                words.pop(0)
         if words and words[0] in _LISTS:
+            # without a list the commands begin behind the name
+            if words[2:3] not in ([], ["in"]):
+                raise _Unclear
             words.clear()
         if words and words[0] in ("case", "function", "coproc", "[["):
             raise _Unclear
@@ -284,7 +310,8 @@ class _Reader:
         close = self._at + 1
         while close < len(self._text) and self._text[close] != "`":
             close += 2 if self._text[close] == "\\" else 1
-        if close >= len(self._text):
+        # between double quotes the shell reads it in another way
+        if close >= len(self._text) or '\\"' in self._text[self._at : close]:
             raise _Unclear
         inner = re.sub(r"\\([$`\\])", r"\1", self._text[self._at + 1 : close])
         found = _inside(inner, self._depth + 1)
@@ -296,7 +323,9 @@ class _Reader:
 
     def _arithmetic(self) -> str:
         close = self._text.find("))", self._at)
-        if close < 0 or not re.fullmatch(r"[\w\s+*/%<>=!&|()-]*", self._text[self._at + 3 : close]):
+        inner = self._text[self._at + 3 : close]
+        # one that closes what was opened before makes commands of it
+        if close < 0 or not re.fullmatch(r"(?:[\w\s+*/%<>=!&|-]|\([\w\s+*/%<>=!&|-]*\))*", inner):
             raise _Unclear
         self._at = close + 2
         return UNKNOWN
@@ -309,7 +338,8 @@ class _Reader:
         operator = match[0]
         if operator.endswith("("):
             self._at = self._nested(match.end(), ")")
-            self._words.append(UNKNOWN)
+            # what follows at once is of the same word
+            self._words.append(UNKNOWN + self._word())
             return
         self._at = match.end()
         while self._ahead(0) in (" ", "\t"):
@@ -335,7 +365,7 @@ class _Reader:
                 self._at = close + 1
                 if (row.lstrip("\t") if indented else row) == word:
                     break
-                if not quoted and re.search(r"`|\$\(", row):
+                if not quoted and (re.search(r"`|\$\(", row) or row.endswith("\\")):
                     raise _Unclear
         self._heredocs = []
 

@@ -16,8 +16,8 @@ def may_match(pattern: str, text: str) -> bool:
 
 
 def must_match(pattern: str, text: str) -> bool:
-    """Whether the text is so, whatever stands there."""
-    return _ends(pattern, text, unknown=False)
+    """Whether the text is so, whatever stands there; what is not known is like the same in the pattern alone."""
+    return pattern == text or _ends(pattern, text, unknown=False)
 
 
 def path_matches(pattern: str, path: str) -> bool:

@@ -57,7 +57,7 @@ _KINDS = {
 
 _RULE = re.compile(r"(\*|[A-Za-z_][\w.:*/-]*)(?:\((.*)\))?", re.DOTALL)
 # places that are no files, and those of which nobody keeps anything
-_NOWHERE = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
+NOWHERE = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"})
 _TEMPORARY = ("/tmp/", "/var/tmp/")  # noqa: S108 - named to be left out
 # what can be looked at, and waited for, without a box and without asking
 _HARMLESS = (
@@ -94,6 +94,35 @@ class Place:
             if whole == top or whole.startswith(top.rstrip("/") + "/"):
                 return posixpath.relpath(whole, top), True
         return whole, False
+
+
+# what makes another place of every relative path behind it, and how many such places are looked at
+_MOVES = frozenset({"cd", "pushd", "popd"})
+_MOST_PLACES = 16
+
+
+def written_by(parts: Sequence[Simple]) -> list[str]:
+    """The files that these commands may write to, `UNKNOWN` where only the shell knows which one it is."""
+    places = [""]
+    for each in parts:
+        if _MOVES & set(each.words):
+            places += _moved(places, each.words)
+    return [found for each in parts for path in each.writes for found in _spellings_of(path, places)]
+
+
+def _moved(places: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Where else a shell may be after it: nobody says whether the command was reached."""
+    match words:
+        case ["cd", to] if not to.startswith(("-", "~")) and len(places) < _MOST_PLACES:
+            return [posixpath.join(place, to) for place in places]
+    return [UNKNOWN]
+
+
+def _spellings_of(path: str, places: Sequence[str]) -> list[str]:
+    if path == "~" or path.startswith(("/", "~/")):
+        return [path]
+    # of another user, or where the shell was before
+    return [UNKNOWN] if path.startswith("~") else [posixpath.join(place, path) for place in places]
 
 
 def _normal(path: str) -> str:
@@ -197,7 +226,7 @@ class Policy:
         rules = [rule for rule in self.rules if rule.is_about(question.tool)]
         match question.kind:
             case Tool.SHELL:
-                return self._shell(rules, question.detail, place)
+                return self._shell(rules, question.detail, place, question.about)
             case Tool.EDIT | Tool.READ if question.about:
                 return _strictest(self._path(rules, path, place) for path in question.about)
             case Tool.EDIT | Tool.READ:
@@ -205,12 +234,14 @@ class Policy:
             case _:
                 return _strictest(self._text(rules, text) for text in question.about or (question.detail,))
 
-    def _shell(self, rules: Sequence[Rule], text: str, place: Place) -> Decision:
-        parts = commands(text)
+    def _shell(self, rules: Sequence[Rule], text: str, place: Place, leads: Sequence[str] = ()) -> Decision:
+        """`leads` is where links in what it writes to lead."""
+        # an agent that does not say it in the words of a shell may mean anything
+        parts = None if not text.strip() or text.lstrip().startswith('{"') else commands(text)
         if parts is None:
             return self._unknown(rules, "it cannot be said for certain what this command runs")
         edits = [rule for rule in self.rules if rule.is_about(Tool.EDIT)]
-        written = [self._written(edits, path, place) for each in parts for path in each.writes]
+        written = [self._written(edits, path, place) for path in (*written_by(parts), *leads)]
         return _strictest([self._command(rules, each) for each in parts] + written)
 
     def _command(self, rules: Sequence[Rule], part: Simple) -> Decision:
@@ -226,7 +257,7 @@ class Policy:
 
     def _written(self, edits: Sequence[Rule], path: str, place: Place) -> Decision:
         """Where a shell's output goes is an edit like any other, but for what is only put aside."""
-        if path in _NOWHERE:
+        if path in NOWHERE:
             return Decision(Ruling.ALLOW)
         if UNKNOWN not in path and place.spelled(path)[0].startswith(_TEMPORARY):
             edits = [rule for rule in edits if rule.pattern is not None] + [Rule(Ruling.ALLOW, Tool.EDIT)]
@@ -321,12 +352,15 @@ def _read(lines: Iterable[str]) -> tuple[list[Rule], Ruling | None]:
 
 def _without_a_box(now: Situation) -> list[Rule]:
     """The work itself: to read, to edit the worktree, to run its tests and to look around."""
-    tests = [each.text.replace(UNKNOWN, "*") for each in commands(now.test) or ()]
+    # exactly as it is written: an agent may have proposed it, and as a pattern it could name anything
+    tests = [each.text for each in commands(now.test) or () if not {"*", "?"} & set(each.text)]
     harmless = [*_HARMLESS, *filter(None, tests)]
     return [
         Rule(Ruling.ALLOW, Tool.READ),
         Rule(Ruling.ALLOW, Tool.OTHER),
         Rule(Ruling.ALLOW, "mcp__maestro__*"),
         Rule(Ruling.ALLOW, Tool.EDIT, "**/*"),
+        # it says what programs git runs
+        Rule(Ruling.ASK, Tool.EDIT, "**/.git/**"),
         *(Rule(Ruling.ALLOW, Tool.SHELL, each) for each in harmless),
     ]

@@ -40,7 +40,8 @@ _DRAIN = "craft/drainMidTurnQueue"
 # a method that no agent has: that it is refused tells that all before it has been read
 _PING = "_maestro/ping"
 _NO_SUCH_METHOD, _BAD_PARAMS = -32601, -32602
-_ALLOW, _REJECT = ("allow_once", "allow_always"), ("reject_once", "reject_always")
+# leave is for one question: an agent that was told `allow_always` would ask for nothing of the kind again
+_ALLOW, _REJECT = ("allow_once",), ("reject_once", "reject_always")
 _GO_ON = "You were interrupted for the following. The files are as you left them: mind it, then go on with your task."
 _MORE = "Your work was done when the following was said. Mind it in what you have done, and end as you were asked to."
 
@@ -78,7 +79,7 @@ class AcpTurn:
         # questions of the agent: its own number for each, and the options
         self._asked: dict[str, tuple[Any, Sequence[Any], str]] = {}
         self._refused: list[tuple[str, str]] = []
-        self._tools = Tools()
+        self._tools = Tools(str(job.worktree))
         self._used = Used()
         self._words, self._last_words, self._line_open = Bounded(), "", False
         self._end: Finished | Failed | None = None

@@ -24,7 +24,7 @@ from maestro_ray.model.agent import (
     ToolReturned,
     UsageCounted,
 )
-from maestro_ray.model.permission import Tool
+from maestro_ray.model.permission import Tool, kind_of
 from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch
 from maestro_ray.providers import mcp_forms
@@ -135,7 +135,7 @@ class ClaudeTurn:
             return [Said(clean(value) + "\n")]
         try:
             return self._events(value)
-        except (TypeError, LookupError, ValueError, AttributeError):
+        except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
             # a shape that is not known here says nothing; what matters has a known one
             return []
 
@@ -194,9 +194,15 @@ class ClaudeTurn:
 
     def _request(self, request: str, asked: Mapping[str, Any]) -> AgentEvent:
         match asked:
-            case {"subtype": "can_use_tool", "tool_name": str(tool), "input": given}:
+            # leave is given with the input: of two questions of one name the second would run with the first's
+            case {"subtype": "can_use_tool", "tool_name": str(tool), "input": given} if (
+                request not in self._asked
+            ):
                 self._asked[request] = given
-                return PermissionAsked(request, tool, _detail(given), _about(given))
+                # a tool of a server may have a command among other things that count
+                own = kind_of(tool) in (Tool.SHELL, Tool.EDIT, Tool.READ)
+                detail = _detail(given) if own else json.dumps(given, ensure_ascii=False)
+                return PermissionAsked(request, tool, detail, _about(given))
         return Reply(_error(request, "maestro does not do that"))
 
     def _steered(self, directive: str, state: object) -> list[AgentEvent]:

@@ -31,6 +31,7 @@ from maestro_ray.providers.codex_exec import CodexExecTurn
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
 from maestro_ray.providers.output import bounded, brief, clean
+from maestro_ray.providers.where import run_in
 
 PROGRAM = "codex"
 VARIABLES = ("OPENAI_API_KEY", "CODEX_API_KEY", "OPENAI_BASE_URL")
@@ -145,7 +146,7 @@ class CodexTurn:
             return [Said(clean(value) + "\n")]
         try:
             return self._events(value)
-        except (TypeError, LookupError, ValueError, AttributeError):
+        except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
             # a shape that is not known here says nothing; what matters has a known one
             return []
 
@@ -180,11 +181,14 @@ class CodexTurn:
     def _request(self, request: int, method: str, params: Mapping[str, Any]) -> AgentEvent:
         match method:
             case "item/commandExecution/requestApproval":
-                return PermissionAsked(str(request), "shell", str(params["command"]))
+                place, command = str(params.get("cwd") or ""), str(params["command"])
+                return PermissionAsked(str(request), "shell", run_in(place, str(self._job.worktree), command))
             case "item/fileChange/requestApproval":
                 item = self._items.get(str(params["itemId"]), {})
-                paths = tuple(str(change["path"]) for change in item.get("changes", ()))
-                return PermissionAsked(str(request), "edit", _paths(item), paths)
+                # leave to write below a directory, from now on, comes with some
+                root = (str(params["grantRoot"]),) if params.get("grantRoot") else ()
+                paths = (*_changed(item), *root)
+                return PermissionAsked(str(request), "edit", " ".join(paths), paths)
             case "mcpServer/elicitation/request" if _asks_for_tool(params):
                 self._asked_forms.add(str(request))
                 tool = f"mcp__{params['serverName']}__{params['_meta']['tool_name']}"
@@ -294,7 +298,17 @@ def _status(error: Mapping[str, Any]) -> int:
 
 
 def _paths(item: Mapping[str, Any]) -> str:
-    return " ".join(str(change["path"]) for change in item.get("changes", ()))
+    return " ".join(_changed(item))
+
+
+def _changed(item: Mapping[str, Any]) -> tuple[str, ...]:
+    """The files that are written, those too to which one is moved."""
+    found: list[str] = []
+    for change in item.get("changes", ()):
+        kind = change.get("kind")
+        moved = kind.get("move_path") if isinstance(kind, dict) else None
+        found += [str(change["path"]), *([str(moved)] if moved else [])]
+    return tuple(found)
 
 
 def _text(words: str) -> list[dict[str, Any]]:

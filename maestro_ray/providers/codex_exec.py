@@ -81,7 +81,7 @@ class CodexExecTurn:
             return [Said(clean(value) + "\n")]
         try:
             return self._events(value)
-        except (TypeError, LookupError, ValueError, AttributeError):
+        except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
             # a shape that is not known here says nothing; what matters has a known one
             return []
 

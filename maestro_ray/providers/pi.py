@@ -132,7 +132,7 @@ class PiTurn:
     def _read(self, value: Mapping[str, Any] | str) -> list[AgentEvent]:
         try:
             return self._repeated(value) if isinstance(value, str) else self._events(value)
-        except (TypeError, LookupError, ValueError, AttributeError):
+        except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
             # a shape that is not known here says nothing; what matters has a known one
             return []
 

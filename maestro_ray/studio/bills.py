@@ -47,7 +47,8 @@ def book(tx: Transaction, run: Row, spent: Mapping[str, Any]) -> dict[str, Any]:
 def _payer(tx: Transaction, run: Row, spent: Mapping[str, Any]) -> Row | None:
     """The session that did it: the holder's, or of a run that has changed hands the one that the report names."""
     named = tx.find(t.sessions, spent.get("session_id") or "")
-    if named is not None and named["project_id"] == run["project_id"]:
+    whose = spent.get("only_of") or (named and named["user_id"])
+    if named and (named["project_id"], named["user_id"]) == (run["project_id"], whose):
         return named
     return tx.find(t.sessions, run["session_id"] or "")
 

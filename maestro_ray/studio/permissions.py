@@ -29,8 +29,10 @@ def report(tx: Transaction, run_id: str, epoch: int, asked: Asked) -> None:
         _withdraw(tx, run, asked)
     elif asked["ruling"] != ASK:
         _record(tx, run, "", asked, asked["ruling"], asked["by"])
-    elif _of_request(tx, run, asked["request"]) is None:
+    elif (known := _of_request(tx, run, asked["request"])) is None:
         _put(tx, run, asked)
+    elif any(known["about"][key] != asked[key] for key in ("tool", "hash")):
+        raise Conflict("another question of this run has the same name", "")
 
 
 def questions(tx: Transaction, run_id: str) -> list[Row]:

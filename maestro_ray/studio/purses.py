@@ -111,9 +111,13 @@ def _reserved(tx: Transaction, who: Holder, whose: str) -> Amount:
     if whose == RUN:
         return Amount()
     column = t.reservations.c[whose]
+    scope = column == who.scope(whose)
+    if whose == DAY:
+        # what was put aside before midnight is spent after it
+        scope = column.startswith(f"{DAY}:{who.user}:", autoescape=True)
     names = ("tokens", "usd")
     sums = [sa.func.coalesce(sa.func.sum(t.reservations.c[name]), 0).label(name) for name in names]
-    others = (column == who.scope(whose), t.reservations.c.run_id != who.run)
+    others = (scope, t.reservations.c.run_id != who.run)
     (row,) = tx.all(sa.select(*sums).where(*others))
     return Amount(int(row["tokens"]), float(row["usd"]))
 

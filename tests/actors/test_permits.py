@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,17 +14,14 @@ from workspace.sample import Sample
 from maestro_ray.actors import permits
 from maestro_ray.actors.hooking import Hooking
 from maestro_ray.actors.live_team import LiveTeam
-from maestro_ray.actors.messages import Assign, Report
-from maestro_ray.actors.worker import Worker
+from maestro_ray.actors.messages import Answer
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.errors import MaestroError
 from maestro_ray.home import Home
 from maestro_ray.model.agent import PermissionAsked
-from maestro_ray.ports import ProviderSpec
-from maestro_ray.testing import FakeClock, LocalMaestro, eventually
+from maestro_ray.model.permission import Place, Situation, policy
+from maestro_ray.testing import LocalMaestro, eventually
 
-from .office import Office
-from .parts import a_run, a_worker
 from .stage import APPROVE, begin, end, nothing_left
 
 # what cannot be looked up in the harmless list, so that without a box it is asked about
@@ -218,20 +217,47 @@ async def test_a_secret_of_the_team_is_on_no_card(home: Home, sample: Sample, tm
         await end(maestro)
 
 
-async def test_two_lives_of_a_worker_ask_two_questions(home: Home, sample: Sample, tmp_path: Path) -> None:
-    """The same handover, the first question of each, and another command: leave for one is none for the other. Red
-    with `Permits._life` left out of the request."""
-    office, asked = Office(), []
-    for command in ("touch harmless", "touch harmful"):
-        spec = ProviderSpec("scripted", script(tmp_path, f'{{ ask = "{command}" }}').partition(":")[2])
-        worker = Worker(a_worker(home, sample.path, spec), courier := office.courier(), FakeClock())
-        worker.start()
-        worker.handle("lead", Assign(a_run(sample.sha("main"))))
-        told = [r for r in await office.until(lambda: office.of(Report)) if r.action == "permission"]
-        asked.append((told[0].body["command"], told[0].body["request"]))
-        office.told.clear()
-        await worker.quit()
-        courier.close()
-    (first, one), (second, other) = asked
-    assert (first, second) == ("touch harmless", "touch harmful")
-    assert one != other
+async def test_where_a_link_leads_is_asked_about(home: Home, sample: Sample, tmp_path: Path) -> None:
+    steps = [
+        '{ run = "ln -s /etc/hosts link" }',
+        '{ ask = "echo x > link" }',
+        '{ run = "rm link; echo x > one.txt" }',
+    ]
+    async with LocalMaestro(home) as maestro:
+        await started(maestro, sample, tmp_path, *steps)
+        asked = await card(maestro)
+        await maestro.call("decide.answer", id=asked["id"], answer="deny")
+        await end(maestro)
+
+
+class Written:
+    """Of reports and messages only what was reported is kept."""
+
+    def __init__(self) -> None:
+        self.bodies: list[Mapping[str, Any]] = []
+
+    def post(self, _kind: str, **_body: Any) -> None:
+        """Nobody reads it."""
+
+    async def report(self, _assignment: Any, _action: str, body: Mapping[str, Any]) -> None:
+        self.bodies.append(body)
+
+
+async def test_an_answer_is_for_one_question_also_when_the_agent_names_two_alike() -> None:
+    """Protection: questions have names of our own; with those of the agent the second command gets the first's leave."""
+    team = SimpleNamespace(env={}, slots={"dev-1": "x"}, project="p", sandbox=SandboxTable("auto"))
+    part = SimpleNamespace(name="dev-1", team=team, provider=SimpleNamespace(kind="fake", permissions=()))
+    said = Written()
+    own = permits.Permits(part, None, said)  # type: ignore[arg-type]
+    rules = policy(["ask shell"], Situation())
+    own._turn = permits._Turn({"id": "r", "epoch": 1}, 1, rules, Place())
+    asking = [
+        asyncio.create_task(own.permit(PermissionAsked("1", "Bash", command)))
+        for command in ("ls -l", "git push")
+    ]
+    await eventually(lambda: len(said.bodies) == 2)
+    first, second = (each["request"] for each in said.bodies)
+    own.answered(Answer("r", 1, first, "allow", ""))
+    own.answered(Answer("r", 1, second, "deny", ""))
+    assert await asyncio.gather(*asking) == ["", "the operator says no"]
+    assert permits.Permits(part, None, said)._life != own._life  # type: ignore[arg-type]

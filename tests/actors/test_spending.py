@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from maestro_ray.home import Home
 from maestro_ray.model.agent import UsageCounted
 from maestro_ray.model.budget import Amount
 from maestro_ray.prices import Price, Prices
+from maestro_ray.studio.bodies import Usage
 
 from .parts import a_spec
 
@@ -80,3 +83,28 @@ def test_the_prices_are_those_of_the_person_and_ours_while_they_have_a_mistake(
     (home.root / "prices.toml").write_text("models = 5")
     assert prices_of(team).cost("mine", 1, 0, 0) is None
     assert prices_of(team).cost("gpt-4o", MILLION, 0, 0) == 2.5
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        UsageCounted(-5, -5, -1.0, cached_tokens=-5), UsageCounted(10**15, 10**15, 1e300), UsageCounted(1, 1, math.nan),
+        UsageCounted(1, 1, math.inf), UsageCounted(1, 1, model="m" * 5000), UsageCounted(1, 1, model="a\0b\n\ud800"),
+    ],
+)  # fmt: skip
+def test_whatever_an_agent_says_is_a_report_that_studio_takes(said: UsageCounted) -> None:
+    spending = Spending(PRICES)
+    spending.add(UsageCounted(10, 10, 0.5))
+    for _ in range(3):
+        spending.add(said)
+    taken = Usage.model_validate_json(json.dumps(spending.told()["usage"], allow_nan=False))
+    assert sum(each.input_tokens for each in taken.models) >= 10
+    assert sum(each.cost_usd for each in taken.models) >= 0.5
+
+
+def test_more_models_than_studio_takes_are_counted_as_others() -> None:
+    spending = Spending(PRICES)
+    for number in range(300):
+        spending.add(UsageCounted(1, 1, model=f"m{number}"))
+    taken = Usage.model_validate(spending.told()["usage"])
+    assert sum(each.input_tokens for each in taken.models) == 300

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from providers.jobs import job_in
 
-from maestro_ray.actors.turn import Ears, Turn
+from maestro_ray.actors.turn import SOME_REST, Ears, Turn, sound_rest
 from maestro_ray.agent.confined import Confined
 from maestro_ray.agent.sweep import find
 from maestro_ray.errors import AgentFailed
@@ -360,3 +361,18 @@ async def test_the_time_stands_until_the_last_of_several_questions_is_answered(
         assert due is not None
         assert again is not None
         assert due <= again < due + 5
+
+
+@pytest.mark.parametrize(
+    ("said", "rest"),
+    [
+        (1e15, SOME_REST),
+        (math.inf, SOME_REST),
+        (math.nan, SOME_REST),
+        (-5.0, 0.0),
+        (7 * 86400.0, 7 * 86400.0),
+    ],
+)
+def test_a_limit_that_ends_in_a_thousand_years_is_a_mistake(said: float, rest: float) -> None:
+    """A run that pauses so long would wait for ever: Studio does not take such a time."""
+    assert sound_rest(said) == rest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +71,9 @@ def test_what_is_denied_is_denied_whatever_else_allows_it(
     nothing = asked.kind is Tool.SHELL and decided.ruling is Ruling.ALLOW
     assert decided.ruling is Ruling.DENY or nothing
     if nothing:
-        assert not any(c.isalnum() for c in asked.detail.split("#")[0])
+        # a file that is opened for nobody
+        said = re.sub(r"<\s*\S+", "", asked.detail)
+        assert not any(c.isalnum() for c in said.split("#")[0])
 
 
 @given(policies, questions)
@@ -90,6 +94,10 @@ def test_what_need_not_be_asked_is_never_refused(some: Policy, asked: Question) 
         "g'i't pu\\sh", "git \\\n push", "$GIT push", "git $VERB", "git pu*", "git pu{sh,ll}", "git p[u]sh", "eval git push",
         "echo git push | sh", "bash <<E\ngit push\nE", "cat <(git push)", "timeout 5 sh -c 'git push'", "! git push",
         "f() { git push; }", "a \x00", "echo 'no end", "$'git' push", "case a in a) git push;; esac",
+        "echo $((git push) || (true))", "cat <(true)#; git push", "set -- a; for x do git push; done", "time -p git push",
+        "bash +B -c 'git push'", "command eval 'true; git push'", "flock sh bash -c 'true; git push'",
+        "cat <<E\na\\\nE\ncat <<'Q'\nE\ngit push\nQ\n", "echo \"`: \\\"'\\\"; git push; : \\\"'\\\"`\"",
+        "test -v 'a[$(git push)]'", "printf -v 'a[`git push`]' x", "", '{"cmd": "git push"}',
     ],
 )  # fmt: skip
 def test_a_denied_command_is_found_however_it_is_written(command: str) -> None:
@@ -143,6 +151,34 @@ def test_output_of_a_shell_that_goes_to_a_file_is_an_edit() -> None:
     assert ruled(lines, "echo x >> notes") == "allow"
     assert ruled([], "pytest > out.txt", purpose="review") == "deny"
     assert ruled([], "pytest > /tmp/out.txt 2>&1", purpose="review") == "allow"
+
+
+@pytest.mark.parametrize(
+    ("command", "ruling"),
+    [
+        ("cd /home/ada && echo x >> .bashrc", "ask"), ("cd .. && echo x > a", "ask"), ("cd; echo x > .bashrc", "ask"),
+        ("cd - && echo x > a", "ask"), ("builtin cd /etc; echo x > a", "ask"), ("cd src && echo x > a", "allow"),
+        ("cd src; cd ../..; echo x > a", "ask"), ("echo x > ~bob/a", "ask"), ("echo x > ~-/a", "ask"),
+        ("echo x > /w/a", "allow"), ("echo x > .git", "ask"), ("echo x > sub/.git/config", "ask"), ("", "ask"),
+        ('{"cmd": "ls"}', "ask"), ("cat <<E\na\\\nE\ncat <<'Q'\nE\nrm a\nQ\n", "ask"), ("test -v 'a[$(rm a)]'", "ask"),
+    ],
+)  # fmt: skip
+def test_without_a_box_nothing_leaves_the_worktree_unasked(command: str, ruling: str) -> None:
+    assert ruled([], command, boxed=False) == ruling
+
+
+@pytest.mark.parametrize("test", ["$RUN", "$RUN -q", "ls '*'; '*'", 'sh -c "$RUN"', "./r?n", "*"])
+def test_a_test_command_allows_itself_alone(test: str) -> None:
+    """A lead's agent may have proposed it."""
+    for command in ("rm -rf /home/ada", "rm -q", "sh -c 'rm -rf a'", "./ran"):
+        assert ruled([], command, boxed=False, test=test) == "ask"
+    assert ruled([], "$RUN -q tests", boxed=False, test="$RUN -q tests") == "allow"
+    assert ruled([], "$RUN -q $(rm a)", boxed=False, test="$RUN -q $A") == "ask"
+
+
+def test_where_a_link_leads_counts_for_what_a_shell_writes() -> None:
+    asked = Question("Bash", "echo x > link", ("/home/ada/.bashrc",))
+    assert policy([], Situation(boxed=False)).decide(asked, HERE).ruling == "ask"
 
 
 def test_names_of_all_agents_are_ours() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,7 +159,7 @@ def test_we_begin_as_it_was_answered(agent: str) -> None:
 
 @pytest.mark.parametrize("agent", KINDS)
 def test_a_command_is_asked_for_with_its_exact_words(agent: str) -> None:
-    replay = Replay(agent)
+    replay = Replay(agent, worktree=Path("/worktree"))
     asked = [each for each in replay.rest(of_prompt(agent, 1)) if isinstance(each, PermissionAsked)]
     assert [(each.tool, each.detail) for each in asked] == [("shell", "rm -rf /precious")]
 
@@ -396,6 +397,27 @@ def test_what_is_known_from_the_call_need_not_be_said_again() -> None:
     assert talk.feed(asks(kind="other", title="", rawInput={})) == [PermissionAsked("7", "shell", "make")]
 
 
+def test_what_is_asked_about_is_never_less_than_what_runs() -> None:
+    """Of what is not known for certain nothing is said: then no rule that allows something names it."""
+    talk = begun()
+    long = ": " + "x" * 20_000 + "; git push"
+    talk.feed(update(sessionUpdate="tool_call", toolCallId="c-1", kind="execute", rawInput={"command": long}))
+    assert talk.feed(asks(kind="execute", title="", rawInput={})) == [PermissionAsked("7", "shell", "")]
+    given = {"command": "git", "args": ["push", "a b"]}
+    assert begun().feed(asks(rawInput=given))[-1] == PermissionAsked("7", "shell", "git push 'a b'")
+    given = {"command": ["bash", "-lc", "git push"]}
+    assert begun().feed(asks(rawInput=given))[-1] == PermissionAsked("7", "shell", "bash -lc 'git push'")
+    given = {"cmd": "git push"}
+    assert begun().feed(asks(rawInput=given))[-1] == PermissionAsked("7", "shell", '{"cmd": "git push"}')
+    for name in ("cwd", "workdir", "directory", "dir_path"):
+        given = {"command": "echo x > a", name: "/home/ada"}
+        assert begun().feed(asks(rawInput=given))[-1] == PermissionAsked(
+            "7", "shell", "cd /home/ada && echo x > a"
+        )
+    named = asks(kind="other", title="developer: shell", rawInput={"command": "git push"})
+    assert begun().feed(named)[-1] == PermissionAsked("7", "shell", "git push")
+
+
 def test_without_an_option_of_that_kind_the_question_is_put_aside() -> None:
     talk = begun()
     question = json.loads(asks())
@@ -403,7 +425,8 @@ def test_without_an_option_of_that_kind_the_question_is_put_aside() -> None:
     talk.feed(line(**question))
     assert json.loads(talk.answer("7", "no"))["result"] == {"outcome": {"outcome": "cancelled"}}
     talk.feed(line(**question))
-    assert json.loads(talk.answer("7", ""))["result"]["outcome"]["optionId"] == "y"
+    # `allow_always` would be leave for what nobody has asked yet
+    assert json.loads(talk.answer("7", ""))["result"] == {"outcome": {"outcome": "cancelled"}}
 
 
 def test_who_ends_with_a_refusal_is_told_why_and_goes_on() -> None:

@@ -294,3 +294,24 @@ def test_the_table_names_the_model_and_the_colon_another() -> None:
     assert argv[-2:] == ("--effort", "high")
     argv = Claude(ProviderSpec("claude", "haiku", model="opus")).open(a_job()).launch.argv
     assert argv[argv.index("--model") + 1] == "haiku"
+
+
+def test_a_number_without_end_is_survived() -> None:
+    talk = turn()
+    talk.feed(b'{"type": "result", "subtype": "success", "result": "x", "usage": {"output_tokens": 1e999}}\n')
+    assert talk.exited(1, "")
+
+
+def test_the_whole_input_of_a_servers_tool_is_asked_about() -> None:
+    given = '{"command": "ls", "host": "production"}'
+    asked = f'{{"subtype": "can_use_tool", "tool_name": "mcp__ops__run", "input": {given}}}'
+    line = f'{{"type": "control_request", "request_id": "r", "request": {asked}}}\n'
+    assert turn().feed(line.encode()) == [PermissionAsked("r", "mcp__ops__run", given)]
+
+
+def test_two_questions_of_one_name_are_not_one() -> None:
+    talk = turn()
+    for command in ("ls", "rm a"):
+        asked = f'{{"subtype": "can_use_tool", "tool_name": "Bash", "input": {{"command": "{command}"}}}}'
+        talk.feed(f'{{"type": "control_request", "request_id": "r", "request": {asked}}}\n'.encode())
+    assert b'"ls"' in talk.answer("r", "")

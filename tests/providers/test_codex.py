@@ -273,3 +273,38 @@ def test_no_twist_of_a_known_line_makes_it_raise(lines: list[dict[str, Any]], tw
     for each in lines:
         talk.feed(line(**{**each, **twist}))
     assert isinstance(talk.exited(None, "")[-1], Failed | Finished)
+
+
+def test_a_number_without_end_is_survived() -> None:
+    talk = turn()
+    talk.feed(b'{"id": 3, "result": {"turn": {"id": "u"}}}\n')
+    used = b'{"last": {"inputTokens": 1e999, "outputTokens": 1}}'
+    talk.feed(
+        b'{"method": "thread/tokenUsage/updated", "params": {"turnId": "u", "tokenUsage": %b}}\n' % used
+    )
+    assert talk.exited(1, "")
+
+
+def test_where_a_command_would_run_is_a_part_of_it() -> None:
+    def asked(place: object) -> list[AgentEvent]:
+        params = {"command": "echo x > a", "cwd": place}
+        said = {"id": 9, "method": "item/commandExecution/requestApproval", "params": params}
+        return turn().feed(json.dumps(said).encode() + b"\n")
+
+    assert asked("/home/ada") == [PermissionAsked("9", "shell", "cd /home/ada && echo x > a")]
+    assert asked(str(a_job().worktree)) == asked(None) == [PermissionAsked("9", "shell", "echo x > a")]
+
+
+def test_where_a_file_is_moved_and_what_else_is_granted_is_asked_about() -> None:
+    talk = turn()
+    change = {"path": "/w/a", "kind": {"type": "update", "move_path": "/home/ada/.bashrc"}}
+    begun = {
+        "method": "item/started",
+        "params": {"item": {"type": "fileChange", "id": "i", "changes": [change]}},
+    }
+    talk.feed(json.dumps(begun).encode() + b"\n")
+    params = {"itemId": "i", "grantRoot": "/home"}
+    asked = {"id": 9, "method": "item/fileChange/requestApproval", "params": params}
+    (question,) = talk.feed(json.dumps(asked).encode() + b"\n")
+    assert isinstance(question, PermissionAsked)
+    assert question.about == ("/w/a", "/home/ada/.bashrc", "/home")

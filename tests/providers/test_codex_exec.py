@@ -147,3 +147,9 @@ def test_no_twist_of_a_known_line_makes_it_raise(lines: list[dict[str, Any]], tw
     for each in lines:
         talk.feed(line(**{**each, **twist}))
     assert isinstance(talk.exited(None, "")[-1], Failed | Finished)
+
+
+def test_a_number_without_end_is_survived() -> None:
+    talk = turn()
+    talk.feed(b'{"type": "turn.completed", "usage": {"input_tokens": 1e999}}\n')
+    assert talk.exited(1, "")

@@ -339,3 +339,11 @@ def test_how_the_bytes_are_split_changes_nothing(size: int) -> None:
     talk = turn()
     events = [event for at in range(0, len(data), size) for event in talk.feed(data[at : at + size])]
     assert events == turn().feed(data)
+
+
+def test_a_number_without_end_is_survived() -> None:
+    talk = turn()
+    talk.feed(
+        b'{"type": "message_end", "message": {"role": "assistant", "content": "x", "usage": {"input": 1e999}}}\n'
+    )
+    assert talk.exited(1, "")

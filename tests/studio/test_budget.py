@@ -313,3 +313,34 @@ async def test_a_run_at_its_own_cap_keeps_no_other_from_its_session(rest: Rest) 
     await rest.answer("finish")
     await team.complete(await team.claim(other), commit=sha("two"))
     assert one["id"] in {run["id"] for run in await team.held()}
+
+
+async def test_what_was_put_aside_before_midnight_counts_after_it(
+    rest: Rest, studio: Studio, clock: FakeClock
+) -> None:
+    team, _ = await begin(rest, day_usd=0.4)
+    one, two = await claimed(rest, team)
+    before = (await tell(rest, one, 0.0))["usd"]
+    clock.advance(86400)
+    await studio.store.write(sessions.renew_all, 90.0)
+    await rest.sign_in(await studio.store.write(identity.invite))
+    used = 0.0
+    for number in range(2, 8):
+        used += (await tell(rest, two, used, number=number))["usd"]
+    # one may spend all it was granted; with that nobody is over the cap of the new day
+    assert 0 < before + used <= 0.4
+
+
+async def test_a_member_spends_at_nobody_elses_cost(rest: Rest, studio: Studio, enter: Enter) -> None:
+    team, _ = await begin(rest, ({"title": "One"}, {"title": "Two"}, {"title": "Three"}), day_usd=1.0)
+    await claimed(rest, team)
+    (project,) = await rest.get("projects")
+    bob = await enter("member", project["id"])
+    body = {"project_id": project["id"], "role": "worker", "worker_role": "dev", "name": "bob"}
+    mine = await bob.post("agent-sessions", {**body, "team_id": team.id}, status=201)
+    (given,) = [each for each in await team.held() if each["session_id"] == mine["id"]]
+    run = await bob.post(f"agent-sessions/{mine['id']}/run", {"run_id": given["id"]})
+    used = {"meter": "m", "number": 1, "models": [{"cost_usd": 0.9}], "session_id": team.sessions["dev-1"]}
+    await bob.post(f"cli-runs/{run['id']}/spent", {"epoch": run["epoch"], "usage": used})
+    bills = await studio.store.read(lambda tx: tx.all(sa.select(t.bills)))
+    assert [(row["user_id"], row["cost_usd"]) for row in bills] == [((await bob.get("me"))["id"], 0.9)]

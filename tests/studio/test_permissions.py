@@ -169,3 +169,11 @@ async def test_a_question_of_another_life_closes_what_the_one_before_asked(rest:
     assert [card["about"]["request"] for card in await rest.cards()] == ["bbbb-1.0", "bbbb-1.1"]
     questions = await rest.get(f"cli-runs/{run['id']}/permissions")
     assert [each["status"] for each in questions] == ["superseded", "open", "open"]
+
+
+async def test_two_questions_of_one_name_are_not_one(rest: Rest) -> None:
+    """An answer to the first would be leave for the second."""
+    _, _, run = await at_work(rest)
+    await ask(rest, run)
+    await ask(rest, run, hash="0" * 64, status=409)
+    await ask(rest, run, tool="Edit", status=409)

@@ -6,7 +6,7 @@ from typing import Any
 
 from maestro_ray.errors import Conflict
 from maestro_ray.model import channels
-from maestro_ray.model.access import Action
+from maestro_ray.model.access import Action, Role
 from maestro_ray.model.plan_file import from_json
 from maestro_ray.studio import budget, permissions, proposals, raised, reports, subtasks
 from maestro_ray.studio import schema as t
@@ -18,16 +18,16 @@ from maestro_ray.studio.store import Transaction
 async def complete(call: Call) -> None:
     """Report that a run succeeded."""
     body: bodies.Complete = call.body
-    await call.change(reports.complete, call.path("id"), body.epoch, body.result, body.spent)
+    await call.change(reports.complete, call.path("id"), body.epoch, body.result, _spent(call))
 
 
 async def fail(call: Call) -> None:
     """Report that a run failed."""
     body: bodies.Fail = call.body
-    how: dict[str, Any] = {"retryable": body.retryable, "hold": body.hold, "spent": body.spent}
+    how: dict[str, Any] = {"retryable": body.retryable, "hold": body.hold, "spent": _spent(call)}
     identifier, epoch = call.path("id"), body.epoch
     if body.signed_out:
-        await call.change(reports.signed_out, identifier, epoch, body.reason, spent=body.spent)
+        await call.change(reports.signed_out, identifier, epoch, body.reason, spent=_spent(call))
     else:
         await call.change(reports.fail, identifier, epoch, body.reason, **how)
 
@@ -35,13 +35,13 @@ async def fail(call: Call) -> None:
 async def spent(call: Call) -> Any:
     """Report what a run has used so far, and ask for leave to use more."""
     body: bodies.Spent = call.body
-    return await call.write(budget.spent, call.path("id"), body.epoch, body.spent, ask=body.ask)
+    return await call.write(budget.spent, call.path("id"), body.epoch, _spent(call), ask=body.ask)
 
 
 async def pause(call: Call) -> None:
     """Report that a run waits."""
     body: bodies.Pause = call.body
-    how: dict[str, Any] = {"alone": body.alone, "spent": body.spent}
+    how: dict[str, Any] = {"alone": body.alone, "spent": _spent(call)}
     await call.change(reports.pause, call.path("id"), body.epoch, body.resume_at, body.pool, **how)
 
 
@@ -104,6 +104,12 @@ async def chunks(call: Call) -> Any:
     """The end of what the agent said, as far as it is remembered."""
     await call.read(lambda tx: tx.get(t.runs, call.path("id")))
     return {"text": call.studio.chunks.tail(call.path("id"))}
+
+
+def _spent(call: Call) -> dict[str, Any]:
+    """A member's report is at the cost of a session of theirs, whichever it names."""
+    member = call.caller.role(call.project) is Role.MEMBER
+    return {**call.body.spent, "only_of": call.caller.user if member else ""}
 
 
 async def _channel(call: Call, run: str) -> str:
