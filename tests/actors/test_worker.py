@@ -689,7 +689,7 @@ async def test_stopped_a_worker_leaves_no_hook_behind(
 ) -> None:
     """Red (it goes on in a slot that may be another team's by then) when only a run that ends closes its hooks."""
     began, ended = tmp_path / "began", tmp_path / "ended"
-    equipment = hook("PostToolUse", f"touch {began}; sleep 1; touch {ended}")
+    equipment = hook("PostToolUse", f"touch {began}; sleep 20; touch {ended}")
     spec = script(tmp_path, "{ run = 'true' }", "{ until = 'never' }")
     worker = hire(spec, equipment=equipment, state=(str(home.root),))
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
