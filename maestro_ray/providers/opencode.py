@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from maestro_ray.errors import BadProvider
 from maestro_ray.model.permission import Tool
@@ -82,4 +82,12 @@ def _permission(job: Job) -> dict[str, object]:
     asked = {name for tool in {*job.asks, Tool.SHELL} for name in _NAMES.get(tool, ())}
     refuses = job.refuses if job.purpose == "execute" else {*job.refuses, Tool.EDIT}
     refused = {name for tool in refuses for name in _NAMES.get(tool, ())}
-    return {name: "deny" if name in refused else {"*": "ask"} for name in sorted(asked | refused)}
+    return {name: _ruled(name, refused) for name in sorted(asked | refused)}
+
+
+def _ruled(name: str, refused: Collection[str]) -> object:
+    """Rules within a tool are for the shell alone: elsewhere they make it forget all settings, and it asks a model of
+    its own choice."""
+    if name in refused:
+        return "deny"
+    return {"*": "ask"} if name == "bash" else "ask"

@@ -51,7 +51,7 @@ def test_commands_are_asked_for() -> None:
 def test_what_the_policy_asks_for_and_refuses_is_asked_for_and_refused() -> None:
     told = launched(asks=frozenset({Tool.EDIT, Tool.FETCH}), refuses=frozenset({Tool.FETCH})).env
     assert json.loads(told["OPENCODE_PERMISSION"]) == {
-        "bash": {"*": "ask"}, "edit": {"*": "ask"}, "webfetch": "deny", "websearch": "deny",
+        "bash": {"*": "ask"}, "edit": "ask", "webfetch": "deny", "websearch": "deny",
     }  # fmt: skip
 
 
@@ -88,3 +88,13 @@ def test_what_maestro_decides_is_no_argument(args: tuple[str, ...]) -> None:
     with pytest.raises(BadProvider, match="maestro itself decides about"):
         OpenCode(ProviderSpec("opencode", args=args))
     assert OpenCode(ProviderSpec("opencode", model="a/b", args=("--print-logs",)))._model == "a/b"
+
+
+def test_only_commands_have_rules_of_their_own() -> None:
+    """A table where it wants one word makes it forget all settings, the model's address with them."""
+    everything = frozenset({Tool.SHELL, Tool.EDIT, Tool.READ, Tool.FETCH})
+    asked = json.loads(launched(asks=everything).env["OPENCODE_PERMISSION"])
+    assert asked.pop("bash") == {"*": "ask"}
+    assert set(asked.values()) == {"ask"}
+    told = launched(purpose="review", asks=everything).env["OPENCODE_PERMISSION"]
+    assert json.loads(told)["edit"] == "deny"
