@@ -53,7 +53,7 @@ class Silences:
                 # it may hang from here on as well as from its beginning
                 silence.heard(entry.sender, "", now)
         for text in texts:
-            silence.heard(text.worker, text.text, now)
+            silence.heard(text.worker, text.text, now, text.run)
 
     def look(self) -> None:
         teams, now = self._connections.teams, self._connections.clock.monotonic()

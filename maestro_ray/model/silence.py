@@ -27,6 +27,8 @@ class Silence:
     def __init__(self, after: float) -> None:
         self._after = after
         self._known: dict[str, tuple[str, Quiet]] = {}
+        # the run each spoke of last, and its last line: it may be heard before it is known to be at work
+        self._words: dict[str, tuple[str, str]] = {}
         self._resting: set[str] = set()
         self._told: frozenset[tuple[str, float]] = frozenset()
         self._told_at: float | None = None
@@ -37,12 +39,15 @@ class Silence:
             del self._known[worker]
         for worker, run in working.items():
             if self._known.get(worker, ("", None))[0] != run:
-                self._known[worker] = run, Quiet(now)
+                spoke_of, line = self._words.get(worker, ("", ""))
+                self._known[worker] = run, Quiet(now, line if spoke_of == run else "")
                 self._resting.discard(worker)
 
-    def heard(self, worker: str, text: str, now: float) -> None:
-        """It has said something."""
+    def heard(self, worker: str, text: str, now: float, run: str = "") -> None:
+        """It has said something, about this run."""
         self._resting.discard(worker)
+        if run and (line := last_line(text)):
+            self._words[worker] = run, line
         if worker in self._known:
             run, before = self._known[worker]
             self._known[worker] = run, Quiet(now, last_line(text) or before.last)

@@ -105,3 +105,15 @@ def test_a_last_line_is_one_short_line(text: str) -> None:
     line = last_line(text)
     assert len(line) <= LONGEST_LINE
     assert len(line.splitlines()) <= 1
+
+
+def test_what_was_said_before_it_was_known_to_be_at_work_is_its_last_line() -> None:
+    silence = Silence(10.0)
+    silence.heard("dev-1", "reading\nthe tests\n", 0.0, "one")
+    silence.heard("dev-2", "of another run", 0.0, "zero")
+    silence.works({}, 0.5)
+    silence.works({"dev-1": "one", "dev-2": "two"}, 1.0)
+    assert {name: quiet.last for name, quiet in silence.silent(20.0).items()} == {
+        "dev-1": "the tests",
+        "dev-2": "",
+    }
