@@ -21,6 +21,7 @@ OWN = [path for path in SOURCES if "demo/" not in path.relative_to(ROOT).as_posi
 
 # covered where the whole they belong to is tested
 TESTED_ELSEWHERE = {
+    "maestro_ray/providers/json_turn.py": "tests/providers/test_claude.py",
     "maestro_ray/limits_table.py": "tests/test_config.py",
     "maestro_ray/listen_table.py": "tests/test_config.py",
     "maestro_ray/actors/connections_process.py": "tests/ray/test_runtime.py",

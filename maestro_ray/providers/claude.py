@@ -30,6 +30,7 @@ from maestro_ray.ports import Job, Launch
 from maestro_ray.providers import mcp_forms
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
+from maestro_ray.providers.json_turn import JsonTurn
 from maestro_ray.providers.output import bounded, brief, clean
 
 PROGRAM = "claude"
@@ -71,7 +72,7 @@ _CACHED = "cache_read_input_tokens"
 _REST = 60.0
 
 
-class ClaudeTurn:
+class ClaudeTurn(JsonTurn):
     """One turn. It is over with a `result` behind which nothing waits that was written into it."""
 
     def __init__(self, job: Job, model: str = "", more: Sequence[str] = ()) -> None:
@@ -103,18 +104,11 @@ class ClaudeTurn:
         self._end: Finished | Failed | None = None
 
     @property
-    def launch(self) -> Launch:
-        return self._launch
-
-    @property
     def steering(self) -> How:
         return How.IN_TURN
 
-    def feed(self, data: bytes) -> list[AgentEvent]:
-        return [event for value in self._lines.feed(data) for event in self._read(value)]
-
     def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
-        events = [event for value in self._lines.close() for event in self._read(value)]
+        events = self._rest()
         return [*events, self._end or _failure(gone(PROGRAM, code, "and gave no result", stderr))]
 
     def steer(self, directive: str, text: str) -> bytes:
@@ -129,15 +123,6 @@ class ClaudeTurn:
             else {"behavior": "allow", "updatedInput": given}
         )
         return _answer(request, answer)
-
-    def _read(self, value: Mapping[str, Any] | str) -> list[AgentEvent]:
-        if isinstance(value, str):
-            return [Said(clean(value) + "\n")]
-        try:
-            return self._events(value)
-        except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
-            # a shape that is not known here says nothing; what matters has a known one
-            return []
 
     def _events(self, event: Mapping[str, Any]) -> list[AgentEvent]:
         match event:

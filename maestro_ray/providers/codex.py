@@ -30,6 +30,7 @@ from maestro_ray.providers import mcp_forms
 from maestro_ray.providers.codex_exec import CodexExecTurn
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
+from maestro_ray.providers.json_turn import JsonTurn
 from maestro_ray.providers.output import bounded, brief, clean
 from maestro_ray.providers.where import run_in
 
@@ -55,7 +56,7 @@ _SIGNED_OUT = (401, 403)
 _REST = 60.0
 
 
-class CodexTurn:
+class CodexTurn(JsonTurn):
     """One turn of one thread. Requests of ours have fixed numbers: three to begin, and one for each directive."""
 
     def __init__(self, job: Job, model: str = "", more: Sequence[str] = ()) -> None:
@@ -88,10 +89,6 @@ class CodexTurn:
         self._asked_forms: set[str] = set()
 
     @property
-    def launch(self) -> Launch:
-        return self._launch
-
-    @property
     def steering(self) -> How:
         return How.IN_TURN
 
@@ -100,7 +97,7 @@ class CodexTurn:
         return [*left_out, *(event for value in self._lines.feed(data) for event in self._read(value))]
 
     def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
-        events = [event for value in self._lines.close() for event in self._read(value)]
+        events = self._rest()
         end = self._end or Failed(brief(gone(PROGRAM, code, "in the middle of its turn", stderr)))
         return [*events, end]
 
@@ -140,15 +137,6 @@ class CodexTurn:
         self._steered[number] = directive
         said = _text(steering.block([text]))
         return _call(number, "turn/steer", threadId=self._thread, expectedTurnId=self._turn, input=said)
-
-    def _read(self, value: Mapping[str, Any] | str) -> list[AgentEvent]:
-        if isinstance(value, str):
-            return [Said(clean(value) + "\n")]
-        try:
-            return self._events(value)
-        except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
-            # a shape that is not known here says nothing; what matters has a known one
-            return []
 
     def _events(self, said: Mapping[str, Any]) -> list[AgentEvent]:
         match said:

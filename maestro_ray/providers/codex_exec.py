@@ -22,6 +22,7 @@ from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.installed import gone
 from maestro_ray.providers.json_lines import JsonLines
+from maestro_ray.providers.json_turn import JsonTurn
 from maestro_ray.providers.output import bounded, brief, clean
 
 _STATUS = re.compile(r"status:? (\d{3})\b")
@@ -31,7 +32,7 @@ _AGAIN = re.compile(r"Reconnecting\W+(\d+)/\d+ \((.*)\)", re.DOTALL)
 _REST = 60.0
 
 
-class CodexExecTurn:
+class CodexExecTurn(JsonTurn):
     """One turn, which takes nothing while it runs: a directive is heard in another turn of the same session.
 
     `launch` is what is common to both ways to talk to Codex: its settings, and where they lie.
@@ -55,18 +56,11 @@ class CodexExecTurn:
         )  # fmt: skip
 
     @property
-    def launch(self) -> Launch:
-        return self._launch
-
-    @property
     def steering(self) -> How:
         return How.NEXT_TURN
 
-    def feed(self, data: bytes) -> list[AgentEvent]:
-        return [event for value in self._lines.feed(data) for event in self._read(value)]
-
     def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
-        events = [event for value in self._lines.close() for event in self._read(value)]
+        events = self._rest()
         end = self._end or Failed(brief(gone(self._program, code, "in the middle of its turn", stderr)))
         return [*events, end]
 
@@ -75,15 +69,6 @@ class CodexExecTurn:
 
     def answer(self, _request: str, _refusal: str) -> bytes:
         return b""
-
-    def _read(self, value: Mapping[str, Any] | str) -> list[AgentEvent]:
-        if isinstance(value, str):
-            return [Said(clean(value) + "\n")]
-        try:
-            return self._events(value)
-        except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
-            # a shape that is not known here says nothing; what matters has a known one
-            return []
 
     def _events(self, said: Mapping[str, Any]) -> list[AgentEvent]:
         match said:

@@ -27,6 +27,7 @@ from maestro_ray.model.steering import How
 from maestro_ray.ports import Job, Launch
 from maestro_ray.providers.installed import Installed, gone
 from maestro_ray.providers.json_lines import JsonLines, line
+from maestro_ray.providers.json_turn import JsonTurn
 from maestro_ray.providers.output import bounded, brief, clean
 
 PROGRAM = "pi"
@@ -71,7 +72,7 @@ _SIGNED_OUT = (401, 403)
 _REST = 60.0
 
 
-class PiTurn:
+class PiTurn(JsonTurn):
     """One turn: one prompt, and everything up to the end of the agent behind which it does not try again.
 
     Only the program knows whether it does: after an end that failed it is asked something, and what it says of trying
@@ -104,18 +105,11 @@ class PiTurn:
         self._end: Finished | Failed | None = None
 
     @property
-    def launch(self) -> Launch:
-        return self._launch
-
-    @property
     def steering(self) -> How:
         return How.IN_TURN
 
-    def feed(self, data: bytes) -> list[AgentEvent]:
-        return [event for value in self._lines.feed(data) for event in self._read(value)]
-
     def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
-        events = [event for value in self._lines.close() for event in self._read(value)]
+        events = self._rest()
         # without a word about the end, what failed last is why
         failed = self._failed(self._failure) if self._failure else []
         end = self._end or Failed(brief(gone(PROGRAM, code, "in the middle of its turn", stderr)))
@@ -129,14 +123,7 @@ class PiTurn:
     def answer(self, _request: str, _refusal: str) -> bytes:
         return b""
 
-    def _read(self, value: Mapping[str, Any] | str) -> list[AgentEvent]:
-        try:
-            return self._repeated(value) if isinstance(value, str) else self._events(value)
-        except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
-            # a shape that is not known here says nothing; what matters has a known one
-            return []
-
-    def _repeated(self, head: str) -> list[AgentEvent]:
+    def _no_json(self, head: str) -> list[AgentEvent]:
         if _AGENT_END.match(head):
             return self._stopped()
         if delta := _DELTA.match(head):
