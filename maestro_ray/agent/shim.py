@@ -426,8 +426,9 @@ class Watch:
         self.signal_all(signal.SIGKILL)
 
     def signal_all(self, number: int) -> None:
-        # The whole tree is listed before the first signal: what a death makes of it cannot hide anybody.
-        for pid, begun in descendants():
+        # The whole tree is listed before the first signal: what a death makes of it cannot hide anybody. The oldest
+        # goes first: a script whose command dies before it would go on with its next one.
+        for pid, begun in reversed(descendants()):
             if start_time(pid) == begun:
                 self.signal(pid, number)
 

@@ -191,3 +191,19 @@ def test_a_pid_that_is_used_again_is_not_touched_by_the_shim(monkeypatch: pytest
         watch.signal_all(signal.SIGKILL)
         assert signalled == [stranger.pid]
         stranger.kill()
+
+
+def test_a_script_is_asked_before_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when the youngest is asked first: a shell whose command has died goes on with its next one."""
+    with subprocess.Popen(["sh", "-c", "(sleep 600; true); true"]) as shell:
+        line = [shell.pid]
+        while len(line) < 3:
+            children = Path(f"/proc/{line[-1]}/task/{line[-1]}/children").read_text().split()
+            line += map(int, children)
+        asked: list[int] = []
+        watch = shim.Watch.__new__(shim.Watch)
+        monkeypatch.setattr(watch, "signal", lambda pid, _number: asked.append(pid), raising=False)
+        watch.signal_all(signal.SIGTERM)
+        for pid in line:
+            os.kill(pid, signal.SIGKILL)
+        assert [pid for pid in asked if pid in line] == line
