@@ -89,7 +89,7 @@ def commit(work, file, subject):
 
 
 def test_a_plan_that_was_done_is_sound(work):
-    assert audit.of_studio(work) == {"stuck": [], "lost": [], "doubled": []}
+    assert audit.of_studio(work) == {"stuck": [], "lost": [], "doubled": [], "broken": []}
     assert audit.of_machine(work) == {"leaked": [], "worktrees": []}
 
 
