@@ -30,7 +30,9 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=6.0, metavar="SECONDS")
     parser.add_argument("--seed", type=int, default=None, help="by default another each time; it is printed")
     parser.add_argument("--only", default="", metavar="KIND,…", help="kill only these kinds of process")
-    parser.add_argument("--work", choices=["plans", "goals"], default="plans", help="what the teams are given")
+    parser.add_argument(
+        "--work", choices=["plans", "goals"], default="plans", help="what the teams are given"
+    )
     parser.add_argument("--keep", default="", metavar="DIR", help="work there, and leave everything there")
     arguments = parser.parse_args()
     seed = random.randrange(2**32) if arguments.seed is None else arguments.seed
@@ -41,7 +43,9 @@ def main() -> None:
     kinds = [kind for kind in arguments.only.split(",") if kind]
     work = Goals.on if arguments.work == "goals" else Work.on
     with contextlib.ExitStack() as stack:
-        place = arguments.keep or stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-", dir="/tmp"))
+        place = arguments.keep or stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="chaos-", dir="/tmp")
+        )
         found = soak(Path(place), arguments.minutes * 60, arguments.every, seed, kinds, work)
     print(json.dumps(found))
     sys.exit(any(found[name] for name in MUST_BE_ZERO))

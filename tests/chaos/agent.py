@@ -4,7 +4,7 @@ Each of its lives has a file of its own in the directory NOTES, a JSON object a 
 judges that of another, and takes a second prompt into the running turn. One that is cut goes on in its session.
 """
 
-# ruff: noqa: PTH103, PTH109, PTH110, PTH118, PTH123, PTH105
+# ruff: noqa: PTH105, PTH109, PTH118, SIM115
 
 from __future__ import annotations
 

@@ -67,7 +67,9 @@ def _gaps(work: Work) -> list[str]:
 def _doubled(work: Work) -> list[str]:
     subjects = Counter(work.machine.git(work.repo, "log", "--format=%s", "main").splitlines())
     # work that was sent back is committed once more
-    revised = {row["title"]: row["revision_count"] for row in work.rows("SELECT title, revision_count FROM tasks")}
+    revised = {
+        row["title"]: row["revision_count"] for row in work.rows("SELECT title, revision_count FROM tasks")
+    }
     names = Counter(plan["title"] for plan in work.plans())
     succeeded = (
         'SELECT t.key, r.purpose, r."commit", count(*) AS count FROM runs r JOIN tasks t ON t.id = r.task_id '
@@ -75,7 +77,11 @@ def _doubled(work: Work) -> list[str]:
     )
     verdicts = 'SELECT task_id, "commit", count(*) AS count FROM verdicts GROUP BY task_id, "commit"'
     return [
-        *(f"{count} times in main: {subject}" for subject, count in subjects.items() if count > 1 + revised.get(subject, 0)),
+        *(
+            f"{count} times in main: {subject}"
+            for subject, count in subjects.items()
+            if count > 1 + revised.get(subject, 0)
+        ),
         *(f"{count} plans are {name}" for name, count in names.items() if count > 1),
         *(
             f"{row['purpose']} of {row['key']} succeeded {row['count']} times"

@@ -190,7 +190,11 @@ class Goals(Work):
             self._clear()
             return
         waiting = self.directives[-1] if self.directives and not self.directives[-1].accepted else None
-        if waiting is None and now >= self._steer_at and self.rows("SELECT 1 FROM teams WHERE status = 'active'"):
+        if (
+            waiting is None
+            and now >= self._steer_at
+            and self.rows("SELECT 1 FROM teams WHERE status = 'active'")
+        ):
             self._said += 1
             waiting = Said(f"Directive {self._said} of the operator", now)
             self.directives.append(waiting)

@@ -113,7 +113,9 @@ def _answered(work: Goals, _lives: list[Life]) -> Iterator[str]:
 
 def _leave(work: Goals, lives: list[Life]) -> Iterator[str]:
     """An agent has leave as often as somebody gave it, and for nothing that a hook denies."""
-    cards = work.rows("SELECT run_id, answer FROM decisions WHERE kind = 'permission' AND status = 'answered'")
+    cards = work.rows(
+        "SELECT run_id, answer FROM decisions WHERE kind = 'permission' AND status = 'answered'"
+    )
     given = Counter(card["run_id"] for card in cards if card["answer"] == "allow")
     always = {card["run_id"] for card in cards if card["answer"] == "allow-run"}
     taken: Counter[str] = Counter()
@@ -133,7 +135,9 @@ def _leave(work: Goals, lives: list[Life]) -> Iterator[str]:
 def _ledger(work: Goals, _lives: list[Life]) -> Iterator[str]:
     """Every account adds up to the bills, and the bills to the runs."""
     tokens = "sum(input_tokens + output_tokens) AS tokens"
-    bills = {row["run_id"]: row["tokens"] for row in work.rows(f"SELECT run_id, {tokens} FROM bills GROUP BY 1")}
+    bills = {
+        row["run_id"]: row["tokens"] for row in work.rows(f"SELECT run_id, {tokens} FROM bills GROUP BY 1")
+    }
     for row in work.rows("SELECT id, input_tokens + output_tokens AS tokens FROM runs"):
         if row["tokens"] != bills.get(row["id"], 0):
             yield f"run {row['id']} used {row['tokens']}, billed are {bills.get(row['id'], 0)}"
@@ -153,7 +157,9 @@ def _ledger(work: Goals, _lives: list[Life]) -> Iterator[str]:
 def _raised(work: Goals, _lives: list[Life]) -> Iterator[str]:
     """A cap grows with an answer, and by no more than it takes."""
     asked = "SELECT id FROM decisions WHERE kind = 'budget' AND status = 'answered' AND answer = 'raise'"
-    said = Counter(row["subject"] for row in work.rows("SELECT subject FROM audit WHERE subject LIKE 'budget/%'"))
+    said = Counter(
+        row["subject"] for row in work.rows("SELECT subject FROM audit WHERE subject LIKE 'budget/%'")
+    )
     yield from (f"{count} answers to {subject}" for subject, count in said.items() if count > 1)
     raises = len(work.rows(asked))
     grown = needed = 0
