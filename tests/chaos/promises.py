@@ -77,7 +77,7 @@ def _approved(work: Goals, _lives: list[Life]) -> Iterator[str]:
     asked = {heard["commit"] for heard in _heard_by_hooks(work, "PreMerge")}
     query = (
         'SELECT v."commit", s.name FROM verdicts v JOIN runs r ON r.id = v.run_id '
-        "JOIN sessions s ON s.id = r.session_id WHERE v.verdict = 'approved'"
+        "JOIN sessions s ON s.id = r.session_id WHERE v.verdict = 'APPROVED'"
     )
     votes: dict[str, set[str]] = defaultdict(set)
     for row in work.rows(query):

@@ -33,7 +33,7 @@ def work(tmp_path):
         row(work, "sessions", id=name, project_id="project-1", name=name)
         row(work, "runs", id=f"{name}-run", project_id="project-1", session_id=name, state="succeeded")
         row(work, "verdicts", id=f"verdict-{number}", task_id="task-0", run_id=f"{name}-run", commit=head,
-            verdict="approved")  # fmt: skip
+            verdict="APPROVED")  # fmt: skip
     (work.heard_by_hooks / "PreMerge-1.json").write_text(json.dumps({"commit": head}))
     card(work, "card-1", "allow")
     told(work, "card-1")
