@@ -286,13 +286,15 @@ class Channel:
             if slot := self._members.get(worker):
                 self._courier.tell(slot, Directive(directive.id, directive.text))
 
-    async def _tell_all(self, worker: str) -> None:
-        """Returns when the member has each directive that holds for it. What was told to its slot before, or to that
-        without a part, is lost with the life before."""
-        if slot := self._members.get(worker):
-            held = [each for each in steering.active(self._minutes.directives) if worker in each.receipts]
-            told = [self._courier.tell(slot, Directive(each.id, each.text)) for each in held]
-            await asyncio.gather(*told, return_exceptions=True)
+    async def _tell_all(self, worker: str) -> list[str]:
+        """The ids of all that holds for the member, oldest first, when it has been told of each. What was told to its
+        slot before, or to that without a part, is lost with the life before."""
+        if (slot := self._members.get(worker)) is None:
+            return []
+        held = [each for each in steering.active(self._minutes.directives) if worker in each.receipts]
+        told = [self._courier.tell(slot, Directive(each.id, each.text)) for each in held]
+        await asyncio.gather(*told, return_exceptions=True)
+        return [each.id for each in held]
 
     def _delivered(self, message: Delivered) -> asyncio.Future[int] | None:
         before = self._minutes.directives.get(message.directive)

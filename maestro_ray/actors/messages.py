@@ -355,7 +355,7 @@ class Say:
 @dataclass(frozen=True)
 class WhatHolds:
     """To the channel, of a member in a new life, which knows of no directive: the reply comes when it was told of each
-    that holds."""
+    that holds, with their ids, oldest first."""
 
     worker: str
 

@@ -366,12 +366,16 @@ class Worker:
     # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _hear_what_holds(self) -> None:
-        """No agent is told anything before its worker knows what the operator said before this life."""
-        if not self._told:
-            with contextlib.suppress(PeerGone):
-                channel = self._part.team.slots["channel"]
-                await self._courier.insist(channel, WhatHolds(self._part.name), pause=AGAIN_SOON)
-            self._told = True
+        """No agent is told anything before its worker knows what the operator said before this life, in that order."""
+        if self._told:
+            return
+        before: Sequence[str] = ()
+        with contextlib.suppress(PeerGone):
+            channel = self._part.team.slots["channel"]
+            before = await self._courier.insist(channel, WhatHolds(self._part.name), pause=AGAIN_SOON)
+        self._told = True
+        first = {each: self._directives[each] for each in before if each in self._directives}
+        self._directives = {**first, **self._directives}
 
     async def _direct(self, identifier: str, text: str) -> None:
         if identifier in self._directives:

@@ -329,10 +329,10 @@ async def test_who_begins_a_life_is_told_what_holds_before_it_is_answered(
     await as_int(channel.handle("x", ClearSteering("", ("d0",))))
     await office.until(lambda: office.of(DirectivesCleared, "slot-dev2")[1:])
     office.told.clear()
-    await channel.handle("slot-dev", WhatHolds("dev-1"))
+    assert await channel.handle("slot-dev", WhatHolds("dev-1")) == ["d1", "d2"]
     assert office.of(Directive, "slot-dev") == [Directive("d1", "first"), Directive("d2", "second")]
     assert office.of(Directive, "slot-dev2") == []
-    await channel.handle("slot-x", WhatHolds("stranger"))
+    assert await channel.handle("slot-x", WhatHolds("stranger")) == []
 
 
 async def test_a_directive_that_was_cleared_at_once_reaches_nobody(opened: Open, office: Office) -> None:
