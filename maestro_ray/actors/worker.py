@@ -274,6 +274,9 @@ class Worker:
             self._turn, self._stopping = Turn(self._part, job, ears, self._bench.confine), None
             keeping = asyncio.get_running_loop().create_task(self._purse.keep())
             try:
+                # said while the prompt was made
+                for identifier in [each for each in self._directives if each not in directives]:
+                    await self._turn.steer(identifier, self._directives[identifier])
                 await self._turn.begin()
                 for identifier in directives:
                     self._delivered(identifier, how)
@@ -377,15 +380,15 @@ class Worker:
         first = {each: self._directives[each] for each in before if each in self._directives}
         self._directives = {**first, **self._directives}
 
-    async def _direct(self, identifier: str, text: str) -> None:
-        if identifier in self._directives:
-            # the channel has begun a new life; what it was told last may be lost with the one before
-            if how := self._receipts.get(identifier):
-                self._tell_channel(Delivered(self._part.name, identifier, how.value))
-            return
-        self._directives[identifier] = text
-        if self._turn is not None:
-            await self._turn.steer(identifier, text)
+    def _direct(self, identifier: str, text: str) -> Awaitable[None]:
+        """Put down at once: what comes behind it in the same batch may clear it."""
+        if identifier not in self._directives:
+            self._directives[identifier] = text
+            return self._turn.steer(identifier, text) if self._turn else asyncio.sleep(0)
+        # the channel has begun a new life; what it was told last may be lost with the one before
+        if how := self._receipts.get(identifier):
+            self._tell_channel(Delivered(self._part.name, identifier, how.value))
+        return asyncio.sleep(0)
 
     async def _done(self, run: str, verdict: str) -> None:
         if self._turn is None or self.run != run:

@@ -621,6 +621,34 @@ async def test_cleared_directives_are_in_no_prompt_and_kept_ones_are(
     assert "an old wish" not in output
 
 
+async def test_a_directive_while_the_prompt_is_made_is_not_lost(
+    hire: Hire, office: Office, sample: Sample, tmp_path: Path
+) -> None:
+    """Red when only a turn that is there is steered: before it is, its prompt has been made."""
+    worker = hire(script(tmp_path, "{ until = 'go' }"), "review")
+    begin = worker._permits.begin
+
+    async def interrupted(assignment: Any, job: Any) -> Any:
+        await worker.handle("channel", Directive("d1", "mind the API"))
+        return await begin(assignment, job)
+
+    worker._permits.begin = interrupted  # type: ignore[method-assign]
+    worker.handle("lead", Assign(a_run(sample.sha("main"), "review")))
+    await office.until(lambda: office.of(Delivered))
+    assert office.of(Delivered) == [Delivered("review-1", "d1", "in-turn")]
+
+
+async def test_what_is_cleared_behind_a_directive_in_one_batch_is_in_no_prompt(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
+    """Red when a directive is put down later than it is taken: after a kill both wait in one batch for the new life."""
+    worker = hire('cat "$MAESTRO_PROMPT_FILE"', "review")
+    batch = [(1, Directive("d1", "an old wish")), (2, DirectivesCleared())]
+    await Mailbox(worker.handle).receive("channel", batch)
+    worker.handle("lead", Assign(a_run(sample.sha("main"), "review")))
+    assert "an old wish" not in (await reported(office)).body["result"]["output"]
+
+
 async def test_what_is_not_for_a_worker_is_refused(hire: Hire) -> None:
     with pytest.raises(IllegalEvent):
         hire("true").handle("x", Roster())
