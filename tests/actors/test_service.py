@@ -298,7 +298,7 @@ async def test_a_team_without_a_plan_serves_those_of_the_project(
     async def completed() -> bool:
         return bool((await studio.get(f"plans/{first['plan']['id']}"))["status"] == "completed")
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await completed():
             await asyncio.sleep(0.05)
     # it was not started for that plan, so it stays
@@ -336,7 +336,7 @@ async def test_status_tells_a_studio_that_is_away_from_one_that_signed_us_out(
     maestro: LocalMaestro, sample: Sample, connected: bool
 ) -> None:
     async def becomes(wanted: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (status := await maestro.call("status"))["studio"]["trouble"] != wanted:
                 await asyncio.sleep(0.02)
         assert status["studio"]["connected"] is (wanted == "")

@@ -257,7 +257,7 @@ async def test_stopped_while_a_hook_of_its_start_takes_its_time_a_team_takes_no_
     await eventually(lambda: hooks.told("SessionStart"))
     (team,) = maestro.connections.teams.values()
     await maestro.call("team.stop", team=team.record.name)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         with pytest.raises(Conflict, match="was stopped meanwhile"):
             await starting
     assert not maestro.connections.teams
@@ -275,7 +275,7 @@ async def test_who_joins_while_its_hook_takes_its_time_does_not_bring_back_a_tea
     joining = asyncio.create_task(maestro.call("team.join", **asked))
     await eventually(lambda: len(hooks.told("SessionStart")) == 2)
     await maestro.call("team.stop", team=team.record.name)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         with pytest.raises(Conflict, match="was stopped meanwhile"):
             await joining
     assert not maestro.connections.teams

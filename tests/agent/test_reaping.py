@@ -207,3 +207,15 @@ def test_a_script_is_asked_before_its_command(monkeypatch: pytest.MonkeyPatch) -
         for pid in line:
             os.kill(pid, signal.SIGKILL)
         assert [pid for pid in asked if pid in line] == line
+
+
+def test_the_oldest_is_asked_first_though_pids_have_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when the smallest pid is taken for the oldest: after the largest one the kernel begins with small ones again."""
+    begun = {32767: 70, 301: 71, 302: 71}
+    asked: list[int] = []
+    watch = shim.Watch.__new__(shim.Watch)
+    monkeypatch.setattr(watch, "signal", lambda pid, _number: asked.append(pid), raising=False)
+    monkeypatch.setattr(shim, "descendants", lambda: sorted(begun.items(), reverse=True))
+    monkeypatch.setattr(shim, "start_time", begun.get)
+    watch.signal_all(signal.SIGTERM)
+    assert asked == [32767, 301, 302]

@@ -114,7 +114,7 @@ def test_a_grace_lets_a_program_say_goodbye(mark: str, start: Start, tmp_path: P
     start(mark, POLITE, str(tmp_path / "polite"))
     deaf = start(mark, DEAF)
 
-    assert sweep(mark, grace=0.5).ended == 2
+    assert sweep(mark, grace=2.0).ended == 2
     assert (tmp_path / "polite").read_text() == "bye"
     assert not alive(deaf)
 

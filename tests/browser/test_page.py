@@ -324,7 +324,7 @@ async def test_light_and_dark(desk: Desk) -> None:
 
 
 async def eventually_cookie(desk: Desk, value: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not any(
             each["name"] == "maestro-theme" and each["value"] == value for each in await desk.window.cookies()
         ):
