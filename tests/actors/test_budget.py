@@ -37,7 +37,7 @@ async def maestro(home: Home) -> AsyncIterator[LocalMaestro]:
 def spending(tmp_path: Path) -> str:
     """A developer that pays for each step it takes, and waits a little after it as one that thinks does."""
     path = tmp_path / "spend.toml"
-    step = f"{{ run = 'echo step >> $MAESTRO_KEY.txt' }}, {{ usage = {{ input = 1000, output = 10, cost = {STEP} }} }}, {{ wait = 0.15 }}"
+    step = f"{{ run = 'echo step >> $MAESTRO_KEY.txt' }}, {{ usage = {{ input = 1000, output = 10, cost = {STEP} }} }}, {{ wait = 0.4 }}"
     path.write_text(f"[[turns]]\nsteps = [{', '.join([step] * STEPS)}]\n")
     return f"scripted:{path}"
 

@@ -168,7 +168,7 @@ def test_whatever_is_killed_the_plan_comes_to_its_end_once(shared, victim, tmp_p
     below = scene.tree_of(pid) if victim == "worker" else _below(shared, pid) if victim == "shim" else []
     assert below or victim not in ("worker", "shim")
     os.kill(pid, signal.SIGKILL)
-    shared.until(lambda: not words_of(pid), within=5)
+    shared.until(lambda: not words_of(pid))
     shared.until(lambda: not any(map(words_of, below)), within=2)
     if victim == "daemon":
         shared.json("daemon", "start")
@@ -237,13 +237,13 @@ def test_a_worker_that_stood_still_for_twice_its_lease_is_fenced(shared, tmp_pat
     for pid in tree:
         os.kill(pid, signal.SIGSTOP)
     try:
-        shared.until(lambda: _lost(shared, scene, frozen), within=20)
+        shared.until(lambda: _lost(shared, scene, frozen))
         time.sleep(4)  # the other half of twice the lease
     finally:
         for pid in tree:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
-    shared.until(lambda: not any(words_of(pid) for pid in tree[1:]), within=20)
+    shared.until(lambda: not any(words_of(pid) for pid in tree[1:]))
     scene.end()
 
 
@@ -258,7 +258,7 @@ def test_while_the_one_that_tells_for_all_stands_still_or_dies_nobody_else_is_lo
     names = {each["pid"]: each["name"] for each in scene.workers()}
     os.kill(teller, signal.SIGSTOP)
     try:
-        shared.until(lambda: scene.lost(), within=20)
+        shared.until(lambda: scene.lost())
         time.sleep(8)
         assert _teller(shared) == teller
         assert scene.lost() == {names[teller]}
@@ -269,7 +269,7 @@ def test_while_the_one_that_tells_for_all_stands_still_or_dies_nobody_else_is_lo
     teller = shared.until(lambda: _teller(shared))
     names = {each["pid"]: each["name"] for each in scene.workers()}
     os.kill(teller, signal.SIGKILL)
-    shared.until(lambda: _teller(shared) not in (0, teller), within=10)
+    shared.until(lambda: _teller(shared) not in (0, teller))
     time.sleep(8)
     assert scene.lost(before) <= {names[teller]}
     shared.until(lambda: all(each["state"] == "up" for each in scene.workers()))
