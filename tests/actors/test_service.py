@@ -141,6 +141,7 @@ async def test_a_directive_that_was_not_answered_in_time_is_the_same_when_it_is_
     for _ in range(2):
         with pytest.raises(Conflict, match="does not answer"):
             await maestro.call("steer", repo=repo, text="mind the API")
+    monkeypatch.setattr(module, "CHANNEL_WITHIN", 60.0)
     awake.set()
     await maestro.until("directive")
     await maestro.call("steer", repo=repo, text="mind the API")
