@@ -110,7 +110,8 @@ class Hooking:
         _, late = await asyncio.wait([self._following], timeout=RUN_OVER)
         if late:
             self._report(
-                "PostToolUse", f"{RUN_OVER:g} seconds after the end of a run it had not been run for all calls"
+                "PostToolUse",
+                f"{RUN_OVER:g} seconds after the end of a run it had not been run for all calls",
             )
 
     async def close(self) -> None:

@@ -704,7 +704,9 @@ async def test_hooks_that_hang_hold_up_the_next_run_for_a_while_and_that_is_said
     """Red (it waits for as long as they hang) without the time in `Hooking.rest`."""
     monkeypatch.setattr("maestro_ray.actors.hooking.RUN_OVER", 0.1)
     equipment = hook("PostToolUse", "sleep 600")
-    worker = hire(script(tmp_path, "{ edit = 'new.txt', text = 'x' }"), equipment=equipment, state=(str(home.root),))
+    worker = hire(
+        script(tmp_path, "{ edit = 'new.txt', text = 'x' }"), equipment=equipment, state=(str(home.root),)
+    )
     worker.handle("lead", Assign(a_run(sample.sha("main"))))
     await office.until(lambda: "hook.failed" in kinds(office))
     worker.handle("lead", Assign(a_run(sample.sha("main"), id="run-2")))
