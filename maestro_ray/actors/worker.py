@@ -156,6 +156,7 @@ class Worker:
             await self._reporter.report(assignment, outcome.action, {**outcome.body, **spent})
             self._leaving = asyncio.current_task()
             self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
+            await self._hooking.rest()
             await self._hooking.ask("RunEnd", action=outcome.action, summary=outcome.summary)
         finally:
             await self._hooking.close()
