@@ -78,7 +78,6 @@ class Simple:
             if len(named) > 1 and named[1].startswith("-"):
                 yield from (" ".join([named[0], *named[i:]]) for i in range(2, len(named)))
 
-
     @property
     def spelled(self) -> int:
         """No less than the characters of all its spellings."""

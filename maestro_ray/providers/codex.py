@@ -140,15 +140,27 @@ class CodexTurn(JsonTurn):
 
     def _events(self, said: Mapping[str, Any]) -> list[AgentEvent]:
         match said:
-            case {"id": request, "method": str(method), "params": dict(params)}:
-                return [self._request(int(request), method, params)]
-            case {"id": int(number), "result": dict(result)}:
+            case {"id": int(request), "method": str(method)}:
+                return [self._request(request, method, said["params"])]
+            case {"id": int(number), "result": result}:
                 return self._answered(number, result)
-            case {"id": int(number), "error": {"message": str(reason)}}:
-                return self._refused(number, reason)
+            case {"id": int(number), "error": error}:
+                return self._refused(number, str(error["message"]))
             case {"method": str(method), "params": dict(params)}:
                 return self._notified(method, params)
         return []
+
+    def _unknown(self, value: Mapping[str, Any]) -> list[AgentEvent]:
+        """Who asks waits for an answer, and so do we for what a turn begins with."""
+        if "method" in value:
+            return [Reply(_refusal(value["id"]))] if "id" in value else []
+        if value.get("id") not in (_INITIALIZE, _THREAD, _TURN):
+            return []
+        return [
+            self._over(
+                Failed(f"{PROGRAM} answers in a form that maestro does not know: {brief(json.dumps(value))}")
+            )
+        ]
 
     def _answered(self, number: int, result: Mapping[str, Any]) -> list[AgentEvent]:
         if number == _THREAD:
@@ -182,8 +194,7 @@ class CodexTurn(JsonTurn):
                 tool = f"mcp__{params['serverName']}__{params['_meta']['tool_name']}"
                 given = json.dumps(params["_meta"].get("tool_params") or {}, ensure_ascii=False)
                 return PermissionAsked(str(request), tool, given)
-        error = {"code": -32601, "message": "maestro does not do that"}
-        return Reply(line({"id": request, "error": error}))
+        return Reply(_refusal(request))
 
     def _notified(self, method: str, params: Mapping[str, Any]) -> list[AgentEvent]:
         match method:
@@ -301,6 +312,10 @@ def _changed(item: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _text(words: str) -> list[dict[str, Any]]:
     return [{"type": "text", "text": words}]
+
+
+def _refusal(request: Any) -> bytes:
+    return line({"id": request, "error": {"code": -32601, "message": "maestro does not do that"}})
 
 
 def _call(number: int, method: str, **params: Any) -> bytes:

@@ -13,7 +13,7 @@ from maestro_ray.providers.output import clean
 
 
 class JsonTurn:
-    """Each line becomes events by `_events`; what is no JSON is something said, and what has no known shape nothing."""
+    """Each line becomes events by `_events`; no JSON is something said, and what has no known shape is `_unknown`."""
 
     _launch: Launch
     _lines: JsonLines
@@ -37,8 +37,11 @@ class JsonTurn:
         try:
             return self._no_json(value) if isinstance(value, str) else self._events(value)
         except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
-            # a shape that is not known here says nothing; what matters has a known one
-            return []
+            return self._unknown(value) if isinstance(value, dict) else []
+
+    def _unknown(self, _value: Mapping[str, Any]) -> list[AgentEvent]:
+        """A shape that is not known here says nothing: what matters has a known one."""
+        return []
 
     def _no_json(self, text: str) -> list[AgentEvent]:
         return [Said(clean(text) + "\n")]

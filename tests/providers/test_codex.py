@@ -221,6 +221,25 @@ def test_what_it_asks_of_us_and_we_do_not_do_is_refused() -> None:
     assert json.loads(reply.data)["error"]["code"] == -32601
 
 
+@pytest.mark.parametrize(
+    "params", [None, {}, {"itemId": "i", "networkApprovalContext": {"host": "x.example"}}]
+)
+def test_a_question_that_cannot_be_read_is_refused_and_not_left_open(params: object) -> None:
+    """Its schema lets a question for leave have no command. Red when it says nothing: Codex would wait for ever."""
+    (reply,) = begun().feed(line(id=7, method="item/commandExecution/requestApproval", params=params))
+    assert isinstance(reply, Reply)
+    assert json.loads(reply.data)["error"]["code"] == -32601
+
+
+@pytest.mark.parametrize("answer", [{"result": None}, {"result": {"id": "t-1"}}, {"error": "no"}])
+@pytest.mark.parametrize("number", [2, 3])
+def test_an_answer_of_a_form_that_is_not_known_ends_the_turn(number: int, answer: dict[str, Any]) -> None:
+    """Of another version. Red when it says nothing: the turn would wait until its time is over."""
+    (failed,) = turn().feed(line(id=number, **answer))
+    assert isinstance(failed, Failed)
+    assert failed.reason.startswith("codex answers in a form that maestro does not know: ")
+
+
 def test_a_server_that_cannot_be_used_is_named_and_the_turn_goes_on() -> None:
     talk = turn(mcp=(McpServer("old", "sse", url="https://x.example"), McpServer("b", command="b")))
     assert "mcp_servers.b.command" in " ".join(talk.launch.argv)
