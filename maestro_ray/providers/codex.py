@@ -45,7 +45,14 @@ _OWN = frozenset({
     "--skip-git-repo-check", "-o", "--output-last-message", "--output-schema", "--ephemeral", "--last",
 })  # fmt: skip
 _KEYS = frozenset(
-    {"sandbox_mode", "approval_policy", "sandbox_workspace_write", "default_permissions", "permissions"}
+    {
+        "sandbox_mode",
+        "approval_policy",
+        "approvals_reviewer",
+        "sandbox_workspace_write",
+        "default_permissions",
+        "permissions",
+    }
 )
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = "auth.json"
@@ -126,6 +133,8 @@ class CodexTurn(JsonTurn):
         rules = {
             "cwd": str(self._job.worktree),
             "approvalPolicy": "untrusted" if self._asks else "on-request",
+            # a person's own settings may let a model answer in our place
+            "approvalsReviewer": "user",
             "sandbox": "workspace-write" if writes else "read-only",
         }
         resume = {"threadId": self._job.resume} if self._job.resume else {}

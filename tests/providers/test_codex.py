@@ -133,6 +133,13 @@ def test_who_makes_no_change_cannot(purpose: str, sandbox: str) -> None:
     assert begin["params"]["cwd"] == "/work tree"
 
 
+@pytest.mark.parametrize("resume", ["", "t-9"])
+def test_nobody_answers_in_our_place(resume: str) -> None:
+    """`approvals_reviewer = "auto_review"` of a person's own settings would hold for the thread."""
+    begin = json.loads(turn(resume=resume).launch.stdin.splitlines()[2])
+    assert begin["params"]["approvalsReviewer"] == "user"
+
+
 def test_a_thread_is_taken_up_and_the_model_is_named() -> None:
     talk = Codex(ProviderSpec("codex", "gpt-5.5", ("-c", "x=1"))).open(a_job(resume="t-9"))
     assert talk.launch.argv == ("codex", "app-server", "-c", 'model="gpt-5.5"', "-c", "x=1")
