@@ -11,6 +11,9 @@ from maestro_ray.ports import Launch
 from maestro_ray.providers.json_lines import JsonLines
 from maestro_ray.providers.output import clean
 
+# of a line that is no JSON, in characters
+LONGEST = 16 * 1_024
+
 
 class JsonTurn:
     """Each line becomes events by `_events`; no JSON is something said, and what has no known shape is `_unknown`."""
@@ -44,4 +47,6 @@ class JsonTurn:
         return []
 
     def _no_json(self, text: str) -> list[AgentEvent]:
-        return [Said(clean(text) + "\n")]
+        """Of what is of use to people alone they get what they would read."""
+        more = f" [… {len(text) - LONGEST} characters left out …]" if len(text) > LONGEST else ""
+        return [Said(clean(text[:LONGEST]) + more + "\n")]
