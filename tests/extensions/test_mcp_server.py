@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maestro_ray.errors import StudioUnavailable
-from maestro_ray.extensions.mcp_server import LARGEST_BATCH, LONGEST_LINE, TOOLS, VERSIONS, Call, McpSession, answered
+from maestro_ray.extensions.mcp_server import (
+    LARGEST_BATCH,
+    LONGEST_LINE,
+    TOOLS,
+    VERSIONS,
+    Call,
+    McpSession,
+    answered,
+)
 
 
 def said(method: str, identifier: object = None, **params: object) -> bytes:

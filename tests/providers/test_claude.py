@@ -30,8 +30,8 @@ from maestro_ray.model.agent import (
 from maestro_ray.model.steering import How
 from maestro_ray.ports import McpServer, ProviderSpec
 from maestro_ray.providers.claude import Claude, ClaudeTurn
-from maestro_ray.providers.json_turn import LONGEST
 from maestro_ray.providers.json_lines import JsonLines
+from maestro_ray.providers.json_turn import LONGEST
 from providers.jobs import a_job
 
 STREAMS = Path(__file__).with_name("streams") / "claude"
