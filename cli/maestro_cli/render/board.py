@@ -198,6 +198,9 @@ class Board:
         if card.get("kind") == PERMISSION:
             self.since.pop(str(card["about"]["worker"]), None)
         if self.proposed and self.proposed["decision"]["id"] == card["id"]:
+            if card["answer"] == "reject":  # nobody will ever do its tasks
+                for task in self.proposed["plan"]["tasks"]:
+                    self.tasks.pop(task["id"], None)
             self.proposed = {}
         why = f": {printable(card['reason'])[:300]}" if card.get("reason") else ""
         said = f"answered: {printable(card['answer'])}{why}" if card["answer"] else card["status"]

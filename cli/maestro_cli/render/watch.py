@@ -134,14 +134,16 @@ def hanging(line: str, width: int) -> list[str]:
 
 
 def summary(result: dict[str, Any]) -> str:
-    """The table at the end and a line with the outcome of each plan."""
+    """The table at the end and a line with the outcome of each plan, then what they have used."""
     parts = []
     for plan in result.get("plans", []):
         nothing = ", nothing was merged" if nothing_merged(plan) else ""
         head = f"plan {out.printable(plan['title'])}: {plan['status']}{nothing} in {plan['seconds']:.1f}s"
         if plan["released"]:
             head += f", {plan['base']} is at {plan['released'][:10]}"
-        parts += [out.columns(summary_rows(plan), SUMMARY_HEAD), head]
+        parts += [out.columns(summary_rows(plan), SUMMARY_HEAD, fit=True), head]
+    if used := result.get("used"):
+        parts.append(f"used {used}")
     return "\n\n".join(parts)
 
 
