@@ -65,7 +65,7 @@ class Planning:
         if method != "decision.requested" or team.record.id not in self._looking:
             return False
         card = params["decision"]
-        return card["kind"] == "proposal" and card["about"].get("team") == team.record.id
+        return (card["kind"], card["about"].get("team")) == ("proposal", team.record.id)
 
     def on_up(self, team: LiveTeam) -> None:
         """A member has begun a new life, or is new: a channel that has forgotten who is steered is told again."""

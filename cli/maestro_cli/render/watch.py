@@ -97,6 +97,8 @@ def _live(board: Board) -> Iterator[Any]:
         live.start(refresh=True)
         return live
 
+    live = begin()
+
     def show(lines: list[str]) -> None:
         for each in lines:
             console.print(Text("\n".join(hanging(each, console.width)), overflow="fold"))
@@ -113,7 +115,6 @@ def _live(board: Board) -> Iterator[Any]:
         finally:
             live = begin()
 
-    live = begin()
     try:
         yield show, aside
     finally:
