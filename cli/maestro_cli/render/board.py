@@ -60,7 +60,7 @@ class Board:
     # ── the team's channel ───────────────────────────────────────────────────────────────────────────────────────
 
     def _run_started(self, event: Event, body: Event) -> list[str]:
-        doing = f"{_word(body['purpose'])} {printable(body['title'])}"
+        doing = f"{run_word(body['purpose'])} {printable(body['title'])}"
         self.workers[event["sender"]] = doing
         return [_line(event["sender"], doing)]
 
@@ -71,7 +71,7 @@ class Board:
         return [
             _line(
                 event["sender"],
-                f"{_word(body['purpose'])} {printable(body['title'])}: {failed}{told[0][:300]}",
+                f"{run_word(body['purpose'])} {printable(body['title'])}: {failed}{told[0][:300]}",
             ),
             *(f"{'':{INDENT}}{line[:300]}" for line in (told[1:20] if failed else ())),
         ]
@@ -303,7 +303,8 @@ def _counted(verdicts: Sequence[str]) -> str:
     return ", ".join(words) or "-"
 
 
-def _word(purpose: str) -> str:
+def run_word(purpose: str) -> str:
+    """What a run of this purpose does, as people say it."""
     words = {"execute": "develop", "bootstrap_epic": "begin epic", "release_cleanup": "clean up"}
     return words.get(purpose, purpose)
 
