@@ -97,6 +97,10 @@ async def test_a_goal_becomes_a_plan_that_is_accepted_and_released(
     result = await end(maestro)
     assert (result["status"], result["title"]) == ("completed", "A plan")
     assert "one.txt" in sample.files("main")
+    (team,) = maestro.connections.ended.values()
+    told = [event async for event in team.happenings.follow(0)]
+    # the plan is told with its card; red without `Planning.tells_of`: whoever watched was shown it twice
+    assert [event for event in told if event["kind"] == "decision.requested"] == []
     nothing_left(home, sample)
 
 
