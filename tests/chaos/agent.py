@@ -35,7 +35,7 @@ class Agent:
         self.file = open(os.path.join(notes, f"{os.getpid()}-{time.time_ns()}.jsonl"), "w", buffering=1)
         self.answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self.waiting: list[Any] = []
-        self.session, self.done = "", 0
+        self.session, self.done, self.before = "", 0, ""
         self.output = threading.Lock()
 
     def note(self, what: str, **more: Any) -> None:
@@ -79,7 +79,8 @@ class Agent:
     def load(self, session: str) -> None:
         self.session = session
         with open(os.path.join(self.notes, f"{session}.session")) as file:
-            self.done = int(file.read())
+            kept = json.load(file)
+        self.done, self.before = kept["done"], kept["text"]
 
     def hear(self, number: Any, text: str) -> None:
         first = not self.waiting
@@ -91,22 +92,25 @@ class Agent:
     # ── what it does ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def work(self, text: str) -> None:
+        # who is asked for a verdict once more is told of no task
+        text = text if TASK.search(text) else self.before
         task, plan = TASK.search(text).groups()
         key = f"p{plan}-t{task}"
         judges = text.startswith("You are the review")
         steps = self.judging(key, task) if judges else self.making(key, task, "was sent back" in text)
         for number, step in enumerate(steps):
-            if number >= self.done:
+            # what a turn ends with is said in each
+            if number >= min(self.done, len(steps) - 1):
                 step()
-                self.remember(number + 1)
+                self.remember(number + 1, text)
         self.note("end")
         for number in self.waiting:
             self.send(id=number, result={"stopReason": "end_turn"})
 
-    def remember(self, done: int) -> None:
+    def remember(self, done: int, text: str) -> None:
         place = os.path.join(self.notes, f"{self.session}.session")
         with open(f"{place}.new", "w") as file:
-            file.write(str(done))
+            json.dump({"done": done, "text": text}, file)
         os.replace(f"{place}.new", place)
 
     def making(self, key: str, task: str, again: bool) -> list[Callable[[], None]]:
