@@ -20,6 +20,8 @@ PAUSE = 2.0
 def ask(event: Mapping[str, Any]) -> None:
     """About the first card of the event; stdin is a terminal. Raises `KeyboardInterrupt` when the person leaves
     without an answer."""
+    # what was typed before the plan could be read is no answer to it
+    _forget_typed()
     card = event["decisions"][0]["id"]
     put(event, partial(read_line, over=lambda: _answered(card)), _decide)
 
@@ -47,8 +49,6 @@ def _yes(word: str) -> bool:
 
 def read_line(question: str, over: Callable[[], bool], pause: float = PAUSE) -> str | None:
     """What the person types, or None when it is `over` before. Raises `KeyboardInterrupt` when they leave."""
-    # what was typed before the plan could be read is no answer to it
-    _forget_typed()
     sys.stdout.write(question)
     sys.stdout.flush()
     while not _typed(pause):
