@@ -97,6 +97,10 @@ async def test_a_goal_becomes_a_plan_that_is_accepted_and_released(
     result = await end(maestro)
     assert (result["status"], result["title"]) == ("completed", "A plan")
     assert "one.txt" in sample.files("main")
+    (team,) = maestro.connections.ended.values()
+    told = [event async for event in team.happenings.follow(0)]
+    # the plan is told with its card; red without `Planning.tells_of`: whoever watched was shown it twice
+    assert [event for event in told if event["kind"] == "decision.requested"] == []
     nothing_left(home, sample)
 
 
@@ -401,5 +405,5 @@ async def test_nothing_is_approved_for_a_team_that_was_stopped_while_studio_was_
     approving = asyncio.create_task(maestro.connections.planning._approve(team, "card"))
     await eventually(lambda: tried > 2)
     await maestro.connections.end_team(team, "enough")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await approving
