@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
-from maestro_ray.connection.ask import ask
+from maestro_ray.connection.ask import LARGEST_ANSWER, ask
 from maestro_ray.connection.identities import Identities, Identity
 from maestro_ray.connection.tokens import TokenFile
 from maestro_ray.errors import MaestroError, NotFound, StudioUnavailable, Unauthenticated
@@ -21,10 +21,17 @@ QUICK = 5.0
 class Account:
     """One identity at its Studio. Every call raises `StudioUnavailable`, `StudioRefused` or `Unauthenticated`."""
 
-    def __init__(self, identities: Identities, identity: Identity, within: float = 10.0) -> None:
+    def __init__(
+        self,
+        identities: Identities,
+        identity: Identity,
+        within: float = 10.0,
+        largest: int = LARGEST_ANSWER,
+    ) -> None:
+        """`within` seconds a call is answered, with at most `largest` bytes."""
         self.identity = identity
         self.tokens = identities.tokens(identity)
-        self._within = within
+        self._within, self._largest = within, largest
 
     def fresh_token(self) -> str:
         """An access token for some other program."""
@@ -49,9 +56,9 @@ class Account:
         url = f"{self.identity.studio}/api/v1/{path}"
         token = self.tokens.access_token()
         try:
-            return ask(method, url, body, token, self._within)
+            return ask(method, url, body, token, self._within, self._largest)
         except Unauthenticated:
-            return ask(method, url, body, self.tokens.renew(token), self._within)
+            return ask(method, url, body, self.tokens.renew(token), self._within, self._largest)
 
     def _project(self, key: str) -> str:
         found = self.call("GET", f"projects?key={quote(key, safe='')}")

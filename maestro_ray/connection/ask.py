@@ -22,9 +22,14 @@ PIECE = 64 * 1024
 
 
 def ask(
-    method: str, url: str, body: Mapping[str, Any] | None = None, token: str = "", within: float = 10.0
+    method: str,
+    url: str,
+    body: Mapping[str, Any] | None = None,
+    token: str = "",
+    within: float = 10.0,
+    largest: int = LARGEST_ANSWER,
 ) -> Any:
-    """The decoded answer, None when it is empty. Raises as `StudioClient.call` does.
+    """The decoded answer, None when it is empty; of at most `largest` bytes. Raises as `StudioClient.call` does.
 
     `within` seconds are for all of it: one that comes a byte at a time would keep whoever asks, and the lock they
     hold, for ever.
@@ -38,7 +43,7 @@ def ask(
     request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - the address was checked
     try:
         with _opener(url, time.monotonic() + within).open(request, timeout=within) as answer:
-            raw = _body(answer)
+            raw = _body(answer, largest)
     except urllib.error.HTTPError as error:
         with error:
             raise refusal(error.code, _text(error), url) from error
@@ -55,11 +60,11 @@ def _decoded(raw: bytes, url: str) -> Any:
         raise StudioUnavailable(url, "its answer is not JSON: is this Studio?") from error
 
 
-def _body(answer: Any) -> bytes:
+def _body(answer: Any, largest: int = LARGEST_ANSWER) -> bytes:
     raw = bytearray()
     while piece := answer.read1(PIECE):
         raw += piece
-        if len(raw) > LARGEST_ANSWER:
+        if len(raw) > largest:
             raise OSError("its answer is too large")
     return bytes(raw)
 
