@@ -205,11 +205,13 @@ class Reading:
         self._tasks(facts)
         return facts
 
-    def messages(self, team: str) -> Iterator[Row]:
-        """The team's channel from its beginning."""
+    def channel(self, facts: Facts) -> Iterator[Row]:
+        """The team's channel from its beginning; the directives it tells of are facts too, when it has been read."""
         number = 0
-        while rows := self._get(f"teams/{team}/messages?after={number}"):
-            yield from rows
+        while rows := self._get(f"teams/{facts.found.team['id']}/messages?after={number}"):
+            for row in rows:
+                facts.directives = directives(facts.directives, row)
+                yield row
             number = rows[-1]["number"]
             self._tell(f"reading messages, {number} by now")
 

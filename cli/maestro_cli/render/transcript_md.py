@@ -52,8 +52,7 @@ def block(text: str, kind: str = "text", indent: str = "") -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     lines = [fence + kind, *text.split("\n"), fence]
-    return "".join(f"{indent if line else ''}{line}
-" for line in lines)
+    return "".join(f"{indent if line else ''}{line}\n" for line in lines)
 
 
 def code(text: str) -> str:
