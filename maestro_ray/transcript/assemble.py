@@ -58,7 +58,7 @@ def concerns(found: Found, row: Row) -> bool:
     body = row["body"] if isinstance(row["body"], Mapping) else {}
     if found.run:
         return bool(body.get("run") == found.run["id"])
-    return found.session is None or row["sender"] == _called(found.session)
+    return found.session is None or row["sender"] == found.session["name"]
 
 
 def moment(at: float | None) -> document.Moment:
@@ -87,15 +87,11 @@ def _shortened(value: Any, discreet: Discreet) -> Any:
 # ── who ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _called(session: Row) -> str:
-    return "lead" if session["role"] == "lead" else str(session["name"])
-
-
 def _scope(found: Found) -> document.Scope:
     if found.run:
         return document.Scope(kind="run", id=found.run["id"], name=found.run["purpose"])
     if found.session:
-        return document.Scope(kind="session", id=found.session["id"], name=_called(found.session))
+        return document.Scope(kind="session", id=found.session["id"], name=found.session["name"])
     return document.Scope(kind="team", id=found.team["id"], name=found.team["name"])
 
 
@@ -115,7 +111,7 @@ def _team(facts: Facts) -> document.Team:
 def _member(row: Row) -> document.Member:
     return document.Member(
         session=row["id"],
-        name=_called(row),
+        name=row["name"],
         role=row["worker_role"] or row["role"],
         status=row["status"],
         joined_at=moment(row["created_at"]),
@@ -136,7 +132,7 @@ class _Work:
 
 
 def _work(facts: Facts) -> _Work:
-    members = {each["id"]: _called(each) for each in (*facts.found.team["sessions"], *facts.sessions)}
+    members = {each["id"]: each["name"] for each in (*facts.found.team["sessions"], *facts.sessions)}
     by_task: dict[str | None, list[Row]] = {}
     for row in facts.runs:
         by_task.setdefault(row["task_id"], []).append(row)

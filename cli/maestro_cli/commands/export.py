@@ -50,7 +50,13 @@ def export(
         str, typer.Option(metavar="ID", help="Of one run only, with its task: its id, or how that ends.")
     ] = "",
     form: Annotated[
-        str, typer.Option("--format", metavar="md|json|html", help="By default as FILE is called, else md.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="md|json|html",
+            autocompletion=lambda: list(FORMATS),
+            help="By default as FILE is called, else md.",
+        ),
     ] = "",
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Write it there, not to standard output.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -26,6 +27,7 @@ def patch_lines(patch: str) -> Iterator[tuple[str, str]]:
         yield next((kind for begin, kind in _LINES if line.startswith(begin)), ""), line
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -34,7 +36,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(caps=words.caps, heading=words.heading, patch_lines=patch_lines)
+    environment.globals.update(caps=words.caps, heading=words.heading, number=words.number, patch_lines=patch_lines)
     environment.filters.update(
         shown=words.shown,
         line=words.one_line,
@@ -43,5 +45,6 @@ def _environment() -> Environment:
         used=words.used,
         tested=words.tested,
         left_out=words.left_out,
+        size=words.size,
     )
     return environment

@@ -86,7 +86,7 @@ def _head(transcript: Transcript) -> Iterator[str]:
     if team.goal:
         yield f"\nThe goal:\n\n{block(team.goal)}"
     if transcript.notes:
-        yield "\nWhat is not in here:\n\n" + "".join(f"* {inline(note)}\n" for note in transcript.notes)
+        yield "\nWhat is not in here:\n\n" + "".join(f"* {paragraph(note)}\n" for note in transcript.notes)
 
 
 def _cost(transcript: Transcript) -> Iterator[str]:
@@ -137,7 +137,7 @@ def _steering(transcript: Transcript) -> Iterator[str]:
             for receipt in each.receipts
         )
         yield f"* {at(each.at)} **⚑ {inline(each.text)}** ({plain(each.state)})\n"
-        yield f"\n  Heard by {heard}\n" if heard else ""
+        yield f"\n  Receipts: {heard}\n" if heard else ""
 
 
 def _decisions(cards: Sequence[Card]) -> Iterator[str]:
@@ -173,7 +173,7 @@ def _plan(plan: Plan) -> Iterator[str]:
 def _task(task: Task) -> Iterator[str]:
     yield f"\n### Task: {inline(task.title)}\n\n"
     merged = f", merged as {code(task.merged[:12])}" if task.merged else ""
-    yield f"* State: {plain(task.status)}{merged}, {task.revisions} revisions\n"
+    yield f"* State: {plain(task.status)}{merged}, {words.number(task.revisions, 'revision')}\n"
     yield f"* Role: {inline(task.role)}" + (f", key {code(task.key)}" if task.key else "") + "\n"
     if task.depends_on:
         yield f"* After: {', '.join(map(code, task.depends_on))}\n"
@@ -206,7 +206,7 @@ def _runs(runs: Iterable[Run]) -> Iterator[str]:
             yield f"\n{block(run.reason)}"
         if run.files:
             more_files = " …" if len(run.files) > SHOWN_FILES else ""
-            yield f"\n{len(run.files)} files: {', '.join(map(code, run.files[:SHOWN_FILES]))}{more_files}\n"
+            yield f"\n{words.number(len(run.files), 'file')}: {', '.join(map(code, run.files[:SHOWN_FILES]))}{more_files}\n"
         if run.output.text or run.output.left_out:
             cut = words.left_out(run.output, end=True)
             yield (f"\n({cut})\n" if cut else "") + f"\n{block(run.output.text)}"
@@ -222,9 +222,7 @@ def _verdict(verdict: Verdict) -> str:
 
 def _diff(diff: Diff) -> str:
     text = f"\n#### Diff: {inline(diff.what)}\n\n{code(diff.base[:12])} to {code(diff.commit[:12])}"
-    if diff.files:
-        text += f": {diff.files} files, {diff.insertions} lines more, {diff.deletions} less"
-    text += "\n"
+    text += f": {words.size(diff)}\n" if diff.files else "\n"
     if diff.missing:
         text += f"\nNot shown: {inline(diff.missing)}.\n"
     if diff.patch.text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from maestro_ray.model.budget import count, money
-from maestro_ray.transcript.document import Evidence, Long, Moment, Run, Transcript, Usage
+from maestro_ray.transcript.document import Diff, Evidence, Long, Moment, Run, Transcript, Usage
 
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 # control characters, and those that are not seen or turn the order of a line around
@@ -50,10 +50,22 @@ def used(usage: Usage) -> str:
     return f"{money(usage.cost_usd)} · {tokens}"
 
 
+def number(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def size(diff: Diff) -> str:
+    """How much changed, in one line; empty where nobody knows."""
+    lines = f"{number(diff.insertions, 'line')} added, {diff.deletions:,} removed"
+    return f"{number(diff.files, 'file')}, {lines}" if diff.files else ""
+
+
 def left_out(text: Long, end: bool = False) -> str:
     """How much is not there; empty when all is."""
-    where = "before this" if end else "more"
-    return f"{text.left_out:,} characters {where} are left out" if text.left_out else ""
+    if not text.left_out:
+        return ""
+    return f"{number(text.left_out, 'character')} {'before this' if end else 'more'}, left out"
 
 
 def tested(evidence: Evidence) -> str:
