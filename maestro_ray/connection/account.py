@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
-from maestro_ray.connection.ask import LARGEST_ANSWER, ask
+from maestro_ray.connection.ask import ask
 from maestro_ray.connection.identities import Identities, Identity
 from maestro_ray.connection.tokens import TokenFile
 from maestro_ray.errors import MaestroError, NotFound, StudioUnavailable, Unauthenticated
@@ -26,9 +26,9 @@ class Account:
         identities: Identities,
         identity: Identity,
         within: float = 10.0,
-        largest: int = LARGEST_ANSWER,
+        largest: int = 0,
     ) -> None:
-        """`within` seconds a call is answered, with at most `largest` bytes."""
+        """Within so many seconds a call is answered, with at most `largest` bytes, 0 for as many as usual."""
         self.identity = identity
         self.tokens = identities.tokens(identity)
         self._within, self._largest = within, largest

@@ -62,6 +62,9 @@ class Evidence(Part):
 
 
 class Run(Part):
+    """One execution of one purpose. `note` is what it was asked besides, such as a goal; `reason` why it failed; `output` the
+    end of what a reviewer or a test said."""
+
     id: str
     purpose: str
     state: str
@@ -81,6 +84,8 @@ class Run(Part):
 
 
 class Verdict(Part):
+    """What a reviewer said of one commit; `evidence` is what the tests had found there."""
+
     id: str
     at: Moment
     worker: str
@@ -92,12 +97,16 @@ class Verdict(Part):
 
 
 class Comment(Part):
+    """What was said about a task."""
+
     at: Moment
     author: str
     body: str
 
 
 class Task(Part):
+    """A task; `merged` is the merge commit, `depends_on` the keys of other tasks."""
+
     id: str
     key: str
     title: str
@@ -119,6 +128,8 @@ class Task(Part):
 
 
 class Plan(Part):
+    """A plan; `released` is the commit that its base branch got."""
+
     id: str
     title: str
     description: str
@@ -151,6 +162,8 @@ class Card(Part):
 
 
 class Receipt(Part):
+    """Whether a directive has reached a worker's agent, and how."""
+
     worker: str
     state: str
     how: str
@@ -158,6 +171,8 @@ class Receipt(Part):
 
 
 class Directive(Part):
+    """A sentence of the operator."""
+
     id: str
     at: Moment
     text: str
@@ -189,6 +204,8 @@ class Cost(Part):
 
 
 class Member(Part):
+    """A session of the team. In a transcript of one session it stands alone."""
+
     session: str
     name: str
     role: str
@@ -217,11 +234,15 @@ class Scope(Part):
 
 
 class Project(Part):
+    """The repository as Studio knows it."""
+
     id: str
     key: str
 
 
 class Team(Part):
+    """`goal` is empty for a team that was given its work."""
+
     id: str
     name: str
     status: str

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from typer.testing import CliRunner
@@ -17,6 +18,7 @@ from maestro_ray.model.access import MAY, MEANING, Action, Role
 from maestro_ray.protocol import states
 from maestro_ray.protocol.codes import ErrorCode
 from maestro_ray.protocol.pusher import Code, advise
+from maestro_ray.transcript import document
 
 from .markdown import DOCS, ROOT, fill
 
@@ -96,13 +98,56 @@ PROTOCOL = {
 }
 
 
+def parts() -> str:
+    """A table of the fields of each part of a transcript, the whole first."""
+    shown, left = [], [document.Transcript, document.Message]
+    for part in left:
+        further = [
+            each
+            for each in vars(document).values()
+            if isinstance(each, type)
+            and each not in left
+            and each.__module__ == document.__name__
+            and any(
+                re.search(rf"\b{each.__name__}\b", str(field.annotation))
+                for field in part.model_fields.values()
+            )
+        ]
+        left += further
+        rows = [
+            [f"`{name}`", f"`{_kind(field)}`", field.description or ""]
+            for name, field in part.model_fields.items()
+        ]
+        about = inspect.cleandoc(part.__doc__ or "") if "__doc__" in vars(part) and part.__doc__ else ""
+        shown.append(
+            f"### {part.__name__}\n\n{about}\n\n{_table(['field', 'kind', 'meaning'], rows)}".replace(
+                "\n\n\n\n", "\n\n"
+            )
+        )
+    return "\n\n".join(shown)
+
+
+def _kind(field: Any) -> str:
+    annotation = field.annotation
+    named = (
+        annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+    )
+    return re.sub(r"\b(?:maestro_ray\.transcript\.document|typing)\.", "", named).replace("|", "or")
+
+
 def wanted() -> dict[Path, str]:
     """The pages with generated sections, as they should be."""
     cli, protocol = DOCS / "reference" / "cli.md", DOCS / "reference" / "protocol.md"
     text = protocol.read_text(encoding="utf-8")
     for name, generated in PROTOCOL.items():
         text = fill(text, name, generated())
-    return {cli: fill(cli.read_text(encoding="utf-8"), "commands", command_line()), protocol: text}
+    transcript = DOCS / "reference" / "transcript.md"
+    made = fill(transcript.read_text(encoding="utf-8"), "parts", parts())
+    return {
+        transcript: made,
+        cli: fill(cli.read_text(encoding="utf-8"), "commands", command_line()),
+        protocol: text,
+    }
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -96,3 +96,99 @@ HOSTILE = (
     "x" * 5000,
     "\r\n\r\rline",
 )
+
+
+# ── rows of a Studio ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+TEAM = "00000000-0000-7000-8000-00000000fea3"
+SESSION = "00000000-0000-7000-8000-0000000aa001"
+RUN = "00000000-0000-7000-8000-0000000bb002"
+CARD = "00000000-0000-7000-8000-00000000ca4d"
+
+
+def _run_row(identifier, purpose, **values):
+    return {
+        "id": identifier, "project_id": "p1", "plan_id": "plan-1", "task_id": "task-1", "team_id": TEAM,
+        "session_id": SESSION, "purpose": purpose, "state": "succeeded", "attempt": 1, "commit": "c" * 40,
+        "note": "", "result": {"output": "VERDICT: APPROVED"}, "reason": "", "input_tokens": 100, "output_tokens": 5,
+        "cost_usd": 0.25, "created_at": 10.0, "started_at": 11.0, "finished_at": 12.0, **values,
+    }  # fmt: skip
+
+
+def _task_row(identifier, **values):
+    return {
+        "id": identifier, "key": identifier, "title": f"Do {identifier}", "description": "", "status": "completed",
+        "role": "dev", "depends_on_task_ids": [], "branch_name": "task/x", "base_commit": "a" * 40, "head": "c" * 40,
+        "merged": "", "attempts": 0, "revision_count": 1, "created_at": 9.0, "finished_at": 20.0, **values,
+    }  # fmt: skip
+
+
+def _session_row(identifier, **values):
+    return {
+        "id": identifier, "project_id": "p1", "team_id": TEAM, "role": "worker", "worker_role": "dev", "name": "dev-1",
+        "status": "ended", "created_at": 5.0, "ended_at": 30.0, **values,
+    }  # fmt: skip
+
+
+def rows():
+    """Lists by path, and things by path: one team with a goal, a plan of two tasks, a card at a cap."""
+    usage = {"input_tokens": 200, "output_tokens": 10, "unpriced_tokens": 3, "cost_usd": 0.5, "runs": 2}
+    session, lead = (
+        _session_row(SESSION),
+        _session_row(f"{SESSION[:-6]}0a0000", role="lead", worker_role="", name="bot"),
+    )
+    alone = _session_row("00000000-0000-7000-8000-00000000aaaa", team_id=None)
+    zeros = [_session_row(f"{n}0000000-0000-7000-8000-000000000000") for n in (3, 4)]
+    team = {
+        "id": TEAM, "project_id": "p1", "name": "maestro-1", "status": "ended", "created_at": 4.0, "ended_at": 31.0,
+        "sessions": [lead, session],
+        "budget": {"cap_tokens": None, "cap_usd": 2.0, "caps": {"team_usd": 1.0, "team_tokens": None}},
+    }  # fmt: skip
+    card = {
+        "id": CARD, "run_id": RUN, "task_id": "task-1", "plan_id": "plan-1", "kind": "budget", "question": "more?",
+        "options": ["raise", "stop"], "status": "answered", "answer": "raise", "reason": "", "about": {"x": "y"},
+        "created_at": 13.0, "answered_at": 14.0,
+    }  # fmt: skip
+    other = {**card, "id": f"{CARD[:-1]}e", "run_id": None, "task_id": None, "status": "open", "answer": ""}
+    verdict = {
+        "id": "v1", "task_id": "task-1", "run_id": f"{RUN[:-1]}3", "commit": "c" * 40, "verdict": "REJECTED",
+        "reason": "red", "evidence": {"command": "make", "exit_code": 2, "counts": {"failed": 1}, "output": "long"},
+        "created_at": 12.0,
+    }  # fmt: skip
+    plan = {
+        "id": "plan-1", "title": "A plan", "description": "", "status": "completed", "base_branch": "main",
+        "epic_branch": "epic/x", "released": "f" * 40, "reviewers": 1, "review_policy": "all", "team_id": "",
+        "created_at": 8.0, "completed_at": 25.0,
+        "tasks": [_task_row("task-1"), _task_row("task-2", depends_on_task_ids=["task-1"], head="")],
+        "verdicts": [verdict], "runs": [], "decisions": [],
+    }  # fmt: skip
+    directive = {"id": "d1", "text": "Write clearly", "workers": ["dev-1"]}
+    sent = [
+        {"number": 1, "at": 10.0, "sender": "operator", "kind": "directive", "body": directive},
+        {"number": 2, "at": 11.0, "sender": "dev-1", "kind": "run.started", "body": {"run": RUN, "purpose": "execute", "title": "Do"}},
+        {"number": 3, "at": 12.0, "sender": "dev-1", "kind": "post", "body": {"text": "hello"}},
+    ]  # fmt: skip
+    lists = {
+        "projects": [{"id": "p1", "key": "github:acme/shop"}, {"id": "p2", "key": "github:acme/other"}],
+        "teams": [team],
+        "agent-sessions": [alone, *zeros, lead, session],
+        "cli-runs": [
+            _run_row(f"{RUN[:-1]}1", "plan", plan_id=None, task_id=None, note="A shop"),
+            _run_row(RUN, "execute", result={"files": ["x"]}),
+            _run_row(f"{RUN[:-1]}3", "review"),
+            _run_row(
+                "00000000-0000-7000-8000-00000000bbbb", "test", session_id=None, plan_id=None, team_id=""
+            ),
+        ],
+        "plans": [{"id": "plan-1", "team_id": TEAM}],
+        "decisions": [card, other],
+        "projects/p1/members": [{"id": "u1", "name": "Ada"}],
+        "audit": [{"id": "n1", "subject": f"/api/v1/decisions/{CARD}/answer", "user_id": "u1"}],
+        "usage": [{"id": "dev", **usage}],
+        "tasks/task-1/comments": [{"id": "c1", "created_at": 12.0, "author": "reviewer", "body": "red"}],
+        "tasks/task-2/comments": [],
+        f"teams/{TEAM}/messages": sent,
+    }
+    lists["agent-sessions"].sort(key=lambda row: row["id"])
+    things = {f"teams/{TEAM}": team, "plans/plan-1": plan, "projects/p1": lists["projects"][0]}
+    return lists, things

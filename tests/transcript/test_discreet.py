@@ -27,7 +27,10 @@ def home(tmp_path: Path) -> Home:
 
 def test_secrets_places_and_what_is_no_text_are_hidden() -> None:
     each = Discreet(Secrets([SECRET]), {"/home/ada": "~", "/home/ada/state": "$MAESTRO_HOME"})
-    assert each.hide(f"{SECRET} ghp_{'a1B2' * 9} https://me:pw@example.com/x") == "*** *** https://***@example.com/x"
+    assert (
+        each.hide(f"{SECRET} ghp_{'a1B2' * 9} https://me:pw@example.com/x")
+        == "*** *** https://***@example.com/x"
+    )
     assert each.hide("in /home/ada/x, (/home/ada) and /home/ada/state/worktrees/w") == (
         "in ~/x, (~) and $MAESTRO_HOME/worktrees/w"
     )

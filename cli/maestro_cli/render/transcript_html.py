@@ -36,7 +36,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(caps=words.caps, heading=words.heading, number=words.number, patch_lines=patch_lines)
+    environment.globals.update(
+        caps=words.caps, heading=words.heading, number=words.number, patch_lines=patch_lines
+    )
     environment.filters.update(
         shown=words.shown,
         line=words.one_line,

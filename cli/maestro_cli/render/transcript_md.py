@@ -205,8 +205,8 @@ def _runs(runs: Iterable[Run]) -> Iterator[str]:
         if run.reason:
             yield f"\n{block(run.reason)}"
         if run.files:
-            more_files = " …" if len(run.files) > SHOWN_FILES else ""
-            yield f"\n{words.number(len(run.files), 'file')}: {', '.join(map(code, run.files[:SHOWN_FILES]))}{more_files}\n"
+            named = [*map(code, run.files[:SHOWN_FILES]), *(["…"] if len(run.files) > SHOWN_FILES else [])]
+            yield f"\n{words.number(len(run.files), 'file')}: {', '.join(named)}\n"
         if run.output.text or run.output.left_out:
             cut = words.left_out(run.output, end=True)
             yield (f"\n({cut})\n" if cut else "") + f"\n{block(run.output.text)}"

@@ -141,7 +141,14 @@ async def test_the_cost_is_told_by_role_model_and_task(exports, rejected_once):
 async def test_nothing_secret_and_no_place_of_the_home_is_in_it(exports, rejected_once, form, tmp_path, home):
     """Red with `Discreet.hide` that returns its text."""
     text = await exports.text("--format", form)
-    for secret in (KNOWN, SHAPED, str(tmp_path), str(home.root), "\x1b", "\u202e" if form != "json" else "\x00"):
+    for secret in (
+        KNOWN,
+        SHAPED,
+        str(tmp_path),
+        str(home.root),
+        "\x1b",
+        "\u202e" if form != "json" else "\x00",
+    ):
         assert secret not in text
     assert "***" in text
     assert "Write clearly" in text

@@ -72,12 +72,20 @@ def test_the_page_stands_alone():
     assert "url(" not in text
     ids = [value for _, attributes in page.tags for name, value in attributes if name == "id"]
     assert len(ids) == len(set(ids))
-    assert {value[1:] for _, attributes in page.tags for name, value in attributes if name == "href"} <= set(ids)
+    assert {value[1:] for _, attributes in page.tags for name, value in attributes if name == "href"} <= set(
+        ids
+    )
 
 
 def test_everything_is_on_the_page():
     text = Tags(whole("Some words")).text
-    for part in ("Team Some words", "$0.50 of $1.00", "REJECTED at", "1 file, 1 line added, 0 removed", "raise"):
+    for part in (
+        "Team Some words",
+        "$0.50 of $1.00",
+        "REJECTED at",
+        "1 file, 1 line added, 0 removed",
+        "raise",
+    ):
         assert part in text
     assert text.count("Some words") > 40
 

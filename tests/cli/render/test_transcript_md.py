@@ -23,7 +23,18 @@ def shape(text):
     blocks = [
         (each.type, each.tag, each.level)
         for each in tokens
-        if each.type in ("heading_open", "bullet_list_open", "ordered_list_open", "html_block", "hr", "table_open", "th_open", "td_open", "blockquote_open")
+        if each.type
+        in (
+            "heading_open",
+            "bullet_list_open",
+            "ordered_list_open",
+            "html_block",
+            "hr",
+            "table_open",
+            "th_open",
+            "td_open",
+            "blockquote_open",
+        )
     ]
     inside = {child.type for each in tokens for child in each.children or ()}
     return blocks, inside

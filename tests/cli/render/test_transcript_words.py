@@ -28,7 +28,9 @@ def test_times_and_sums_are_said_shortly():
     assert words.left_out(Long(text="x", left_out=1200)) == "1,200 characters more, left out"
     assert words.left_out(Long(text="x", left_out=1), end=True) == "1 character before this, left out"
     assert words.left_out(Long(text="x")) == ""
-    assert words.tested(Evidence(command="make", counts={"failed": 1})) == "make was run by an agent: 1 failed"
+    assert (
+        words.tested(Evidence(command="make", counts={"failed": 1})) == "make was run by an agent: 1 failed"
+    )
     assert words.tested(Evidence(command="make", exit_code=0)) == "make exited with 0"
     diff = Diff(what="merged", base="a", commit="b", files=2, insertions=1, deletions=0)
     assert words.size(diff) == "2 files, 1 line added, 0 removed"
