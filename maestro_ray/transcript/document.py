@@ -62,8 +62,8 @@ class Evidence(Part):
 
 
 class Run(Part):
-    """One execution of one purpose. `note` is what it was asked besides, such as a goal; `reason` why it failed; `output` the
-    end of what a reviewer or a test said."""
+    """One execution of one purpose. `note` is what it was asked besides, such as a goal; `reason` why it failed;
+    `output` the end of what a reviewer or a test said."""
 
     id: str
     purpose: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
@@ -99,32 +98,23 @@ PROTOCOL = {
 
 
 def parts() -> str:
-    """A table of the fields of each part of a transcript, the whole first."""
+    """A table of the fields of each part of a transcript, the whole first, each part behind one that has it."""
     shown, left = [], [document.Transcript, document.Message]
     for part in left:
-        further = [
-            each
-            for each in vars(document).values()
-            if isinstance(each, type)
-            and each not in left
-            and each.__module__ == document.__name__
-            and any(
-                re.search(rf"\b{each.__name__}\b", str(field.annotation))
-                for field in part.model_fields.values()
-            )
-        ]
-        left += further
-        rows = [
-            [f"`{name}`", f"`{_kind(field)}`", field.description or ""]
-            for name, field in part.model_fields.items()
-        ]
-        about = inspect.cleandoc(part.__doc__ or "") if "__doc__" in vars(part) and part.__doc__ else ""
-        shown.append(
-            f"### {part.__name__}\n\n{about}\n\n{_table(['field', 'kind', 'meaning'], rows)}".replace(
-                "\n\n\n\n", "\n\n"
-            )
-        )
+        left += [each for each in _parts_in(part) if each not in left]
+        fields = part.model_fields.items()
+        rows = [[f"`{name}`", f"`{_kind(field)}`", field.description or ""] for name, field in fields]
+        # one sentence a line, as in every page
+        about = re.sub(r"(?<=[a-z`)][.!?]) (?=[A-Z`])", "\n", " ".join((part.__doc__ or "").split()))
+        shown.append(f"### {part.__name__}\n\n{about}\n\n{_table(['field', 'kind', 'meaning'], rows)}")
     return "\n\n".join(shown)
+
+
+def _parts_in(part: type[document.Part]) -> Iterator[type[document.Part]]:
+    kinds = " ".join(str(field.annotation) for field in part.model_fields.values())
+    for each in vars(document).values():
+        if isinstance(each, type) and re.search(rf"document\.{each.__name__}\b", kinds):
+            yield each
 
 
 def _kind(field: Any) -> str:

@@ -12,6 +12,9 @@ from actors.stage import begin, end
 from workspace.sample import Sample
 
 from maestro_cli import main
+from maestro_ray.connection import account
+from maestro_ray.connection.account import Account
+from maestro_ray.connection.identities import Identities
 from maestro_ray.testing import LocalMaestro
 from maestro_ray.transcript.document import Transcript
 
@@ -106,7 +109,7 @@ async def test_the_whole_story_of_a_team_that_has_ended(exports, rejected_once, 
     transcript, messages = await document(exports)
     assert (transcript.scope.kind, transcript.team.name) == ("team", rejected_once["name"])
     assert transcript.team.status == "ended"
-    assert [each.name for each in transcript.members] == ["lead", "dev-1", "review-1"]
+    assert [each.name for each in transcript.members] == ["maestro", "dev-1", "review-1"]
     assert [each.text for each in transcript.directives] == ["Write clearly"]
     (plan,) = transcript.plans
     (task,) = plan.tasks
@@ -123,11 +126,6 @@ async def test_the_whole_story_of_a_team_that_has_ended(exports, rejected_once, 
     assert (merged.what, merged.insertions, merged.patch.text.count("\n+step")) == ("merged", 2, 2)
     assert [each["number"] for each in messages] == sorted(each["number"] for each in messages)
     assert {"run.started", "run.ended", "directive"} <= {each["kind"] for each in messages}
-
-
-async def test_the_cost_is_told_by_role_model_and_task(exports, rejected_once):
-    """Red where usage is not asked for by team."""
-    transcript, _ = await document(exports)
     cost = transcript.cost
     assert (cost.total.cost_usd, cost.total.input_tokens, cost.total.output_tokens) == (0.4, 2000, 20)
     assert [(each.name, each.cost_usd) for each in cost.roles] == [("dev", 0.4)]
@@ -137,23 +135,16 @@ async def test_the_cost_is_told_by_role_model_and_task(exports, rejected_once):
     assert cost.burn.startswith("$0.40 of $5.00")
 
 
-@pytest.mark.parametrize("form", ["md", "html", "json"])
-async def test_nothing_secret_and_no_place_of_the_home_is_in_it(exports, rejected_once, form, tmp_path, home):
+async def test_nothing_secret_and_no_place_of_the_home_is_in_it(exports, rejected_once, tmp_path, home):
     """Red with `Discreet.hide` that returns its text."""
-    text = await exports.text("--format", form)
-    for secret in (
-        KNOWN,
-        SHAPED,
-        str(tmp_path),
-        str(home.root),
-        "\x1b",
-        "\u202e" if form != "json" else "\x00",
-    ):
-        assert secret not in text
-    assert "***" in text
-    assert "Write clearly" in text
     token = json.loads((home.run / "tokens.json").read_text())["access_token"]
-    assert token not in text
+    for form in ("md", "html", "json"):
+        text = await exports.text("--format", form)
+        for secret in (KNOWN, SHAPED, token, str(tmp_path), str(home.root), "\x1b"):
+            assert secret not in text, (form, secret)
+        assert ("\u202e" in text) == (form == "json")
+        assert "***" in text
+        assert "Write clearly" in text
 
 
 async def test_a_session_and_a_run_have_a_transcript_of_their_own(exports, rejected_once):
@@ -256,3 +247,59 @@ async def test_a_studio_that_is_away_or_refuses_is_named_and_nothing_is_written(
     code, error = await exports.error("-o", str(target))
     assert (code, "not signed in" in error) == (1, True)
     assert not target.exists()
+
+
+async def test_who_raised_a_cap_is_told_to_those_who_may_know(exports, sample, tmp_path, monkeypatch):
+    """Red without `answered` of the audit log; and where a role that may not read it fails the whole."""
+    monkeypatch.setattr("maestro_ray.actors.worker.AGAIN", 0.05)
+    monkeypatch.setattr("maestro_ray.actors.purse.EVERY", 0.05)
+    maestro = exports.maestro
+    given = await begin(
+        maestro,
+        sample,
+        roles={"dev": 1, "review": 1},
+        providers={"dev": developer(tmp_path), "review": reviewer(tmp_path)},
+        budget={"team_usd": 0.3},
+    )
+    asked = await maestro.until("decision.requested")
+    await maestro.call("decide.answer", id=asked["decision"]["id"], answer="raise")
+    await end(maestro)
+    transcript, _ = await document(exports)
+    assert [(each.by, each.answer) for each in transcript.cost.answers] == [("operator", "raise")]
+    assert (transcript.cost.caps, transcript.cost.cap_usd) == ({"team_usd": 0.3}, 0.6)
+    assert ("budget", "operator") in [(each.kind, each.answered_by) for each in transcript.decisions]
+    assert "operator said **raise**" in await exports.text()
+
+    await asyncio.to_thread(join, maestro, "colleague", "lead", transcript.project.key)
+    seen, _ = await document(exports, "--identity", "colleague")
+    assert (seen.team.name, seen.cost.answers[0].by, seen.notes) == (
+        given["team"]["name"],
+        "",
+        ["Who answered the decisions is not told: your role does not open the audit log."],
+    )
+
+
+async def test_who_has_no_right_to_see_a_team_learns_nothing_of_it(exports, rejected_once, tmp_path):
+    await asyncio.to_thread(add_project, exports.maestro, "github:acme/other")
+    await asyncio.to_thread(join, exports.maestro, "stranger", "member", "github:acme/other")
+    code, error = await exports.error("--identity", "stranger")
+    assert (code, "there is no team of" in error) == (1, True)
+    for team in (rejected_once["name"], rejected_once["id"]):
+        code, error = await exports.error("--identity", "stranger", "--team", team)
+        assert (code, f"there is no team '{team}'" in error) == (1, True)
+
+
+def add_project(maestro, key):
+    owner(maestro).call("POST", "projects", {"key": key, "name": "other"})
+
+
+def owner(maestro):
+    identities = Identities(maestro.home)
+    return Account(identities, identities.named("local"))
+
+
+def join(maestro, name, role, key):
+    """Somebody else at the same Studio, with a role in one project, becomes an identity of this home."""
+    invite, identities = owner(maestro).invite(role, key)["token"], Identities(maestro.home)
+    who = identities.invited(maestro.studio.url, name)
+    account.redeem(identities, who, invite, name, in_file=True)
