@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import termios
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +13,8 @@ Answer = Callable[[str, str, str], None]
 
 
 def ask(event: Mapping[str, Any]) -> None:
-    """About the first card of the event. Raises `KeyboardInterrupt` when the person leaves without an answer."""
+    """About the first card of the event; stdin is a terminal. Raises `KeyboardInterrupt` when the person leaves
+    without an answer."""
     put(event, _input, _decide)
 
 
@@ -32,6 +35,8 @@ def _yes(word: str) -> bool:
 
 
 def _input(question: str) -> str:
+    # what was typed before the plan could be read is no answer to it
+    termios.tcflush(sys.stdin, termios.TCIFLUSH)
     try:
         return input(question)
     except EOFError:  # the card waits, as it does for who presses Ctrl-C

@@ -37,7 +37,7 @@ class Office:
 
     async def until(self, true: Callable[[], Any]) -> Any:
         """Wait until what was told makes it true. Raises `TimeoutError`."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (value := true()):
                 self._news.clear()
                 await self._news.wait()

@@ -64,7 +64,7 @@ async def test_a_new_lead_learns_who_is_here(maestro: LocalMaestro, sample: Samp
     name = (await begin(maestro, sample, plan=None))["team"]["name"]
     await maestro.until("team.up")
     await maestro.kill("lead")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await maestro.call("team.status", team=name))[0]["state"] != "active":
             await asyncio.sleep(0.01)
 

@@ -120,7 +120,7 @@ async def test_a_limit_is_known_before_long(home: Home, kind: str, tmp_path: Pat
     async with (
         stage(home, kind, tmp_path, Part((Refuse(429, words, retry_after=1),))) as at,
         at.turn() as turn,
-        asyncio.timeout(60),
+        asyncio.timeout(200),
     ):
         end = await turn.finish()
     assert isinstance(end.event, Failed)

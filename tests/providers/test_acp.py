@@ -674,3 +674,23 @@ def test_no_twist_of_a_known_line_makes_it_raise(agent: str, said: list[tuple[Li
 @given(st.lists(st.binary(max_size=60), max_size=6))
 def test_any_bytes_are_taken(pieces: list[bytes]) -> None:
     assert isinstance(play(turn("opencode"), pieces)[-1], Failed | Finished)
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "result"),
+    [
+        (1, "initialize", "yes"),
+        (2, "session/new", None),
+        (2, "session/new", {"sessionID": "s-1"}),
+        (3, "session/prompt", "done"),
+    ],
+)
+def test_an_answer_of_a_form_that_is_not_known_ends_the_turn(number: int, what: str, result: object) -> None:
+    """Red when it says nothing: the turn would wait for it until its time is over."""
+    talk = turn()
+    for _ in range(1, number):
+        begun_by = {1: {"protocolVersion": 1}, 2: {"sessionId": "s-1"}}[_]
+        talk.feed(line(id=_, result=begun_by))
+    (failed,) = talk.feed(line(id=number, result=result))
+    assert isinstance(failed, Failed)
+    assert failed.reason.startswith(f"robot answers {what} in a form that maestro does not know: ")
