@@ -27,7 +27,7 @@ class Discreet:
         self._pattern = re.compile(words) if self._places else None
 
     def hide(self, text: str) -> str:
-        return self._without_places(_NO_TEXT.sub("\ufffd", redact(text, self._secrets)))
+        return self._tidy(redact(text, self._secrets))
 
     def beginning(self, text: str, most: int) -> str:
         """At most so many characters of it: of a secret that is cut in two nothing is left either."""
@@ -49,7 +49,7 @@ class Discreet:
     def _each(self, value: Any) -> Any:
         match value:
             case str():
-                return self.hide(value)
+                return self._tidy(value)
             case Mapping():
                 return {self.hide(str(key)): self._each(each) for key, each in value.items()}
             case list() | tuple():
@@ -57,7 +57,8 @@ class Discreet:
             case _:
                 return value
 
-    def _without_places(self, text: str) -> str:
+    def _tidy(self, text: str) -> str:
+        text = _NO_TEXT.sub("\ufffd", text)
         return self._pattern.sub(lambda found: self._places[found[0]], text) if self._pattern else text
 
 
