@@ -160,7 +160,7 @@ def _plan(plan: Plan) -> Iterator[str]:
     released = f", released as {code(plan.released[:12])}" if plan.released else ""
     yield f"* State: {plain(plan.status)}, into {code(plan.base_branch)}{released}\n"
     yield f"* Time: {at(plan.created_at)} to {at(plan.completed_at)}\n"
-    yield f"* Judged by {plan.reviewers} ({inline(plan.review_policy)})\n"
+    yield f"* Reviewers: {plan.reviewers} ({inline(plan.review_policy)})\n"
     if plan.description:
         yield f"\n{block(plan.description)}"
     for task in plan.tasks:
@@ -197,13 +197,13 @@ def _runs(runs: Iterable[Run]) -> Iterator[str]:
         first, *more = map(inline, words.heading(run))
         yield f"\n**{first}** · {' · '.join(more)}\n"
         if run.note:
-            yield f"\n{block(run.note)}"
+            yield f"\nIt was told:\n\n{block(run.note)}"
         if run.evidence:
             yield f"\n{paragraph(words.tested(run.evidence))}\n"
         if run.summary:
             yield f"\n{paragraph(run.summary)}\n"
         if run.reason:
-            yield f"\n{block(run.reason)}"
+            yield f"\nThe reason:\n\n{block(run.reason)}"
         if run.files:
             named = [*map(code, run.files[:SHOWN_FILES]), *(["…"] if len(run.files) > SHOWN_FILES else [])]
             yield f"\n{words.number(len(run.files), 'file')}: {', '.join(named)}\n"

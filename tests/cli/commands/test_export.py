@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import stat
 
 import pytest
 from actors.stage import begin, end
+from transcript.example import messages, transcript
 from workspace.sample import Sample
 
-from maestro_cli import main
+from maestro_cli import invocation, main
+from maestro_cli.commands import export as command
+from maestro_cli.invocation import Invocation
 from maestro_ray.connection import account
 from maestro_ray.connection.account import Account
 from maestro_ray.connection.identities import Identities
 from maestro_ray.testing import LocalMaestro
 from maestro_ray.transcript.document import Transcript
+from maestro_ray.transcript.spool import Spool
 
 KNOWN = "hunter2-of-this-shell"
 SHAPED = "ghp_" + "a1B2" * 9
@@ -303,3 +308,41 @@ def join(maestro, name, role, key):
     invite, identities = owner(maestro).invite(role, key)["token"], Identities(maestro.home)
     who = identities.invited(maestro.studio.url, name)
     account.redeem(identities, who, invite, name, in_file=True)
+
+
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_is_for_a_terminal_and_leaves_nothing_there(monkeypatch):
+    """Beside standard output, which is the transcript."""
+    monkeypatch.setattr("sys.stderr", screen := Screen())
+    with command._progress() as tell:
+        tell("reading runs")
+        assert screen.getvalue() == "\r\x1b[Kreading runs …"
+    assert screen.getvalue().endswith("\r\x1b[K")
+    monkeypatch.setattr("sys.stderr", pipe := io.StringIO())
+    with command._progress() as tell:
+        tell("reading runs")
+    assert pipe.getvalue() == ""
+
+
+@pytest.mark.parametrize("form", ["json", "html", "md"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_the_object_is_json_whatever_a_stream_can_hold(monkeypatch, form, encoding):
+    """Red where what an encoding lacks is written as `\\xe4`."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, errors="backslashreplace", newline="")
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setattr(invocation, "current", Invocation(json=True))
+    text = 'Größe 😀 \n " \\ \x00 ⚑'
+    with Spool() as said:
+        said.extend(messages(text))
+        command._print(form, transcript(text), said)
+    told = json.loads(raw.getvalue().decode(encoding))
+    if form == "json":
+        assert told["transcript"]["plans"][0]["title"] == told["transcript"]["messages"][0]["text"] == text
+    else:
+        assert "Größe 😀" in told["text"]
+    stream.detach()
