@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from maestro_ray import room
 from maestro_ray.actors.desk import Desk
 from maestro_ray.actors.hooking import Hooking
-from maestro_ray.actors.mail import Courier
+from maestro_ray.actors.mail import Courier, PeerGone
 from maestro_ray.actors.messages import (
     Answer,
     Assign,
@@ -27,6 +27,7 @@ from maestro_ray.actors.messages import (
     DirectivesCleared,
     Done,
     Text,
+    WhatHolds,
     Withdraw,
     WorkerEvent,
 )
@@ -57,6 +58,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+# seconds between two tries to hear what holds, of a channel that is starting
+AGAIN_SOON = 0.3
+
 # a turn that ended because all that was granted is used
 BROKE = Outcome.limited(0.0, "the budget is used up", alone=True)
 
@@ -84,6 +88,8 @@ class Worker:
         self._missed: set[str] = set()
         self._directives: dict[str, str] = {}
         self._receipts: dict[str, How] = {}
+        # whether this life was told what held when it began
+        self._told = False
         self._purse = Purse(Spending(), _unasked, capped=False)
         # whose purse it is: that of a run which waits for the end of the one before is not there yet
         self._payer: Mapping[str, Any] | None = None
@@ -194,6 +200,7 @@ class Worker:
 
     async def _turns(self, assignment: Mapping[str, Any]) -> Outcome:
         proposals = Proposals()
+        await self._hear_what_holds()
         if self._bench.session(assignment):
             self._reporter.post("run.resumed", run=assignment["id"])
         while True:
@@ -364,6 +371,18 @@ class Worker:
         return list(self._working)
 
     # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _hear_what_holds(self) -> None:
+        """No agent is told anything before its worker knows what the operator said before this life, in that order."""
+        if self._told:
+            return
+        before: Sequence[str] = ()
+        with contextlib.suppress(PeerGone):
+            channel = self._part.team.slots["channel"]
+            before = await self._courier.insist(channel, WhatHolds(self._part.name), pause=AGAIN_SOON)
+        self._told = True
+        first = {each: self._directives[each] for each in before if each in self._directives}
+        self._directives = {**first, **self._directives}
 
     async def _direct(self, identifier: str, text: str) -> None:
         if identifier in self._directives:

@@ -383,6 +383,20 @@ def test_an_option_is_chosen_by_its_kind() -> None:
     assert (answer["id"], answer["result"]["outcome"]["optionId"]) == ("7", "n")
 
 
+def test_a_call_that_says_no_more_than_its_place_is_told_with_its_command() -> None:
+    """As OpenCode makes it. Red without `_PLACES` in `_is_said`: it was told as `{"cwd": "/worktree"}`."""
+    talk = begun()
+    call = {"toolCallId": "c-1", "kind": "execute", "title": "bash"}
+    known = {"rawInput": {"cwd": "/worktree"}, "locations": [{"path": "/worktree"}]}
+    events = list(talk.feed(update(sessionUpdate="tool_call", status="pending", **call, **known)))
+    assert events == []
+    given = {"command": "make", "cwd": "/worktree"}
+    events = list(
+        talk.feed(update(sessionUpdate="tool_call_update", status="in_progress", **call, rawInput=given))
+    )
+    assert events == [ToolCalled("shell", "make")]
+
+
 def test_the_exact_command_is_asked_about_however_long() -> None:
     command = "x" * 100_000
     asked = begun().feed(asks(rawInput={"command": command}))[-1]
