@@ -128,7 +128,9 @@ def _ask(tx: Transaction, row: Row, session: Row, refused: Refused) -> None:
             f"{RAISE}: {more} more; {FINISH}: what has begun may end, nothing else begins; "
             f"{STOP}: what has begun ends now, and its tasks wait for you"
         )
-        purses.change(tx, scope, card=loop.put_card(tx, row["project_id"], "budget", question, _OPTIONS, of))
+        about = {"more": more}
+        card = loop.put_card(tx, row["project_id"], "budget", question, _OPTIONS, of, about)
+        purses.change(tx, scope, card=card)
 
 
 _OPTIONS = (RAISE, FINISH, STOP)

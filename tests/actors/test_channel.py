@@ -27,6 +27,7 @@ from maestro_ray.actors.messages import (
     Roster,
     Steer,
     Text,
+    WhatHolds,
 )
 from maestro_ray.actors.minutes import Minutes
 from maestro_ray.errors import IllegalEvent, JournalBroken
@@ -317,6 +318,21 @@ async def test_new_members_get_what_is_active(opened: Open, office: Office) -> N
     assert office.of(Directive, "slot-new") == [Directive("d2", "active")]
     assert receipts(channel, "d2")["dev-3"] == ("accepted", "")
     assert "dev-3" not in receipts(channel, "d1")
+
+
+async def test_who_begins_a_life_is_told_what_holds_before_it_is_answered(
+    opened: Open, office: Office
+) -> None:
+    channel = opened()
+    for number, text in enumerate(("old", "first", "second")):
+        await channel.handle("x", Steer(f"d{number}", text))
+    await as_int(channel.handle("x", ClearSteering("", ("d0",))))
+    await office.until(lambda: office.of(DirectivesCleared, "slot-dev2")[1:])
+    office.told.clear()
+    assert await channel.handle("slot-dev", WhatHolds("dev-1")) == ["d1", "d2"]
+    assert office.of(Directive, "slot-dev") == [Directive("d1", "first"), Directive("d2", "second")]
+    assert office.of(Directive, "slot-dev2") == []
+    assert await channel.handle("slot-x", WhatHolds("stranger")) == []
 
 
 async def test_a_directive_that_was_cleared_at_once_reaches_nobody(opened: Open, office: Office) -> None:

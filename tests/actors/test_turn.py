@@ -20,7 +20,7 @@ from maestro_ray.agent.sweep import find
 from maestro_ray.errors import AgentFailed
 from maestro_ray.home import Home
 from maestro_ray.limits_table import LimitsTable
-from maestro_ray.model.agent import Failed, Finished, PermissionAsked
+from maestro_ray.model.agent import Failed, Finished, PermissionAsked, ToolCalled
 from maestro_ray.ports import Job, ProviderSpec
 from maestro_ray.testing import eventually
 
@@ -144,6 +144,16 @@ async def test_an_agent_that_takes_no_steering_is_left_alone(home: Home, tmp_pat
     await stage.turn.finish()
     await stage.turn.stop()
     assert stage.taken == []
+
+
+async def test_files_of_the_worktree_are_named_as_in_the_repository(home: Home, tmp_path: Path) -> None:
+    """Red with the whole path, of which a line of 80 characters shows the directories only."""
+    stage = Stage(home, tmp_path, command("true"))
+    await stage.turn._take(
+        [ToolCalled("edit", f"{stage.job.worktree}/src/a.py"), ToolCalled("shell", "make")]
+    )
+    stage.turn._flush(force=True)
+    assert "".join(stage.said) == "[edit] src/a.py\n[shell] make\n"
 
 
 async def test_files_of_the_launch_are_the_owners_alone(home: Home, tmp_path: Path) -> None:

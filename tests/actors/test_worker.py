@@ -25,6 +25,7 @@ from maestro_ray.actors.messages import (
     Roster,
     Spent,
     Text,
+    WhatHolds,
     Withdraw,
     WorkerEvent,
 )
@@ -572,6 +573,26 @@ async def test_a_directive_while_idle_is_in_every_later_prompt(
         assert "[OPERATOR STEERING]" in output
         assert "mind the API" in output
     assert office.of(Delivered) == [Delivered("review-1", "d1", "next-turn")]
+
+
+async def test_nothing_begins_before_the_channel_has_told_what_holds(
+    hire: Hire, office: Office, sample: Sample
+) -> None:
+    """A channel that has no part yet refuses, and is asked again; once in a life is enough."""
+    worker = hire('grep -A 4 "OPERATOR STEERING" "$MAESTRO_PROMPT_FILE"', "review")
+    await worker.handle("channel", Directive("d2", "the newer"))
+    asked: list[asyncio.Future[None]] = []
+
+    def answer(_to: str, _message: WhatHolds) -> Exception | list[str]:
+        asked.append(asyncio.ensure_future(worker.handle("channel", Directive("d1", "the older"))))
+        return IllegalEvent("slot", "blank", "WhatHolds") if len(asked) == 1 else ["d1", "d2"]
+
+    office.replies[WhatHolds] = answer
+    for number in (1, 2):
+        worker.handle("lead", Assign(a_run(sample.sha("main"), "review", id=f"run-{number}")))
+        output = (await reported(office, count=number)).body["result"]["output"]
+        assert "1. the older\n2. the newer\n" in output
+    assert office.of(WhatHolds, "slot-channel") == [WhatHolds("review-1")] * 2
 
 
 async def test_a_directive_told_again_is_receipted_again(hire: Hire, office: Office, sample: Sample) -> None:

@@ -15,6 +15,7 @@ from maestro_ray.home import Home
 from maestro_ray.testing import LocalStudio
 
 from .chromium import Window, chromium, missing
+from .night import Night, fall
 from .scene import Scene, play
 
 
@@ -74,3 +75,9 @@ async def desk(window: Window, studio: LocalStudio) -> AsyncIterator[Desk]:
         await desk.sign_in()
         yield desk
         assert await window.problems() == []
+
+
+@pytest_asyncio.fixture
+async def night(desk: Desk) -> Night:
+    """The same Studio when much has gone wrong in another project."""
+    return await fall(desk.studio, desk.scene)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests")]
 
 from browser.chromium import DESK, PHONE, Window, chromium, missing  # noqa: E402 - the tests' directory is a root of theirs
+from browser.night import fall  # noqa: E402
 from browser.picture import shrink  # noqa: E402
 from browser.scene import Scene, play, say  # noqa: E402
 from maestro_ray.config import Config  # noqa: E402
@@ -35,9 +37,12 @@ async def main(names: list[str]) -> None:
         await studio.start()
         async with httpx.AsyncClient(base_url=studio.url, trust_env=False) as http, chromium() as window:
             scene = await play(studio, http)
-            for look, (size, scheme) in LOOKS.items():
-                await window.open(size, scheme=scheme)
-                await pictures(window, studio, scene, look, names)
+            for begin in (_day, _night):
+                views = await begin(studio, scene)
+                for look, (size, scheme) in LOOKS.items():
+                    await window.open(size, scheme=scheme)
+                    chosen = {name: path for name, path in views.items() if not names or name in names}
+                    await pictures(window, studio, scene, look, chosen)
         await studio.stop()
     with ProcessPoolExecutor() as pool:
         taken = [
@@ -46,16 +51,26 @@ async def main(names: list[str]) -> None:
         list(pool.map(shrink, taken))
 
 
-async def pictures(window: Window, studio: LocalStudio, scene: Scene, look: str, names: list[str]) -> None:
-    """Every page in one look, the sign-in page first."""
-    await window.goto(f"{studio.url}/sign-in")
-    if not names or "sign-in" in names:
+async def _day(_studio: LocalStudio, scene: Scene) -> Mapping[str, str]:
+    return {"sign-in": "/sign-in", **scene.views()}
+
+
+async def _night(studio: LocalStudio, scene: Scene) -> Mapping[str, str]:
+    return (await fall(studio, scene)).views
+
+
+async def pictures(
+    window: Window, studio: LocalStudio, scene: Scene, look: str, views: Mapping[str, str]
+) -> None:
+    """These pages in one look, the sign-in page before anybody is signed in."""
+    if "sign-in" in views:
+        await window.goto(f"{studio.url}/sign-in")
         await window.screenshot(PICTURES / f"sign-in-{look}.png", full=False)
     link = await scene.rest.post("auth/page-link", status=201)
     await window.goto(link["url"])
     await window.wait("h1:has-text('Projects')")
-    for name, path in scene.views().items():
-        if names and name not in names:
+    for name, path in views.items():
+        if name == "sign-in":
             continue
         await window.goto(f"{studio.url}{path}")
         await window.wait("#link-state[data-state=connected]")

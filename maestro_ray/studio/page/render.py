@@ -33,6 +33,7 @@ def environment() -> Environment:
     templates.filters["short"] = short
     templates.filters["exposed"] = exposed
     templates.globals["message"] = words.message
+    templates.globals["look"] = words.look
     return templates
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from maestro_ray.studio import blockers
 from maestro_ray.studio import schema as t
-from maestro_ray.studio.page import frame
+from maestro_ray.studio.page import cards, frame
 from maestro_ray.studio.page.plan import moves
 from maestro_ray.studio.page.view import Ask, Part, View
 from maestro_ray.studio.store import Transaction
@@ -26,7 +26,9 @@ def _frame(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
 def _facts(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
     task = tx.get(t.tasks, ask.id)
     needed = sa.select(t.tasks).where(t.tasks.c.id.in_(task["depends_on_task_ids"]))
-    held_up = [each["text"] for each in blockers.blockers(tx, ask.id)]
+    # what waits for a person is a card, and stands in a part of its own
+    asked = {card["id"] for card in tx.all(sa.select(t.decisions).where(*_about(tx, ask)))}
+    held_up = [each for each in blockers.blockers(tx, ask.id) if each["subject"] not in asked]
     return {
         "task": task,
         "held_up": held_up,
@@ -35,9 +37,25 @@ def _facts(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
     }
 
 
+def _cards(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
+    return cards.still_open(tx, ask, *_about(tx, ask))
+
+
+def _about(tx: Transaction, ask: Ask) -> tuple[sa.ColumnElement[bool], ...]:
+    """Open cards of the task, and of its plan as a whole."""
+    card, plan = t.decisions.c, tx.get(t.tasks, ask.id)["plan_id"]
+    of_plan = sa.and_(card.plan_id == plan, card.task_id.is_(None))
+    return card.status == "open", sa.or_(card.task_id == ask.id, of_plan)
+
+
 def _verdicts(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
-    query = sa.select(t.verdicts).where(t.verdicts.c.task_id == ask.id).order_by(t.verdicts.c.id.desc())
-    return {"verdicts": tx.all(query)}
+    query = (
+        sa.select(t.verdicts, t.sessions.c.name.label("worker"))
+        .join(t.runs, t.verdicts.c.run_id == t.runs.c.id)
+        .outerjoin(t.sessions, t.runs.c.session_id == t.sessions.c.id)
+        .where(t.verdicts.c.task_id == ask.id)
+    )
+    return {"verdicts": tx.all(query.order_by(t.verdicts.c.id.desc()))}
 
 
 def _runs(tx: Transaction, ask: Ask) -> Mapping[str, Any]:
@@ -66,7 +84,8 @@ VIEW = View(
     "/tasks/{id}",
     _frame,
     {
-        "facts": Part(_facts, on=("task.",)),
+        "cards": Part(_cards, on=("decision.",)),
+        "facts": Part(_facts, on=("task.", "decision.")),
         "verdicts": Part(_verdicts, on=("verdict.",)),
         "runs": Part(_runs, on=("run.updated", "run.dispatched")),
         "comments": Part(_comments, on=("task.", "verdict.", "merge.")),

@@ -12,9 +12,12 @@ TONES: Mapping[str, str] = {
     **dict.fromkeys(("merged", "completed", "approved", "completed_by_client", "succeeded", "APPROVED"), "good"),
     **dict.fromkeys(("active", "connected", "in_progress", "running", "working"), "live"),
     **dict.fromkeys(("dispatched", "awaiting_review"), "accent"),
-    **dict.fromkeys(("waiting_for_resume", "paused", "interrupted", "pending", "open"), "warn"),
+    **dict.fromkeys(("waiting_for_resume", "waiting", "paused", "interrupted", "pending", "open"), "warn"),
     **dict.fromkeys(("failed", "REJECTED"), "bad"),
 }  # fmt: skip
+
+# the end of the year 9999 in Unix seconds: what comes later is no date
+_LAST = 253402300800
 
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (float("inf"), 86400, "d"))
 
@@ -47,7 +50,17 @@ _TEXTS = {
     "digest": ("", "text"),
     "blocker": ("blocked: ", "text"),
     "question": ("asks: ", "question"),
+    "post": ("says: ", "text"),
+    "verdict.unclear": ("its verdict could not be read: asked for it once more", ""),
 }
+# what a person may have to look at
+_ALARMS = frozenset(("blocker", "hook.denied", "hook.failed", "mcp.left_out", "permission.denied",
+                     "permission.late", "run.paused", "run.waits", "verdict.unclear"))  # fmt: skip
+
+
+def look(kind: str) -> str:
+    """How a message of this kind stands out from the others: `steer`, `alarm`, or not at all."""
+    return "steer" if kind in ("directive", "cleared") else "alarm" if kind in _ALARMS else ""
 
 
 def message(kind: str, body: object) -> str:  # noqa: PLR0912 - one line for each kind
@@ -63,8 +76,18 @@ def message(kind: str, body: object) -> str:  # noqa: PLR0912 - one line for eac
             return f"began {about}"
         case "run.ended" | "run.withdrawn":
             return f"{about}: {body.get('summary') or body.get('action', '')}"
+        case "hook.denied":
+            return f"a hook denies ({body.get('event', '')}): {body.get('reason', '')}"
+        case "hook.failed":
+            return f"a hook for {body.get('event', '')}: {body.get('reason', '')}"
+        case "mcp.left_out":
+            return f"goes on without the MCP server {body.get('server', '')}: {body.get('reason', '')}"
+        case "subtask.refused" | "blocker.refused" | "decision.refused":
+            what = kind.removesuffix(".refused")
+            said = {"decision": "question"}.get(what, what)
+            return f"{said} refused: {body.get(what, '')}: {body.get('reason', '')}"
         case "run.paused":
-            return f"paused: {body.get('reason', '')}"
+            return f"paused{_until(body.get('resume_at'))}: {body.get('reason', '')}"
         case "run.waits":
             run = str(body.get("run", ""))[-8:]
             return f"waits for a person, in {body.get('worktree', '')}: maestro task done {run}"
@@ -85,6 +108,13 @@ def message(kind: str, body: object) -> str:  # noqa: PLR0912 - one line for eac
         case "worker.joined" | "worker.left":
             return f"{body.get('worker', '')} {kind.removeprefix('worker.')} the team"
     return f"{kind}: {body['text'] if isinstance(body.get('text'), str) else json.dumps(body, ensure_ascii=False)}"
+
+
+def _until(at: object) -> str:
+    """The moment, where whoever said it has named one that there is."""
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 < at < _LAST:
+        return ""
+    return f" until {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def found(test: Mapping[str, Any] | None) -> str:

@@ -101,7 +101,7 @@ async def test_a_question_of_an_agent_is_shown_whole_and_answered(rest: Rest, su
     await ask(rest, run, command=command, length=len(command))
     (card,) = await rest.cards()
     await surfer.open(f"/teams/{team.id}?part=roster")
-    assert "waits for permission 0 s ago · execute" in surfer.text()
+    assert "waiting waits for permission · asked 0 s ago · execute" in surfer.text()
     await surfer.open("/decisions")
     text = surfer.text()
     assert "dev-1 (claude) asks for leave to use Bash" in text

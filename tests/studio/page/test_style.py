@@ -19,6 +19,7 @@ PAIRS = [
     *((word, f"{word}-soft") for word in SOFT),
     ("on-accent", "accent"),
     ("text", "bad-soft"),
+    ("warn", "live-soft"),
 ]
 
 

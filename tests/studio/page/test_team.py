@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from maestro_ray.testing import FakeClock
+from studio.page.test_decisions import a_card
 from studio.pretend import APPROVED, PretendTeam, Rest, sha
 
 from .surfer import Surfer
@@ -53,7 +54,7 @@ async def test_runs_verdicts_and_messages_of_this_team_alone(rest: Rest, surfer:
     text = surfer.text()
     assert "running dev-2 execute · Two" in text or "running dev-1 execute · Two" in text
     assert "succeeded review-1 · review · One" in text
-    assert f"APPROVED One {sha('one')[:10]}" in text
+    assert f"APPROVED One review-1 · {sha('one')[:10]} ·" in text
     assert "dev-1 note: I found it." in text
     await surfer.open(f"/teams/{other.id}")
     text = surfer.text()
@@ -94,6 +95,7 @@ async def test_a_directive_is_added_and_cleared(rest: Rest, surfer: Surfer) -> N
     await rest.post(f"teams/{team.id}/messages", {"messages": messages}, status=204)
     await surfer.open(f"/teams/{team.id}?part=steering")
     assert "Keep the API. heard by 1 of 2" in surfer.text()
+    assert "dev-2 (in-turn)" in surfer.text()
     await surfer.open(f"/teams/{team.id}")
     await surfer.submit(f"{action}/clear?directive={one['id']}")
     assert "No directive holds." in surfer.text()
@@ -151,7 +153,48 @@ async def test_silence_has_an_age_and_a_last_line_and_ends_with_a_word(
     assert "silent" not in surfer.text()
     clock.advance(36)
     await surfer.open(f"/teams/{team.id}?part=roster")
-    assert "execute · One silent for 1 min 20 s; last: <b>the tests" in surfer.text()
+    assert "execute · One silent for 1 min 20 s last: <b>the tests" in surfer.text()
     await rest.post(path, said, status=204)
     await surfer.open(f"/teams/{team.id}?part=roster")
     assert "silent" not in surfer.text()
+
+
+async def test_who_waits_for_an_account_is_shown_with_its_time(
+    rest: Rest, surfer: Surfer, clock: FakeClock
+) -> None:
+    """Red with a roster that calls whoever holds a run `working`, and everybody else idle without a reason."""
+    workers = [("dev-1", "dev"), ("dev-2", "dev"), ("dev-3", "dev")]
+    pools = {"dev-1": "anthropic", "dev-2": "anthropic", "dev-3": "openai"}
+    team = await PretendTeam.join(rest, project := await rest.project(), workers, pools=pools)
+    plan = await rest.plan(project, [{"title": "One"}, {"title": "Two"}, {"title": "Three"}])
+    await team.bootstrap()
+    one, two, three = [await team.take("execute", each["id"]) for each in plan["tasks"]]
+    await team.fail(two, "broken", hold=True)
+    await team.pause(one, clock.wall() + 47 * 60)
+    await team.fail(three, "401", signed_out=True)
+    await surfer.open(f"/teams/{team.id}?part=roster")
+    text = surfer.text()
+    assert "paused execute · One goes on in 47 min" in text
+    assert "dev-2 dev idle the account of anthropic rests, for 47 min" in text
+    assert "dev-3 dev idle the account of openai is refused" in text
+    await surfer.open(f"/teams/{team.id}?part=runs")
+    assert "paused dev-1 execute · One goes on in 47 min" in surfer.text()
+    clock.advance(48 * 60)
+    await surfer.open(f"/teams/{team.id}?part=roster")
+    assert "rests" not in surfer.text()
+    assert "is refused" in surfer.text(), "no time ends that"
+
+
+async def test_what_the_team_waits_for_stands_on_top_and_nothing_of_another(
+    rest: Rest, surfer: Surfer
+) -> None:
+    team, _, project = await a_card(rest)
+    other, _, _ = await a_card(rest, "github:acme/other")
+    beside = await PretendTeam.join(rest, project, workspace="/b")
+    for each in (team, other):
+        page = await surfer.open(f"/teams/{each.id}")
+        assert surfer.text().count("the disk is full Try again") == 1
+        assert page.index("the disk is full") < page.index("Roster")
+    await surfer.open(f"/teams/{beside.id}")
+    assert "the disk is full" not in surfer.text()
+    assert "Waiting for you" not in surfer.text()

@@ -45,6 +45,18 @@ def test_every_state_has_a_tone_that_the_style_knows() -> None:
         ("run.ended", {"purpose": "execute", "title": "A", "summary": "3 files"}, "execute A: 3 files"),
         ("run.ended", {"purpose": "execute", "title": "A", "action": "fail"}, "execute A: fail"),
         ("run.paused", {"reason": "quota"}, "paused: quota"),
+        ("run.paused", {"reason": "quota", "resume_at": 60.0}, "paused until 1970-01-01 00:01 UTC: quota"),
+        ("run.paused", {"reason": "quota", "resume_at": 1e300}, "paused: quota"),
+        ("run.paused", {"reason": "quota", "resume_at": "soon"}, "paused: quota"),
+        ("run.paused", {"reason": "quota", "resume_at": True}, "paused: quota"),
+        ("hook.denied", {"event": "PreToolUse", "reason": "not now"}, "a hook denies (PreToolUse): not now"),
+        ("hook.failed", {"event": "RunEnd", "reason": "it hangs"}, "a hook for RunEnd: it hangs"),
+        ("mcp.left_out", {"server": "db", "reason": "gone"}, "goes on without the MCP server db: gone"),
+        ("verdict.unclear", {"run": "r"}, "its verdict could not be read: asked for it once more"),
+        ("subtask.refused", {"subtask": "A", "reason": "no"}, "subtask refused: A: no"),
+        ("blocker.refused", {"blocker": "A", "reason": "no"}, "blocker refused: A: no"),
+        ("decision.refused", {"decision": "A?", "reason": "no"}, "question refused: A?: no"),
+        ("post", {"text": "hello"}, "says: hello"),
         ("directive", {"text": "Be kind."}, "⚑ Be kind."),
         ("receipt", {"how": "in-turn"}, "⚑ delivered (in-turn)"),
         ("accepted", {"worker": "dev-2"}, "⚑ goes to dev-2 too"),
@@ -64,6 +76,10 @@ def test_every_state_has_a_tone_that_the_style_knows() -> None:
 )
 def test_a_message_is_one_line_whatever_it_holds(kind: str, body: object, said: str) -> None:
     assert words.message(kind, body) == said
+
+
+def test_what_stands_out_in_the_channel() -> None:
+    assert [words.look(kind) for kind in ("directive", "hook.denied", "receipt")] == ["steer", "alarm", ""]
 
 
 def test_evidence_is_one_line() -> None:

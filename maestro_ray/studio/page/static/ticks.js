@@ -17,6 +17,11 @@ export function tick() {
     if (time.textContent !== words) time.textContent = words;
     if (!time.title) time.title = new Date(time.dateTime).toLocaleString();
   }
+  for (const time of document.querySelectorAll("time[data-due]")) {
+    const left = Date.parse(time.dateTime) / 1000 - now;
+    time.textContent = left > 0 ? span(left) : "any moment";
+    if (!time.title) time.title = new Date(time.dateTime).toLocaleString();
+  }
 }
 
 function span(seconds) {
