@@ -28,7 +28,7 @@ from maestro_ray.connection.call import Line
 from maestro_ray.errors import MaestroError
 from maestro_ray.home import Home
 
-pytestmark = [pytest.mark.ray, pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.ray, pytest.mark.e2e, pytest.mark.timeout(600)]
 
 # two developers at work, each with a program below it that has a session of its own and takes no hint
 DEVELOP = """
@@ -292,7 +292,7 @@ def _lost(machine: Machine, scene: Scene, pid: int) -> bool:
     return "lost" in logs or all(each["pid"] != pid or each["state"] != "up" for each in scene.workers())
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(800)
 def test_twenty_daemons_die_while_a_team_is_started(shared, tmp_path):
     """There is one team in the end, or none and a sentence that says so; never two.
 
