@@ -93,6 +93,7 @@ TESTED_ELSEWHERE = {
     "cli/maestro_cli/around.py": "tests/cli/commands/test_skills.py",
     "cli/maestro_cli/render/found.py": "tests/cli/commands/test_skills.py",
     "cli/maestro_cli/daemon_line.py": "tests/e2e/test_lifecycle.py",
+    "maestro_ray/transcript/document.py": "tests/transcript/test_assemble.py",
 }
 
 

@@ -349,10 +349,10 @@ def test_no_text_takes_long_character_by_character(piece: str) -> None:
     text = piece * (8_000 // len(piece))
 
     def seconds(text: str) -> float:
-        redactor, began = Redactor(Secrets(["xknown" * 500])), time.perf_counter()
+        redactor, began = Redactor(Secrets(["xknown" * 500])), time.process_time()
         for each in text:
             redactor.feed(each)
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     assert min(seconds(text) for _ in range(2)) < 8 * min(seconds(text[:2000]) for _ in range(2)) + 0.2
 
@@ -366,9 +366,9 @@ def test_no_text_takes_long(piece: str) -> None:
     short, long = piece * (20_000 // len(piece)), piece * (200_000 // len(piece))
 
     def seconds(text: str) -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         redact(text, Secrets(["knownvalue"]))
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     assert min(seconds(long) for _ in range(2)) < 40 * max(seconds(short) for _ in range(3)) + 0.05
 

@@ -182,9 +182,12 @@ class Turn:
             self._early.append(data)
 
     async def done(self, verdict: str) -> None:
-        """The person who does this run is done. Raises `Conflict` for an agent's run, and before it has begun."""
+        """The person who does this run is done. Raises `Conflict` for an agent's run, before it has begun, and the
+        second time."""
         if not isinstance(self._talk, ManualTurn) or self._process is None or not self._begun:
             raise Conflict(f"the run {self._job.run} does not wait for a person", "see `maestro task list`")
+        if self._talk.said_done:
+            raise Conflict(f"the run {self._job.run} is done already", "see `maestro task list`")
         await self._process.write(self._talk.done(verdict))
 
     async def stop(self) -> None:

@@ -21,10 +21,17 @@ QUICK = 5.0
 class Account:
     """One identity at its Studio. Every call raises `StudioUnavailable`, `StudioRefused` or `Unauthenticated`."""
 
-    def __init__(self, identities: Identities, identity: Identity, within: float = 10.0) -> None:
+    def __init__(
+        self,
+        identities: Identities,
+        identity: Identity,
+        within: float = 10.0,
+        largest: int = 0,
+    ) -> None:
+        """Within so many seconds a call is answered, with at most `largest` bytes, 0 for as many as usual."""
         self.identity = identity
         self.tokens = identities.tokens(identity)
-        self._within = within
+        self._within, self._largest = within, largest
 
     def fresh_token(self) -> str:
         """An access token for some other program."""
@@ -49,9 +56,9 @@ class Account:
         url = f"{self.identity.studio}/api/v1/{path}"
         token = self.tokens.access_token()
         try:
-            return ask(method, url, body, token, self._within)
+            return ask(method, url, body, token, self._within, self._largest)
         except Unauthenticated:
-            return ask(method, url, body, self.tokens.renew(token), self._within)
+            return ask(method, url, body, self.tokens.renew(token), self._within, self._largest)
 
     def _project(self, key: str) -> str:
         found = self.call("GET", f"projects?key={quote(key, safe='')}")

@@ -22,12 +22,17 @@ PIECE = 64 * 1024
 
 
 def ask(
-    method: str, url: str, body: Mapping[str, Any] | None = None, token: str = "", within: float = 10.0
+    method: str,
+    url: str,
+    body: Mapping[str, Any] | None = None,
+    token: str = "",
+    within: float = 10.0,
+    largest: int = 0,
 ) -> Any:
     """The decoded answer, None when it is empty. Raises as `StudioClient.call` does.
 
     `within` seconds are for all of it: one that comes a byte at a time would keep whoever asks, and the lock they
-    hold, for ever.
+    hold, for ever. `largest` is how many bytes it may have, 0 for as many as usual.
     """
     headers = {"Accept": "application/json"}
     if body is not None:
@@ -38,7 +43,7 @@ def ask(
     request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - the address was checked
     try:
         with _opener(url, time.monotonic() + within).open(request, timeout=within) as answer:
-            raw = _body(answer)
+            raw = _body(answer, largest or LARGEST_ANSWER)
     except urllib.error.HTTPError as error:
         with error:
             raise refusal(error.code, _text(error), url) from error
@@ -55,18 +60,18 @@ def _decoded(raw: bytes, url: str) -> Any:
         raise StudioUnavailable(url, "its answer is not JSON: is this Studio?") from error
 
 
-def _body(answer: Any) -> bytes:
+def _body(answer: Any, largest: int) -> bytes:
     raw = bytearray()
     while piece := answer.read1(PIECE):
         raw += piece
-        if len(raw) > LARGEST_ANSWER:
+        if len(raw) > largest:
             raise OSError("its answer is too large")
     return bytes(raw)
 
 
 def _text(error: urllib.error.HTTPError) -> str:
     try:
-        return _body(error).decode("utf-8", "replace")
+        return _body(error, LARGEST_ANSWER).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException):
         return ""
 

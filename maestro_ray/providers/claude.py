@@ -142,6 +142,15 @@ class ClaudeTurn(JsonTurn):
                 self._limit = RateLimited(_REST, "the account is at its limit", float(at))
         return []
 
+    def _unknown(self, value: Mapping[str, Any]) -> list[AgentEvent]:
+        """It stays when its turn is over: a result counts, whatever is odd beside it."""
+        if value.get("type") != "result":
+            return []
+        self._end = self._end or _failure(
+            f"a result of a form that maestro does not know: {json.dumps(value)}"
+        )
+        return [self._end]
+
     def _system(self, event: Mapping[str, Any]) -> list[AgentEvent]:
         match event:
             case {"subtype": "init", "session_id": str(session)} if session != self._session:
@@ -200,10 +209,10 @@ class ClaudeTurn(JsonTurn):
         return [self._end] if self._end and not self._open else []
 
     def _result(self, event: Mapping[str, Any]) -> list[AgentEvent]:
-        cost = float(event.get("total_cost_usd") or 0.0)
-        spent = self._counted.rest(event.get("usage") or {}, max(0.0, cost - self._cost))
-        self._cost = cost
         self._end = self._ending(event)
+        cost = max(self._cost, float(event.get("total_cost_usd") or 0.0))
+        spent = self._counted.rest(event.get("usage") or {}, cost - self._cost)
+        self._cost = cost
         events: list[AgentEvent] = [spent] if spent != UsageCounted() else []
         if isinstance(self._end, Failed) and event.get("api_error_status") == 429:
             events.append(self._limit or RateLimited(_REST, self._end.reason))

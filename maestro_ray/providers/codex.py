@@ -160,10 +160,10 @@ class CodexTurn(JsonTurn):
         return []
 
     def _unknown(self, value: Mapping[str, Any]) -> list[AgentEvent]:
-        """Who asks waits for an answer, and so do we for what a turn begins with."""
-        if "method" in value:
-            return [Reply(_refusal(value["id"]))] if "id" in value else []
-        if value.get("id") not in (_INITIALIZE, _THREAD, _TURN):
+        """Who asks waits for an answer, and so do we: for what a turn begins with and for its end."""
+        if "method" in value and "id" in value:
+            return [Reply(_refusal(value["id"]))]
+        if value.get("method") != "turn/completed" and value.get("id") not in (_INITIALIZE, _THREAD, _TURN):
             return []
         return [
             self._over(
@@ -189,8 +189,13 @@ class CodexTurn(JsonTurn):
 
     def _request(self, request: int, method: str, params: Mapping[str, Any]) -> AgentEvent:
         match method:
-            case "item/commandExecution/requestApproval":
-                place, command = str(params.get("cwd") or ""), str(params["command"])
+            # the way out to a host is no part of the command that wants it
+            case "item/commandExecution/requestApproval" if place := params.get("networkApprovalContext"):
+                address = f"{place['protocol']}://{place['host']}"
+                return PermissionAsked(str(request), "fetch", address, (address,))
+            # what cannot be shown is not allowed
+            case "item/commandExecution/requestApproval" if isinstance(params.get("command"), str):
+                place, command = str(params.get("cwd") or ""), params["command"]
                 return PermissionAsked(str(request), "shell", run_in(place, str(self._job.worktree), command))
             case "item/fileChange/requestApproval":
                 item = self._items.get(str(params["itemId"]), {})

@@ -28,6 +28,8 @@ class ManualTurn:
         self._job = job
         self._lines = JsonLines()
         self._end: Finished | Failed | None = None
+        # whether somebody has said so: another's verdict would be told that it counts, and does not
+        self.said_done = False
         self._launch = Launch((PROGRAM,), stdin=line({"begins": job.run}), keep_stdin=True)
 
     @property
@@ -52,6 +54,7 @@ class ManualTurn:
 
     def done(self, verdict: str) -> bytes:
         """Bytes that end the turn. For a review or a test `verdict` is `APPROVED` or `REJECTED — reason`."""
+        self.said_done = True
         return line({"done": verdict})
 
     def _read(self, value: Mapping[str, Any] | str) -> list[AgentEvent]:

@@ -10,7 +10,7 @@ from maestro_ray.model import channels
 from maestro_ray.model import run as machine
 from maestro_ray.model.run import Purpose
 from maestro_ray.studio import purses, unasked
-from maestro_ray.studio.schema import plans, runs
+from maestro_ray.studio.schema import plans, runs, sessions
 from maestro_ray.studio.store import Row, Transaction
 
 # the states in which a run may use what it has reserved
@@ -84,6 +84,23 @@ def announce(tx: Transaction, row: Row) -> None:
 def live(tx: Transaction, *where: sa.ColumnElement[bool]) -> list[Row]:
     """Runs that are queued or held, oldest first."""
     return tx.all(sa.select(runs).where(runs.c.state.in_(machine.LIVE), *where).order_by(runs.c.id))
+
+
+def of_team(team_id: str) -> sa.ColumnElement[bool]:
+    """Runs that members of the team hold or held, and all others of the plans it worked on."""
+    return sa.or_(runs.c.session_id.in_(_members(team_id)), runs.c.plan_id.in_(plans_of_team(team_id)))
+
+
+def plans_of_team(team_id: str) -> sa.Select[Any]:
+    """The ids of the plans that are the team's, or that it took up."""
+    taken = sa.select(runs.c.plan_id).where(
+        runs.c.session_id.in_(_members(team_id)), runs.c.plan_id.is_not(None)
+    )
+    return sa.select(plans.c.id).where(sa.or_(plans.c.team_id == team_id, plans.c.id.in_(taken)))
+
+
+def _members(team_id: str) -> sa.Select[Any]:
+    return sa.select(sessions.c.id).where(sessions.c.team_id == team_id)
 
 
 def cancel(tx: Transaction, *where: sa.ColumnElement[bool]) -> None:

@@ -111,6 +111,31 @@ class Git:
         """The records of a command that was given `-z`."""
         return [record for record in self.run(*args).split("\0") if record]
 
+    def beginning(self, most: int, *args: str) -> tuple[str, int]:
+        """The first `most` bytes of standard output, and how many it has in all: no more than that is held.
+
+        Raises as `run` does.
+        """
+        try:
+            process = subprocess.Popen(
+                self._command(args),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environment(None),
+            )
+        except FileNotFoundError as missing:
+            raise GitMissing from missing
+        with process:
+            assert process.stdout is not None
+            data = process.stdout.read(most)
+            size = len(data)
+            while piece := process.stdout.read(1 << 16):
+                size += len(piece)
+        if process.returncode:
+            raise failure(args, process.returncode, b"", self.directory)
+        return _text(data), size
+
     def ask(self, *args: str) -> bool:
         """A question answered by exit code: 0 is yes, 1 is no, anything else raises `GitFailed`."""
         done = self._start(args, None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,20 @@ async def test_what_makes_no_sense_is_refused_and_the_run_waits_on(
     # a person who changed nothing has failed as an agent would have
     failed = await maestro.until("run.ended", action="fail")
     assert failed["body"]["summary"] == "the agent changed nothing"
+
+
+async def test_of_two_who_judge_only_the_first_is_told_that_it_counts(
+    maestro: LocalMaestro, sample: Sample
+) -> None:
+    """Red when the second is thanked too: its rejection would be heard by nobody."""
+    await begin(maestro, sample, providers={"dev": WRITE, "review": "manual"})
+    run = await waiting(maestro, "review")
+    both = done(maestro, run, approve=True), done(maestro, run, reject="it is wrong")
+    first, second = await asyncio.gather(*both, return_exceptions=True)
+    assert first is None
+    assert isinstance(second, Conflict | NotFound)
+    result = await end(maestro)
+    assert [each["verdict"] for each in result["verdicts"]] == ["APPROVED"]
 
 
 async def test_nobody_says_done_for_an_agent(maestro: LocalMaestro, sample: Sample) -> None:

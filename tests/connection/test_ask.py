@@ -132,5 +132,7 @@ def test_an_answer_that_trickles_is_given_up(begin: bytes, drop: bytes) -> None:
 
 def test_an_answer_that_is_too_large_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LARGEST_ANSWER", 10)
+    with answering(200, b'"12345678901"') as (url, _):
+        assert ask("GET", url, largest=20) == "12345678901"
     with answering(200, b'"12345678901"') as (url, _), pytest.raises(StudioUnavailable, match="too large"):
         ask("GET", url)

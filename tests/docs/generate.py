@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import typer
 from typer.testing import CliRunner
@@ -17,6 +17,7 @@ from maestro_ray.model.access import MAY, MEANING, Action, Role
 from maestro_ray.protocol import states
 from maestro_ray.protocol.codes import ErrorCode
 from maestro_ray.protocol.pusher import Code, advise
+from maestro_ray.transcript import document
 
 from .markdown import DOCS, ROOT, fill
 
@@ -96,13 +97,47 @@ PROTOCOL = {
 }
 
 
+def parts() -> str:
+    """A table of the fields of each part of a transcript, the whole first, each part behind one that has it."""
+    shown, left = [], [document.Transcript, document.Message]
+    for part in left:
+        left += [each for each in _parts_in(part) if each not in left]
+        fields = part.model_fields.items()
+        rows = [[f"`{name}`", f"`{_kind(field)}`", field.description or ""] for name, field in fields]
+        # one sentence a line, as in every page
+        about = re.sub(r"(?<=[a-z`)][.!?]) (?=[A-Z`])", "\n", " ".join((part.__doc__ or "").split()))
+        shown.append(f"### {part.__name__}\n\n{about}\n\n{_table(['field', 'kind', 'meaning'], rows)}")
+    return "\n\n".join(shown)
+
+
+def _parts_in(part: type[document.Part]) -> Iterator[type[document.Part]]:
+    kinds = " ".join(str(field.annotation) for field in part.model_fields.values())
+    for each in vars(document).values():
+        if isinstance(each, type) and re.search(rf"document\.{each.__name__}\b", kinds):
+            yield each
+
+
+def _kind(field: Any) -> str:
+    annotation = field.annotation
+    named = (
+        annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+    )
+    return re.sub(r"\b(?:maestro_ray\.transcript\.document|typing)\.", "", named).replace("|", "or")
+
+
 def wanted() -> dict[Path, str]:
     """The pages with generated sections, as they should be."""
     cli, protocol = DOCS / "reference" / "cli.md", DOCS / "reference" / "protocol.md"
     text = protocol.read_text(encoding="utf-8")
     for name, generated in PROTOCOL.items():
         text = fill(text, name, generated())
-    return {cli: fill(cli.read_text(encoding="utf-8"), "commands", command_line()), protocol: text}
+    transcript = DOCS / "reference" / "transcript.md"
+    made = fill(transcript.read_text(encoding="utf-8"), "parts", parts())
+    return {
+        transcript: made,
+        cli: fill(cli.read_text(encoding="utf-8"), "commands", command_line()),
+        protocol: text,
+    }
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

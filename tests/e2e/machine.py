@@ -42,7 +42,7 @@ class Machine:
     # ── commands ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def run(
-        self, *words: str, cwd: Path | None = None, timeout: float = 120, **env: str
+        self, *words: str, cwd: Path | None = None, timeout: float = 240, **env: str
     ) -> subprocess.CompletedProcess[str]:
         """`maestro WORDS` to its end."""
         return subprocess.run(
@@ -55,7 +55,7 @@ class Machine:
             check=False,
         )
 
-    def json(self, *words: str, cwd: Path | None = None, timeout: float = 120) -> dict[str, Any]:
+    def json(self, *words: str, cwd: Path | None = None, timeout: float = 240) -> dict[str, Any]:
         """The one JSON object of a command that must work."""
         done = self.run(*words, "--json", cwd=cwd, timeout=timeout)
         assert done.returncode == 0, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -121,7 +121,7 @@ class Machine:
         root = self.home / "worktrees"
         return list(root.glob("*/*")) if root.is_dir() else []
 
-    def until(self, what: Callable[[], Any], within: float = 60, pause: float = 0.1) -> Any:
+    def until(self, what: Callable[[], Any], within: float = 120, pause: float = 0.1) -> Any:
         """The first true answer."""
         end = time.monotonic() + within
         while not (answer := what()):

@@ -35,12 +35,14 @@ def test_a_team_stops_at_its_cost_and_goes_on_when_it_may(warm):
     assert "is used up: $0.90 of $0.70" in card["question"]
     assert "used $0.90 of $0.70 · 3.3k tokens" in warm.run("team", "status", cwd=repo).stdout
 
+    # by its name: it may be over before anybody watches
+    (team,) = warm.json("team", "status", cwd=repo)["teams"]
     (warm.directory / "on").touch()
     # a turn that is stopped in the middle of a step pays for that step again, so once may not be enough
     for _ in range(3):
         for each in warm.json("decide", "list", cwd=repo)["decisions"]:
             warm.run("decide", each["id"][-8:], "raise", cwd=repo)
-        done = warm.run("team", "watch", cwd=repo)
+        done = warm.run("team", "watch", team["name"], cwd=repo)
         if done.returncode == 0:
             break
     assert done.returncode == 0, done.stdout + done.stderr

@@ -51,6 +51,11 @@ def test_a_clean_checkout_of_the_base_is_fast_forwarded_and_told_so(warm):
     assert (repo / "greeting.txt").read_text() == "hello world\n"
     assert re.search(r"^Greet +completed +4 +1 approved +[0-9a-f]{7} ", done.stdout, re.M)
 
+    told = warm.json("export", "--format", "json", cwd=repo)["transcript"]
+    (task,) = told["plans"][0]["tasks"]
+    assert ([each["verdict"] for each in task["verdicts"]], task["status"]) == (["APPROVED"], "completed")
+    assert "+hello world" in task["diffs"][-1]["patch"]["text"]
+
 
 def test_a_change_that_breaks_the_tests_is_rejected_and_never_merged(warm):
     """The developer never mends it: the cap is reached, a card asks, nobody is at the terminal, so it ends with 1."""

@@ -157,7 +157,7 @@ def test_a_reason_of_any_length_is_cut() -> None:
 def test_long_lines_take_linear_time(text: str) -> None:
     started = time.process_time()
     assert not read_verdict(text, SHA).approved
-    assert time.process_time() - started < 2.0  # the square of these lengths would take minutes
+    assert time.process_time() - started < 10.0  # the square of these lengths would take minutes
 
 
 _PIECES = [

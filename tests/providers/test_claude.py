@@ -323,3 +323,33 @@ def test_of_a_line_that_is_none_of_its_own_people_read_the_beginning() -> None:
     (said,) = turn().feed(b"x" + b"\x1b[" * 4_000_000 + b"\n")
     left_out = 1 + 2 * 4_000_000 - LONGEST
     assert said == Said(f"x [… {left_out} characters left out …]\n")
+
+
+@pytest.mark.parametrize(
+    "odd", [{"usage": "none"}, {"usage": {"input_tokens": "x"}}, {"total_cost_usd": "much"}]
+)
+def test_a_result_counts_whatever_is_odd_beside_it(odd: dict[str, Any]) -> None:
+    """Red when such a line says nothing: the program stays, and the turn waits until its time is over."""
+    result = {"type": "result", "subtype": "success", "is_error": False, "result": "Done.", **odd}
+    assert turn().feed(json.dumps(result).encode() + b"\n") == [Finished("Done.")]
+    (failed,) = turn().feed(b'{"type": "result", "is_error": true, "errors": 7}\n')
+    assert isinstance(failed, Failed)
+    assert failed.reason.startswith("a result of a form that maestro does not know: ")
+
+
+def test_what_was_paid_is_paid_once_though_the_sum_goes_back() -> None:
+    talk, paid = turn(), []
+    for total in (1.0, 0.25, 1.0, 1.5):
+        result = {
+            "type": "result",
+            "subtype": "success",
+            "is_error": False,
+            "result": "",
+            "total_cost_usd": total,
+        }
+        paid += [
+            each.cost
+            for each in talk.feed(json.dumps(result).encode() + b"\n")
+            if isinstance(each, UsageCounted)
+        ]
+    assert paid == [1.0, 0.5]

@@ -238,6 +238,22 @@ def test_a_question_that_cannot_be_read_is_refused_and_not_left_open(params: obj
     assert json.loads(reply.data)["error"]["code"] == -32601
 
 
+@pytest.mark.parametrize("command", ["git fetch", None])
+def test_the_way_out_to_a_host_is_asked_about_as_such(command: str | None) -> None:
+    """Red when the command alone is asked about: who allows `git` would allow the host with it."""
+    params = {"command": command, "networkApprovalContext": {"host": "x.example", "protocol": "https"}}
+    (asked,) = begun().feed(line(id=7, method="item/commandExecution/requestApproval", params=params))
+    assert asked == PermissionAsked("7", "fetch", "https://x.example", ("https://x.example",))
+
+
+@pytest.mark.parametrize("error", ["boom", {"code": 1}, 7])
+def test_the_end_of_a_turn_counts_though_its_reason_cannot_be_read(error: object) -> None:
+    """Red when it says nothing: the app server stays, and the turn waits until its time is over."""
+    (failed,) = begun().feed(completed(status="failed", error=error))
+    assert isinstance(failed, Failed)
+    assert failed.reason.startswith("codex answers in a form that maestro does not know: ")
+
+
 @pytest.mark.parametrize("answer", [{"result": None}, {"result": {"id": "t-1"}}, {"error": "no"}])
 @pytest.mark.parametrize("number", [2, 3])
 def test_an_answer_of_a_form_that_is_not_known_ends_the_turn(number: int, answer: dict[str, Any]) -> None:

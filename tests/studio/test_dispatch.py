@@ -312,11 +312,9 @@ async def test_each_merge_of_a_long_queue_costs_as_much_as_the_first(rest: Rest,
         costs.append(len(statements))
         positions.append((await rest.get(f"tasks/{run['task_id']}"))["position"])
     assert positions == list(range(30))
-    # PostgreSQL's own housekeeping of events comes now and then, to any of them
-    least, housekeeping, release = min(costs), 6, 8
-    assert least <= 52
-    assert max(costs[:-1]) <= least + housekeeping
-    assert costs[-1] <= least + housekeeping + release
+    assert {*costs[:-1]} == {costs[0]}
+    # the last one queues the release as well
+    assert costs[0] < costs[-1] <= costs[0] + 8 <= 60
     assert await team.offered() == [("release", "lead")]
 
 

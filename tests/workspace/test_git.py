@@ -24,6 +24,16 @@ def test_a_failure_tells_arguments_code_and_last_lines(sample: Sample) -> None:
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
+def test_of_long_output_only_the_beginning_is_held(sample: Sample) -> None:
+    sample.write("large.txt", "0123456789" * 100_000)
+    sample.git("add", "-A")
+    git = Git(sample.path)
+    assert git.beginning(5, "show", ":large.txt") == ("01234", 1_000_000)
+    assert git.beginning(5, "show", ":b.txt") == ("b\n", 2)
+    with pytest.raises(GitFailed):
+        git.beginning(5, "show", ":nowhere")
+
+
 def test_a_failure_can_be_left_to_the_caller(sample: Sample) -> None:
     assert Git(sample.path).run("rev-parse", "--verify", "nowhere", check=False) == ""
 

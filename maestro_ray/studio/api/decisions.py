@@ -7,18 +7,26 @@ from typing import Any
 import sqlalchemy as sa
 
 from maestro_ray.model.access import Action
-from maestro_ray.studio import audit, budget, permissions, unasked
+from maestro_ray.studio import audit, budget, permissions, runs, unasked
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
 from maestro_ray.studio.store import Row, Transaction
 
+ANY = "any"
+
 
 async def find(call: Call) -> Any:
-    """Open decision cards."""
-    query = sa.select(t.decisions).where(t.decisions.c.status == "open")
+    """Decision cards: the open ones, or those of another status."""
+    query = sa.select(t.decisions)
+    if (status := call.query("status") or "open") != ANY:
+        query = query.where(t.decisions.c.status == status)
     if project := call.query("project_id"):
         query = query.where(t.decisions.c.project_id == project)
+    if team := call.query("team_id"):
+        of_runs = sa.select(t.runs.c.id).where(runs.of_team(team))
+        of_plans = t.decisions.c.plan_id.in_(runs.plans_of_team(team))
+        query = query.where(sa.or_(of_plans, t.decisions.c.run_id.in_(of_runs)))
     return await call.rows(query, t.decisions)
 
 
@@ -43,11 +51,14 @@ async def read_audit(call: Call) -> Any:
     query = sa.select(t.audit)
     if project := call.query("project_id"):
         query = query.where(t.audit.c.project_id == project)
+    if action := call.query("action"):
+        query = query.where(t.audit.c.action == action)
     return await call.rows(query, t.audit)
 
 
+QUERY = ("project_id", "team_id", "status")
 ROUTES = [
-    Rest("GET", "decisions", find, Action.READ, listing=True, query=("project_id",), paged=True),
+    Rest("GET", "decisions", find, Action.READ, listing=True, query=QUERY, paged=True),
     Rest("POST", "decisions/{id}/answer", answer, Action.DECIDE, t.decisions, bodies.Answer),
-    Rest("GET", "audit", read_audit, Action.MANAGE, query=("project_id",), paged=True),
+    Rest("GET", "audit", read_audit, Action.MANAGE, query=("project_id", "action"), paged=True),
 ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from maestro_ray.errors import Conflict
 from maestro_ray.model import channels
 from maestro_ray.model.access import Action, Role
 from maestro_ray.model.plan_file import from_json
-from maestro_ray.studio import budget, permissions, proposals, raised, reports, subtasks
+from maestro_ray.studio import budget, permissions, proposals, raised, reports, runs, subtasks
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
@@ -124,12 +126,27 @@ async def _channel(call: Call, run: str) -> str:
     return await call.read(find)
 
 
+async def find(call: Call) -> Any:
+    """Runs, with what came of them."""
+    query = sa.select(t.runs)
+    for name in ("project_id", "plan_id", "task_id", "session_id"):
+        if value := call.query(name):
+            query = query.where(t.runs.c[name] == value)
+    if team := call.query("team_id"):
+        query = query.where(runs.of_team(team))
+    if ending := call.query("ends"):
+        query = query.where(t.runs.c.id.endswith(ending, autoescape=True))
+    return await call.rows(query, t.runs)
+
+
 async def show(call: Call) -> Any:
     """One run."""
     return await call.read(lambda tx: tx.get(t.runs, call.path("id")))
 
 
+QUERY = ("project_id", "plan_id", "task_id", "session_id", "team_id", "ends")
 ROUTES = [
+    Rest("GET", "cli-runs", find, Action.READ, listing=True, query=QUERY, paged=True),
     Rest("GET", "cli-runs/{id}", show, Action.READ, t.runs),
     Rest("POST", "cli-runs/{id}/chunks", chunk, Action.WORK, t.runs, bodies.Chunk, soft=True),
     Rest("GET", "cli-runs/{id}/chunks", chunks, Action.READ, t.runs),

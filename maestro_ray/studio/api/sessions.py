@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from maestro_ray.errors import Forbidden
 from maestro_ray.model.access import Action, Role
 from maestro_ray.model.dispatch import JUDGING
@@ -11,6 +13,17 @@ from maestro_ray.studio import delegation, reports, sessions
 from maestro_ray.studio import schema as t
 from maestro_ray.studio.api.call import Call, Rest
 from maestro_ray.studio.api.shapes import bodies
+
+
+async def find(call: Call) -> Any:
+    """Agent sessions."""
+    query = sa.select(t.sessions)
+    for name in ("project_id", "team_id"):
+        if value := call.query(name):
+            query = query.where(t.sessions.c[name] == value)
+    if ending := call.query("ends"):
+        query = query.where(t.sessions.c.id.endswith(ending, autoescape=True))
+    return await call.rows(query, t.sessions)
 
 
 async def create(call: Call) -> Any:
@@ -70,7 +83,9 @@ async def claim(call: Call) -> Any:
     return await call.change(reports.claim, call.path("id"), call.body.run_id)
 
 
+QUERY = ("project_id", "team_id", "ends")
 ROUTES = [
+    Rest("GET", "agent-sessions", find, Action.READ, listing=True, query=QUERY, paged=True),
     Rest("POST", "agent-sessions", create, Action.WORK, "body", bodies.NewSession, status=201),
     Rest("POST", "agent-sessions/{id}/heartbeat", beat, Action.WORK, t.sessions, bodies.Heartbeat),
     Rest("DELETE", "agent-sessions/{id}", end, Action.WORK, t.sessions),

@@ -17,7 +17,7 @@ from maestro_ray.studio.store import Row, Transaction
 async def find(call: Call) -> Any:
     """Teams."""
     query = sa.select(t.teams)
-    for name in ("project_id", "status"):
+    for name in ("project_id", "status", "name"):
         if value := call.query(name):
             query = query.where(t.teams.c[name] == value)
     return await call.rows(query, t.teams)
@@ -62,7 +62,7 @@ async def show_planning(call: Call) -> Any:
 
 ROUTES = [
     Rest("GET", "teams/{id}/planning", show_planning, Action.READ, t.teams),
-    Rest("GET", "teams", find, Action.READ, listing=True, query=("project_id", "status"), paged=True),
+    Rest("GET", "teams", find, Action.READ, listing=True, query=("project_id", "status", "name"), paged=True),
     Rest("GET", "teams/{id}", show, Action.READ, t.teams),
     Rest("DELETE", "teams/{id}", end, Action.LEAD, t.teams),
     Rest("POST", "teams/{id}/workers", add_worker, Action.LEAD, t.teams, bodies.NewWorker, status=201),

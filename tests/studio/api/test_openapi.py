@@ -95,7 +95,7 @@ def test_headers_and_pages_stand_where_they_count() -> None:
     assert parameters("POST", "cli-runs/{id}/complete") == {"id", "Idempotency-Key"}
     assert parameters("POST", "plans/{id}/{word}") == {"id", "word", "Idempotency-Key", "If-Match"}
     assert parameters("GET", "plans/{id}") == {"id", "If-None-Match"}
-    assert parameters("GET", "teams") == {"project_id", "status", "limit", "cursor"}
+    assert parameters("GET", "teams") == {"project_id", "status", "name", "limit", "cursor"}
     assert parameters("POST", "auth/redeem") == set()
 
 

@@ -116,6 +116,44 @@ async def test_cards_are_listed_by_project(rest: Rest) -> None:
     assert await rest.get("decisions", project_id=GHOST) == []
 
 
+async def test_what_a_team_did_is_listed_for_those_who_may_see_it(rest: Rest, enter: Enter) -> None:
+    """Runs that others of the same plan have held, too, and cards whatever became of them. Red without `of_team`."""
+    team = await PretendTeam.join(rest, project := await rest.project())
+    other = await PretendTeam.join(rest, elsewhere := await rest.project("github:acme/other"))
+    plan = await rest.plan(project)
+    await rest.plan(elsewhere)
+    await team.fail(await team.take("bootstrap_epic"), "no such branch: main", hold=True)
+    runs = await rest.get("cli-runs", team_id=team.id)
+    assert [(each["purpose"], each["plan_id"]) for each in runs] == [("bootstrap_epic", plan["id"])]
+    assert await rest.get("cli-runs", plan_id=plan["id"]) == runs
+    assert await rest.get("cli-runs", session_id=team.lead) == runs
+    assert await rest.get("cli-runs", ends=runs[0]["id"][-12:]) == runs
+    assert await rest.get("cli-runs", ends="%") == []
+    assert [each["project_id"] for each in await rest.get("cli-runs", team_id=other.id)] == [elsewhere]
+
+    await rest.answer("retry")
+    assert await rest.get("decisions", team_id=team.id) == []
+    (card,) = await rest.get("decisions", team_id=team.id, status="any")
+    assert (card["status"], card["answer"]) == ("answered", "retry")
+    assert await rest.get("decisions", team_id=team.id, status="answered") == [card]
+    assert await rest.get("decisions", team_id=other.id, status="any") == []
+
+    sessions = await rest.get("agent-sessions", team_id=team.id)
+    assert {each["id"] for each in sessions} == {team.lead, *team.sessions.values()}
+    assert [each["id"] for each in await rest.get("agent-sessions", ends=team.lead[-12:])] == [team.lead]
+    assert [each["id"] for each in await rest.get("teams", name=team.name)] == [team.id]
+    answered = await rest.get("audit", action="decide", project_id=project)
+    assert [each["subject"] for each in answered] == [f"/api/v1/decisions/{card['id']}/answer"]
+    assert await rest.get("audit", action="invite") == []
+
+    guest = await enter("member", elsewhere)
+    for path in ("cli-runs", "decisions", "agent-sessions"):
+        assert (
+            await guest.get(path, team_id=team.id, **({"status": "any"} if path == "decisions" else {})) == []
+        )
+    assert [each["project_id"] for each in await guest.get("cli-runs")] == [elsewhere]
+
+
 # ── channel authorisation ────────────────────────────────────────────────────────────────────────────────────────
 
 
