@@ -22,6 +22,7 @@ MaestroError
 │   └── Conflict                     a request the present state does not allow
 ├── AgentError                   the agent's program
 │   ├── ProviderMissing
+│   ├── OutOfSight                   its program lies where a box shows nothing
 │   ├── NoAgentFound                 none is installed and signed in
 │   ├── HeadMoved                    its worktree is no longer built on the commit it was given
 │   ├── TooMuchLeft                  its worktree holds more than may be committed
@@ -304,6 +305,12 @@ class ProviderMissing(AgentError):
 
     template = "the provider of role {0} needs the program {1!r}, which is not on PATH"
     hint_template = "install {1}, or choose another with --provider {0}=NAME"
+
+
+class OutOfSight(AgentError):
+    """`OutOfSight(program, path)`: where it really lies, links followed."""
+
+    template = "a box does not show where the program {0!r} lies: {1}; name what it needs in [sandbox] read"
 
 
 class NoAgentFound(AgentError):

@@ -338,8 +338,8 @@ class LocalMaestro:
             yield event
 
     async def until(self, kind: str, team: str = "", **facts: Any) -> Mapping[str, Any]:
-        """The first event of this kind with these facts, also a past one. Raises `TimeoutError` after 30 s."""
-        async with asyncio.timeout(30):
+        """The first event of this kind with these facts, also a past one. Raises `TimeoutError` after 60 s."""
+        async with asyncio.timeout(60):
             async for event in self.events(team):
                 if event["kind"] == kind and all(_has(event, key, value) for key, value in facts.items()):
                     return event
@@ -369,7 +369,7 @@ def _has(event: Mapping[str, Any], key: str, value: Any) -> bool:
     return event.get(key) == value or (isinstance(body, Mapping) and body.get(key) == value)
 
 
-async def eventually(true: Callable[[], Any], within: float = 20.0) -> Any:
+async def eventually(true: Callable[[], Any], within: float = 60.0) -> Any:
     """Wait for what no event tells; its first true value. Raises `TimeoutError`."""
     async with asyncio.timeout(within):
         while not (value := true()):

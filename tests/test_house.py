@@ -93,7 +93,6 @@ TESTED_ELSEWHERE = {
     "cli/maestro_cli/around.py": "tests/cli/commands/test_skills.py",
     "cli/maestro_cli/render/found.py": "tests/cli/commands/test_skills.py",
     "cli/maestro_cli/daemon_line.py": "tests/e2e/test_lifecycle.py",
-    "cli/maestro_cli/render/watch.py": "tests/e2e/test_team.py",
 }
 
 

@@ -64,7 +64,7 @@ async def test_what_arrives_while_the_disk_is_busy_shares_a_commit(
     class Slow(sqlite3.Connection):
         def executemany(self, sql: str, rows: list[object]) -> sqlite3.Cursor:  # type: ignore[override]
             commits.append(len(rows))
-            assert go.wait(10)
+            assert go.wait(60)
             return super().executemany(sql, rows)
 
     monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: Slow(*a, **k))
@@ -103,7 +103,7 @@ async def test_closing_writes_what_waits_and_takes_no_more(path: Path) -> None:
     assert on_disk(path) == list(range(1, 51))
     assert await asyncio.gather(*futures) == list(range(1, 51))
     with pytest.raises(JournalBroken, match="closed"):
-        await asyncio.wait_for(journal.append("said", 1, at=0.0)[1], 5)
+        await asyncio.wait_for(journal.append("said", 1, at=0.0)[1], 60)
     with pytest.raises(JournalBroken):
         journal.recover()
     journal.close()
@@ -144,14 +144,14 @@ async def test_a_failed_write_fails_all_that_waits_and_hangs_nobody(path: Path) 
     await journal.append("said", 1, at=0.0)[1]
     forbid(path, "bad")
     futures = [journal.append(kind, 1, at=0.0)[1] for kind in ("bad", "said", "said")]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         results = await asyncio.gather(*futures, return_exceptions=True)
     assert isinstance(results[0], JournalBroken)
     assert "disk is full" in str(results[0])
     # the others fail with it unless they were not yet appended when it failed
     assert journal.failed
     with pytest.raises(JournalBroken):
-        await asyncio.wait_for(journal.append("said", 1, at=0.0)[1], 5)
+        await asyncio.wait_for(journal.append("said", 1, at=0.0)[1], 60)
     journal.close()
 
 
@@ -173,7 +173,7 @@ async def test_after_a_failure_it_recovers_without_a_gap(path: Path) -> None:
 async def test_names_that_are_no_utf8_survive(path: Path) -> None:
     name = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
     journal = Journal(path)
-    await asyncio.wait_for(journal.append("report", {"files": [name, "ünï", "\0"]}, at=0.0)[1], 5)
+    await asyncio.wait_for(journal.append("report", {"files": [name, "ünï", "\0"]}, at=0.0)[1], 60)
     assert journal.read()[0].body == {"files": [name, "ünï", "\0"]}
     journal.close()
 
@@ -183,7 +183,7 @@ async def test_what_is_no_json_is_the_callers_mistake_and_nobody_elses(path: Pat
     with pytest.raises(TypeError):
         journal.append("said", {"it": object()}, at=0.0)
     entry, done = journal.append("said", {}, at=0.0)
-    assert await asyncio.wait_for(done, 5) == entry.number == 1
+    assert await asyncio.wait_for(done, 60) == entry.number == 1
     journal.close()
 
 
@@ -192,7 +192,7 @@ async def test_who_stops_waiting_stops_nobody_else(path: Path) -> None:
     futures = [journal.append("said", n, at=0.0)[1] for n in range(3)]
     futures[1].cancel()
     assert (await asyncio.gather(*futures, return_exceptions=True))[2] == 3
-    assert await asyncio.wait_for(journal.append("said", 1, at=0.0)[1], 5) == 4
+    assert await asyncio.wait_for(journal.append("said", 1, at=0.0)[1], 60) == 4
     assert on_disk(path) == [1, 2, 3, 4]
     journal.close()
 

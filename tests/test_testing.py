@@ -59,7 +59,7 @@ async def through(faults: Faults, seed: int, count: int = 60) -> tuple[list[Any]
     actors.host("echo", echo.mailbox.receive)
     courier = Courier("a", actors.send, patience=0.0)
     for number in range(count):
-        assert await asyncio.wait_for(courier.tell("echo", number), 20) == number
+        assert await asyncio.wait_for(courier.tell("echo", number), 60) == number
     courier.close()
     await actors.close()
     return echo.handled, actors.deliveries

@@ -54,8 +54,9 @@ class Assignments:
     def _project_event(self, team: LiveTeam, method: str, params: dict[str, Any]) -> None:
         if method == "budget.updated" and params["team"]["id"] != team.record.id:
             return  # that of another team of the project
-        body = {key: value for key, value in params.items() if key not in ("id", "n")}
-        team.happenings.add(method, self._connections.clock.wall(), **body)
+        if not self._connections.planning.tells_of(team, method, params):
+            body = {key: value for key, value in params.items() if key not in ("id", "n")}
+            team.happenings.add(method, self._connections.clock.wall(), **body)
         self._connections.planning.on_event(team, method)
         if method.startswith("decision."):
             team.card(params["decision"])

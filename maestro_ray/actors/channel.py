@@ -31,6 +31,7 @@ from maestro_ray.actors.messages import (
     Say,
     Steer,
     Text,
+    WhatHolds,
 )
 from maestro_ray.actors.minutes import OPERATOR, Minutes
 from maestro_ray.actors.threads import ended, in_thread
@@ -136,6 +137,8 @@ class Channel:
                 return self._say(message)
             case Recall(after, most):
                 return self._recalled(after, most)
+            case WhatHolds(worker):
+                return self._tell_all(worker)
             case Directives():
                 return [asdict(directive) for directive in self._minutes.directives.values()]
             case _:
@@ -282,6 +285,16 @@ class Channel:
         for worker in directive.receipts:
             if slot := self._members.get(worker):
                 self._courier.tell(slot, Directive(directive.id, directive.text))
+
+    async def _tell_all(self, worker: str) -> list[str]:
+        """The ids of all that holds for the member, oldest first, when it has been told of each. What was told to its
+        slot before, or to that without a part, is lost with the life before."""
+        if (slot := self._members.get(worker)) is None:
+            return []
+        held = [each for each in steering.active(self._minutes.directives) if worker in each.receipts]
+        told = [self._courier.tell(slot, Directive(each.id, each.text)) for each in held]
+        await asyncio.gather(*told, return_exceptions=True)
+        return [each.id for each in held]
 
     def _delivered(self, message: Delivered) -> asyncio.Future[int] | None:
         before = self._minutes.directives.get(message.directive)

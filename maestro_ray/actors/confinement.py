@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,10 +10,10 @@ from pathlib import Path
 
 from maestro_ray.actors.messages import TeamSpec
 from maestro_ray.agent import sandbox
-from maestro_ray.agent.box import Bench, Box, box_for, hidden, seen_anyway
+from maestro_ray.agent.box import Bench, Box, box_for, hidden, is_private, seen_anyway
 from maestro_ray.agent.confined import Confined
 from maestro_ray.config import SandboxTable
-from maestro_ray.errors import NoSandbox
+from maestro_ray.errors import NoSandbox, OutOfSight
 from maestro_ray.workspace.worktree import Worktrees
 
 # programs of ours are started with this Python and import this package
@@ -31,12 +32,15 @@ def confined(
 ) -> Confined:
     """The program in the box of this run, under the team's limits; `writable` and `readable` are what its agent needs
     besides.
-    Looks at the file system: call it in a thread. Raises `NoSandbox`."""
+    Looks at the file system: call it in a thread. Raises `NoSandbox`, `OutOfSight`."""
     if team.sandbox.mode == "off":
         return Confined(tuple(argv), limits=team.limits)
     box = box_of(team.sandbox, team.state, role, purpose, bench, argv, env)
     box = replace(box, writable=(*box.writable, *writable), readable=(*box.readable, *readable))
-    return replace(sandbox.confine(argv, box, team.sandbox.mode), limits=team.limits)
+    program = sandbox.confine(argv, box, team.sandbox.mode)
+    if program != Confined(tuple(argv)):
+        _look_for(argv[0], box, env.get("PATH", ""))
+    return replace(program, limits=team.limits)
 
 
 def boxed(team: TeamSpec) -> bool:
@@ -76,6 +80,17 @@ def box_of(
         readable=[*seen, *readable],
         writable=[_expanded(each, person) for each in rules.write],
     )
+
+
+def _look_for(program: str, box: Box, path: str) -> None:
+    """Raises `OutOfSight`: a link on PATH may lead to where the box shows nothing, and then nothing else says so."""
+    found = shutil.which(program, path=path)
+    if found is None:
+        return
+    real = Path(found).resolve()
+    shown = [each.resolve() for each in (*box.readable, *box.writable)]
+    if is_private(real) and not any(real.is_relative_to(place) for place in shown):
+        raise OutOfSight(program, real)
 
 
 def _expanded(path: str, person: Path) -> Path:

@@ -17,7 +17,8 @@ LONGEST = 20_000
 @dataclass(frozen=True)
 class Goal:
     """`provider` is the agent of the lead, `base` the branch the plan is released into; with `yes` the first plan is
-    carried out without a question. `tests`: somebody in the team runs test commands, so that there must be one."""
+    carried out without a question. `tests`: somebody in the team runs test commands, so that there must be one.
+    The last four are the plan's."""
 
     text: str
     provider: ProviderSpec
@@ -26,6 +27,8 @@ class Goal:
     tests: bool = False
     attempts: int = 3
     revision_cap: int = 3
+    reviewers: int = 1
+    review_policy: str = "all"
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

@@ -33,6 +33,8 @@ Tell = Callable[[str, Mapping[str, Any]], None]
 
 # of calls of tools that wait for their hooks afterwards; what is more is left out, and that is said
 WAITING = 100
+# how long those that wait may take when their run has ended, in seconds, in all: the worker's next run waits for them
+RUN_OVER = 20.0
 
 
 class Hooking:
@@ -101,8 +103,19 @@ class Hooking:
         if self._following is None or self._following.done():
             self._following = asyncio.get_running_loop().create_task(self._follow())
 
+    async def rest(self) -> None:
+        """The run has ended well or badly: those of `PostToolUse` that wait are run, as far as there is time."""
+        if self._following is None:
+            return
+        _, late = await asyncio.wait([self._following], timeout=RUN_OVER)
+        if late:
+            self._report(
+                "PostToolUse",
+                f"{RUN_OVER:g} seconds after the end of a run it had not been run for all calls",
+            )
+
     async def close(self) -> None:
-        """The run is over: what has not begun is left out."""
+        """The run is over, or was taken away: what has not been done is left out."""
         if self._following is not None:
             self._following.cancel()
             await asyncio.gather(self._following, return_exceptions=True)

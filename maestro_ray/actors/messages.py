@@ -353,6 +353,14 @@ class Say:
 
 
 @dataclass(frozen=True)
+class WhatHolds:
+    """To the channel, of a member in a new life, which knows of no directive: the reply comes when it was told of each
+    that holds, with their ids, oldest first."""
+
+    worker: str
+
+
+@dataclass(frozen=True)
 class Directives:
     """Every directive with its receipts; the reply is a list of dicts."""
 

@@ -35,6 +35,8 @@ class PlanBench(LookBench):
             draft=to_json(draft),
             attempts=self._goal.attempts,
             revision_cap=self._goal.revision_cap,
+            reviewers=self._goal.reviewers,
+            review_policy=self._goal.review_policy,
         )
 
     def _prompt(self, assignment: Assignment, directives: Sequence[str], resume: str) -> str:

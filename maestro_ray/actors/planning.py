@@ -60,6 +60,13 @@ class Planning:
         if team.record.id in self._looking:
             self._connections.spawn(self.look(team))
 
+    def tells_of(self, team: LiveTeam, method: str, params: Mapping[str, Any]) -> bool:
+        """Whether it is the card of a plan that this team's lead has proposed: that is told together with the plan."""
+        if method != "decision.requested" or team.record.id not in self._looking:
+            return False
+        card = params["decision"]
+        return (card["kind"], card["about"].get("team")) == ("proposal", team.record.id)
+
     def on_up(self, team: LiveTeam) -> None:
         """A member has begun a new life, or is new: a channel that has forgotten who is steered is told again."""
         if team.record.id in self._looking:

@@ -278,7 +278,14 @@ def _goal(
         tests=bool(_testing(providers)),
         attempts=max(1, config.attempts),
         revision_cap=config.revision_cap,
+        reviewers=reviewers_of(config, roles),
+        review_policy=config.review_policy,
     )
+
+
+def reviewers_of(config: Config, roles: Mapping[str, int]) -> int:
+    """How many judge each commit: as many as are wanted, if they are there."""
+    return max(1, min(config.reviewers, roles.get("review", 0)))
 
 
 def _skills(role: str, words: tuple[str, ...]) -> dict[str, int]:
@@ -343,7 +350,7 @@ def warnings(request: TeamRequest, config: Config, home: Path) -> list[str]:
     found += _of_the_sandbox(config.sandbox, [role for role, count in request.roles.items() if count])
     found += _of_permissions(request)
     wanted, there = request.config.reviewers, request.roles.get("review", 0)
-    if request.draft is not None and wanted > there:
+    if not request.serves_all and wanted > there:
         are = "is 1" if there == 1 else f"are {there}"
         found.append(f"[review] reviewers = {wanted}, but there {are} in the team: that many judge its work")
     found += [f"[agents.limits] {key}: {why}" for key, why in not_kept(config.limits).items()]

@@ -14,7 +14,7 @@ from maestro_ray.workspace.repo import Repo
 
 
 async def team_result(studio: Rest, team: LiveTeam, pool: Pool) -> dict[str, Any]:
-    """Plans with their tasks and verdicts, and the workers as they are now."""
+    """Plans with their tasks and verdicts, what was used for them, and the workers as they are now."""
     record = team.record
     plans = []
     for plan_id in record.plans:
@@ -31,8 +31,17 @@ async def team_result(studio: Rest, team: LiveTeam, pool: Pool) -> dict[str, Any
         "goal": record.goal.text if record.goal else "",
         "repo": record.repo,
         "plans": plans,
+        "used": await _used(studio, record.id),
         "workers": workers(team, pool),
     }
+
+
+async def _used(studio: Rest, team: str) -> str:
+    """As status shows it while the team lives; empty when that was nothing, or Studio does not say."""
+    try:
+        return str((await studio.get(f"teams/{team}"))["budget"]["burn"])
+    except MaestroError:
+        return ""
 
 
 def workers(team: LiveTeam, pool: Pool) -> list[dict[str, Any]]:

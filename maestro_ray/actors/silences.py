@@ -48,7 +48,7 @@ class Silences:
         silence, now = self._of(team), self._connections.clock.monotonic()
         for entry in entries:
             if entry.kind == "run.paused":
-                silence.rests(entry.sender)
+                silence.rests(entry.sender, str(entry.body.get("run", "")))
             elif entry.kind == "run.resumed":
                 # it may hang from here on as well as from its beginning
                 silence.heard(entry.sender, "", now)

@@ -12,7 +12,7 @@ from typing import Any
 from maestro_ray.actors.connections import Connections
 from maestro_ray.actors.live_team import LiveTeam
 from maestro_ray.actors.pool import Place
-from maestro_ray.actors.request import TeamRequest, warnings
+from maestro_ray.actors.request import TeamRequest, reviewers_of, warnings
 from maestro_ray.actors.result import workers
 from maestro_ray.actors.team_record import MemberRecord, TeamRecord
 from maestro_ray.agent import sandbox
@@ -191,8 +191,8 @@ async def _place(connections: Connections, team: LiveTeam) -> None:
 
 
 def _reviews(request: TeamRequest) -> dict[str, Any]:
-    """As many reviewers as are wanted and there are; a Studio of an earlier version knows of one."""
-    count = min(request.config.reviewers, request.roles.get("review", 0))
+    """A Studio of an earlier version knows of one reviewer."""
+    count = reviewers_of(request.config, request.roles)
     return {"reviewers": count, "review_policy": request.config.review_policy} if count > 1 else {}
 
 

@@ -236,7 +236,8 @@ class Turn:
                     self._text.append(text)
                     self._ears.heard(text)
                 case ToolCalled(tool, detail):
-                    self._text.append(f"[{tool}] {detail}\n")
+                    # it works in its worktree: with that before it the name of a file is beyond the end of the line
+                    self._text.append(f"[{tool}] {detail.replace(f'{self._job.worktree}/', '')}\n")
                 case Retrying(attempt, wait, reason):
                     self._text.append(f"[retry {attempt}{f' in {wait:.0f} s' if wait else ''}] {reason}\n")
                 case ToolReturned() | ServerLeftOut() | UsageCounted():

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from maestro_ray import room
 from maestro_ray.actors.desk import Desk
 from maestro_ray.actors.hooking import Hooking
-from maestro_ray.actors.mail import Courier
+from maestro_ray.actors.mail import Courier, PeerGone
 from maestro_ray.actors.messages import (
     Answer,
     Assign,
@@ -27,6 +27,7 @@ from maestro_ray.actors.messages import (
     DirectivesCleared,
     Done,
     Text,
+    WhatHolds,
     Withdraw,
     WorkerEvent,
 )
@@ -49,12 +50,16 @@ from maestro_ray.errors import Conflict, IllegalEvent, MaestroError
 from maestro_ray.model.agent import Failed, UsageCounted
 from maestro_ray.model.run import Purpose
 from maestro_ray.model.steering import How
+from maestro_ray.ports import Job
 from maestro_ray.providers.manual import KIND as MANUAL
 from maestro_ray.redaction import Redactor, Secrets, redact
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+# seconds between two tries to hear what holds, of a channel that is starting
+AGAIN_SOON = 0.3
 
 # a turn that ended because all that was granted is used
 BROKE = Outcome.limited(0.0, "the budget is used up", alone=True)
@@ -83,6 +88,8 @@ class Worker:
         self._missed: set[str] = set()
         self._directives: dict[str, str] = {}
         self._receipts: dict[str, How] = {}
+        # whether this life was told what held when it began
+        self._told = False
         self._purse = Purse(Spending(), _unasked, capped=False)
         # whose purse it is: that of a run which waits for the end of the one before is not there yet
         self._payer: Mapping[str, Any] | None = None
@@ -156,6 +163,7 @@ class Worker:
             await self._reporter.report(assignment, outcome.action, {**outcome.body, **spent})
             self._leaving = asyncio.current_task()
             self._end(assignment, "run.ended", action=outcome.action, summary=outcome.summary)
+            await self._hooking.rest()
             await self._hooking.ask("RunEnd", action=outcome.action, summary=outcome.summary)
         finally:
             await self._hooking.close()
@@ -192,6 +200,7 @@ class Worker:
 
     async def _turns(self, assignment: Mapping[str, Any]) -> Outcome:
         proposals = Proposals()
+        await self._hear_what_holds()
         if self._bench.session(assignment):
             self._reporter.post("run.resumed", run=assignment["id"])
         while True:
@@ -243,42 +252,7 @@ class Worker:
         job = await self._permits.begin(assignment, self._bench.job(assignment, list(directives.values())))
         if unclear:
             job = replace(job, prompt=again(assignment, unclear, list(directives.values())))
-        voice = Redactor(self._secrets)
-
-        def say(text: str) -> None:
-            self._say(voice.feed(text))
-
-        def named(run: str, session: str) -> None:
-            self._bench.name_session(run, session)
-            if self._part.provider.kind == MANUAL:  # from now on what the person does is kept
-                self._reporter.post("run.waits", **about(assignment), worktree=str(job.worktree))
-
-        async with self._proposing(assignment, proposals) as heard:
-            ears = Ears(
-                say,
-                self._delivered,
-                heard,
-                named,
-                self._spent,
-                self._permits.permit,
-                self._hooking.returned,
-                self._left_out,
-            )
-            self._turn, self._stopping = Turn(self._part, job, ears, self._bench.confine), None
-            keeping = asyncio.get_running_loop().create_task(self._purse.keep())
-            try:
-                await self._turn.begin()
-                for identifier in directives:
-                    self._delivered(identifier, how)
-                end = await self._turn.finish()
-            finally:
-                turn, self._turn = self._turn, None
-                try:
-                    await turn.stop()
-                finally:
-                    await ended(keeping)
-                self._purse.spending.turn_over()
-                self._say(voice.close())
+        end = await self._played(assignment, proposals, job, list(directives), how)
         await self._permits.end()
         if self._stopping is not None and isinstance(end.event, Failed):
             return BROKE  # it was stopped between two steps, and is to go on there
@@ -294,6 +268,46 @@ class Worker:
         doubtful = outcome.action == "fail" or assignment["purpose"] != Purpose.EXECUTE
         reason = self._bench.no_room() if doubtful else ""
         return Outcome.limited(room.PAUSE, reason, alone=True) if reason else outcome
+
+    async def _played(
+        self,
+        assignment: Mapping[str, Any],
+        proposals: Proposals,
+        job: Job,
+        directives: Sequence[str],
+        how: How,
+    ) -> Ended:
+        """The turn itself, with these directives in its prompt. However it ends, all that it said and used is told."""
+        voice = Redactor(self._secrets)
+
+        def say(text: str) -> None:
+            self._say(voice.feed(text))
+
+        def named(run: str, session: str) -> None:
+            self._bench.name_session(run, session)
+            if self._part.provider.kind == MANUAL:  # from now on what the person does is kept
+                self._reporter.post("run.waits", **about(assignment), worktree=str(job.worktree))
+
+        async with self._proposing(assignment, proposals) as heard:
+            ears = Ears(
+                say, self._delivered, heard, named, self._spent, self._permits.permit, self._hooking.returned,
+                self._left_out,
+            )  # fmt: skip
+            self._turn, self._stopping = Turn(self._part, job, ears, self._bench.confine), None
+            keeping = asyncio.get_running_loop().create_task(self._purse.keep())
+            try:
+                await self._turn.begin()
+                for identifier in directives:
+                    self._delivered(identifier, how)
+                return await self._turn.finish()
+            finally:
+                turn, self._turn = self._turn, None
+                try:
+                    await turn.stop()
+                finally:
+                    await ended(keeping)
+                self._purse.spending.turn_over()
+                self._say(voice.close())
 
     def _spent(self, usage: UsageCounted) -> None:
         if self._purse.spent(usage) and self._turn is not None and self._stopping is None:
@@ -357,6 +371,18 @@ class Worker:
         return list(self._working)
 
     # ── steering ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _hear_what_holds(self) -> None:
+        """No agent is told anything before its worker knows what the operator said before this life, in that order."""
+        if self._told:
+            return
+        before: Sequence[str] = ()
+        with contextlib.suppress(PeerGone):
+            channel = self._part.team.slots["channel"]
+            before = await self._courier.insist(channel, WhatHolds(self._part.name), pause=AGAIN_SOON)
+        self._told = True
+        first = {each: self._directives[each] for each in before if each in self._directives}
+        self._directives = {**first, **self._directives}
 
     async def _direct(self, identifier: str, text: str) -> None:
         if identifier in self._directives:

@@ -13,7 +13,8 @@ from maestro_ray.protocol.strictjson import parse
 # of the block, in characters; and how many mistakes are told at once
 LARGEST, MOST_TOLD = 200_000, 20
 
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([A-Za-z0-9_+-]*)[ \t]*")
+# possessive: of a long row of blanks no second way to share it out is tried
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*+([A-Za-z0-9_+-]*)[ \t]*")
 
 
 class BadReply(Exception):

@@ -427,8 +427,9 @@ class Watch:
 
     def signal_all(self, number: int) -> None:
         # The whole tree is listed before the first signal: what a death makes of it cannot hide anybody. The oldest
-        # goes first: a script whose command dies before it would go on with its next one.
-        for pid, begun in reversed(descendants()):
+        # goes first: a script whose command dies before it would go on with its next one. It need not have the smallest
+        # pid, as these begin anew at some point.
+        for pid, begun in sorted(descendants(), key=lambda each: (each[1], each[0])):
             if start_time(pid) == begun:
                 self.signal(pid, number)
 

@@ -2,7 +2,7 @@
 
 Bytes go in; what comes out is either bytes to be written or a `Call`, which somebody answers when it is done. What a
 tool does is behind the port `Desk`. Versions of the protocol: 2024-11-05, 2025-03-26 and 2025-06-18. The requests of
-a batch are answered one by one.
+a batch, which is short, are answered one by one: each answer is many times as long as what asks for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from maestro_ray.protocol import strictjson
 from maestro_ray.protocol.lines import LineSplitter
 
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18")
-LONGEST_LINE = 1024 * 1024
+LONGEST_LINE, LARGEST_BATCH = 1024 * 1024, 100
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 
@@ -113,6 +113,8 @@ class McpSession:
             said = strictjson.parse(line)
         except BadFrame as error:
             return [_error(None, PARSE_ERROR, str(error.args[0]))]
+        if isinstance(said, list) and len(said) > LARGEST_BATCH:
+            return [_error(None, INVALID_REQUEST, f"a batch holds {LARGEST_BATCH} requests at the most")]
         if isinstance(said, list) and said:
             return [asked for each in said for asked in self._message(each)]
         return self._message(said)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 # stands for what only the running shell knows: a variable, a substitution, the names of files
 UNKNOWN = "\ue000"
 LONGEST, DEEPEST = 50_000, 20
+# characters of all that one command may be written as: they grow with the cube of its words behind a wrapper
+MOST_SPELLED = 4_000_000
 
 _BLANK = " \t"
 _OPERATORS = ";&|\n"
@@ -76,6 +78,13 @@ class Simple:
             if len(named) > 1 and named[1].startswith("-"):
                 yield from (" ".join([named[0], *named[i:]]) for i in range(2, len(named)))
 
+    @property
+    def spelled(self) -> int:
+        """No less than the characters of all its spellings."""
+        first = next((word for word in self.words if not _ASSIGNMENT.match(word)), "")
+        starts = len(self.words) if base_name(first) in _WRAPPERS else 1
+        return len(self.text) * (len(self.words) + 2) * starts
+
 
 def base_name(word: str) -> str:
     return word.rpartition("/")[2]
@@ -101,6 +110,8 @@ def _inside(text: str, depth: int) -> tuple[Simple, ...] | None:
 
 def _opened(simple: Simple, depth: int) -> tuple[Simple, ...]:
     """What a shell inside of the command is told to run stands in its place. Raises `_Unclear`."""
+    if simple.spelled > MOST_SPELLED:
+        raise _Unclear
     words = list(simple.words)
     while words and _ASSIGNMENT.match(words[0]):
         words.pop(0)

@@ -29,7 +29,8 @@ class Silence:
         self._known: dict[str, tuple[str, Quiet]] = {}
         # the run each spoke of last, and its last line: it may be heard before it is known to be at work
         self._words: dict[str, tuple[str, str]] = {}
-        self._resting: set[str] = set()
+        # with the run it rests in: that too may be heard before it is known to be at work
+        self._resting: dict[str, str] = {}
         self._told: frozenset[tuple[str, float]] = frozenset()
         self._told_at: float | None = None
 
@@ -37,24 +38,26 @@ class Silence:
         """Who is at work on which run. Who begins one has been silent since now."""
         for worker in [each for each in self._known if each not in working]:
             del self._known[worker]
+            self._resting.pop(worker, None)
         for worker, run in working.items():
             if self._known.get(worker, ("", None))[0] != run:
                 spoke_of, line = self._words.get(worker, ("", ""))
                 self._known[worker] = run, Quiet(now, line if spoke_of == run else "")
-                self._resting.discard(worker)
+                if self._resting.get(worker) != run:
+                    self._resting.pop(worker, None)
 
     def heard(self, worker: str, text: str, now: float, run: str = "") -> None:
         """It has said something, about this run."""
-        self._resting.discard(worker)
+        self._resting.pop(worker, None)
         if run and (line := last_line(text)):
             self._words[worker] = run, line
         if worker in self._known:
             run, before = self._known[worker]
             self._known[worker] = run, Quiet(now, last_line(text) or before.last)
 
-    def rests(self, worker: str) -> None:
-        """It waits for a limit, and is expected to say nothing until it is heard again."""
-        self._resting.add(worker)
+    def rests(self, worker: str, run: str) -> None:
+        """It waits for a limit in this run, and is expected to say nothing until it is heard again."""
+        self._resting[worker] = run
 
     def silent(self, now: float) -> Mapping[str, Quiet]:
         """Who has been silent for long enough, who has been longest first."""

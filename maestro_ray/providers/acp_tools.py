@@ -81,8 +81,9 @@ class Tools:
 
 
 def _is_said(call: Mapping[str, Any]) -> bool:
-    """Some begin with an empty call, and say what it is about later."""
-    return call.get("status") == "in_progress" or bool(call.get("rawInput") and _detail(call))
+    """Some begin with an empty call, or with no more than its place, and say what it is about later."""
+    given = _given(call)
+    return call.get("status") == "in_progress" or bool(given.keys() - {*_PLACES} and _detail(call))
 
 
 def _name(call: Mapping[str, Any], before: str) -> str:

@@ -30,6 +30,7 @@ from maestro_ray.providers.acp_trouble import said_in, trouble
 from maestro_ray.providers.acp_usage import Used
 from maestro_ray.providers.installed import gone
 from maestro_ray.providers.json_lines import JsonLines, line
+from maestro_ray.providers.json_turn import JsonTurn
 from maestro_ray.providers.output import PIECE, Bounded, brief, clean
 
 _VERSION = 1
@@ -46,7 +47,7 @@ _GO_ON = "You were interrupted for the following. The files are as you left them
 _MORE = "Your work was done when the following was said. Mind it in what you have done, and end as you were asked to."
 
 
-class AcpTurn:
+class AcpTurn(JsonTurn):
     """One turn of one session. It is over when every prompt is answered and nothing waits to be said.
 
     Without `habits` they are those of the agent that it says it is. `settings` are requests, method and parameters,
@@ -89,18 +90,11 @@ class AcpTurn:
         self._launch = replace(launch, stdin=greeting, keep_stdin=True)
 
     @property
-    def launch(self) -> Launch:
-        return self._launch
-
-    @property
     def steering(self) -> How:
         return (self._habits or UNKNOWN).how
 
-    def feed(self, data: bytes) -> list[AgentEvent]:
-        return self._all(self._lines.feed(data))
-
     def exited(self, code: int | None, stderr: str) -> list[AgentEvent]:
-        events = self._all(self._lines.close())
+        events = self._rest()
         if self._end:
             return [*events, self._end] if self._end not in events else events
         self._end = Failed(brief(gone(self._program, code, "in the middle of its turn", stderr)))
@@ -127,22 +121,21 @@ class AcpTurn:
 
     # ── what it says ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _all(self, values: Sequence[Mapping[str, Any] | str]) -> list[AgentEvent]:
-        events: list[AgentEvent] = []
-        for value in values:
-            if self._end is None:
-                events += self._read(value)
-        return events
-
     def _read(self, value: Mapping[str, Any] | str) -> list[AgentEvent]:
-        if isinstance(value, str):
-            return [*self._new_line(), Said(clean(value) + "\n")]
-        try:
-            return self._events(value)
-        except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
-            # a shape that is not known here says nothing; but who asks waits for an answer
-            asks = isinstance(value.get("method"), str) and "id" in value
-            return [Reply(_error(value["id"], _BAD_PARAMS, "maestro cannot read that"))] if asks else []
+        return super()._read(value) if self._end is None else []
+
+    def _no_json(self, text: str) -> list[AgentEvent]:
+        return [*self._new_line(), *super()._no_json(text)]
+
+    def _unknown(self, value: Mapping[str, Any]) -> list[AgentEvent]:
+        """Who asks waits for an answer, and so do we for what we have asked."""
+        number = value.get("id")
+        if isinstance(value.get("method"), str):
+            return [Reply(_error(number, _BAD_PARAMS, "maestro cannot read that"))] if "id" in value else []
+        if not isinstance(number, int) or number not in self._sent:
+            return []
+        said = f"{self._program} answers {self._sent[number]} in a form that maestro does not know"
+        return [self._over(Failed(f"{said}: {brief(json.dumps(value))}"))]
 
     def _events(self, said: Mapping[str, Any]) -> list[AgentEvent]:
         match said:
@@ -155,7 +148,9 @@ class AcpTurn:
             case {"id": int(number), "error": dict(error)} if number in self._sent:
                 return self._failed(number, self._sent.pop(number), error)
             case {"id": int(number), "result": result} if number in self._sent:
-                return self._answered(number, self._sent.pop(number), result or {})
+                events = self._answered(number, self._sent[number], result or {})
+                del self._sent[number]
+                return events
         return []
 
     def _updated(self, update: Mapping[str, Any]) -> list[AgentEvent]:

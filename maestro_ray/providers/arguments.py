@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from maestro_ray.errors import BadProvider
 
 # of every program: what follows is no option any more, and it only says what it is and ends
 _NOWHERE = frozenset({"--", "-h", "--help", "-v", "-V", "--version"})
+
+_CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 def check_arguments(
@@ -37,7 +40,9 @@ def check_model(kind: str, model: str) -> None:
 
 def _option(word: str, own: Collection[str]) -> str:
     if word.startswith("--"):
-        return word.partition("=")[0]
+        name = word.partition("=")[0]
+        # some programs take `--approvalMode` for `--approval-mode`
+        return name if name in own else _CAPITAL.sub(lambda found: f"-{found[0].lower()}", name)
     if word.startswith("-"):
         return word[:2] if word[:2] in own else word.partition("=")[0]
     return ""

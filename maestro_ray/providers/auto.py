@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,8 +25,10 @@ from maestro_ray.small_file import read_small
 AUTO = "auto"
 # seconds that a program has to say its version: some take two to start
 PATIENCE = 10.0
+# bytes of it in which a version is looked for
+MOST = 4096
 
-_NUMBER = re.compile(r"\d+(?:\.\d+)+")
+_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})+")
 # by program, when it was last changed, and its size
 _asked: dict[tuple[str, int, int], str] = {}
 
@@ -129,20 +133,31 @@ def _ask(argv: list[str], env: Mapping[str, str]) -> str:
     try:
         with subprocess.Popen(
             argv, env=kept, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            start_new_session=True, bufsize=0,
         ) as process:  # fmt: skip
             try:
-                out, _ = process.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                out = b""
+                assert process.stdout is not None
+                out = _heard(process.stdout.fileno())
             finally:
-                # also what it has started, for that would hold its output open
+                # also what it has started
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
     except OSError:
         return ""
-    number = _NUMBER.search(out[:4096].decode(errors="replace"))
+    number = _NUMBER.search(out.decode(errors="replace"))
     return number[0] if number else ""
+
+
+def _heard(pipe: int) -> bytes:
+    """What comes in time, and no more than is looked at: a broken program may print without an end, or leave others
+    behind that hold its output open."""
+    poll, due, said = select.poll(), time.monotonic() + PATIENCE, b""
+    poll.register(pipe, select.POLLIN)
+    while len(said) < MOST and (left := due - time.monotonic()) > 0 and poll.poll(left * 1000):
+        if not (piece := os.read(pipe, MOST - len(said))):
+            break
+        said += piece
+    return said
 
 
 def _signed_in(each: Known, env: Mapping[str, str]) -> str:

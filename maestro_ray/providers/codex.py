@@ -45,7 +45,14 @@ _OWN = frozenset({
     "--skip-git-repo-check", "-o", "--output-last-message", "--output-schema", "--ephemeral", "--last",
 })  # fmt: skip
 _KEYS = frozenset(
-    {"sandbox_mode", "approval_policy", "sandbox_workspace_write", "default_permissions", "permissions"}
+    {
+        "sandbox_mode",
+        "approval_policy",
+        "approvals_reviewer",
+        "sandbox_workspace_write",
+        "default_permissions",
+        "permissions",
+    }
 )
 # what the person has set up is seen by their agents too; only a log-in that was refreshed is written back
 _LOGIN = "auth.json"
@@ -126,6 +133,8 @@ class CodexTurn(JsonTurn):
         rules = {
             "cwd": str(self._job.worktree),
             "approvalPolicy": "untrusted" if self._asks else "on-request",
+            # a person's own settings may let a model answer in our place
+            "approvalsReviewer": "user",
             "sandbox": "workspace-write" if writes else "read-only",
         }
         resume = {"threadId": self._job.resume} if self._job.resume else {}
@@ -140,15 +149,27 @@ class CodexTurn(JsonTurn):
 
     def _events(self, said: Mapping[str, Any]) -> list[AgentEvent]:
         match said:
-            case {"id": request, "method": str(method), "params": dict(params)}:
-                return [self._request(int(request), method, params)]
-            case {"id": int(number), "result": dict(result)}:
+            case {"id": int(request), "method": str(method)}:
+                return [self._request(request, method, said["params"])]
+            case {"id": int(number), "result": result}:
                 return self._answered(number, result)
-            case {"id": int(number), "error": {"message": str(reason)}}:
-                return self._refused(number, reason)
+            case {"id": int(number), "error": error}:
+                return self._refused(number, str(error["message"]))
             case {"method": str(method), "params": dict(params)}:
                 return self._notified(method, params)
         return []
+
+    def _unknown(self, value: Mapping[str, Any]) -> list[AgentEvent]:
+        """Who asks waits for an answer, and so do we for what a turn begins with."""
+        if "method" in value:
+            return [Reply(_refusal(value["id"]))] if "id" in value else []
+        if value.get("id") not in (_INITIALIZE, _THREAD, _TURN):
+            return []
+        return [
+            self._over(
+                Failed(f"{PROGRAM} answers in a form that maestro does not know: {brief(json.dumps(value))}")
+            )
+        ]
 
     def _answered(self, number: int, result: Mapping[str, Any]) -> list[AgentEvent]:
         if number == _THREAD:
@@ -182,8 +203,7 @@ class CodexTurn(JsonTurn):
                 tool = f"mcp__{params['serverName']}__{params['_meta']['tool_name']}"
                 given = json.dumps(params["_meta"].get("tool_params") or {}, ensure_ascii=False)
                 return PermissionAsked(str(request), tool, given)
-        error = {"code": -32601, "message": "maestro does not do that"}
-        return Reply(line({"id": request, "error": error}))
+        return Reply(_refusal(request))
 
     def _notified(self, method: str, params: Mapping[str, Any]) -> list[AgentEvent]:
         match method:
@@ -301,6 +321,10 @@ def _changed(item: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _text(words: str) -> list[dict[str, Any]]:
     return [{"type": "text", "text": words}]
+
+
+def _refusal(request: Any) -> bytes:
+    return line({"id": request, "error": {"code": -32601, "message": "maestro does not do that"}})
 
 
 def _call(number: int, method: str, **params: Any) -> bytes:

@@ -11,9 +11,12 @@ from maestro_ray.ports import Launch
 from maestro_ray.providers.json_lines import JsonLines
 from maestro_ray.providers.output import clean
 
+# of a line that is no JSON, in characters
+LONGEST = 16 * 1_024
+
 
 class JsonTurn:
-    """Each line becomes events by `_events`; what is no JSON is something said, and what has no known shape nothing."""
+    """Each line becomes events by `_events`; no JSON is something said, and what has no known shape is `_unknown`."""
 
     _launch: Launch
     _lines: JsonLines
@@ -37,8 +40,13 @@ class JsonTurn:
         try:
             return self._no_json(value) if isinstance(value, str) else self._events(value)
         except (TypeError, LookupError, ValueError, AttributeError, ArithmeticError, RecursionError):
-            # a shape that is not known here says nothing; what matters has a known one
-            return []
+            return self._unknown(value) if isinstance(value, dict) else []
+
+    def _unknown(self, _value: Mapping[str, Any]) -> list[AgentEvent]:
+        """A shape that is not known here says nothing: what matters has a known one."""
+        return []
 
     def _no_json(self, text: str) -> list[AgentEvent]:
-        return [Said(clean(text) + "\n")]
+        """Of what is of use to people alone they get what they would read."""
+        more = f" [… {len(text) - LONGEST} characters left out …]" if len(text) > LONGEST else ""
+        return [Said(clean(text[:LONGEST]) + more + "\n")]

@@ -128,7 +128,7 @@ class PiTurn(JsonTurn):
             return self._stopped()
         if delta := _DELTA.match(head):
             return self._delta(delta[1])
-        return [] if _REPEATS.match(head.encode(errors="replace")) else [Said(clean(head) + "\n")]
+        return [] if _REPEATS.match(head.encode(errors="replace")) else super()._no_json(head)
 
     def _events(self, event: Mapping[str, Any]) -> list[AgentEvent]:
         match event:

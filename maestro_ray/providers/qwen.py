@@ -60,11 +60,13 @@ class Qwen(Installed):
 
 def _defaults(job: Job) -> dict[str, object]:
     """What holds where the person's own settings say nothing else: a refused request is made again for minutes, and
-    after each turn its model is asked what to remember."""
+    after each turn its model is asked what to remember, and then, with the whole conversation, what a person would
+    type next."""
     defaults: dict[str, object] = {
         "general": {"enableAutoUpdate": False},
         "model": {"generationConfig": {"maxRetries": 1}},
         "memory": {"enableManagedAutoMemory": False, "enableManagedAutoDream": False},
+        "ui": {"enableFollowupSuggestions": False},
     }
     refuses = job.refuses if job.purpose == "execute" else {*job.refuses, Tool.EDIT}
     denied, asked = (

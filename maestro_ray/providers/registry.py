@@ -45,6 +45,16 @@ VARIABLES = (
     *claude.VARIABLES, *codex.VARIABLES, *gemini.VARIABLES, *opencode.VARIABLES, *qwen.VARIABLES, *pi.VARIABLES,
 )  # fmt: skip
 
+# keys of a table that say nothing to a kind: its program is what `argv` says, and all that it is told
+_NOTHING: Mapping[str, tuple[str, ...]] = {
+    "acp": ("model", "exec"),
+    "command": ("model", "args", "exec"),
+    "manual": ("exec",),
+    "scripted": ("model", "args", "exec"),
+}
+
+_INSTEAD = {"acp": ": say it in its argv or args", "command": ": say it in its argv"}
+
 # well-known programs that a template is enough for
 _TEMPLATED = ("aider", "mini")
 
@@ -102,6 +112,8 @@ def _resolve(choice: str, config: Config, directory: Path) -> ProviderSpec:
 def _spec(choice: str, kind: str, arg: str, table: ProviderTable) -> ProviderSpec:
     if wrong := next((name for name in table.env if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)), None):
         raise BadProvider(choice, f"env lists names of variables, and {wrong!r} is none")
+    if useless := next((key for key in _NOTHING.get(kind, ()) if getattr(table, key)), None):
+        raise BadProvider(choice, f"{useless} means nothing to {kind}{_INSTEAD.get(kind, '')}")
     verdict: Literal["line", "exit-code"] = "exit-code" if table.verdict == "exit-code" else "line"
     return ProviderSpec(kind, arg, table.argv, table.env, verdict, table.model, table.args, table.exec)
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from maestro_ray.errors import Conflict
 from maestro_ray.model import plan as plan_machine
 from maestro_ray.model.plan_file import from_json
+from maestro_ray.model.review import Agreement
 from maestro_ray.model.run import LIVE, Purpose
 from maestro_ray.studio import plans, proposals, runs
 from maestro_ray.studio import schema as t
@@ -48,11 +49,17 @@ def context(tx: Transaction, row: Row) -> dict[str, Any]:
 
 
 def propose(tx: Transaction, row: Row, result: Mapping[str, Any]) -> None:
-    """A run that ended with a `draft` proposes it; `attempts` and `revision_cap` are those of the plan."""
+    """A run that ended with a `draft` proposes it; how often it may be tried and sent back, and how many must approve,
+    stand beside it."""
     draft = result.get("draft")
     if draft is None:
         return
-    limits = {"attempt_cap": _count(result, "attempts", 1), "revision_cap": _count(result, "revision_cap", 0)}
+    limits: dict[str, Any] = {
+        "attempt_cap": _count(result, "attempts", 1),
+        "revision_cap": _count(result, "revision_cap", 0),
+        "reviewers": _count(result, "reviewers", 1),
+        "review_policy": _agreement(result),
+    }
     kept = {name: value for name, value in limits.items() if value is not None}
     plan = from_json(draft)
     proposals.put(tx, row, plan, base_branch=row["base"] or plan.base, **kept)
@@ -147,6 +154,11 @@ def _rejected(tx: Transaction, row: Row) -> list[dict[str, Any]]:
         tasks = [task["title"] for task in tx.all(titles)]
         found.append({"title": plan["title"], "tasks": tasks, "reason": cards[0]["reason"] if cards else ""})
     return found
+
+
+def _agreement(result: Mapping[str, Any]) -> str | None:
+    value = result.get("review_policy")
+    return value if value in list(Agreement) else None
 
 
 def _count(result: Mapping[str, Any], name: str, least: int) -> int | None:

@@ -35,5 +35,6 @@ def put(tx: Transaction, run: Row, draft: PlanDraft, **values: Any) -> Row:
     plan_id = plans.create(tx, run["project_id"], draft, proposed_by=run_id, **own, **values)["id"]
     count = len(draft.tasks)
     question = f"proposed plan {draft.title!r} with {count} task{'s' if count > 1 else ''}: carry it out?"
-    card = loop.ask(tx, plan_id, "proposal", question, options=(loop.APPROVE, loop.REJECT))
+    about = {"team": team["id"]}
+    card = loop.ask(tx, plan_id, "proposal", question, options=(loop.APPROVE, loop.REJECT), about=about)
     return {"plan_id": plan_id, "decision_id": card}

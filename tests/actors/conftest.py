@@ -34,6 +34,6 @@ def home(tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "home", tmp_path / "home" / "run")
     home.prepare()
     yield home
-    clean = until(lambda: not find(f"{home.instance}:"), 5)
+    clean = until(lambda: not find(f"{home.instance}:"))
     sweep(f"{home.instance}:")
     assert clean, "an agent was left behind"

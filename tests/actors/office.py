@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from maestro_ray.actors.mail import Courier, Letter
+from maestro_ray.actors.messages import WhatHolds
 
 
 class Office:
@@ -14,7 +15,8 @@ class Office:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, Any]] = []
-        self.replies: dict[type, Callable[[str, Any], Any]] = {}
+        # the channel of a team that is not steered
+        self.replies: dict[type, Callable[[str, Any], Any]] = {WhatHolds: lambda _to, _message: []}
         self._news = asyncio.Event()
 
     def courier(self, name: str = "me") -> Courier:
@@ -37,7 +39,7 @@ class Office:
 
     async def until(self, true: Callable[[], Any]) -> Any:
         """Wait until what was told makes it true. Raises `TimeoutError`."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (value := true()):
                 self._news.clear()
                 await self._news.wait()

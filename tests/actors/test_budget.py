@@ -37,7 +37,7 @@ async def maestro(home: Home) -> AsyncIterator[LocalMaestro]:
 def spending(tmp_path: Path) -> str:
     """A developer that pays for each step it takes, and waits a little after it as one that thinks does."""
     path = tmp_path / "spend.toml"
-    step = f"{{ run = 'echo step >> $MAESTRO_KEY.txt' }}, {{ usage = {{ input = 1000, output = 10, cost = {STEP} }} }}, {{ wait = 0.15 }}"
+    step = f"{{ run = 'echo step >> $MAESTRO_KEY.txt' }}, {{ usage = {{ input = 1000, output = 10, cost = {STEP} }} }}, {{ wait = 0.4 }}"
     path.write_text(f"[[turns]]\nsteps = [{', '.join([step] * STEPS)}]\n")
     return f"scripted:{path}"
 
@@ -54,7 +54,7 @@ async def spent(maestro: LocalMaestro) -> tuple[float, float]:
 
 
 async def card(maestro: LocalMaestro, kind: str = "budget") -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (
             cards := [each for each in (await maestro.call("decide.list"))["cards"] if each["kind"] == kind]
         ):
@@ -72,7 +72,7 @@ async def told_now(maestro: LocalMaestro) -> list[str]:
 
     watching = asyncio.create_task(maestro.service.handle("team.watch", {}, hear))  # type: ignore[arg-type]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await heard.get()
     finally:
         watching.cancel()
@@ -86,7 +86,7 @@ async def states(maestro: LocalMaestro) -> list[str]:
 
 
 async def settled(maestro: LocalMaestro, *wanted: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await states(maestro) != sorted(wanted):
             await asyncio.sleep(0.02)
 
@@ -166,7 +166,7 @@ async def test_a_worker_that_dies_leaves_nothing_reserved_and_what_it_spent_is_k
     before, _ = await spent(maestro)
     await maestro.kill("dev-1")
     asked = await card(maestro)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await spent(maestro))[1] > 0:
             await asyncio.sleep(0.02)
     used, _ = await spent(maestro)

@@ -27,6 +27,7 @@ from maestro_ray.actors.messages import (
     Roster,
     Steer,
     Text,
+    WhatHolds,
 )
 from maestro_ray.actors.minutes import Minutes
 from maestro_ray.errors import IllegalEvent, JournalBroken
@@ -159,7 +160,7 @@ async def test_a_slow_reader_holds_up_no_other(
 
     office.send = road  # type: ignore[method-assign]
     channel = opened(a_channel(home, tmp_path, "slow", READER))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await asyncio.gather(*(say(channel, str(n)) for n in range(50))) == list(range(1, 51))
         await office.until(lambda: len(bodies(office)) == 50)
     assert bodies(office, "slow") == []
@@ -319,6 +320,21 @@ async def test_new_members_get_what_is_active(opened: Open, office: Office) -> N
     assert "dev-3" not in receipts(channel, "d1")
 
 
+async def test_who_begins_a_life_is_told_what_holds_before_it_is_answered(
+    opened: Open, office: Office
+) -> None:
+    channel = opened()
+    for number, text in enumerate(("old", "first", "second")):
+        await channel.handle("x", Steer(f"d{number}", text))
+    await as_int(channel.handle("x", ClearSteering("", ("d0",))))
+    await office.until(lambda: office.of(DirectivesCleared, "slot-dev2")[1:])
+    office.told.clear()
+    assert await channel.handle("slot-dev", WhatHolds("dev-1")) == ["d1", "d2"]
+    assert office.of(Directive, "slot-dev") == [Directive("d1", "first"), Directive("d2", "second")]
+    assert office.of(Directive, "slot-dev2") == []
+    assert await channel.handle("slot-x", WhatHolds("stranger")) == []
+
+
 async def test_a_directive_that_was_cleared_at_once_reaches_nobody(opened: Open, office: Office) -> None:
     channel = opened()
     channel.handle("x", Steer("d1", "x"))
@@ -448,7 +464,7 @@ async def test_a_reader_that_is_gone_does_not_keep_a_channel_from_its_end(
     office.send = nowhere  # type: ignore[method-assign]
     channel = opened()
     say(channel, "last words")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await channel.quit()
     journal = Journal(home.journal / "bot-1.db")
     assert [without_id(entry) for entry in journal.read()] == [{"text": "last words"}]

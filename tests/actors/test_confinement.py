@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from absent import absent
 from workspace.sample import Sample
 
@@ -11,6 +12,7 @@ from maestro_ray.actors.confinement import bench_of, box_of, confined
 from maestro_ray.agent import sandbox
 from maestro_ray.agent.confined import Confined
 from maestro_ray.config import SandboxTable
+from maestro_ray.errors import OutOfSight
 from maestro_ray.home import Home
 from maestro_ray.limits_table import LimitsTable
 from maestro_ray.workspace.repo import Repo
@@ -67,3 +69,29 @@ def test_off_leaves_the_command_as_it_is(home: Home, sample: Sample, tmp_path: P
     boxed = confined(spec, "dev", "execute", bench, ["sh"], ENV)
     assert boxed != Confined(("sh",), limits=limits)
     assert boxed.limits == limits
+
+
+def test_a_program_that_a_link_leads_to_out_of_the_box_is_named(
+    home: Home, sample: Sample, tmp_path: Path
+) -> None:
+    """Red when only the box itself says it: three attempts of `execvp: No such file or directory`."""
+    if not sandbox.layer("auto"):
+        absent(sandbox.missing())
+    worktrees = Worktrees(Repo.open(sample.path), tmp_path / "trees")
+    bench = bench_of(worktrees, worktrees.add("dev-1", sample.sha("main")), tmp_path / "scratch")
+    installed, link = tmp_path / "lib" / "agent", tmp_path / "here" / "bin" / "agent"
+    for each in (installed, link):
+        each.parent.mkdir(parents=True)
+    installed.write_text("#!/bin/sh\n")
+    installed.chmod(0o755)
+    link.symlink_to(installed)
+    env = {**ENV, "PATH": f"{link.parent}:{ENV['PATH']}"}
+
+    def tried(table: SandboxTable) -> None:
+        confined(a_spec(home, sample.path, sandbox=table), "dev", "execute", bench, ["agent"], env)
+
+    with pytest.raises(OutOfSight) as raised:
+        tried(SandboxTable())
+    assert f"where the program 'agent' lies: {installed};" in str(raised.value)
+    tried(SandboxTable(read=(str(installed.parent),)))
+    tried(SandboxTable("off"))

@@ -54,6 +54,26 @@ async def test_whoever_is_killed_in_the_middle_the_plan_completes_and_nothing_is
     assert [each["body"]["action"] for each in executes] == ["complete"]
 
 
+async def test_what_the_operator_said_before_a_worker_died_is_in_the_next_prompt(
+    maestro: LocalMaestro, sample: Sample, tmp_path: Path
+) -> None:
+    """Red without `Worker._hear_what_holds`: its new life was told nothing."""
+    prompts, gate, script = tmp_path / "prompts", tmp_path / "gate", tmp_path / "script.toml"
+    prompts.mkdir()
+    work = f"cp $MAESTRO_PROMPT_FILE {prompts}/$$; until [ -e {gate} ]; do sleep 0.02; done; echo x > x"
+    script.write_text(f"[[turns]]\nsteps = [{{ run = '{work}' }}]\n")
+    await begin(maestro, sample, providers={"dev": f"scripted:{script}", "review": APPROVE})
+    (first,) = await eventually(lambda: list(prompts.iterdir()))
+    await maestro.call("steer", repo=str(sample.path), text="Mind the gap")
+    await maestro.until("receipt")
+    await maestro.kill("dev-1")
+    await eventually(lambda: len(list(prompts.iterdir())) == 2)
+    (second,) = set(prompts.iterdir()) - {first}
+    gate.touch()
+    await end(maestro)
+    assert second.read_text().count("Mind the gap") == 1
+
+
 async def all_messages(maestro: LocalMaestro, name: str) -> list[dict[str, Any]]:
     team = next(each for each in maestro.connections.ended.values() if each.record.name == name)
     found = await maestro.connections.studio.get(f"teams/{team.record.id}/messages", after="0")
@@ -64,7 +84,7 @@ async def test_a_new_lead_learns_who_is_here(maestro: LocalMaestro, sample: Samp
     name = (await begin(maestro, sample, plan=None))["team"]["name"]
     await maestro.until("team.up")
     await maestro.kill("lead")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await maestro.call("team.status", team=name))[0]["state"] != "active":
             await asyncio.sleep(0.01)
 

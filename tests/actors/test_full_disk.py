@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from workspace.sample import Sample
 from maestro_ray import room
 from maestro_ray.actors import service
 from maestro_ray.agent.sweep import find
-from maestro_ray.errors import JournalBroken, MaestroError
+from maestro_ray.errors import Conflict, JournalBroken, MaestroError
 from maestro_ray.home import Home
 from maestro_ray.testing import LocalMaestro, eventually
 
@@ -70,7 +71,8 @@ async def test_a_disk_that_fills_up_while_an_agent_works_costs_nothing(
 
     async def steer_on() -> None:
         while True:
-            await maestro.call("steer", team=name, text="x" * 2000)
+            with suppress(Conflict):  # the channel of a slow machine has not answered in time
+                await maestro.call("steer", team=name, text="x" * 2000)
 
     with pytest.raises(MaestroError, match=r"journal .*\.db cannot be used: .*disk.* is full"):
         await steer_on()

@@ -176,5 +176,5 @@ async def test_it_ends_in_the_middle_of_a_call(office: Office, tmp_path: Path) -
     holder.handle("c", Hold("k", Login("http://127.0.0.1:1", "ws://127.0.0.1:1/app/k", "t"), ["private-x"]))
     holder.handle("c", Ask(1, "k", "GET", "me"))
     await asyncio.sleep(0)
-    await asyncio.wait_for(holder.close(), 5)
+    await asyncio.wait_for(holder.close(), 60)
     courier.close()

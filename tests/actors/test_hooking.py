@@ -99,7 +99,7 @@ async def test_one_that_hangs_is_stopped_and_one_that_floods_is_cut(
     slow = hooking(home, tmp_path, told, *hooks)
     began = time.monotonic()
     assert await slow.ask("RunStart") == "late"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 120
     reasons = told.reasons("hook.failed")
     assert any("it was stopped after 0.2 seconds" in each for each in reasons)
     assert any("it ended with exit code 3" in each for each in reasons)

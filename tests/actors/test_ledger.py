@@ -70,7 +70,7 @@ async def test_a_long_journal_is_read_beside_the_loop(path: Path, monkeypatch: p
     seen: list[bool] = []
 
     def slowly(self: journal.Journal) -> list[journal.Entry]:
-        seen.append(looked.wait(5))
+        seen.append(looked.wait(60))
         return read(self)
 
     monkeypatch.setattr(journal.Journal, "read", slowly)

@@ -97,6 +97,10 @@ async def test_a_goal_becomes_a_plan_that_is_accepted_and_released(
     result = await end(maestro)
     assert (result["status"], result["title"]) == ("completed", "A plan")
     assert "one.txt" in sample.files("main")
+    (team,) = maestro.connections.ended.values()
+    told = [event async for event in team.happenings.follow(0)]
+    # the plan is told with its card; red without `Planning.tells_of`: whoever watched was shown it twice
+    assert [event for event in told if event["kind"] == "decision.requested"] == []
     nothing_left(home, sample)
 
 
@@ -104,6 +108,18 @@ async def test_with_yes_nobody_is_asked(maestro: LocalMaestro, sample: Sample, t
     await ask(maestro, sample, script(tmp_path, say(BLOCK)), yes=True)
     assert (await end(maestro))["status"] == "completed"
     assert [event["kind"] async for event in maestro.events() if event["kind"] == "team.waiting"] == []
+
+
+async def test_the_plan_of_a_goal_is_judged_by_as_many_as_the_configuration_asks_for(
+    maestro: LocalMaestro, home: Home, sample: Sample, tmp_path: Path
+) -> None:
+    """Red when only a plan that was given is told `[review]`: one approval merged what two were to judge."""
+    (home.root / "config.toml").write_text('[review]\nreviewers = 2\npolicy = "majority"\n')
+    await ask(maestro, sample, script(tmp_path, say(BLOCK)), roles={"dev": 1, "review": 2}, yes=True)
+    result = await end(maestro)
+    plan = await studio(maestro, f"plans/{result['id']}")
+    assert (plan["reviewers"], plan["review_policy"]) == (2, "majority")
+    assert [each["verdict"] for each in result["verdicts"]] == ["APPROVED"] * 2
 
 
 async def test_a_command_can_be_the_lead_and_sees_the_goal_in_a_tree_it_does_not_change(
@@ -401,5 +417,5 @@ async def test_nothing_is_approved_for_a_team_that_was_stopped_while_studio_was_
     approving = asyncio.create_task(maestro.connections.planning._approve(team, "card"))
     await eventually(lambda: tried > 2)
     await maestro.connections.end_team(team, "enough")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await approving

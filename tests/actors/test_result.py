@@ -37,9 +37,11 @@ def a_plan(**task: Any) -> dict[str, Any]:
 
 def studio(answer: Any) -> Any:
     async def get(path: str) -> Any:
-        assert path == "plans/plan"
         if isinstance(answer, Exception):
             raise answer
+        if path == f"teams/{RECORD.id}":
+            return {"budget": {"burn": "$0.12 · 3k tokens"}}
+        assert path == "plans/plan"
         return answer
 
     return SimpleNamespace(get=get)
@@ -55,6 +57,7 @@ async def test_a_plan_with_its_tasks_verdicts_and_commits(sample: Sample) -> Non
     (task,) = plan["tasks"]
     assert (task["commits"], task["runs"], task["revisions"], task["seconds"]) == ([first, second], 2, 1, 2.5)
     assert plan["verdicts"] == [{"task": "t1", "commit": "c", "verdict": "APPROVED", "reason": ""}]
+    assert result["used"] == "$0.12 · 3k tokens"
     assert plan["decisions"] == [{"id": "d", "kind": "k", "question": "q", "options": ["retry"]}]
 
 
@@ -73,6 +76,7 @@ async def test_a_studio_that_is_away_is_said_and_keeps_nobody(sample: Sample) ->
     result = await team_result(studio(StudioUnavailable("u", "away")), a_team(sample), Pool(1))
     assert result["plans"][0]["status"] == "unknown"
     assert "away" in result["plans"][0]["reason"]
+    assert result["used"] == ""
 
 
 def test_workers_are_named_with_the_process_of_their_actor(sample: Sample) -> None:

@@ -141,6 +141,7 @@ async def test_a_directive_that_was_not_answered_in_time_is_the_same_when_it_is_
     for _ in range(2):
         with pytest.raises(Conflict, match="does not answer"):
             await maestro.call("steer", repo=repo, text="mind the API")
+    monkeypatch.setattr(module, "CHANNEL_WITHIN", 60.0)
     awake.set()
     await maestro.until("directive")
     await maestro.call("steer", repo=repo, text="mind the API")
@@ -298,7 +299,7 @@ async def test_a_team_without_a_plan_serves_those_of_the_project(
     async def completed() -> bool:
         return bool((await studio.get(f"plans/{first['plan']['id']}"))["status"] == "completed")
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await completed():
             await asyncio.sleep(0.05)
     # it was not started for that plan, so it stays
@@ -336,7 +337,7 @@ async def test_status_tells_a_studio_that_is_away_from_one_that_signed_us_out(
     maestro: LocalMaestro, sample: Sample, connected: bool
 ) -> None:
     async def becomes(wanted: str) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (status := await maestro.call("status"))["studio"]["trouble"] != wanted:
                 await asyncio.sleep(0.02)
         assert status["studio"]["connected"] is (wanted == "")

@@ -14,6 +14,7 @@ from maestro_ray.actors.silences import Silences
 from maestro_ray.config import Config, SandboxTable
 from maestro_ray.home import Home
 from maestro_ray.journal import Entry
+from maestro_ray.model import silence
 from maestro_ray.testing import FakeClock, LocalMaestro
 
 from .stage import APPROVE, begin, end, plan
@@ -29,9 +30,10 @@ async def maestro(home: Home) -> AsyncIterator[LocalMaestro]:
 
 
 async def test_who_says_nothing_is_shown_with_its_last_line_and_told_once(
-    maestro: LocalMaestro, sample: Sample, tmp_path: Path
+    maestro: LocalMaestro, sample: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Red (nobody is ever silent) without `Silences.look`, red (twice) without what a digest remembers."""
+    monkeypatch.setattr(silence, "BETWEEN", 3600.0)  # others may be silent a minute later
     gate = tmp_path / "gate"
     program = tmp_path / "dev.sh"
     program.write_text(
@@ -89,7 +91,7 @@ def test_who_goes_on_after_a_pause_for_its_budget_and_says_nothing_is_silent() -
     silences = Silences(connections)
 
     def tell(kind: str) -> None:
-        silences.heard(team, [Entry(1, "dev-1", kind, {}, 0.0)], [])
+        silences.heard(team, [Entry(1, "dev-1", kind, {"run": "run"}, 0.0)], [])
 
     silences._of(team).works({"dev-1": "run"}, clock.monotonic())
     tell("run.paused")

@@ -47,7 +47,7 @@ async def survey(maestro: LocalMaestro, sample: Sample, provider: str) -> None:
 
 async def seen(look: Callable[[], Awaitable[list[dict[str, str]]]]) -> list[dict[str, str]]:
     """The first that is there."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (found := await look()):
             await asyncio.sleep(0.02)
     return found

@@ -186,13 +186,16 @@ async def test_tools_are_asked_about_before_and_told_of_after(
     hooks.add("PostToolUse")
     script = tmp_path / "script.toml"
     script.write_text('[[turns]]\nsteps = [{ask = "rm -rf /"}, {edit = "one.txt", text = "x"}]\n')
-    await begin(maestro, sample, providers={"dev": f"scripted:{script}", "review": APPROVE})
+    review = f"command:sh -c 'until [ -e {tmp_path}/on ]; do sleep 0.02; done; echo VERDICT: APPROVED'"
+    await begin(maestro, sample, providers={"dev": f"scripted:{script}", "review": review})
+    # also of the run's last tool, for which there is time after the run
+    await eventually(lambda: "edit" in {each["tool_name"] for each in hooks.told("PostToolUse")})
+    (tmp_path / "on").touch()
     await end(maestro)
     (asked,) = hooks.told("PreToolUse")
     assert (asked["tool_name"], asked["tool_input"]) == ("run", {"command": "rm -rf /"})
     assert (asked["member"], asked["purpose"]) == ("dev-1", "execute")
     assert (await happened(maestro, "hook.denied"))[0]["reason"] == "never that"
-    assert {each["tool_name"] for each in hooks.told("PostToolUse")} >= {"edit"}
 
 
 async def test_a_hook_that_hangs_or_floods_is_told_of_and_the_team_goes_on(
@@ -248,16 +251,17 @@ async def test_a_team_keeps_the_hooks_it_began_with(
 
 
 async def test_stopped_while_a_hook_of_its_start_takes_its_time_a_team_takes_no_slots(
-    maestro: LocalMaestro, home: Home, sample: Sample, hooks: Hooks
+    maestro: LocalMaestro, home: Home, sample: Sample, hooks: Hooks, tmp_path: Path
 ) -> None:
     """Its slots may be another team's by then. Red (they become members of nothing, and the start waits a minute for
     them) without the look at `ending` in `session_starts`."""
-    hooks.add("SessionStart", "sleep 1")
+    hooks.add("SessionStart", f"until [ -e {tmp_path}/on ]; do sleep 0.02; done")
     starting = asyncio.create_task(begin(maestro, sample))
     await eventually(lambda: hooks.told("SessionStart"))
     (team,) = maestro.connections.teams.values()
     await maestro.call("team.stop", team=team.record.name)
-    async with asyncio.timeout(10):
+    (tmp_path / "on").touch()
+    async with asyncio.timeout(30):
         with pytest.raises(Conflict, match="was stopped meanwhile"):
             await starting
     assert not maestro.connections.teams
@@ -268,14 +272,17 @@ async def test_who_joins_while_its_hook_takes_its_time_does_not_bring_back_a_tea
     maestro: LocalMaestro, home: Home, sample: Sample, hooks: Hooks, tmp_path: Path
 ) -> None:
     """The same for a worker that comes later, whom only a Studio that answers has kept out."""
-    hooks.add("SessionStart", "sleep 1")
+    hooks.add("SessionStart", f"until [ -e {tmp_path}/on ]; do sleep 0.02; done")
+    (tmp_path / "on").touch()
     await begin(maestro, sample, providers={"dev": waiting_for(tmp_path / "gate"), "review": APPROVE})
+    (tmp_path / "on").unlink()
     (team,) = maestro.connections.teams.values()
     asked = {"team": team.record.name, "role": "dev", "providers": {"dev": WRITE}}
     joining = asyncio.create_task(maestro.call("team.join", **asked))
     await eventually(lambda: len(hooks.told("SessionStart")) == 2)
     await maestro.call("team.stop", team=team.record.name)
-    async with asyncio.timeout(10):
+    (tmp_path / "on").touch()
+    async with asyncio.timeout(30):
         with pytest.raises(Conflict, match="was stopped meanwhile"):
             await joining
     assert not maestro.connections.teams

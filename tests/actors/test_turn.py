@@ -20,7 +20,7 @@ from maestro_ray.agent.sweep import find
 from maestro_ray.errors import AgentFailed
 from maestro_ray.home import Home
 from maestro_ray.limits_table import LimitsTable
-from maestro_ray.model.agent import Failed, Finished, PermissionAsked
+from maestro_ray.model.agent import Failed, Finished, PermissionAsked, ToolCalled
 from maestro_ray.ports import Job, ProviderSpec
 from maestro_ray.testing import eventually
 
@@ -146,6 +146,16 @@ async def test_an_agent_that_takes_no_steering_is_left_alone(home: Home, tmp_pat
     assert stage.taken == []
 
 
+async def test_files_of_the_worktree_are_named_as_in_the_repository(home: Home, tmp_path: Path) -> None:
+    """Red with the whole path, of which a line of 80 characters shows the directories only."""
+    stage = Stage(home, tmp_path, command("true"))
+    await stage.turn._take(
+        [ToolCalled("edit", f"{stage.job.worktree}/src/a.py"), ToolCalled("shell", "make")]
+    )
+    stage.turn._flush(force=True)
+    assert "".join(stage.said) == "[edit] src/a.py\n[shell] make\n"
+
+
 async def test_files_of_the_launch_are_the_owners_alone(home: Home, tmp_path: Path) -> None:
     stage = Stage(home, tmp_path, command('cat "$MAESTRO_PROMPT_FILE"'))
     await stage.turn.begin()
@@ -229,7 +239,7 @@ async def test_a_question_that_cannot_be_decided_is_refused(home: Home, tmp_path
 
     stage = Stage(home, tmp_path, ProviderSpec("scripted", str(script)), permit)
     await stage.turn.begin()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert isinstance((await stage.turn.finish()).event, Finished)
     assert "refused: maestro's own fault" in "".join(stage.said)
     assert not (stage.job.worktree / "done").exists()
@@ -322,20 +332,25 @@ async def test_only_what_the_agent_must_write_is_writable_in_its_box(home: Home,
 
 @pytest.mark.parametrize("asks", [True, False])
 async def test_the_time_of_a_turn_stands_while_a_person_is_asked(
-    home: Home, tmp_path: Path, asks: bool
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asks: bool
 ) -> None:
     """Red without `_time_stands`, and (asked for nothing) without the limit."""
     script = tmp_path / "s.toml"
-    step = 'ask = "echo yes > asked"' if asks else "wait = 30"
+    step = 'ask = "echo yes > asked"' if asks else "wait = 600"
     script.write_text(f"[[turns]]\n[[turns.steps]]\n{step}\n")
+    # an agent that asks has as long to begin as a slow machine needs
+    limit = 60 if asks else 2
+    loop = asyncio.get_running_loop()
+    now = loop.time
 
     async def slow(_question: PermissionAsked) -> str:
-        await asyncio.sleep(3)
+        monkeypatch.setattr(loop, "time", lambda: now() + 2 * limit)
+        await asyncio.sleep(0.1)
         return ""
 
     job = job_in(tmp_path)
     spec = ProviderSpec("scripted", str(script))
-    part = a_worker(home, tmp_path, spec, limits=LimitsTable(time=2))
+    part = a_worker(home, tmp_path, spec, limits=LimitsTable(time=limit))
     turn = Turn(part, job, Ears(lambda _text: None, permit=slow), free)
     await turn.begin()
     event = (await turn.finish()).event

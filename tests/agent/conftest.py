@@ -16,6 +16,6 @@ def mark() -> Iterator[str]:
     """A mark of this test alone. The test has failed when anything that carries it is left behind."""
     mark = f"test{os.getpid()}:{suffix(12)}:run"
     yield mark
-    clean = until(lambda: not find(mark), 2)
+    clean = until(lambda: not find(mark))
     sweep(mark)
     assert clean, "the test left processes behind"

@@ -61,7 +61,7 @@ async def begin(
     return await AgentProcess.start(python(code, *arguments), cwd=cwd, env=ENV, mark=mark, **options)  # type: ignore[arg-type]
 
 
-def until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
+def until(true: Callable[[], bool], seconds: float = 60.0) -> bool:
     """Whether it became true in time."""
     deadline = time.monotonic() + seconds
     while not (result := true()) and time.monotonic() < deadline:
@@ -69,7 +69,7 @@ def until(true: Callable[[], bool], seconds: float = 10.0) -> bool:
     return result
 
 
-async def eventually(true: Callable[[], bool], seconds: float = 10.0) -> None:
+async def eventually(true: Callable[[], bool], seconds: float = 60.0) -> None:
     """The same for a loop that must go on meanwhile. Raises `TimeoutError`."""
     async with asyncio.timeout(seconds):
         while not true():
@@ -85,7 +85,7 @@ def descriptors() -> set[str]:
 async def line(process: AgentProcess) -> str:
     """The first line the program prints."""
     text = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not text.endswith(b"\n"):
             piece = await process.read()
             assert piece, (text, process.stderr_tail())

@@ -145,7 +145,7 @@ def test_one_word_ends_all_in_it_and_what_is_empty_is_removed(
     identity = identify(process.pid)
     assert identity
     cgroup.end(mark)
-    assert until(lambda: not alive(identity), 2)
+    assert until(lambda: not alive(identity))
     process.wait()
     cgroup.end(mark)
     assert not Path(place, f"maestro-{mark}@one").exists()

@@ -50,18 +50,18 @@ async def test_ten_megabytes_are_cut() -> None:
 
 
 async def test_one_that_hangs_is_stopped_with_its_whole_tree(tmp_path: Path) -> None:
-    """It ignores SIGTERM, and so does its child in a session of its own. Without the limit it would go on a minute."""
+    """It ignores SIGTERM, and so does its child in a session of its own. Without the limit it would go on ten minutes."""
     pids = tmp_path / "pids"
-    child = "import os,signal,time; os.setsid(); signal.signal(15,signal.SIG_IGN); open(P,'a').write(f'{os.getpid()}\\n'); time.sleep(60)"
+    child = "import os,signal,time; os.setsid(); signal.signal(15,signal.SIG_IGN); open(P,'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
     child = child.replace("P", repr(str(pids)))
-    code = f"import signal,subprocess,sys,time; signal.signal(15,signal.SIG_IGN); subprocess.Popen([sys.executable,'-c',{child!r}])\nprint('begun', flush=True)\ntime.sleep(60)"
+    code = f"import signal,subprocess,sys,time; signal.signal(15,signal.SIG_IGN); subprocess.Popen([sys.executable,'-c',{child!r}])\nprint('begun', flush=True)\ntime.sleep(600)"
     began = time.monotonic()
     ended = await errand(code, timeout=3)
     assert ended.late
     assert ended.stdout.startswith("begun")
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120
     assert pids.exists()
-    assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids.read_text().split()), 5)
+    assert until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids.read_text().split()))
 
 
 async def test_a_program_that_is_not_there_is_said() -> None:

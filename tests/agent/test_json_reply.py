@@ -27,6 +27,12 @@ def test_what_is_no_block_is_told(text: str, mistake: str) -> None:
     assert caught.value.mistakes[0].startswith(mistake)
 
 
+def test_a_mark_with_very_many_blanks_takes_no_time() -> None:
+    """Red when the blanks can be shared out in many ways: for hours."""
+    with pytest.raises(BadReply):
+        read_block("```" + " " * 1_000_000 + "!")
+
+
 def test_of_many_mistakes_the_first_are_told() -> None:
     with pytest.raises(BadReply) as caught:
         refuse(str(number) for number in range(10**9))

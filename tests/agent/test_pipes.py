@@ -108,7 +108,7 @@ async def test_a_close_wakes_the_reader(pipe: list[int]) -> None:
     await settled()
     inlet.close()
 
-    assert await asyncio.wait_for(reader, 5) == b""
+    assert await asyncio.wait_for(reader, 60) == b""
 
 
 async def test_a_tail_keeps_only_the_end_and_never_blocks_the_writer(pipe: list[int]) -> None:
@@ -163,7 +163,7 @@ async def test_an_outlet_drops_what_nobody_will_read(pipe: list[int]) -> None:
     assert not writer.done()
     os.close(handed_over(pipe, 0))
 
-    await asyncio.wait_for(writer, 5)
+    await asyncio.wait_for(writer, 60)
     await outlet.write(b"more")
     outlet.tell(b"T")
     outlet.close()
@@ -175,7 +175,7 @@ async def test_a_closed_outlet_lets_its_writer_go(pipe: list[int]) -> None:
     await settled()
     outlet.close()
 
-    await asyncio.wait_for(writer, 5)
+    await asyncio.wait_for(writer, 60)
 
 
 async def test_tell_never_waits(pipe: list[int]) -> None:

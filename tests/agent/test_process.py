@@ -290,11 +290,11 @@ async def test_run_keeps_the_beginning_and_the_end(mark: str) -> None:
 
 
 async def test_a_run_out_of_time_has_failed_whatever_it_says(mark: str) -> None:
-    code = "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(0)); print(1, flush=True); time.sleep(600)"
-    ended, text = await run(python(code), Path("/"), ENV, mark, timeout=0.5)
+    polite = "trap 'exit 0' TERM; echo 1; sleep 600 & wait"
+    ended, text = await run(["sh", "-c", polite], Path("/"), ENV, mark, timeout=1.5)
 
     assert ended == Exit(None, signal.SIGKILL)
-    assert text == "1\n\n… stopped after 0.5 seconds …\n"
+    assert text == "1\n\n… stopped after 1.5 seconds …\n"
 
 
 async def test_a_cancelled_run_leaves_nothing(mark: str) -> None:
@@ -304,10 +304,10 @@ async def test_a_cancelled_run_leaves_nothing(mark: str) -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
 
-    assert until(lambda: not find(mark), 2)
+    assert until(lambda: not find(mark))
 
 
 async def test_a_background_child_of_a_test_command_does_not_hold_it_up(mark: str) -> None:
-    ended, text = await asyncio.wait_for(run(["sh", "-c", "sleep 600 & echo done"], Path("/"), ENV, mark), 10)
+    ended, text = await asyncio.wait_for(run(["sh", "-c", "sleep 600 & echo done"], Path("/"), ENV, mark), 60)
 
     assert (ended, text) == (Exit(0, None), "done\n")

@@ -47,7 +47,7 @@ def test_it_carries_both_ways_until_its_input_ends(line: tuple[socket.socket, Pa
     thread = Thread(target=shout)
     thread.start()
     with begin(path) as started:
-        out, errors = started.communicate(b"hello\n" * 50_000, timeout=30)
+        out, errors = started.communicate(b"hello\n" * 50_000, timeout=60)
     thread.join()
     assert (out, errors, started.returncode) == (b"HELLO\n" * 50_000, b"", 0)
 
@@ -58,12 +58,12 @@ def test_it_ends_when_the_line_is_cut(line: tuple[socket.socket, Path]) -> None:
     with begin(path) as started:
         client, _ = listening.accept()
         client.close()
-        assert started.wait(timeout=30) == 0
+        assert started.wait(timeout=60) == 0
 
 
 def test_a_line_that_is_not_there_is_said(tmp_path: Path) -> None:
     with begin(tmp_path / "nowhere" / "line") as started:
-        _, errors = started.communicate(timeout=30)
+        _, errors = started.communicate(timeout=60)
     assert started.returncode == 1
     assert errors.decode().startswith(f"the line {tmp_path}/nowhere/line cannot be reached")
 

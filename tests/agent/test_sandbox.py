@@ -172,7 +172,7 @@ async def test_a_stubborn_agent_in_a_box_ends_with_its_tree(
     )
     assert await process.read()
     await process.stop()
-    assert until(lambda: not Path(f"/proc/{process.identity.pid}").exists(), 2)
+    assert until(lambda: not Path(f"/proc/{process.identity.pid}").exists())
 
 
 async def test_a_missing_program_is_said_in_its_own_name(here: Path, mark: str) -> None:

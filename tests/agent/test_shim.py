@@ -33,7 +33,7 @@ class Shim:
 
     def says(self) -> dict[str, Any]:
         """Its next report; an empty one at the end."""
-        readable, _, _ = select.select([self.report], [], [], 20)
+        readable, _, _ = select.select([self.report], [], [], 60)
         assert readable, "the shim says nothing"
         packet = os.read(self.report, 65536)
         assert packet.endswith(b"\n") or not packet
@@ -46,7 +46,7 @@ class Shim:
         return ProcessId(report["pid"], report["start"]), ProcessId(report["shim"], report["shim_start"])
 
     def line(self) -> str:
-        readable, _, _ = select.select([self.stdout], [], [], 20)
+        readable, _, _ = select.select([self.stdout], [], [], 60)
         assert readable, "the agent says nothing"
         return os.read(self.stdout, 65536).decode()
 
@@ -155,7 +155,7 @@ def test_each_way_to_stop_it_ends_the_whole_tree(how: str, mark: str, shims: lis
         {},
     ]
     assert not any(alive(process) for process in tree)
-    assert until(lambda: not alive(guard), 2)
+    assert until(lambda: not alive(guard))
 
 
 def test_it_kills_on_though_nobody_reads_its_reports(mark: str, shims: list[Shim]) -> None:
@@ -166,7 +166,7 @@ def test_it_kills_on_though_nobody_reads_its_reports(mark: str, shims: list[Shim
     tree = identities(shim.line())
     shim.close("report", "control")
 
-    assert until(lambda: not any(map(alive, [*tree, guard])), 5)
+    assert until(lambda: not any(map(alive, [*tree, guard])))
 
 
 def test_everybody_is_asked_before_anybody_is_killed(mark: str, shims: list[Shim], tmp_path: Path) -> None:
@@ -275,7 +275,8 @@ def test_its_argument_list_and_environment_hold_no_secret(mark: str, shims: list
     shims.append(shim := launch(python("import time; time.sleep(600)"), mark, env={**ENV, "KEY": secret}))
     agent, guard = shim.started()
 
-    assert secret in Path(f"/proc/{agent.pid}/environ").read_text()
+    # while a program begins it shows no environment
+    assert until(lambda: secret in shown(Path(f"/proc/{agent.pid}"), "environ"))
     assert not [pid for pid in Path("/proc").glob("[0-9]*") if secret in shown(pid, "cmdline")]
     assert secret not in shown(Path(f"/proc/{guard.pid}"), "environ")
     assert f"{MARK}={mark}" in shown(Path(f"/proc/{guard.pid}"), "environ")
@@ -315,7 +316,7 @@ def test_when_it_is_killed_the_agent_is_too(mark: str, shims: list[Shim]) -> Non
     os.kill(guard.pid, signal.SIGKILL)
 
     assert shim.says() == {}
-    assert until(lambda: not alive(agent), 2)
+    assert until(lambda: not alive(agent))
 
 
 def test_it_starts_light() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from .workplace import Workplace
 
-PATIENCE = 90.0
-_GRACE = 5.0
+PATIENCE = 120.0
+_GRACE = 15.0
 _LINE = 1 << 24
 
 Line = dict[str, Any]

@@ -68,7 +68,7 @@ GEMINI = f"gemini:{MODEL}"
 LATE = ("qwen",)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("dev", "review", "how"),
     [
@@ -156,7 +156,7 @@ async def test_a_goal_becomes_a_plan_that_is_mended_accepted_and_released(
 
 async def over(maestro: LocalMaestro) -> None:
     """Some take twenty seconds to start on a busy machine, and four turns follow one another."""
-    async with asyncio.timeout(150):
+    async with asyncio.timeout(400):
         async for event in maestro.events():
             if event["kind"] == "team.ended":
                 return

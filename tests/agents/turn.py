@@ -15,7 +15,7 @@ from .recipe import Recipe
 from .talk import Line, Talk
 from .workplace import Workplace
 
-_GRACE = 5.0
+_GRACE = 15.0
 
 
 @dataclass(frozen=True)

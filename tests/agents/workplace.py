@@ -50,7 +50,7 @@ class Workplace:
         mark = f"{_MARK}={self._mark}".encode()
         return [int(each.name) for each in Path("/proc").glob("[0-9]*") if mark in _environment(each)]
 
-    async def left_behind(self, within: float = 5.0) -> list[int]:
+    async def left_behind(self, within: float = 15.0) -> list[int]:
         """Those that are there still after this many seconds: what an agent has just ended may take a moment to go."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
@@ -60,7 +60,7 @@ class Workplace:
 
     async def command_runs(self, words: str) -> None:
         """When one of the processes has been started with these words."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not any(words.encode() in _read(f"/proc/{pid}/cmdline") for pid in self.left()):
                 await asyncio.sleep(0.02)
 

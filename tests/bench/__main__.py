@@ -18,25 +18,7 @@ sys.path[:0] = [
     str(Path(__file__).parents[2] / "cli"),
 ]
 
-OF_STUDIO = (
-    "studio.start", "studio.tasks", "studio.fanout", "connections", "studio.history", "studio.merges",
-)  # fmt: skip
-NAMES = (
-    "spawn",
-    "cold",
-    "cli",
-    "memory",
-    "channel",
-    "recovery",
-    "idle",
-    "reap",
-    "prompt",
-    "adapter",
-    "output",
-    "steer",
-    *OF_STUDIO,
-)
-GROUPS = {"all": NAMES, "studio": OF_STUDIO}
+from bench.names import GROUPS, NAMES  # noqa: E402 - it lies where only now is looked
 
 
 def main() -> None:

@@ -23,6 +23,10 @@ class Table:
         """What is asked is by how much one is more than the other."""
         self._compared.append(("-", name, reference, target))
 
+    def alone(self, name: str, target: str) -> None:
+        """What is asked is the number itself."""
+        self._compared.append(("", name, "", target))
+
     def text(self) -> str:
         lines = [f"| what | median ({self.unit}) | p95 | rounds |", "|---|--:|--:|--:|"]
         for name, values in self.samples.items():
@@ -34,12 +38,12 @@ class Table:
     def compared(self) -> list[str]:
         """The lines of the comparisons alone."""
         return [
-            f"| **{name} {sign} {reference}** | **{self._compare(sign, name, reference):.2f}** | {_told(target)} | |"
+            f"| **{f'{name} {sign} {reference}'.strip()}** | **{self._compare(sign, name, reference):.2f}** | {_told(target)} | |"
             for sign, name, reference, target in self._compared
         ]
 
     def _compare(self, sign: str, name: str, reference: str) -> float:
-        ours, theirs = self._median(name), self._median(reference)
+        ours, theirs = self._median(name), self._median(reference) if sign else 0.0
         return ours / theirs if sign == "÷" else ours - theirs
 
     def _median(self, name: str) -> float:

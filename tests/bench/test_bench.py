@@ -9,25 +9,9 @@ from pathlib import Path
 
 import pytest
 from agents.programs import program
+from bench.names import NAMES
 
 ROOT = Path(__file__).parents[2]
-OF_STUDIO = ("start", "tasks", "fanout", "history", "merges")
-NAMES = (
-    "spawn",
-    "cold",
-    "cli",
-    "memory",
-    "channel",
-    "recovery",
-    "idle",
-    "reap",
-    "prompt",
-    "adapter",
-    "output",
-    "steer",
-    "connections",
-    *(f"studio.{name}" for name in OF_STUDIO),
-)
 
 
 @pytest.mark.e2e

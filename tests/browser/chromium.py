@@ -34,7 +34,7 @@ class Failed(Exception):
 
 
 class Window:
-    """One browser with one window. Every method waits until it is done, at most ten seconds."""
+    """One browser with one window. Every method waits until it is done, at most a minute."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process

@@ -4,6 +4,7 @@ import { chromium } from "playwright-core";
 
 const browser = await chromium.launch({
   executablePath: process.argv[2],
+  timeout: 120_000,
   // a root user in a container has no sandbox of its own
   args: ["--no-sandbox", "--disable-dev-shm-usage", "--font-render-hinting=none", "--disable-lcd-text"],
 });
@@ -19,7 +20,7 @@ const DO = {
     const context = await browser.newContext({
       viewport: { width, height }, colorScheme: scheme, javaScriptEnabled: scripts, reducedMotion: "reduce",
     });
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(60_000);
     if (cookies.length) await context.addCookies(cookies);
     page = await context.newPage();
     page.on("console", (said) => ["error", "warning"].includes(said.type()) && problems.push(said.text()));
@@ -35,7 +36,7 @@ const DO = {
   wait: async ({ what, state }) => { await page.locator(what).first().waitFor({ state }); },
   // a function that waits inside the page would need eval there, which the page's policy forbids
   async until({ holds }) {
-    for (const end = Date.now() + 10_000; !(await page.evaluate(holds)); await new Promise((go) => setTimeout(go, 20))) {
+    for (const end = Date.now() + 60_000; !(await page.evaluate(holds)); await new Promise((go) => setTimeout(go, 20))) {
       if (Date.now() > end) throw new Error("it never became true");
     }
   },

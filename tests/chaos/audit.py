@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from chaos.work import Work, files_of
+from chaos.work import Work
 
 from maestro_ray.model.run import LIVE
 
@@ -17,7 +17,7 @@ DONE = ("completed",)
 
 def of_studio(work: Work) -> Findings:
     """What Studio's records and the repository say of each other."""
-    return {"stuck": _stuck(work), "lost": _lost(work), "doubled": _doubled(work)}
+    return {"stuck": _stuck(work), "lost": _lost(work), "doubled": _doubled(work), "broken": work.broken()}
 
 
 def of_machine(work: Work) -> Findings:
@@ -46,9 +46,11 @@ def _stuck(work: Work) -> list[str]:
 def _lost(work: Work) -> list[str]:
     """Tasks that are not done, work that is not in the repository, and messages whose numbers are missing."""
     files = set(work.machine.git(work.repo, "ls-tree", "--name-only", "main").split())
-    wanted = [file for plan in work.plans() for file in files_of(plan["title"])]
+    wanted = [file for plan in work.plans() for file in work.files(plan["title"])]
     found = [f"{file} is not in main" for file in wanted if file not in files]
-    tasks = work.rows("SELECT key, status FROM tasks")
+    tasks = work.rows(
+        "SELECT t.key, t.status FROM tasks t JOIN plans p ON p.id = t.plan_id WHERE p.status <> 'cancelled'"
+    )
     found += [f"{task['key']} is {task['status']}" for task in tasks if task["status"] not in DONE]
     return found + _gaps(work)
 
@@ -64,17 +66,33 @@ def _gaps(work: Work) -> list[str]:
 
 def _doubled(work: Work) -> list[str]:
     subjects = Counter(work.machine.git(work.repo, "log", "--format=%s", "main").splitlines())
+    # work that was sent back is committed once more
+    revised = {
+        row["title"]: row["revision_count"] for row in work.rows("SELECT title, revision_count FROM tasks")
+    }
     names = Counter(plan["title"] for plan in work.plans())
     succeeded = (
         'SELECT t.key, r.purpose, r."commit", count(*) AS count FROM runs r JOIN tasks t ON t.id = r.task_id '
-        "WHERE r.state = 'succeeded' GROUP BY t.key, r.purpose, r.\"commit\" HAVING count(*) > 1"
+        "WHERE r.state = 'succeeded' GROUP BY t.key, r.purpose, r.\"commit\""
     )
-    verdicts = 'SELECT task_id, "commit", count(*) AS count FROM verdicts GROUP BY task_id, "commit" HAVING count(*) > 1'
+    verdicts = 'SELECT task_id, "commit", count(*) AS count FROM verdicts GROUP BY task_id, "commit"'
     return [
-        *(f"{count} times in main: {subject}" for subject, count in subjects.items() if count > 1),
+        *(
+            f"{count} times in main: {subject}"
+            for subject, count in subjects.items()
+            if count > 1 + revised.get(subject, 0)
+        ),
         *(f"{count} plans are {name}" for name, count in names.items() if count > 1),
-        *(f"{row['purpose']} of {row['key']} succeeded {row['count']} times" for row in work.rows(succeeded)),
-        *(f"{row['count']} verdicts on {row['commit']}" for row in work.rows(verdicts)),
+        *(
+            f"{row['purpose']} of {row['key']} succeeded {row['count']} times"
+            for row in work.rows(succeeded)
+            if row["count"] > (work.reviewers if row["purpose"] == "review" else 1)
+        ),
+        *(
+            f"{row['count']} verdicts on {row['commit']}"
+            for row in work.rows(verdicts)
+            if row["count"] > work.reviewers
+        ),
     ]
 
 

@@ -7,7 +7,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,16 @@ WARM = 60.0
 
 
 def soak(
-    directory: Path, seconds: float, every: float, seed: int, only: Sequence[str] = ()
+    directory: Path,
+    seconds: float,
+    every: float,
+    seed: int,
+    only: Sequence[str] = (),
+    kind: Callable[[Machine], Work] = Work.on,
 ) -> dict[str, Any]:
     """What was done and what is wrong afterwards."""
     machine = Machine(directory)
-    chaos = Chaos(machine, random.Random(seed), every, only)
+    chaos = Chaos(machine, random.Random(seed), every, only, kind(machine))
     try:
         machine.json("daemon", "start")
         chaos.go_on(seconds)
@@ -46,7 +51,9 @@ def soak(
 class Chaos:
     """Draws a kind and one of its processes; the same seed draws the same kinds in the same order."""
 
-    def __init__(self, machine: Machine, dice: random.Random, every: float, kinds: Sequence[str]) -> None:
+    def __init__(
+        self, machine: Machine, dice: random.Random, every: float, kinds: Sequence[str], work: Work
+    ) -> None:
         self.kills: Counter[str] = Counter()
         # of each kind and pid: when, resident kilobytes, open descriptors
         self._sizes: dict[tuple[str, int], list[tuple[float, int, int]]] = {}
@@ -55,7 +62,7 @@ class Chaos:
         self._every = every
         self._of = {**KINDS, "cli": lambda _machine: self._work.pids()}
         self._kinds = [*kinds] or [*self._of]
-        self._work = Work.on(machine)
+        self._work = work
         self._began = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -119,6 +126,7 @@ class Chaos:
         pid = sorted(pids)[int(chosen * len(pids))]
         if kill(pid):
             self.kills[kind] += 1
+            self._work.killed.append((time.time(), kind))
             self.say(f"killed {kind} {pid}")
             self._measure()
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 
 import pytest
 from chaos import audit
+from chaos.planted import change, commit, empty_studio, row, run
 from chaos.work import TASKS, Work
 from e2e.machine import Machine
 
 from maestro_ray.agent.sweep import MARK
 from maestro_ray.home import Home
-from maestro_ray.studio import database, upgrade
 
 PLAN, TEAM = "plan-1", "team-1"
 
@@ -24,11 +21,7 @@ PLAN, TEAM = "plan-1", "team-1"
 def work(tmp_path):
     """A machine on which one plan was done as it should be."""
     work = Work.on(Machine(tmp_path))
-    home = Home.find(work.machine.env)
-    home.prepare()
-    engine = database.connect(home.studio_database)
-    upgrade.bring_up(engine, home.studio_database)
-    engine.dispose()
+    empty_studio(work)
     row(work, "projects", id="project-1", key="k", name="p")
     row(work, "teams", id=TEAM, project_id="project-1", name="bot", workspace="w", status="ended")
     row(work, "plans", id=PLAN, project_id="project-1", title="Plan 1", status="completed")
@@ -57,39 +50,8 @@ def work(tmp_path):
     return work
 
 
-def row(work, table, **values):
-    """One row, with what its columns need and this does not say."""
-    with closing(sqlite3.connect(Home.find(work.machine.env).studio_database)) as connection, connection:
-        for _, name, kind, needed, default, _ in connection.execute(f"PRAGMA table_info({table})"):
-            if needed and default is None and name not in values:
-                values[name] = (
-                    0 if kind.startswith(("INT", "BIG", "FLOAT", "BOOL")) else "{}" if kind == "JSON" else ""
-                )
-        names = ", ".join(f'"{name}"' for name in values)
-        cells = [json.dumps(value) if isinstance(value, dict) else value for value in values.values()]
-        connection.execute(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * len(cells))})", cells)
-
-
-def run(work, name, task, purpose, state, plan=PLAN):
-    row(work, "runs", id=name, project_id="project-1", plan_id=plan, task_id=f"task-{task}", purpose=purpose,
-        state=state, commit=f"c{task}")  # fmt: skip
-
-
-def change(work, statement):
-    with closing(sqlite3.connect(Home.find(work.machine.env).studio_database)) as connection, connection:
-        connection.execute(statement)
-
-
-def commit(work, file, subject):
-    (work.repo / file).write_text("x")
-    work.machine.git(work.repo, "add", "-A")
-    work.machine.git(
-        work.repo, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "--allow-empty", "-m", subject
-    )
-
-
 def test_a_plan_that_was_done_is_sound(work):
-    assert audit.of_studio(work) == {"stuck": [], "lost": [], "doubled": []}
+    assert audit.of_studio(work) == {"stuck": [], "lost": [], "doubled": [], "broken": []}
     assert audit.of_machine(work) == {"leaked": [], "worktrees": []}
 
 

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from e2e.machine import Machine
 
@@ -37,9 +37,14 @@ class Work:
     begun: int = 0
     answered: int = 0
     watch: subprocess.Popen[bytes] | None = None
+    # what was killed, and when (Unix seconds)
+    killed: list[tuple[float, str]] = field(default_factory=list)
+
+    # how many judge each commit
+    reviewers: ClassVar[int] = 1
 
     @classmethod
-    def on(cls, machine: Machine) -> Work:
+    def on(cls, machine: Machine) -> Self:
         (machine.directory / "develop.sh").write_text(DEVELOPER)
         return cls(machine, machine.repository("work"))
 
@@ -87,6 +92,14 @@ class Work:
             self.answered += done.returncode == 0
         return [card["question"] for card in asked]
 
+    def files(self, title: str) -> list[str]:
+        """What the tasks of a plan leave in the repository."""
+        return [f"p{title.rsplit(maxsplit=1)[-1]}-t{number}.txt" for number in range(TASKS)]
+
+    def broken(self) -> list[str]:
+        """What is wrong of that which only this work can know."""
+        return []
+
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """What Studio's database says now; nothing while there is none."""
         database = Home.find(self.machine.env).studio_database
@@ -95,11 +108,6 @@ class Work:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=20)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(query, values)]
-
-
-def files_of(title: str) -> list[str]:
-    """What the tasks of a plan leave in the repository."""
-    return [f"p{title.rsplit(maxsplit=1)[-1]}-t{number}.txt" for number in range(TASKS)]
 
 
 def _plan(number: int) -> str:

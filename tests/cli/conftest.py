@@ -31,7 +31,7 @@ class FakeDaemon:
         self._up, self._over = threading.Event(), None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
-        assert self._up.wait(10)
+        assert self._up.wait(60)
 
     async def _handle(self, method, params, notify):
         self.asked.append((method, params))
@@ -51,7 +51,7 @@ class FakeDaemon:
     def stop(self):
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(10)
+        self._thread.join(60)
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def shell(tmp_path):
             },
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 

@@ -34,7 +34,7 @@ async def server(path: Path) -> AsyncIterator[LineServer]:
 
 
 async def blocking(work: Callable[[], Any]) -> Any:
-    return await asyncio.wait_for(asyncio.to_thread(work), 30)
+    return await asyncio.wait_for(asyncio.to_thread(work), 60)
 
 
 async def test_calls_one_after_the_other_on_one_connection(server: LineServer, path: Path) -> None:
@@ -100,7 +100,7 @@ def against(path: Path, answer: bytes) -> None:
         with Line(path, timeout=20) as line:
             line.call("echo")
     finally:
-        thread.join(20)
+        thread.join(60)
         listener.close()
 
 

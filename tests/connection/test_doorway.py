@@ -54,7 +54,7 @@ async def test_while_studio_is_away_one_looks_and_all_the_others_follow_at_once(
     await eventually(lambda: studio.knocks >= 30)
     assert studio.most == 1
     studio.here = True
-    assert await asyncio.wait_for(asyncio.gather(*crowd), 5) == ["welcome"] * 100
+    assert await asyncio.wait_for(asyncio.gather(*crowd), 60) == ["welcome"] * 100
     assert studio.most <= 8
 
 
@@ -91,7 +91,7 @@ async def test_an_answer_to_anybody_ends_the_waiting() -> None:
     await eventually(lambda: door.away)
     studio.here = True
     door.heard()
-    assert await asyncio.wait_for(task, 5) == "welcome"
+    assert await asyncio.wait_for(task, 60) == "welcome"
 
 
 async def test_who_leaves_while_looking_holds_nobody_up() -> None:
@@ -105,7 +105,7 @@ async def test_who_leaves_while_looking_holds_nobody_up() -> None:
     await asyncio.gather(first, return_exceptions=True)
     studio.here = True
     studio.gate.set()
-    assert await asyncio.wait_for(second, 5) == "welcome"
+    assert await asyncio.wait_for(second, 60) == "welcome"
 
 
 def test_a_studio_on_this_machine_is_looked_for_more_often() -> None:

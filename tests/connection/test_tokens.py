@@ -277,7 +277,7 @@ def _renew(path: Path, log: Path, barrier: Any) -> None:
         time.sleep(0.05)  # the others are certainly waiting by now
         return {"access_token": "fresh", "refresh_token": "next", "expires_in": 900}
 
-    barrier.wait(20)
+    barrier.wait(60)
     assert TokenFile(path, post).access_token() == "fresh"
 
 
@@ -287,7 +287,7 @@ def test_processes_that_renew_at_once_make_one_refresh(path: Path, tmp_path: Pat
     barrier = spawn.Barrier(3)
     processes = [spawn.Process(target=_renew, args=(path, tmp_path / "log", barrier)) for _ in range(3)]
     start_all(processes, lambda process: process.start())
-    start_all(processes, lambda process: process.join(30))
+    start_all(processes, lambda process: process.join(60))
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert (tmp_path / "log").read_text() == "first\n"
 

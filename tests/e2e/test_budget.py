@@ -13,10 +13,11 @@ REVIEW = "review=command:sh -c 'echo VERDICT: APPROVED'"
 
 
 def prepare(directory: Path) -> tuple[str, str]:
-    """A plan of one task, and a script whose developer pays 30 cents for each of four steps."""
+    """A plan of one task, and a script whose developer pays 30 cents for each of four steps; the last waits for `on`."""
     step = "{ run = 'echo step >> steps.txt' }, { usage = { input = 1000, output = 100, cost = 0.3 } }, { wait = 0.5 }"
     script = directory / "spend.toml"
-    script.write_text(f"[[turns]]\nsteps = [{', '.join([step] * 4)}]\n")
+    gate = f"{{ until = {json.dumps(str(directory / 'on'))} }}"
+    script.write_text(f"[[turns]]\nsteps = [{', '.join([step] * 3 + [gate, step])}]\n")
     work = directory / "plan.toml"
     work.write_text(f"title = {json.dumps('Work')}\n[[tasks]]\ntitle = 'Step'\n")
     return str(script), str(work)
@@ -34,6 +35,7 @@ def test_a_team_stops_at_its_cost_and_goes_on_when_it_may(warm):
     assert "is used up: $0.90 of $0.70" in card["question"]
     assert "used $0.90 of $0.70 · 3.3k tokens" in warm.run("team", "status", cwd=repo).stdout
 
+    (warm.directory / "on").touch()
     # a turn that is stopped in the middle of a step pays for that step again, so once may not be enough
     for _ in range(3):
         for each in warm.json("decide", "list", cwd=repo)["decisions"]:

@@ -59,7 +59,7 @@ def test_stopping_also_ends_what_a_killed_daemon_left(machine):
 def test_a_second_daemon_says_who_is_first(machine):
     start_studio(machine)
     first = machine.json("status")["daemon"]["pid"]
-    second = machine.run("daemon", "run", timeout=20)
+    second = machine.run("daemon", "run")
 
     assert second.returncode == 1
     assert second.stderr.splitlines() == [
@@ -71,7 +71,7 @@ def test_a_second_daemon_says_who_is_first(machine):
 
 def test_ten_commands_at_once_start_one_daemon(machine):
     commands = [machine.begin("studio", "info", "--json") for _ in range(10)]
-    answers = [json.loads(command.communicate(timeout=60)[0]) for command in commands]
+    answers = [json.loads(command.communicate(timeout=120)[0]) for command in commands]
 
     assert {answer["url"] for answer in answers} == {answers[0]["url"]}
     assert [command.returncode for command in commands] == [0] * 10
@@ -147,7 +147,7 @@ def test_studio_that_is_killed_is_started_again(machine):
         studio = machine.json("status")["daemon"]["studio"]
         return studio and studio["pid"] != pid
 
-    machine.until(again, within=20)
+    machine.until(again)
     assert start_studio(machine) == before
 
 
@@ -221,7 +221,7 @@ def test_a_daemon_that_is_killed_while_ray_boots_leaves_no_second_node(machine):
     starting = machine.begin("daemon", "start")
     machine.until(lambda: "raylet" in node())
     os.kill(int((Home.find(machine.env).run / "daemon.lock").read_text()), signal.SIGKILL)
-    starting.communicate(timeout=60)
+    starting.communicate(timeout=120)
     assert starting.returncode == 1
 
     machine.json("daemon", "start")

@@ -160,7 +160,7 @@ def test_ctrl_c_detaches_and_says_how_to_return_and_how_to_stop(warm):
     watching = warm.begin(*team(plan(warm.directory, {"title": "Wait"}), "sleep 600"), cwd=repo)
     warm.until(lambda: warm.agents())
     watching.send_signal(signal.SIGINT)
-    output, _ = watching.communicate(timeout=30)
+    output, _ = watching.communicate(timeout=60)
 
     assert watching.returncode == 130
     assert re.search(
@@ -183,7 +183,7 @@ def test_a_worker_joins_from_another_terminal_and_leaves(warm):
                         "--team-channel", lead["team"]["name"], cwd=repo)  # fmt: skip
     names = warm.until(lambda: len(_workers(warm, repo)) == 4 and _workers(warm, repo))
     joined.send_signal(signal.SIGINT)
-    output, _ = joined.communicate(timeout=30)
+    output, _ = joined.communicate(timeout=60)
 
     assert "dev-2" in names
     assert joined.returncode == 130

@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maestro_ray.errors import StudioUnavailable
-from maestro_ray.extensions.mcp_server import LONGEST_LINE, TOOLS, VERSIONS, Call, McpSession, answered
+from maestro_ray.extensions.mcp_server import (
+    LARGEST_BATCH,
+    LONGEST_LINE,
+    TOOLS,
+    VERSIONS,
+    Call,
+    McpSession,
+    answered,
+)
 
 
 def said(method: str, identifier: object = None, **params: object) -> bytes:
@@ -116,6 +124,8 @@ def test_wrong_arguments_are_a_result_that_the_model_reads(arguments: object, se
         (b"[" * 1000 + b"\n", -32700, None),
         (b"x" * (LONGEST_LINE + 1) + b"\n", -32700, None),
         (b"[]\n", -32600, None),
+        # red without a limit: half a million answers at once, for which the worker would stand still
+        (b"[" + b"0," * LARGEST_BATCH + b"0]\n", -32600, None),
         (b"3\n", -32600, None),
         (b'{"method": "ping", "id": 1}\n', -32600, None),
         (b'{"jsonrpc": "2.0", "id": 1, "method": 3}\n', -32600, None),

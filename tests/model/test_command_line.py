@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maestro_ray.model.command_line import LONGEST, UNKNOWN, commands
+from maestro_ray.model.command_line import LONGEST, MOST_SPELLED, UNKNOWN, commands
 
 
 @given(st.text())
@@ -72,3 +72,21 @@ def test_files_that_are_written(text: str, files: list[str]) -> None:
     found = commands(text)
     assert found is not None
     assert [path for each in found for path in each.writes] == files
+
+
+@pytest.mark.parametrize(
+    "text", ["env " * 10_000, "sudo -a " * 4_000, "X=1 env -a " * 3_000, "git -a " + "-a " * 16_000]
+)
+def test_one_of_very_many_words_cannot_be_taken_apart(text: str) -> None:
+    """All the ways to write it would be matched with each rule: red without `MOST_SPELLED`, for hours."""
+    assert commands(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["xargs cat " + "a.txt " * 80, "rm -f " + "src/a.txt " * 500, "ls " + "a.txt " * 600]
+)
+def test_one_of_many_files_can(text: str) -> None:
+    found = commands(text)
+    assert found is not None
+    (simple,) = found
+    assert sum(map(len, simple.spellings())) <= simple.spelled <= MOST_SPELLED

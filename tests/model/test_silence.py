@@ -37,13 +37,27 @@ def test_who_speaks_ends_or_begins_another_run_is_silent_no_longer() -> None:
 
 def test_who_waits_for_a_limit_is_not_silent_until_it_has_spoken_again() -> None:
     silence = at_work(dev_1="r1")
-    silence.rests("dev-1")
+    silence.rests("dev-1", "r1")
     assert silence.silent(1000.0) == {}
     silence.heard("dev-1", "back", 1000.0)
     assert silence.silent(1045.0) == {"dev-1": Quiet(1000.0, "back")}
-    silence.rests("dev-1")
+    silence.rests("dev-1", "r1")
     silence.works({"dev-1": "r2"}, 2000.0)
     assert list(silence.silent(2045.0)) == ["dev-1"]
+    silence.rests("dev-1", "r2")
+    silence.works({}, 2050.0)
+    silence.works({"dev-1": "r2"}, 2060.0)
+    assert list(silence.silent(2105.0)) == ["dev-1"], "the same run, given to it once more"
+
+
+def test_who_met_a_limit_before_it_was_known_to_be_at_work_is_not_silent_either() -> None:
+    """Red (who is refused at once is called silent through its whole pause) when only who is known can rest."""
+    silence = at_work()
+    silence.rests("dev-1", "r1")
+    silence.works({"dev-1": "r1"}, 105.0)
+    assert silence.silent(1000.0) == {}
+    silence.heard("dev-1", "", 1000.0)
+    assert silence.silent(1045.0) == {"dev-1": Quiet(1000.0)}
 
 
 def test_a_digest_says_who_is_silent_and_who_is_idle_once() -> None:

@@ -35,7 +35,7 @@ class Program:
 
     async def until(self, kind: str, **facts: Any) -> dict[str, Any]:
         """The next happening of this kind with these facts; each is given out once, and what came before it stays."""
-        async with asyncio.timeout(30), self._more:
+        async with asyncio.timeout(60), self._more:
             while (found := self._find(kind, facts)) is None:
                 assert not self._reading.done(), f"it ended without {kind} {facts}; it told {self._told}"
                 await self._more.wait()

@@ -24,7 +24,7 @@ async def test_five_lines_are_all_a_client_needs(studio: LocalStudio, token: str
     assert reader.stdout
     await eventually(lambda: studio.hub._rooms.inside("private-project.p"))
     studio.hub.publish("private-project.p", "run.updated", {"run": {"status": "running"}})
-    line = await asyncio.wait_for(reader.stdout.readline(), 20)
+    line = await asyncio.wait_for(reader.stdout.readline(), 60)
     reader.kill()
     await reader.wait()
     assert line == f"{studio.hub.number('private-project.p')} running\n".encode()

@@ -383,6 +383,20 @@ def test_an_option_is_chosen_by_its_kind() -> None:
     assert (answer["id"], answer["result"]["outcome"]["optionId"]) == ("7", "n")
 
 
+def test_a_call_that_says_no_more_than_its_place_is_told_with_its_command() -> None:
+    """As OpenCode makes it. Red without `_PLACES` in `_is_said`: it was told as `{"cwd": "/worktree"}`."""
+    talk = begun()
+    call = {"toolCallId": "c-1", "kind": "execute", "title": "bash"}
+    known = {"rawInput": {"cwd": "/worktree"}, "locations": [{"path": "/worktree"}]}
+    events = list(talk.feed(update(sessionUpdate="tool_call", status="pending", **call, **known)))
+    assert events == []
+    given = {"command": "make", "cwd": "/worktree"}
+    events = list(
+        talk.feed(update(sessionUpdate="tool_call_update", status="in_progress", **call, rawInput=given))
+    )
+    assert events == [ToolCalled("shell", "make")]
+
+
 def test_the_exact_command_is_asked_about_however_long() -> None:
     command = "x" * 100_000
     asked = begun().feed(asks(rawInput={"command": command}))[-1]
@@ -674,3 +688,23 @@ def test_no_twist_of_a_known_line_makes_it_raise(agent: str, said: list[tuple[Li
 @given(st.lists(st.binary(max_size=60), max_size=6))
 def test_any_bytes_are_taken(pieces: list[bytes]) -> None:
     assert isinstance(play(turn("opencode"), pieces)[-1], Failed | Finished)
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "result"),
+    [
+        (1, "initialize", "yes"),
+        (2, "session/new", None),
+        (2, "session/new", {"sessionID": "s-1"}),
+        (3, "session/prompt", "done"),
+    ],
+)
+def test_an_answer_of_a_form_that_is_not_known_ends_the_turn(number: int, what: str, result: object) -> None:
+    """Red when it says nothing: the turn would wait for it until its time is over."""
+    talk = turn()
+    for _ in range(1, number):
+        begun_by = {1: {"protocolVersion": 1}, 2: {"sessionId": "s-1"}}[_]
+        talk.feed(line(id=_, result=begun_by))
+    (failed,) = talk.feed(line(id=number, result=result))
+    assert isinstance(failed, Failed)
+    assert failed.reason.startswith(f"robot answers {what} in a form that maestro does not know: ")

@@ -20,6 +20,10 @@ from maestro_ray.providers.registry import build
         ("codex", ["--config=sandbox_workspace_write.network_access=true"], "sandbox_workspace_write"),
         ("codex", ["--yolo"], "--yolo of codex"),
         ("codex", ["-sdanger-full-access"], "-s of codex"),
+        ("codex", ["-c", "approvals_reviewer=auto_review"], "the setting approvals_reviewer of codex"),
+        # its program takes either form
+        ("gemini", ["--allowedTools", "run_shell_command"], "--allowed-tools of gemini"),
+        ("gemini", ["--approvalMode=yolo"], "--approval-mode of gemini"),
         ("codex", ["--version"], "--version of codex"),
         ("codex", ["a\0b"], "a NUL"),
     ],
@@ -34,6 +38,7 @@ def test_what_maestro_itself_says_to_a_program_is_refused(kind: str, args: list[
     ("kind", "args"),
     [
         ("claude", ("--effort", "high", "--add-dir", "/more")),
+        ("gemini", ("--showMemory", "-d")),
         ("codex", ("-c", 'model_reasoning_effort="high"', "--enable", "x", "-c")),
     ],
 )

@@ -104,6 +104,27 @@ def test_one_that_never_answers_is_not_waited_for(env, monkeypatch):
     assert time.monotonic() - begun < 20
 
 
+def test_one_that_prints_without_an_end_is_not_listened_to(env, monkeypatch):
+    """Red when all is read that comes in time: gigabytes, in the daemon."""
+    monkeypatch.setattr(auto, "PATIENCE", 60.0)
+    install(env, "claude", "while :; do echo 2.1.5; done")
+    begun = time.monotonic()
+    assert look(known("claude"), env).version == "2.1.5"
+    assert time.monotonic() - begun < 30
+
+
+def test_one_that_leaves_others_behind_has_said_its_version(env, monkeypatch):
+    """Red when only what was said before the end of the output counts."""
+    monkeypatch.setattr(auto, "PATIENCE", 3.0)
+    install(env, "claude", "/bin/sleep 60 & echo 2.1.5")
+    assert look(known("claude"), env).version == "2.1.5"
+
+
+def test_a_directory_of_the_name_is_no_program(env):
+    (Path(env["PATH"]) / "claude").mkdir()
+    assert look(known("claude"), env).path == ""
+
+
 def test_what_was_named_is_warned_about_when_it_is_old(env):
     install(env, "claude", "echo 1.0.3")
     assert warning("claude", env) == (

@@ -31,6 +31,7 @@ from maestro_ray.model.steering import How
 from maestro_ray.ports import McpServer, ProviderSpec
 from maestro_ray.providers.claude import Claude, ClaudeTurn
 from maestro_ray.providers.json_lines import JsonLines
+from maestro_ray.providers.json_turn import LONGEST
 from providers.jobs import a_job
 
 STREAMS = Path(__file__).with_name("streams") / "claude"
@@ -315,3 +316,10 @@ def test_two_questions_of_one_name_are_not_one() -> None:
         asked = f'{{"subtype": "can_use_tool", "tool_name": "Bash", "input": {{"command": "{command}"}}}}'
         talk.feed(f'{{"type": "control_request", "request_id": "r", "request": {asked}}}\n'.encode())
     assert b'"ls"' in talk.answer("r", "")
+
+
+def test_of_a_line_that_is_none_of_its_own_people_read_the_beginning() -> None:
+    """Red when all of it is cleaned and said: for half a minute, in which the worker stands still."""
+    (said,) = turn().feed(b"x" + b"\x1b[" * 4_000_000 + b"\n")
+    left_out = 1 + 2 * 4_000_000 - LONGEST
+    assert said == Said(f"x [… {left_out} characters left out …]\n")

@@ -133,6 +133,13 @@ def test_who_makes_no_change_cannot(purpose: str, sandbox: str) -> None:
     assert begin["params"]["cwd"] == "/work tree"
 
 
+@pytest.mark.parametrize("resume", ["", "t-9"])
+def test_nobody_answers_in_our_place(resume: str) -> None:
+    """`approvals_reviewer = "auto_review"` of a person's own settings would hold for the thread."""
+    begin = json.loads(turn(resume=resume).launch.stdin.splitlines()[2])
+    assert begin["params"]["approvalsReviewer"] == "user"
+
+
 def test_a_thread_is_taken_up_and_the_model_is_named() -> None:
     talk = Codex(ProviderSpec("codex", "gpt-5.5", ("-c", "x=1"))).open(a_job(resume="t-9"))
     assert talk.launch.argv == ("codex", "app-server", "-c", 'model="gpt-5.5"', "-c", "x=1")
@@ -219,6 +226,25 @@ def test_what_it_asks_of_us_and_we_do_not_do_is_refused() -> None:
     (reply,) = begun().feed(line(id=7, method="item/tool/requestUserInput", params={}))
     assert isinstance(reply, Reply)
     assert json.loads(reply.data)["error"]["code"] == -32601
+
+
+@pytest.mark.parametrize(
+    "params", [None, {}, {"itemId": "i", "networkApprovalContext": {"host": "x.example"}}]
+)
+def test_a_question_that_cannot_be_read_is_refused_and_not_left_open(params: object) -> None:
+    """Its schema lets a question for leave have no command. Red when it says nothing: Codex would wait for ever."""
+    (reply,) = begun().feed(line(id=7, method="item/commandExecution/requestApproval", params=params))
+    assert isinstance(reply, Reply)
+    assert json.loads(reply.data)["error"]["code"] == -32601
+
+
+@pytest.mark.parametrize("answer", [{"result": None}, {"result": {"id": "t-1"}}, {"error": "no"}])
+@pytest.mark.parametrize("number", [2, 3])
+def test_an_answer_of_a_form_that_is_not_known_ends_the_turn(number: int, answer: dict[str, Any]) -> None:
+    """Of another version. Red when it says nothing: the turn would wait until its time is over."""
+    (failed,) = turn().feed(line(id=number, **answer))
+    assert isinstance(failed, Failed)
+    assert failed.reason.startswith("codex answers in a form that maestro does not know: ")
 
 
 def test_a_server_that_cannot_be_used_is_named_and_the_turn_goes_on() -> None:

@@ -45,6 +45,7 @@ def test_its_directory_is_a_runs_own_and_only_a_log_in_is_written_back() -> None
 def test_it_is_not_silent_for_minutes_and_asks_its_model_nothing_by_itself() -> None:
     assert defaults()["model"] == {"generationConfig": {"maxRetries": 1}}
     assert not any(defaults()["memory"].values())
+    assert defaults()["ui"] == {"enableFollowupSuggestions": False}
 
 
 @pytest.mark.parametrize("purpose", ["review", "test"])

@@ -107,6 +107,26 @@ def test_a_mistake_is_told_with_the_words_that_were_given() -> None:
     assert refusal("dev=scripted").startswith("--provider dev=scripted: it needs a script")
 
 
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        (
+            ProviderTable("acp", ("opencode", "acp"), model="opus"),
+            "model means nothing to acp: say it in its argv or args",
+        ),
+        (
+            ProviderTable("command", ("true",), args=("x",)),
+            "args means nothing to command: say it in its argv",
+        ),
+        (ProviderTable("command", ("true",), exec=True), "exec means nothing to command: say it in its argv"),
+        (ProviderTable("manual", exec=True), "exec means nothing to manual"),
+    ],
+)
+def test_what_means_nothing_to_a_kind_is_refused(table: ProviderTable, why: str) -> None:
+    """Red when it is passed over: another model would do the work."""
+    assert refusal("dev=x", Config(providers={"x": table})) == f"--provider dev=x: {why}"
+
+
 def test_kinds_are_built() -> None:
     assert isinstance(build(ProviderSpec("command", "x")), Command)
     with pytest.raises(BadProvider, match="--provider aider: aider works from a template"):

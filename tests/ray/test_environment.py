@@ -75,7 +75,7 @@ def test_no_variable_of_ray_or_of_the_daemon_reaches_an_agent(machine, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
     # there is something to keep away: the actor above the agents has the way to the key of the cluster
-    token = machine.until(lambda: token_of_an_actor(machine), within=20)
+    token = machine.until(lambda: token_of_an_actor(machine))
     run = Home.find(machine.env).run
     tokens = {path.read_text().strip() for path in run.rglob("*token*") if path.is_file()} - {""}
     assert tokens

@@ -45,7 +45,7 @@ def test_a_plan_completes_once_whichever_actor_is_killed(shared, victim, tmp_pat
     pid = connections_pid(shared) if victim == "connections" else member(shared, repo, victim)["pid"]
     os.kill(pid, signal.SIGKILL)
     if victim == "dev-1":
-        shared.until(lambda: not _alive(agent), within=10)
+        shared.until(lambda: not _alive(agent))
     shared.until(lambda: _back(shared, repo, victim, pid), within=60)
     gate.touch()
     watched = shared.run("team", "watch", started["team"]["name"], cwd=repo)
@@ -86,7 +86,7 @@ def test_a_run_that_was_cut_goes_on_where_it_was(shared, tmp_path):
                              if (tree / "greeting.txt").exists()))  # fmt: skip
     (busy,) = (each for each in _teams(shared)[0]["workers"] if each["run"] and each["name"] != "lead")
     os.kill(busy["pid"], signal.SIGKILL)
-    shared.until(lambda: _resumed(shared, repo), within=30)
+    shared.until(lambda: _resumed(shared, repo))
     gate.touch()
     watched = shared.run("team", "watch", started["team"]["name"], cwd=repo)
 
@@ -151,12 +151,12 @@ def test_a_gcs_that_hangs_holds_up_nobody_who_does_not_need_it(shared):
         starting = shared.begin(
             "team", "--dev", "5", "--detach", "--json", "--provider", "dev=command:true", cwd=repo
         )
-        shared.until(lambda: any(not team["plans"] for team in _teams(shared)), within=20)
+        shared.until(lambda: any(not team["plans"] for team in _teams(shared)))
         for _ in range(3):
             assert shared.json("status")["connections"] is not None
     finally:
         os.kill(gcs, signal.SIGCONT)
-    said, _ = starting.communicate(timeout=90)
+    said, _ = starting.communicate(timeout=120)
 
     assert starting.returncode == 0, said
     assert shared.json("team", "stop", cwd=repo)["teams"]

@@ -48,7 +48,7 @@ class Client:
 
     async def next(self) -> tuple[str, Any]:
         """What comes next; a ping is answered, as on a machine so slow that one is due."""
-        while (heard := event(await asyncio.wait_for(self.websocket.recv(), 20)))[0] == "pusher:ping":
+        while (heard := event(await asyncio.wait_for(self.websocket.recv(), 60)))[0] == "pusher:ping":
             await self.say("pusher:pong", {})
         return heard
 

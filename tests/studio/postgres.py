@@ -95,7 +95,7 @@ def running(binaries: Path) -> Iterator[Server]:
             yield found
         finally:
             server.send_signal(signal.SIGQUIT)  # at once
-            server.wait(30)
+            server.wait(60)
     finally:
         shutil.rmtree(directory)
 

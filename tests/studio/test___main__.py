@@ -95,7 +95,7 @@ def test_a_port_that_somebody_knows_is_waited_for(home: Home) -> None:
         waiting.start()
         waiting.join(0.2)
         assert bound == []
-    waiting.join(20)
+    waiting.join(60)
     assert bound[0].getsockname()[1] == port
     bound[0].close()
 
@@ -141,7 +141,7 @@ def running(
             yield process, json.loads(ready.readline())
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 def test_studio_as_a_process_comes_back_as_the_same(home: Home) -> None:
@@ -255,7 +255,7 @@ async def test_two_processes_serve_one_team_and_when_one_is_killed_the_other_goe
             await here.post("auth/logout", status=204)
             assert await clients[0].until_closed() == 4200
             process.kill()
-            process.wait(20)
+            process.wait(60)
             await there.delete(f"teams/{team.id}")
             while (await clients[1].next())[0] != "team.ended":
                 pass
@@ -276,7 +276,7 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(
     (home.root / "config.toml").write_text(f'[studio]\ndatabase = "{database}"\n')
     with running(home) as (process, said):
         assert said["error_kind"] == kind
-        assert process.wait(20) == 1
+        assert process.wait(60) == 1
     assert "hunter2" not in " ".join([json.dumps(said), *capfd.readouterr()])
 
 
@@ -285,7 +285,7 @@ def test_a_second_studio_on_the_same_file_is_refused_and_the_first_goes_on(home:
         with running(home) as (second, said):
             assert said["error_kind"] == "database_in_use"
             assert str(first.pid) in said["message"]
-            assert second.wait(20) == 1
+            assert second.wait(60) == 1
         assert httpx.get(f"{info['url']}/up", trust_env=False).status_code == 200
         assert (home.run / "studio.port").read_text() == info["url"].rpartition(":")[2]
 
@@ -314,4 +314,4 @@ def test_a_studio_that_cannot_start_says_why(home: Home) -> None:
         with running(home) as (process, said):
             assert said["error_kind"] == "port_taken"
             assert str(port) in said["message"]
-            assert process.wait(20) == 1
+            assert process.wait(60) == 1

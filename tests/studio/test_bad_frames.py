@@ -317,7 +317,7 @@ async def test_hostile_text_is_passed_on_as_it_is_and_is_no_channel(
 async def test_who_never_reads_is_got_rid_of_and_the_others_hear_all(
     studio: LocalStudio, arrive: Arrive, the_others_are_unaffected: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LONGEST_SEND", 0.3)
+    monkeypatch.setattr(module, "LONGEST_SEND", 2.0)
     slow = await arrive(max_queue=1, compression=None, close_timeout=0.1)
     await slow.subscribe()
     others = len(studio.hub._connections) - 1

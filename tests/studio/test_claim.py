@@ -45,6 +45,6 @@ def test_the_claim_of_a_process_that_is_killed_is_over(tmp_path: Path) -> None:
         with pytest.raises(DatabaseInUse), claim(database):
             pass
         other.kill()
-        other.wait(20)
+        other.wait(60)
         with claim(database):
             pass

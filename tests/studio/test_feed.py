@@ -37,7 +37,7 @@ class Heard:
         self._more.set()
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not true():
                 self._more.clear()
                 await self._more.wait()
@@ -62,7 +62,7 @@ class Process:
 
     async def listening(self) -> None:
         assert self.store.feed is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.store.feed.listening.wait()
 
 

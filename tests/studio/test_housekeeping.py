@@ -137,7 +137,7 @@ async def test_it_begins_with_the_application_and_ends_with_it(
     monkeypatch.setattr(housekeeping, "FIRST", 0)
     monkeypatch.setattr(housekeeping, "tidy", some)
     async with app.router.lifespan_context(app):
-        await asyncio.wait_for(tidied.wait(), 5)
+        await asyncio.wait_for(tidied.wait(), 60)
     assert len(asyncio.all_tasks()) == 1
 
 

@@ -57,7 +57,7 @@ async def test_the_watch_begins_with_the_application_and_ends_with_it(
 
     monkeypatch.setattr(module, "check_leases", look)
     async with app.router.lifespan_context(app):
-        await asyncio.wait_for(looked.wait(), 5)
+        await asyncio.wait_for(looked.wait(), 60)
     assert len(asyncio.all_tasks()) == 1
 
 
@@ -78,7 +78,7 @@ async def test_the_watch_goes_on_whatever_a_look_raises(
     studio = replace(studio, config=Config(session_lease=1.0))  # to be looked at soon
     watch = asyncio.create_task(module.watch_leases(studio))
     try:
-        await asyncio.wait_for(again.wait(), 20)
+        await asyncio.wait_for(again.wait(), 60)
     finally:
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
@@ -100,14 +100,14 @@ async def test_leases_are_counted_anew_after_studio_itself_stood_still(
     monkeypatch.setattr(module, "check_leases", look)
     watch = asyncio.create_task(module.watch_leases(studio))
     try:
-        await asyncio.wait_for(looks.get(), 20)
+        await asyncio.wait_for(looks.get(), 60)
         clock.advance(3.0)
-        await asyncio.wait_for(looks.get(), 20)
+        await asyncio.wait_for(looks.get(), 60)
         assert await status_of(rest, team) == {"connected"}
         for _ in range(5):
             clock.advance(0.2)
-            await asyncio.wait_for(looks.get(), 20)
-        await asyncio.wait_for(looks.get(), 20)
+            await asyncio.wait_for(looks.get(), 60)
+        await asyncio.wait_for(looks.get(), 60)
         assert await status_of(rest, team) == {"interrupted"}
     finally:
         watch.cancel()

@@ -59,11 +59,12 @@ async def test_nobody_else_plans_for_it_also_when_the_lead_is_cut(rest: Rest) ->
 
 async def test_what_the_run_ends_with_is_proposed_and_on_approval_the_teams_plan(rest: Rest) -> None:
     team, run = await planning(rest)
-    await drafted(team, run, attempts=7, revision_cap=0)
+    await drafted(team, run, attempts=7, revision_cap=0, reviewers=2, review_policy="majority")
     now = await stands(rest, team)
     assert (now["state"], now["decision"]["kind"], len(now["plan"]["tasks"])) == ("proposed", "proposal", 2)
     plan = now["plan"]
     assert (plan["base_branch"], plan["attempt_cap"], plan["revision_cap"]) == ("dev", 7, 0)
+    assert (plan["reviewers"], plan["review_policy"]) == (2, "majority")
     assert plan["team_id"] == team.id
     await rest.answer("approve")
     now = await stands(rest, team)

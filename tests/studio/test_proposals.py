@@ -31,6 +31,8 @@ async def test_a_proposal_is_a_draft_and_a_card_and_starts_when_it_is_approved(r
     assert (card["id"], card["kind"], card["options"]) == (
         told["decision_id"], "proposal", ["approve", "reject"],
     )  # fmt: skip
+    # by this a team knows the card of its own lead
+    assert card["about"] == {"team": team.id}
     assert await team.held() == []
     retry = {"answer": "retry"}
     assert await rest.refused("POST", f"decisions/{card['id']}/answer", retry) == "conflict"

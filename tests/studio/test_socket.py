@@ -195,7 +195,7 @@ async def test_who_does_not_read_is_cut_off_and_the_others_are_not_held_up(
     server: Server, port: int, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LARGEST_BACKLOG", 2_000_000)
-    monkeypatch.setattr(module, "LONGEST_SEND", 0.3)
+    monkeypatch.setattr(module, "LONGEST_SEND", 2.0)
     # it takes one frame and then nothing from its socket
     slow, quick = await Client.arrive(port, max_queue=1, compression=None), await Client.arrive(port)
     for client in (slow, quick):
@@ -208,7 +208,7 @@ async def test_who_does_not_read_is_cut_off_and_the_others_are_not_held_up(
         assert len(numbers) < 500
     assert numbers == list(range(1, len(numbers) + 1))
     # it is got rid of though it still does not read
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(server.server_state.tasks) > 1:
             await asyncio.sleep(0.01)
     await slow.until_closed()

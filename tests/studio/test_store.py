@@ -72,7 +72,7 @@ async def test_what_was_begun_takes_effect_and_is_told_though_its_caller_is_gone
     def work(tx: Transaction) -> None:
         remember(tx, "a")
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
 
     caller = asyncio.create_task(store.write(work))
     await asyncio.to_thread(begun.wait, 10)

@@ -71,6 +71,6 @@ def test_what_is_no_plain_file_is_not_read(tmp_path, put):
     # a thread of its own, as reading one of these would not come back
     look = threading.Thread(target=lambda: found.append(unresolved(tmp_path, ("both.txt",))), daemon=True)
     look.start()
-    look.join(5)
+    look.join(60)
 
     assert found == [[]]

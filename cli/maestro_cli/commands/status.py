@@ -9,6 +9,7 @@ import typer
 
 from maestro_cli.daemon_line import connect, ray_runs_on
 from maestro_cli.render import out
+from maestro_cli.render.board import run_word
 from maestro_ray.errors import DaemonUnavailable
 from maestro_ray.home import Home
 from maestro_ray.model.silence import sentence
@@ -91,7 +92,7 @@ def _unknown(daemon: dict[str, Any]) -> str:
 def _doing(member: dict[str, Any]) -> str:
     if not member["run"]:
         return "idle"
-    doing = f"{member['run']['purpose']}: {out.printable(member['run']['task'])}"
+    doing = f"{run_word(member['run']['purpose'])} {out.printable(member['run']['task'])}"
     if waits := member.get("waits"):
         return f"{doing}, waits for {waits['for']} since {age(waits['age'])}: see `maestro decide`"
     silent = None if member.get("by_hand") else member.get("silent")

@@ -8,6 +8,7 @@ import typer
 
 from maestro_cli.daemon_line import connect_to_teams
 from maestro_cli.render import out
+from maestro_cli.render.board import run_word
 from maestro_ray.home import Home
 
 group = typer.Typer(rich_markup_mode=None)
@@ -47,13 +48,13 @@ def done(
             "task.done", id=run, approve=approve, **({} if reject is None else {"reject": reject})
         )
     title = out.printable(told["run"]["title"])
-    out.emit("task", "done", "ok", f"done: {told['run']['purpose']} {title}", **told)
+    out.emit("task", "done", "ok", f"done: {run_word(told['run']['purpose'])} {title}", **told)
 
 
 def _card(run: dict[str, Any]) -> str:
     verdict = "" if run["purpose"] == "execute" else " --approve | --reject REASON"
     return "\n".join([
-        f"{out.paint(run['id'][-8:], 'bold')}  {run['purpose']}: {out.printable(run['title'])}",
+        f"{out.paint(run['id'][-8:], 'bold')}  {run_word(run['purpose'])} {out.printable(run['title'])}",
         f"          {run['team']} {run['worker']}, in {out.printable(run['worktree'])}",
         f"          maestro task done {run['id'][-8:]}{verdict}",
     ])  # fmt: skip

@@ -12,6 +12,9 @@ from maestro_ray.model.silence import sentence
 
 Event = Mapping[str, Any]
 
+# where the words of a line begin, behind the name of who it is about
+INDENT = 14
+
 
 @dataclass
 class Board:
@@ -57,7 +60,7 @@ class Board:
     # ── the team's channel ───────────────────────────────────────────────────────────────────────────────────────
 
     def _run_started(self, event: Event, body: Event) -> list[str]:
-        doing = f"{_word(body['purpose'])} {printable(body['title'])}"
+        doing = f"{run_word(body['purpose'])} {printable(body['title'])}"
         self.workers[event["sender"]] = doing
         return [_line(event["sender"], doing)]
 
@@ -68,9 +71,9 @@ class Board:
         return [
             _line(
                 event["sender"],
-                f"{_word(body['purpose'])} {printable(body['title'])}: {failed}{told[0][:300]}",
+                f"{run_word(body['purpose'])} {printable(body['title'])}: {failed}{told[0][:300]}",
             ),
-            *(f"{'':14}{line[:300]}" for line in (told[1:20] if failed else ())),
+            *(f"{'':{INDENT}}{line[:300]}" for line in (told[1:20] if failed else ())),
         ]
 
     def _subtask_refused(self, event: Event, body: Event) -> list[str]:
@@ -111,7 +114,7 @@ class Board:
         self.workers[event["sender"]] = f"waits for you: {printable(str(body['title']))}"
         return [
             _line(event["sender"], f"waits for you, in {printable(str(body['worktree']))}"),
-            f"{'':14}maestro task done {run}{verdict}",
+            f"{'':{INDENT}}maestro task done {run}{verdict}",
         ]
 
     def _run_resumed(self, event: Event, _body: Event) -> list[str]:
@@ -180,10 +183,12 @@ class Board:
             self.since[worker] = float(card.get("created_at") or event.get("at") or 0.0)
         else:
             question = [printable(line) for line in card["question"].splitlines() if line.strip()][:20]
-        answers = [f"{'':14}maestro decide {card['id'][-8:]} {typed(option)}" for option in card["options"]]
+        answers = [
+            f"{'':{INDENT}}maestro decide {card['id'][-8:]} {typed(option)}" for option in card["options"]
+        ]
         return [
             _line("decide", f"{card['kind']}: {question[0]}"),
-            *(f"{'':14}{line}" for line in question[1:]),
+            *(f"{'':{INDENT}}{line}" for line in question[1:]),
             *answers,
         ]
 
@@ -193,6 +198,9 @@ class Board:
         if card.get("kind") == PERMISSION:
             self.since.pop(str(card["about"]["worker"]), None)
         if self.proposed and self.proposed["decision"]["id"] == card["id"]:
+            if card["answer"] == "reject":  # nobody will ever do its tasks
+                for task in self.proposed["plan"]["tasks"]:
+                    self.tasks.pop(task["id"], None)
             self.proposed = {}
         why = f": {printable(card['reason'])[:300]}" if card.get("reason") else ""
         said = f"answered: {printable(card['answer'])}{why}" if card["answer"] else card["status"]
@@ -216,7 +224,8 @@ class Board:
         self.decisions[card["id"]] = card
         self.titles |= {task["id"]: task["title"] for task in plan["tasks"]}
         return [
-            _line("proposed", line) if not n else f"{'':14}{line}" for n, line in enumerate(plan_lines(plan))
+            _line("proposed", line) if not n else f"{'':{INDENT}}{line}"
+            for n, line in enumerate(plan_lines(plan))
         ]
 
     def _team_waiting(self, _event: Event, _body: Event) -> list[str]:
@@ -294,10 +303,11 @@ def _counted(verdicts: Sequence[str]) -> str:
     return ", ".join(words) or "-"
 
 
-def _word(purpose: str) -> str:
+def run_word(purpose: str) -> str:
+    """What a run of this purpose does, as people say it."""
     words = {"execute": "develop", "bootstrap_epic": "begin epic", "release_cleanup": "clean up"}
     return words.get(purpose, purpose)
 
 
 def _line(who: str, what: str) -> str:
-    return f"{who:<14}{what}"
+    return f"{who:<{INDENT}}{what}"

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from maestro_cli import invocation
 from maestro_ray.errors import MaestroError
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+# what is left of a name in a table that is too wide
+_LEAST = 12
 
 
 def emit(kind: str, action: str, status: str, text: str, /, **data: Any) -> None:
@@ -87,11 +90,18 @@ def paint(text: str, style: str, stream: Any = None) -> str:
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if coloured(stream) else text
 
 
-def columns(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
-    """Rows in aligned columns, two spaces between, none at the end of a line."""
+def columns(rows: Sequence[Sequence[str]], head: Sequence[str] = (), *, fit: bool = False) -> str:
+    """Rows in aligned columns, two spaces between, none at the end of a line.
+
+    To `fit` a terminal that is too narrow the first column is cut, as far as it still tells one row from another.
+    """
     table = [list(head), *rows] if head else list(rows)
     if not table:
         return ""
+    if fit and sys.stdout.isatty():
+        rest = sum(2 + max(cells(row[i]) for row in table) for i in range(1, len(table[0])))
+        most = max(shutil.get_terminal_size().columns - rest, _LEAST)
+        table = [[cut(row[0], most), *row[1:]] for row in table]
     widths = [max(cells(row[i]) for row in table) for i in range(len(table[0]))]
     lines = [
         "  ".join(
@@ -102,6 +112,14 @@ def columns(rows: Sequence[Sequence[str]], head: Sequence[str] = ()) -> str:
     if head:
         lines[0] = paint(lines[0], "dim")
     return "\n".join(lines)
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or as much of its beginning as takes `most` columns of a terminal with a mark at its end."""
+    if cells(text) <= most:
+        return text
+    kept = max(n for n in range(len(text)) if cells(text[:n]) < most)
+    return f"{text[:kept].rstrip()}…"
 
 
 def cells(text: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from maestro_cli import invocation
 from maestro_cli.following import follow_events
 from maestro_cli.render import out
-from maestro_cli.render.board import SUMMARY_HEAD, Board, summary_rows
+from maestro_cli.render.board import INDENT, SUMMARY_HEAD, Board, summary_rows
 from maestro_ray.connection.call import Line
 
 
@@ -91,34 +91,60 @@ def _live(board: Board) -> Iterator[Any]:
         return text
 
     console = Console(highlight=False, soft_wrap=False)
-    with Live(console=console, refresh_per_second=8, transient=True, get_renderable=below) as live:
 
-        def show(lines: list[str]) -> None:
-            for each in lines:
-                console.print(Text(each, overflow="fold"))
-            live.refresh()
+    def begin() -> Live:
+        live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=below)
+        live.start(refresh=True)
+        return live
 
-        @contextmanager
-        def aside() -> Iterator[None]:
-            """The person has the terminal."""
-            live.stop()
-            try:
-                yield
-            finally:
-                live.start(refresh=True)
+    live = begin()
 
+    def show(lines: list[str]) -> None:
+        for each in lines:
+            console.print(Text("\n".join(hanging(each, console.width)), overflow="fold"))
+        live.refresh()
+
+    @contextmanager
+    def aside() -> Iterator[None]:
+        """The person has the terminal. What is below begins anew: one that is started again would first wipe out the
+        lines where it was before, which are others now."""
+        nonlocal live
+        live.stop()
+        try:
+            yield
+        finally:
+            live = begin()
+
+    try:
         yield show, aside
+    finally:
+        live.stop()
+
+
+def hanging(line: str, width: int) -> list[str]:
+    """A line of the log that is longer than `width` goes on below its own words, not below the name before them."""
+    from rich.console import Console
+    from rich.text import Text
+
+    words = line.lstrip()
+    indent = len(line) - len(words) or (INDENT if line[:INDENT].endswith(" ") else 0)
+    if width <= 2 * indent:
+        return [line]
+    pieces = Text(line[indent:]).wrap(Console(width=width), width - indent, overflow="fold")
+    return [f"{' ' * indent if n else line[:indent]}{piece.plain.rstrip()}" for n, piece in enumerate(pieces)]
 
 
 def summary(result: dict[str, Any]) -> str:
-    """The table at the end and a line with the outcome of each plan."""
+    """The table at the end and a line with the outcome of each plan, then what they have used."""
     parts = []
     for plan in result.get("plans", []):
         nothing = ", nothing was merged" if nothing_merged(plan) else ""
         head = f"plan {out.printable(plan['title'])}: {plan['status']}{nothing} in {plan['seconds']:.1f}s"
         if plan["released"]:
             head += f", {plan['base']} is at {plan['released'][:10]}"
-        parts += [out.columns(summary_rows(plan), SUMMARY_HEAD), head]
+        parts += [out.columns(summary_rows(plan), SUMMARY_HEAD, fit=True), head]
+    if used := result.get("used"):
+        parts.append(f"used {used}")
     return "\n\n".join(parts)
 
 

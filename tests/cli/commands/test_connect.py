@@ -52,7 +52,7 @@ def leave(home, tmp_path):
                     told += process.stdout.readline()
                 process.send_signal(number)
                 told += process.stdout.read()
-                return process.wait(30), told
+                return process.wait(60), told
             finally:
                 process.kill()  # one that takes no signal would be waited for without end
 

@@ -49,7 +49,7 @@ def test_a_team_is_shown_with_the_age_of_each_sign_of_life():
         "     waits: main is dirty\n"
         "member  state  pid  seen  doing\n"
         "lead    up     7    0.2s  idle\n"
-        "dev-1   up     8    1.0s  execute: Do, silent for 1 min 20 s; last: reading [2J\n"
+        "dev-1   up     8    1.0s  develop Do, silent for 1 min 20 s; last: reading [2J\n"
         "dev-2   down   -    -     idle\n"
         "dev-3   down   -    -     idle"
     )

@@ -109,7 +109,7 @@ def test_studio_is_backed_up_while_it_runs_and_must_be_stopped_for_a_restore(cap
         )
     finally:
         studio.send_signal(signal.SIGTERM)
-        studio.wait(20)
+        studio.wait(60)
     assert run(capsys, "restore", "b.db")[0] == 0
 
 

@@ -20,10 +20,10 @@ def test_what_waits_is_shown_with_the_words_that_end_it(capsys, daemon):
     daemon.answers["task.list"] = lambda *_: {"runs": [RUN, {**RUN, "purpose": "execute"}]}
     assert main.run(["task", "list"]) == 0
     assert capsys.readouterr().out == (
-        "12345678  review: Write [2J one\n"
+        "12345678  review Write [2J one\n"
         "          maestro-1 review-1, in /w/maestro-1/review-1\n"
         "          maestro task done 12345678 --approve | --reject REASON\n"
-        "12345678  execute: Write [2J one\n"
+        "12345678  develop Write [2J one\n"
         "          maestro-1 review-1, in /w/maestro-1/review-1\n"
         "          maestro task done 12345678\n"
     )

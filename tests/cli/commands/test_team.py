@@ -55,6 +55,7 @@ def test_a_plan_whose_tasks_were_all_cancelled_is_not_done():
     assert plan_status({"plans": []}) == "stopped"
     assert plan_status({"plans": [], "goal": "Do it."}) == "no_plan"
     assert "plan P: completed, nothing was merged in 2.0s" in summary({"plans": [cancelled]})
+    assert summary({"plans": [half], "used": "$0.12 · 3k tokens"}).endswith("\n\nused $0.12 · 3k tokens")
 
 
 def test_a_directory_whose_name_no_message_can_hold(capsys, daemon, tmp_path):

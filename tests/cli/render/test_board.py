@@ -31,6 +31,18 @@ def test_what_is_used_is_kept_for_the_line_below_and_in_no_log(board):
     assert board.burn == "$1.23 of $5.00 · 120k tokens"
 
 
+def test_the_tasks_of_a_plan_that_was_rejected_are_not_counted(board):
+    """Red without: a rejected plan of one task and then another one were `1 of 2 tasks done` from the beginning."""
+    task = {"id": "t1", "key": "a", "title": "A", "role": "dev", "description": "", "depends_on": []}
+    card = {"id": "cafecafe", "kind": "proposal", "options": ["approve", "reject"]}
+    shown = {"title": "P", "test": "", "tasks": [task]}
+    board.take(happened("plan.proposed", plan=shown, decision=card))
+    board.take(happened("task.updated", task={**task, "status": "cancelled"}))
+    board.take(happened("decision.answered", decision={**card, "answer": "reject", "reason": "smaller"}))
+    board.take(happened("task.updated", task={**task, "id": "t2", "status": "running"}))
+    assert (board.done, len(board.tasks)) == (0, 1)
+
+
 def test_a_run_from_its_start_to_its_end(board):
     assert board.take(happened("run.started", body=RUN)) == ["dev-1         develop Parse [2J it"]
     assert board.workers["dev-1"] == "develop Parse [2J it"

@@ -66,6 +66,19 @@ def test_what_others_wrote_cannot_move_the_cursor():
     assert out.printable("a\x1b[2Jb\r\nc\t") == "a [2Jb  c"
 
 
+def test_a_table_that_is_too_wide_for_a_terminal_has_shorter_names(monkeypatch):
+    rows = [["Write the greeting as JSON", "y" * 20], ["計画" * 10, "y"]]
+    monkeypatch.setenv("COLUMNS", "40")
+    assert out.columns(rows, fit=True).splitlines()[0].startswith("Write the greeting as JSON")
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert out.columns(rows, fit=True).splitlines() == [
+        "Write the greetin…  " + "y" * 20,
+        "計画計画計画計画…   y",
+    ]
+    monkeypatch.setenv("COLUMNS", "10")
+    assert out.columns(rows[:1], fit=True) == "Write the g…  " + "y" * 20
+
+
 def test_wide_characters_take_two_columns():
     assert (
         out.columns([["計画", "x"], ["plan", "y"], ["e\u0301te", "z"]]) == "計画  x\nplan  y\ne\u0301te   z"

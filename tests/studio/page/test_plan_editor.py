@@ -155,7 +155,7 @@ async def test_a_text_that_takes_long_to_read_holds_up_nobody_else(
     parse, waited = plan_file.parse_plan, []
 
     def slowly(text: str, name: str) -> PlanDraft:
-        waited.append(seen.wait(20))
+        waited.append(seen.wait(60))
         return parse(text, name)
 
     monkeypatch.setattr(plan_file, "parse_plan", slowly)
