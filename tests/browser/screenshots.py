@@ -37,7 +37,10 @@ async def main(names: list[str]) -> None:
         home.prepare()
         studio = LocalStudio(home, Config(session_lease=900))
         await studio.start()
-        async with httpx.AsyncClient(base_url=studio.url, trust_env=False, timeout=60) as http, chromium() as window:
+        async with (
+            httpx.AsyncClient(base_url=studio.url, trust_env=False, timeout=60) as http,
+            chromium() as window,
+        ):
             scene = await play(studio, http)
             for begin in (_day, _night):
                 views = await begin(studio, scene)
