@@ -6,6 +6,7 @@ import select
 import sys
 import termios
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ def ask(event: Mapping[str, Any]) -> None:
     """About the first card of the event; stdin is a terminal. Raises `KeyboardInterrupt` when the person leaves
     without an answer."""
     # what was typed before the plan could be read is no answer to it
-    termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    _forget_typed()
     card = event["decisions"][0]["id"]
     put(event, partial(read_line, over=lambda: _answered(card)), _decide)
 
@@ -53,13 +54,18 @@ def read_line(question: str, over: Callable[[], bool], pause: float = PAUSE) -> 
     while not _typed(pause):
         if over():
             # what was begun is no word for the shell
-            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+            _forget_typed()
             out.say("\nanswered elsewhere")
             return None
     line = sys.stdin.readline()
     if not line:  # the card waits, as it does for who presses Ctrl-C
         raise KeyboardInterrupt
     return line
+
+
+def _forget_typed() -> None:
+    with suppress(OSError):  # it is no file, and has what it will ever have
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def _typed(within: float) -> bool:

@@ -18,7 +18,7 @@ from maestro_ray.home import Home
 from maestro_ray.testing import LocalMaestro
 
 from .programs import HERE
-from .test_team import GEMINI, everything, settings
+from .test_team import GEMINI, everything, over, settings
 from .workplace import Workplace
 
 SECRET = "tok-5up3rs3cr3tv4lu3"
@@ -42,6 +42,7 @@ async def maestro(request: pytest.FixtureRequest, home: Home) -> AsyncIterator[L
         yield maestro
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("maestro", "dev", "review"),
     [
@@ -74,8 +75,7 @@ async def test_they_post_to_their_team_and_read_what_was_posted(
         )
         env = {**everything(model.url, place), "MCP_TOKEN": SECRET}
         await begin(maestro, sample, providers={"dev": dev, "review": review}, env=env)
-        # each of these takes its time to start
-        await maestro.until("verdict.given")
+        await over(maestro)
         result = await end(maestro)
         told = [json.dumps(asked.body) for asked in model.asked]
     (team,) = maestro.connections.ended.values()
