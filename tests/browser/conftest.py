@@ -70,7 +70,7 @@ async def window(installed: None) -> AsyncIterator[Window]:
 
 @pytest_asyncio.fixture
 async def desk(window: Window, studio: LocalStudio) -> AsyncIterator[Desk]:
-    async with httpx.AsyncClient(base_url=studio.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=studio.url, trust_env=False, timeout=60) as http:
         desk = Desk(studio, await play(studio, http), window)
         await desk.sign_in()
         yield desk

@@ -23,6 +23,8 @@ from maestro_ray.home import Home  # noqa: E402
 from maestro_ray.testing import LocalStudio  # noqa: E402
 
 PICTURES = ROOT / "docs" / "screenshots"
+# of a long page as much as is worth its bytes, from here on
+CUT, BEGIN = 1200, {"night": "#part-roster"}
 LOOKS = {"light": (DESK, "light"), "dark": (DESK, "dark"), "phone": (PHONE, "light")}
 
 
@@ -35,7 +37,10 @@ async def main(names: list[str]) -> None:
         home.prepare()
         studio = LocalStudio(home, Config(session_lease=900))
         await studio.start()
-        async with httpx.AsyncClient(base_url=studio.url, trust_env=False) as http, chromium() as window:
+        async with (
+            httpx.AsyncClient(base_url=studio.url, trust_env=False, timeout=60) as http,
+            chromium() as window,
+        ):
             scene = await play(studio, http)
             for begin in (_day, _night):
                 views = await begin(studio, scene)
@@ -79,7 +84,10 @@ async def pictures(
             await asyncio.sleep(0.3)
             await say(studio, scene)
             await window.until("document.querySelector('[data-output]').textContent.length > 20")
-        await window.screenshot(PICTURES / f"{name}-{look}.png")
+        if name in BEGIN:
+            await window.resize((LOOKS[look][0][0], CUT))
+            await window.evaluate(f"document.querySelector('{BEGIN[name]}').scrollIntoView()")
+        await window.screenshot(PICTURES / f"{name}-{look}.png", full=name not in BEGIN)
     for problem in await window.problems():
         print(f"{look}: {problem}", file=sys.stderr)
 

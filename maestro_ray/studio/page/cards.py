@@ -21,7 +21,7 @@ LABELS: Mapping[str, str] = {
     "retry": "Try again",
     "untested": "Go on without tests",
     "approve": "Carry it out",
-    "reject": "Reject",
+    "reject": "Reject for good",
     "finish": "Let what has begun end",
     "stop": "Stop now",
     "allow": "Allow once",

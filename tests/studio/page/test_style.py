@@ -19,7 +19,6 @@ PAIRS = [
     *((word, f"{word}-soft") for word in SOFT),
     ("on-accent", "accent"),
     ("text", "bad-soft"),
-    ("warn", "live-soft"),
 ]
 
 
