@@ -264,14 +264,14 @@ async def test_who_raised_a_cap_is_told_to_those_who_may_know(exports, sample, t
         sample,
         roles={"dev": 1, "review": 1},
         providers={"dev": developer(tmp_path), "review": reviewer(tmp_path)},
-        budget={"team_usd": 0.3},
+        budget={"team_usd": 0.35},
     )
     asked = await maestro.until("decision.requested")
     await maestro.call("decide.answer", id=asked["decision"]["id"], answer="raise")
     await end(maestro)
     transcript, _ = await document(exports)
     assert [(each.by, each.answer) for each in transcript.cost.answers] == [("operator", "raise")]
-    assert (transcript.cost.caps, transcript.cost.cap_usd) == ({"team_usd": 0.3}, 0.6)
+    assert (transcript.cost.caps, transcript.cost.cap_usd) == ({"team_usd": 0.35}, 0.7)
     assert ("budget", "operator") in [(each.kind, each.answered_by) for each in transcript.decisions]
     assert "operator said **raise**" in await exports.text()
 
